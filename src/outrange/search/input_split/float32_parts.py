@@ -14,9 +14,11 @@ proved near points that attain the real bounds (`float32_points`), because no pa
 allows more. Near the edge of a region where an output is constant, the kernel's exact leaves
 count the error of each unit only once (`_signed.h`). So their bounds are close to the values of
 actual runs. Bounds that treat the errors of different forms as independent would never close a part
-at such an edge. The kernel first bounds each part as a single box. If that
-bound misses the target, the part is searched. But if a run with worst-case errors at some point of
-the part lies below the target, the part is halved without a search.
+at such an edge.
+
+The kernel first bounds each part as a single box. If that bound misses the target, the part is
+searched. But if a run with worst-case errors at some point of the part lies below the target, the
+part is halved without a search.
 
 The kernel derives float64's own rounding errors from the magnitudes of layer values. A half
 inherits the magnitudes of the whole part, because a float32 run on the half is also a run on the

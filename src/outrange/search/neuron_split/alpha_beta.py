@@ -64,7 +64,8 @@ class BoundProblem:
 class OutputConstraint:
     """The constraint `row . output < cutoff`, with a multiplier per sub-problem.
 
-    The multipliers `gamma >= 0` are of typical size `scale`; both arrays have shape `(P,)`.
+    The multipliers `gamma >= 0` are of typical size `scale`. The shape of `gamma` and of `scale` is
+    `(P,)`.
     """
 
     row: np.ndarray

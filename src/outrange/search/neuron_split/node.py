@@ -16,7 +16,7 @@ class SplitNode:
         high: Split constraints `z <= high`; `inf` if there is none.
         lo: Lower bounds of the units' ranges.
         hi: Upper bounds of the units' ranges.
-        alpha: Line parameters from the last ascent; a new node has those of its parent.
+        alpha: Line parameters from the last ascent; a new node inherits them from its parent.
         beta: Multipliers of the split constraints from the same ascent.
         score: The branching score of each unit.
         least: The proved bound on the objective.

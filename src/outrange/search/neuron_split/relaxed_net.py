@@ -2,7 +2,7 @@
 
 Rows are bounded by back-substitution. Each unit that a sub-problem splits at `p` contributes a term
 with a multiplier. The constraint `z >= p` lowers a bound by `beta (z - p)` with `beta >= 0`, and
-`z <= p` by the same term with `beta <= 0`. So one signed number per unit is enough.
+`z <= p` lowers it by the same term with `beta <= 0`. So one signed number per unit is enough.
 
 Reference: S. Wang et al., *Beta-CROWN: Efficient Bound Propagation with Per-neuron Split
 Constraints for Neural Network Robustness Verification*, NeurIPS 2021.

@@ -36,7 +36,7 @@ class SmoothActivation:
     Args:
         value: Index of the activation's value in the graph.
         source: Index of its input value.
-        place: Slice that selects its units among those of all nonlinear values.
+        place: Slice of the activation's units in arrays over the units of all nonlinear values.
     """
 
     value: int

@@ -3,7 +3,7 @@
 Inputs are `x = at + scale * e`, with `scale` a power of two, so that every `e` of the set lies in
 `[-1, 1]^k`, and nothing is rounded. A cell is a polytope of such `e`. A value satisfies
 `|v - (c + G^T e + H^T s)| <= r` on it for some `s` in `[-1, 1]^q` (`domains/forward.py`). Earlier
-rounding errors have their own symbols `s`, and pass through later steps of a loop like its values.
+rounding errors have their own symbols `s`, which later steps of a loop transform like its values.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ class InputFrame:
     def polytope(self, box: Box, atoms: Sequence[Atom]) -> CutPolytope:
         """Return the closure of the part of a box where linear inequalities of the inputs hold.
 
-        If each strict inequality holds strictly somewhere, the result is that part with its
-        boundary: the mean of one such point per strict inequality satisfies all of them strictly.
-        Otherwise the result is empty.
+        The result is empty if some strict inequality holds nowhere in the closed polytope.
+        Otherwise, take one point per strict inequality at which it holds. The mean of these points
+        satisfies all strict inequalities, so the closed polytope is the closure of the part.
         """
         polytope = CutPolytope.box(self.inside(box.lo), self.inside(box.hi))
         rank = {int(i): n for n, i in enumerate(self.free)}
@@ -95,7 +95,7 @@ class Cells:
     Args:
         forms: Forms over all cells, by value.
         exact: `(B,)` whether every unit was decided, and none was only enclosed.
-        value: The last value with a form.
+        value: Index of the last graph value that the cells have reached.
     """
 
     polytopes: list[CutPolytope]

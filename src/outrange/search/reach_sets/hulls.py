@@ -35,7 +35,7 @@ def hulls(whole: Cells, parts: Sequence[Cells]) -> Cells:
 
     Args:
         whole: All inputs, as a single cell before the first operation.
-        parts: Cells that cover the whole, all at the same value.
+        parts: Cells that cover all inputs and have reached the same graph value.
 
     Sound: for every input, the hull encloses the values that the forms of the input's cell allow.
     Cost: a product for each vertex of a cell and each hull that it touches.

@@ -78,7 +78,7 @@ class CutPolytope:
         return np.array(rows, np.float64).reshape(len(self.points), self.size)
 
     def cut(self, face: Face) -> tuple[CutPolytope, CutPolytope]:
-        """Return the part where a form is at most 0, and the part where it is at least 0."""
+        """Return the parts where the affine form `face` is at most 0 and at least 0."""
         values = self._values(face)
         if all(v <= 0 for v in values) or all(v >= 0 for v in values):
             return self._side(values, 1, face, []), self._side(values, -1, face, [])
@@ -111,7 +111,14 @@ class CutPolytope:
     def _side(
         self, values: list[int], sign: int, face: Face, new: list[tuple[Point, int]]
     ) -> CutPolytope:
-        """Build the part on one side of a face, from old vertices and new ones."""
+        """Build the part on one side of a face, from old vertices and new ones.
+
+        Args:
+            values: Values of the affine form at the old vertices.
+            sign: 1 for the part where the form is at most 0, -1 for the part where it is at least
+                0.
+            new: New vertices, and bit masks of the faces on which they lie.
+        """
         bit = 1 << (2 * self.size + len(self.faces))
         below = [i for i, v in enumerate(values) if sign * v <= 0]
         points = [self.points[i] for i in below] + [point for point, _ in new]

@@ -23,7 +23,7 @@ class LinearRegions:
 
     Args:
         most: Maximum number of cells, including waiting and finished ones.
-        last: The last value to be computed.
+        last: Index of the last value to be computed.
         gives_up: Whether `advance` raises after a timeout or an interrupt, instead of enclosing the
             values on the remaining cells.
     """
@@ -40,7 +40,7 @@ class LinearRegions:
 
         Args:
             start: Cells at earlier values.
-            until: The value to reach.
+            until: Index of the value to reach.
 
         Raises:
             OutOfTime: See `gives_up`.
@@ -113,7 +113,7 @@ class LinearRegions:
 
 
 def has_regions(graph: Graph) -> bool:
-    """Return whether a network is affine on cells: no products, no jumps, no curved piece."""
+    """Return whether all ops of a network are affine, rearrangements or piecewise linear."""
     return all(
         isinstance(node.op, Affine | Rearrange)
         or (isinstance(node.op, Curve) and node.op.is_piecewise_linear)

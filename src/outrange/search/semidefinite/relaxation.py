@@ -53,8 +53,8 @@ class SemidefiniteRow:
         turns: Number of turns so far.
         gain: Improvement of `least` in the last turn; infinite if no bound was known before.
         seconds: Duration of the last turn, in seconds.
-        added: Products to include in the row's next turn, in addition to those of single units and
-            inputs; None before the first turn.
+        added: Products to include in the row's next turn, in addition to the products of single
+            units and inputs; None before the first turn.
         ended: Whether further turns gain nothing.
         at: `(d,)` the mean of the inputs in the relaxation, a candidate point.
     """

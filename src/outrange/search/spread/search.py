@@ -1,5 +1,4 @@
-"""Search of one tree by workers: each one searches sub-trees, and this process stores open
-boxes."""
+"""Search of one tree: workers search sub-trees, and this process stores the open boxes."""
 
 from __future__ import annotations
 
