@@ -28,7 +28,7 @@ MOST_BINARIES = 48
 
 PATIENCE = 3.0
 """Length of the first turn of the box search, in seconds. Each later turn is twice as long as the
-one before it."""
+one before it. Each minimization by the solver may take as long as the preceding turn."""
 
 
 class MilpTurns(Search):

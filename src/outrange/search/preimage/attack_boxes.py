@@ -1,4 +1,4 @@
-"""Finds points of boxes that satisfy some clause: a descent in each box, then a retreat inward."""
+"""Finds points of boxes that satisfy some clause, by descents and a retreat toward the middle."""
 
 from __future__ import annotations
 

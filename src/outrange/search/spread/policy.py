@@ -17,8 +17,8 @@ FEWEST = 8
 
 RAMP = 4
 """Maximum number of boxes of a task, as a multiple of the number of boxes bounded so far; an eighth
-of the ordinary size is always allowed. So the first tasks are short and leave boxes for all nodes,
-and a small tree is finished without delay."""
+of the ordinary size for one core is always allowed. So the first tasks are short and leave boxes
+for all nodes, and a small tree is finished without delay."""
 
 GROWS = 16
 """Maximum factor by which the tasks of a large tree grow; longer tasks send fewer messages."""
