@@ -11,16 +11,18 @@ from .training import overridden_training_method
 def batch_statistics(k: Any, model: Any, struct: Any) -> dict[str, int]:
     """Count the entries per row over which each `BatchNormalization` averages in training.
 
-    The model's own code is run in training mode on shapes alone. Layers that are frozen, or called
-    with `training=False`, are left out. So are layers with a mask, with renormalization, or with a
-    name that several layers share.
+    The model's own code is run in training mode on shapes alone. A layer is absent from the result
+    if it is frozen, uses renormalization or synchronization, or shares its name with another such
+    layer. It is also absent if any call has a mask or `training=False`.
 
     Args:
         model: A built model; it is not changed.
         struct: Symbols of its inputs, one row each.
 
     Returns:
-        Map from the name of a layer to the largest number of entries in any of its calls.
+        Map from the name of a layer to the number of entries per row and channel, the largest one
+        of its calls. The map is empty if the model's code cannot be run on shapes alone, or if the
+        model overrides one of Keras's training methods.
     """
     if isinstance(model, k.Model) and overridden_training_method(k, model):
         return {}
@@ -55,7 +57,10 @@ def batch_statistics(k: Any, model: Any, struct: Any) -> dict[str, int]:
 
 @contextlib.contextmanager
 def _report_calls(layer: Any, callback: Callable[[int | None], None]) -> Iterator[None]:
-    """Report the number of entries in the batch statistics of each call, or None if unknown."""
+    """Pass the number of entries in the batch statistics of each call in this context to `callback`.
+
+    The number is None if the call does not use batch statistics or their size is unknown.
+    """
     attributes, call = vars(layer), layer.call
 
     def report(inputs: Any, training: Any = None, mask: Any = None) -> Any:

@@ -77,7 +77,7 @@ class Measurement:
         return self.k.tree.flatten(self.model(x, training=False))
 
     def array(self, array: Any) -> Any:
-        """Cast a float64 array to Keras's default float type, as `fit` does."""
+        """Cast a float64 array to Keras's default float type; return other arrays unchanged."""
         return array.astype(self.k.backend.floatx()) if array.dtype == np.float64 else array
 
     def tensor(self, array: Any) -> Any:
@@ -90,7 +90,11 @@ class Measurement:
         return np.asarray(self.k.ops.convert_to_numpy(tensor))
 
     def measure(self, x: Any, y: Any) -> Measured:
-        """Compute loss, gradients and outputs at inference, using the current weights."""
+        """Compute loss, gradients and outputs at inference, using the current weights.
+
+        Only the first `ROWS` rows are used. If the computation fails, the loss is NaN, and the
+        record contains the error's text.
+        """
         cut = self.k.tree.map_structure(lambda a: self.tensor(a[:ROWS]), (x, y))
         was_built = self.model._compile_loss is None or self.model._compile_loss.built
         with warnings.catch_warnings(), preserve_metrics(self.model), self._preserve_variables():

@@ -46,7 +46,10 @@ SAME_IF_UNSET = {
     **dict.fromkeys(("Attention", "AdditiveAttention", "MultiHeadAttention",
                      "GroupedQueryAttention"), ("dropout",)),
 }  # fmt: skip
-"""Keras layers that also behave the same if none of the listed attributes is set."""
+"""Map from further Keras layers to their attributes that must not be set.
+
+A layer behaves the same in training and at inference if all these attributes are 0 or False.
+"""
 
 DROPPING = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout",
             "GaussianDropout")  # fmt: skip
@@ -165,14 +168,17 @@ def _holds_layers(layer: Any, itself: str, called: ast.expr, loops: dict[str, as
 
 
 def may_differ_as_whole(k: Any, model: Any) -> bool:
-    """Return whether the model as a whole may behave differently in training."""
+    """Return whether a model's own code, apart from its layers, may behave differently in training.
+
+    This is the case if it overrides a training method of Keras, or if its own `call` may differ.
+    """
     return bool(isinstance(model, k.Model) and overridden_training_method(k, model)) or (
         is_own(model) and may_differ(model)
     )
 
 
 def modes(k: Any, model: Any, run: TolerantRun) -> list[Mode]:
-    """Return how each layer call of a recording may differ in training.
+    """Return how each layer call of a recording may differ in training, in the order of the calls.
 
     Args:
         model: The model as the user compiled it.
@@ -208,7 +214,8 @@ def _uses_batch_statistics(k: Any, layer: Any) -> bool:
 def _containers(k: Any, model: Any, run: TolerantRun) -> dict[str, bool]:
     """Map the path of each layer that may differ in training to the kind of difference.
 
-    The value is True for batch statistics or user code, and False for other differences.
+    The value is True for batch statistics or user code, and False for other differences. The model
+    itself has the path `""`.
     """
     around = {"": True} if may_differ_as_whole(k, model) else {}
     for visit in run.trace.visits:

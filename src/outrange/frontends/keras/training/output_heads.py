@@ -26,13 +26,15 @@ LOGITS_OF = {
     "Softmax": ("categorical_crossentropy", "sparse_categorical_crossentropy"),
     "Sigmoid": ("binary_crossentropy",),
 }
-"""For each operation, the TensorFlow cross-entropies that recover its input in a graph."""
+"""Map from an operation to the cross-entropies that recover its input in a TensorFlow graph."""
 
 
 def head(k: Any, model: Any, trace: Trace, output: Any, number: dict[int, int], loss: str) -> Head:
     """Return the `Head` of one output: its last activation or layer.
 
     Args:
+        trace: The recording of the model.
+        output: Symbol of the output.
         number: Map from the `id` of a symbol to the index of its tensor.
         loss: Name of the loss of this output, or `""` if it has none.
     """
@@ -110,7 +112,10 @@ def _is_made_by(k: Any, output: Any, record: OperationRecord) -> bool:
 
 
 def _differs(k: Any, trace: Trace, output: Any, record: OperationRecord) -> bool:
-    """Return whether a layer that passes `output` on unchanged may change it in training."""
+    """Return whether a layer that returns `output` unchanged at inference may draw random numbers.
+
+    Such a layer changes the output in training. The layer of `record` itself is ignored.
+    """
     return any(
         visit.layer is not record.layer
         and isinstance(visit.layer, k.Layer)
@@ -179,10 +184,14 @@ def _dropout(k: Any, trace: Trace, output: Any) -> float:
 def without_inactive_dropout(
     k: Any, model: Any, x: Any, heads: tuple[Head, ...]
 ) -> tuple[Head, ...]:
-    """Return the heads, without dropout that the model does not activate in training.
+    """Return the heads, with `dropped` set to 0 where the model does not activate its dropout.
 
     Any enclosing code may deactivate dropout. So one row is run in training mode, and the training
     flag that each dropout layer receives is recorded.
+
+    Args:
+        x: Inputs in the model's structure, of which the first row is used.
+        heads: The head of each output.
     """
     if not any(h.dropped for h in heads):
         return heads

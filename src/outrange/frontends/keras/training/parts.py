@@ -27,7 +27,10 @@ def model_part(run: TolerantRun) -> Trace:
 def parts(
     k: Any, model: Any, run: TolerantRun | None, number: dict[int, int], struct: Any
 ) -> tuple[PartialGraph | None, PartialGraph | None, list[str]]:
-    """Return `Program.whole` and `Program.free`, and a list of what these graphs lack."""
+    """Return the graphs `Program.whole` and `Program.free`, and a list of what they lack.
+
+    A graph is None if it cannot be built.
+    """
     if run is None:
         return None, None, []
     slots = slots_of(k, struct)

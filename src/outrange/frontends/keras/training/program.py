@@ -1,4 +1,4 @@
-"""Reads a Keras model, compiled or not, and its data as a `Program`."""
+"""Reader of a Keras model, compiled or not, and of its data as a `Program`."""
 
 import os
 from collections.abc import Iterator
@@ -176,7 +176,10 @@ def _check_inputs(k: Any, model: Any, x: Any) -> Any:
 def _follow_model(
     k: Any, model: Any, struct: Any, y: Any, compiled: Any
 ) -> tuple[TolerantRun | None, list[Any], list[str]]:
-    """Return the recording with its losses, the loss objects, and a list of unread parts."""
+    """Return the recording with its losses, the loss objects, and a list of unread parts.
+
+    The recording is None, and the list has the reason, if the model cannot be run on symbols.
+    """
     try:
         first = follow(model, struct, [])
         outputs = k.tree.flatten(first.trace.outputs)

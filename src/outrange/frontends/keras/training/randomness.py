@@ -67,7 +67,10 @@ def has_user_loss(k: Any, model: Any) -> bool:
 
 
 def compiled_losses(k: Any, model: Any) -> list[Any]:
-    """Return the losses as passed to `compile`, or an empty list if the model is not compiled."""
+    """Return the losses as passed to `compile`, as a flat list.
+
+    An output without a loss has the entry None. The list is `[None]` if the model is not compiled.
+    """
     return k.tree.flatten(getattr(getattr(model, "_compile_loss", None), "_user_loss", None))
 
 

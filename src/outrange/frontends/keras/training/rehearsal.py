@@ -55,18 +55,22 @@ class Rehearser:
     ) -> Rehearsal:
         """Measure the effect of some steps on the loss, the outputs and the weights of a copy.
 
+        If a step fails, the result contains the error's text.
+
         Args:
             x: Inputs in the model's structure.
             y: Targets in the structure of the outputs.
-            steps: Maximum number of steps; fewer are taken if they are slow, but at least 12.
-            batch: Number of rows per step, drawn as in `fit`, or None to always use the first rows.
+            steps: Maximum number of steps. Fewer are taken if the time is over after more than 12
+                steps, or if a loss is not finite.
+            batch: Number of rows per step, drawn in random order, or None to always use the first
+                rows.
             seed: Seed of the order of rows.
             rate: Factor by which the learning rate is multiplied.
             weights: Map from the index of a weight to the value that replaces its stored value.
             without: Part to leave out: `"penalties"`, `"noise"` (dropout), `"clipping"` or
-                `"freezing"`.
+                `"freezing"`; `""` for none.
             among: Indices of the rows that batches are drawn from, or None for all.
-            seconds: Processor time, in seconds, after which no further step is taken.
+            seconds: Processor time for the steps, in seconds, without the time for compilation.
             bent: Names of layers whose activation is replaced with a relu.
             other: Name of a loss to train with instead of the model's, or `""` to keep it.
         """
@@ -143,7 +147,10 @@ def _train(
     among: np.ndarray | None,
     seconds: float,
 ) -> tuple[list[float], list[tuple[int, float]]]:
-    """Train a copy; return the loss of each step, and `(step, loss on the first rows)` pairs."""
+    """Train a copy; return the loss of each step, and `(step, loss on the first rows)` pairs.
+
+    The loss on the first rows is measured before some of the steps.
+    """
     rows = len(k.tree.flatten(data)[0])
     whole = among is None and (batch is None or batch >= rows)
     order = _order(np.arange(rows) if among is None else among, batch or rows, seed)
@@ -190,7 +197,7 @@ AT_ONCE = 2**24
 
 
 def _order(rows: np.ndarray, batch: int, seed: int) -> Iterator[np.ndarray]:
-    """Yield the row indices of each step, drawn as in `fit`."""
+    """Yield `batch` row indices for each step, in a new random order for each pass over the rows."""
     rng, left = np.random.default_rng(seed), np.zeros(0, int)
     while True:
         if len(left) < batch:
@@ -220,7 +227,8 @@ def _largest_changes(
 ) -> tuple[dict[int, float], dict[int, float]]:
     """Return the largest change, and the largest initial size, of each weight's entries.
 
-    Both maps are keyed by the index of the weight; sizes are absolute values.
+    Both maps are keyed by the index of the weight; sizes are absolute values. Only weights of
+    floating-point numbers are included.
     """
     changes, size = {}, {}
     for variable, a, b in zip(measurement.model.weights, before, after, strict=True):

@@ -19,6 +19,9 @@ def repairer(
 ) -> Callable[[Sequence[ModelChange], Any, Any], Program | None]:
     """Return a function that reads the program of a changed model; the model itself is unchanged.
 
+    The function maps changes, inputs and targets to the program of the changed copy. It returns
+    None if the copy cannot be built.
+
     Args:
         rehearser: Rehearser of the compiled model, reused if only the numbers in the data change.
         read: Function from a model, its data, and a rehearser or None to a program.

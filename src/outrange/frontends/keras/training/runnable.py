@@ -14,13 +14,13 @@ def _stateful(model: Any) -> str:
 
 
 def lasting_parts(k: Any, model: Any, *recorded: Any) -> tuple[Any, Any, list[str]]:
-    """Return the result of `parts`; a stateful model gets no graphs, since they fix the state."""
+    """Return the result of `parts`, but no graphs for a stateful model, since they fix its state."""
     stateful = _stateful(model)
     return (None, None, [f"ranges: {stateful}"]) if stateful else parts(k, model, *recorded)
 
 
 def run_fields(k: Any, model: Any, struct: Any, x: Any, measurement: Measurement) -> dict[str, Any]:
-    """Return the fields of the program that concern running and training the model."""
+    """Return the fields `input_dtypes`, `more_than_losses` and `not_run` of the program."""
     return {
         "input_dtypes": tuple(str(t.dtype) for t in k.tree.flatten(struct)),
         "more_than_losses": more_than_losses(k, model),

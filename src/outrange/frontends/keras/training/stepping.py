@@ -153,7 +153,10 @@ def lower_with_weights(
 ) -> Callable[[Mapping[int, np.ndarray]], PartialGraph | None]:
     """Return a function that lowers the model with new values for some weights.
 
+    The function maps a dict of new values, keyed by the index of the weight, to a graph or None.
+
     Args:
+        variables: The model's weights, in order.
         part: Function that lowers the model with its current weights.
     """
 
@@ -171,7 +174,7 @@ def lower_with_weights(
 def known_reads(k: Any, run: TolerantRun, index: Mapping[int, int]) -> dict[int, str]:
     """Return the role of each weight of Keras's own layers whose unrecorded reads are all known.
 
-    A convolution reads its bias once per call. A cell reads its recurrent kernel once per call if
+    The role of the weight with a given index is `"bias"` or `"state"`. A convolution reads its bias once per call. A cell reads its recurrent kernel once per call if
     its state is an array of zeros. If other code also reads the weight, the number of reads
     differs, and the weight is left out.
     """
@@ -223,9 +226,9 @@ def steady_weights(
 
 
 def position_dependent_code(k: Any, model: Any) -> str:
-    """Describe code that may treat a weight's entries differently by position, or return `""`.
+    """Name the code that may treat a weight's entries differently by position.
 
-    Keras's optimizers and its L1 and L2 penalties do not depend on the order of entries.
+    Return `""` if there is none. Keras's optimizers and its L1 and L2 penalties do not depend on the order of entries.
     User code may read a weight itself.
     """
     optimizer = getattr(model, "optimizer", None)

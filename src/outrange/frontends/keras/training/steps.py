@@ -23,13 +23,13 @@ NO_GRADIENT = frozenset({
 """Operations that are constant between jumps: no backend passes a gradient through them."""
 
 CONDITION = {"Where": ("condition", 0), "Select": ("condlist", 0)}
-"""Operations with an argument that only selects, and the name and position of that argument."""
+"""Map from an operation to the name and the position of an argument that only selects."""
 
 INDICES = {
     "Take": ("indices", 1), "TakeAlongAxis": ("indices", 1), "GetItem": ("key", 1),
     "SparseCategoricalCrossentropy": ("target", 0),
 }  # fmt: skip
-"""Operations with an argument of integers, and the name and position of that argument."""
+"""Map from an operation to the name and the position of an argument that consists of integers."""
 
 OPTIONS = ("axis", "dtype", "from_logits", "num_classes", "axes", "keepdims")
 

@@ -139,7 +139,10 @@ def makes_masks(k: Any, run: TolerantRun) -> bool:
 
 
 def optimizer_record(k: Any, model: Any) -> Optimizer | None:
-    """Convert the compiled optimizer to a record, or return None if there is none."""
+    """Convert the compiled optimizer to a record, or return None if there is none.
+
+    The learning rate of a schedule is the largest one of some early steps.
+    """
     optimizer = getattr(model, "optimizer", None)
     if optimizer is None:
         return None

@@ -129,7 +129,7 @@ class JaxTraining:
 
     @cached_property
     def outputs(self) -> Any:
-        """Compiled function from `(trainable, others, x)` to the model's outputs at inference."""
+        """Function from `(trainable, others, x)` to the flat list of outputs at inference."""
 
         def run(trainable: list[Any], others: list[Any], x: Any) -> Any:
             results, _ = self.model.stateless_call(trainable, others, x, training=False)
@@ -138,7 +138,7 @@ class JaxTraining:
         return self._jit(run)
 
     def look(self, bent: tuple[str, ...] = ()) -> Any:
-        """Return a function from `(trainable, others, x, y)` to the parts of a `Look`."""
+        """Return a function from `(trainable, others, x, y)` to the three parts of a `Look`."""
         if not self.noisy and not bent:
             return lambda *arguments: (*self.measure(*arguments)[:2], [])
 
@@ -185,7 +185,8 @@ class JaxTraining:
         """Return a function from `(state, x, y)` to the loss before a step and the state after it.
 
         Args:
-            without: Part to leave out: `"penalties"`, `"noise"` or `"clipping"`.
+            without: Part to leave out: `"penalties"`, `"noise"` (the model then runs as at
+                inference) or `"clipping"`; `""` for none.
             bent: Names of layers whose activation is replaced with a relu.
             other: Name of a loss to use instead of the model's, or `""` to keep the model's.
         """

@@ -80,7 +80,7 @@ class TensorFlowTraining:
 
     @contextlib.contextmanager
     def _without_graph_optimizer(self) -> Iterator[None]:
-        """Run graphs unoptimized, since optimizing takes longer than a few hundred runs."""
+        """Run graphs unoptimized in this context, since a few hundred runs take less time."""
         options, name = self.tf.config.optimizer, "disable_meta_optimizer"
         before = options.get_experimental_options().get(name, False)
         options.set_experimental_options({name: True})
@@ -172,7 +172,7 @@ class TensorFlowTraining:
         return self._eager
 
     def _tells_logits(self, x: Any) -> bool:
-        """Return whether every output has its logits attached or is not computed from logits."""
+        """Return whether every output has its logits attached, or is computed by a dense layer."""
         outputs, makers = self._outputs(x), _output_layers(self.k, self.model)
         return len(outputs) == len(makers) and all(
             hasattr(tensor, "_keras_logits") or type(layer) is self.k.layers.Dense
@@ -267,7 +267,10 @@ def _output_layers(k: Any, model: Any) -> list[Any]:
 
 
 def _name_of(k: Any, loss: Any) -> str:
-    """Return the lower-case name of a loss, or "crossentropy" if Keras chooses the loss itself."""
+    """Return the lower-case name of a loss, or `"crossentropy"` if Keras chooses the loss itself.
+
+    Return `""` for an output without a loss.
+    """
     if loss is None:
         return ""
     try:

@@ -10,7 +10,7 @@ from .clone import Clone, changes, settings
 
 
 class BorrowedModel(Clone):
-    """A model that Keras cannot clone, because a class, a layer or a function is user code.
+    """A model that is trained itself, because a class, a layer or a function is user code.
 
     While the model is trained, it has a different optimizer. Weights, states, counters and
     attributes are restored at the end, even after an error.
@@ -32,7 +32,7 @@ class BorrowedModel(Clone):
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
-        """Open a context for training the copy, starting from the stored weights."""
+        """Open a context for training the model, and restore the model at the end of the context."""
         with self._apply_changes():
             self.restart()
             yield

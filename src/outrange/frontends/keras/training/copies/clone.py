@@ -43,14 +43,23 @@ class Clone:
         self._training.load()
 
     def multiply_rate(self, factor: float) -> None:
-        """Multiply the learning rate by `factor`, or raise if it follows a schedule."""
+        """Multiply the learning rate by `factor`.
+
+        Raises:
+            TypeError: The learning rate follows a schedule.
+        """
         optimizer = rate_owner(self._model.optimizer)
         optimizer.learning_rate = factor * float(
             self._k.ops.convert_to_numpy(optimizer.learning_rate)
         )
 
     def start_with(self, values: Mapping[int, np.ndarray | None]) -> None:
-        """Replace the values of some weights, keyed by the `id` of the model's variable."""
+        """Replace the values of some weights.
+
+        Args:
+            values: Map from the `id` of a variable of the model to its value in the clone. A weight
+                that is absent or None stays unchanged.
+        """
         for variable_of_clone, variable in zip(
             self._model.weights, self._original.weights, strict=True
         ):
@@ -76,7 +85,17 @@ class Clone:
 
 
 def clone(k: Any, model: Any, without: str, bent: tuple[str, ...] = (), other: str = "") -> Any:
-    """Clone a model with its weights, loss and optimizer; the clone shares no variables with it."""
+    """Clone a model with its weights, its loss and a new optimizer of the same kind.
+
+    Args:
+        without: Part to leave out: `"penalties"`, `"noise"`, `"clipping"` or `"freezing"`; `""`
+            for none.
+        bent: Names of layers whose activation is replaced with a relu.
+        other: Name of a loss to use instead of the model's, or `""` to keep the model's.
+
+    Raises:
+        ValueError: The clone shares variables with the model.
+    """
     with not_compiling(model):
         copy = k.models.clone_model(model)
     if not copy.built:
@@ -125,7 +144,13 @@ def not_compiling(model: Any) -> Iterator[None]:
 def changes(
     k: Any, model: Any, without: str, bent: tuple[str, ...]
 ) -> Iterator[tuple[Any, str, Any]]:
-    """Yield `(owner, name, new value)` for each attribute to change for `without` and `bent`."""
+    """Yield `(owner, name, new value)` for each attribute to change.
+
+    Args:
+        without: Part to leave out: `"penalties"`, `"noise"` (dropout rates become 0) or
+            `"freezing"`; nothing changes for other values.
+        bent: Names of layers whose activation becomes a relu.
+    """
     for layer in model._flatten_layers():
         if without == "freezing":
             yield layer, "trainable", True

@@ -22,7 +22,7 @@ class Look(NamedTuple):
 
 
 class Copy(Protocol):
-    """A stand-in for the model that can be trained."""
+    """A copy of the model, or the model itself, that can be trained and then restored."""
 
     def in_use(self) -> AbstractContextManager[None]:
         """Open a context for training the copy, starting from the stored weights."""
@@ -51,9 +51,18 @@ class Copy(Protocol):
         ...
 
     def multiply_rate(self, factor: float) -> None:
-        """Multiply the learning rate by `factor`, or raise if it follows a schedule."""
+        """Multiply the learning rate by `factor`.
+
+        Raises:
+            TypeError: The learning rate follows a schedule.
+        """
         ...
 
     def start_with(self, values: Mapping[int, np.ndarray | None]) -> None:
-        """Replace the values of some weights, keyed by the `id` of the model's variable."""
+        """Replace the values of some weights of the copy.
+
+        Args:
+            values: Map from the `id` of a variable of the model to its value in the copy. A weight
+                that is absent or None stays unchanged.
+        """
         ...

@@ -25,14 +25,23 @@ class ValueCopy:
         return nullcontext()
 
     def multiply_rate(self, factor: float) -> None:
-        """Multiply the learning rate by `factor`, or raise if it follows a schedule."""
+        """Multiply the learning rate by `factor`.
+
+        Raises:
+            TypeError: The learning rate follows a schedule.
+        """
         trainable, others, slots = self._state
         place = self._jitted.rate_slot
         slots = [s * np.float32(factor) if i == place else s for i, s in enumerate(slots)]
         self._state = trainable, others, slots
 
     def start_with(self, values: Mapping[int, np.ndarray | None]) -> None:
-        """Replace the values of some weights, keyed by the `id` of the model's variable."""
+        """Replace the values of some trainable weights.
+
+        Args:
+            values: Map from the `id` of a trainable variable to its value in the copy. A weight
+                that is absent or None stays unchanged.
+        """
         trainable, others, slots = self._state
         variables = self._jitted.model.trainable_variables
         new = [values.get(id(v)) for v in variables]
