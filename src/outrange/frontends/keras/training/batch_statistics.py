@@ -57,9 +57,10 @@ def batch_statistics(k: Any, model: Any, struct: Any) -> dict[str, int]:
 
 @contextlib.contextmanager
 def _report_calls(layer: Any, callback: Callable[[int | None], None]) -> Iterator[None]:
-    """Pass the number of entries in the batch statistics of each call in this context to `callback`.
+    """Report the number of entries in the batch statistics of each call in this context.
 
-    The number is None if the call does not use batch statistics or their size is unknown.
+    The number is passed to `callback`. It is None if the call does not use batch statistics, or if
+    their size is unknown.
     """
     attributes, call = vars(layer), layer.call
 

@@ -197,7 +197,7 @@ AT_ONCE = 2**24
 
 
 def _order(rows: np.ndarray, batch: int, seed: int) -> Iterator[np.ndarray]:
-    """Yield `batch` row indices for each step, in a new random order for each pass over the rows."""
+    """Yield `batch` row indices for each step, in a new random order for each pass over `rows`."""
     rng, left = np.random.default_rng(seed), np.zeros(0, int)
     while True:
         if len(left) < batch:

@@ -14,7 +14,7 @@ def _stateful(model: Any) -> str:
 
 
 def lasting_parts(k: Any, model: Any, *recorded: Any) -> tuple[Any, Any, list[str]]:
-    """Return the result of `parts`, but no graphs for a stateful model, since they fix its state."""
+    """Return the result of `parts`, without graphs for a stateful model, since they fix a state."""
     stateful = _stateful(model)
     return (None, None, [f"ranges: {stateful}"]) if stateful else parts(k, model, *recorded)
 

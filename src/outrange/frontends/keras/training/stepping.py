@@ -174,9 +174,10 @@ def lower_with_weights(
 def known_reads(k: Any, run: TolerantRun, index: Mapping[int, int]) -> dict[int, str]:
     """Return the role of each weight of Keras's own layers whose unrecorded reads are all known.
 
-    The role of the weight with a given index is `"bias"` or `"state"`. A convolution reads its bias once per call. A cell reads its recurrent kernel once per call if
-    its state is an array of zeros. If other code also reads the weight, the number of reads
-    differs, and the weight is left out.
+    The role of a weight is `"bias"` or `"state"`; the keys of the result are indices of weights. A
+    convolution reads its bias once per call. A cell reads its recurrent kernel once per call if its
+    state is an array of zeros. If other code also reads the weight, the number of reads differs,
+    and the weight is absent.
     """
     reads: dict[int, int] = {}
     kinds: dict[int, str] = {}
@@ -228,8 +229,8 @@ def steady_weights(
 def position_dependent_code(k: Any, model: Any) -> str:
     """Name the code that may treat a weight's entries differently by position.
 
-    Return `""` if there is none. Keras's optimizers and its L1 and L2 penalties do not depend on the order of entries.
-    User code may read a weight itself.
+    Return `""` if there is none. Keras's optimizers and its L1 and L2 penalties do not depend on
+    the order of entries. User code may read a weight itself.
     """
     optimizer = getattr(model, "optimizer", None)
     for part in (optimizer, getattr(optimizer, "inner_optimizer", None)):

@@ -32,7 +32,7 @@ class BorrowedModel(Clone):
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
-        """Open a context for training the model, and restore the model at the end of the context."""
+        """Open a context for training the model, which is restored at the end of the context."""
         with self._apply_changes():
             self.restart()
             yield
