@@ -1,4 +1,4 @@
-"""Composition of several models into the networks that a property declares."""
+"""Combination of several models into one network, as the property of several networks requires."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from .points import legal
 
 
 ENOUGH = 8
-"""With this many points in the domain, no search is needed. A search adds at most as many."""
+"""Number of points in the domain at which no search is needed, and the most that a search adds."""
 
 _SIZES = 10.0 ** np.arange(-3, 7)
 _STEPS = 40

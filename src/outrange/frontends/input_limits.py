@@ -53,7 +53,8 @@ def limited_inputs(b: Builder, wanted: Sequence[ValueLimit]) -> list[Slot]:
     the limits are proved to hold, and then downward. If any input is restricted to integers, only
     the integer inputs are narrowed; the center is 0, and the range is clipped to the limits of
     each input. Otherwise, the real-valued inputs are narrowed around the first of several centers
-    at which the limits hold.
+    at which the limits hold. If there are any limits to prove, real-valued inputs that are not
+    narrowed are still limited to the range of float32.
 
     Args:
         b: Builder of the graph.

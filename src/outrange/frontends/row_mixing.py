@@ -66,7 +66,7 @@ class BatchGraph:
             alone: Shape of each output for a batch of one.
 
         Raises:
-            RowsMixed: The outputs do not have one entry per row.
+            RowsMixed: The outputs do not have exactly one row for each input row.
         """
         if len(alone) != len(self.shapes):
             raise RowsMixed
@@ -83,10 +83,10 @@ def split_rows(leaf: np.ndarray, alone: tuple[int, ...], rows: int) -> np.ndarra
     """Reshape a model's output for a batch to `(rows, entries)`.
 
     The batch axis is the one where the shape differs from `alone`, the shape for a single row. An
-    output without such an axis is the same for all rows.
+    output without such an axis is repeated for each row.
 
     Raises:
-        RowsMixed: The output does not have one entry per row.
+        RowsMixed: The output does not have exactly one row for each input row.
     """
     if leaf.shape == alone:
         return np.broadcast_to(leaf.ravel(), (rows, leaf.size))
@@ -109,7 +109,7 @@ def mixing_part(single: Graph, batch: BatchGraph, alone: Sequence[tuple[int, ...
     """Return a description of the part of a model that mixes rows or uses their number.
 
     Args:
-        single: The graph of one row, as it is written.
+        single: The graph of one row, before operations are fused into curves.
         batch: The graph of several rows.
         alone: Shape of each output for a batch of one.
 

@@ -196,7 +196,7 @@ for _name in (
 
 
 def apply_rule(b: Builder, rule: Any, *inputs: Any, ends: Sequence[float] = ()) -> Any:
-    """Apply a rule to arguments of a NumPy function, and return the result as a symbol.
+    """Apply a rule to arguments of a NumPy function, and wrap the result with `wrap`.
 
     Args:
         rule: Function of the builder and of one operand per argument.

@@ -215,7 +215,10 @@ def _convolve(c: TracedCall) -> Operand:
 def _dilate(
     c: TracedCall, x: Operand, dilation: Sequence[int], padding: Sequence[tuple[int, int]]
 ) -> tuple[Operand, list[tuple[int, int]]]:
-    """Insert zeros between the entries of images, and crop images where the padding is negative."""
+    """Insert zeros between the entries of images, and crop images where the padding is negative.
+
+    Return the images and the rest of the padding, which is not negative.
+    """
     crop = [(max(-p, 0), max(-q, 0)) for p, q in padding]
 
     def run(a: list[np.ndarray]) -> np.ndarray:

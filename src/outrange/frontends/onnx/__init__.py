@@ -1,3 +1,3 @@
-"""ONNX files: `load_onnx` reads one into a `Network`."""
+"""Reader of ONNX files; `load_onnx` returns a `Network`."""
 
 from .load import load_onnx as load_onnx

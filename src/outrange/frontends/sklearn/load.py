@@ -89,7 +89,7 @@ def _element_type(model: Any) -> FloatType:
 class _Predictor:
     """Function that runs the estimator itself on flat float64 inputs.
 
-    It calls `predict_proba`, `predict` or `transform`, whichever the estimator has first.
+    It calls `predict_proba`, `predict` or `transform`: the first of these that the estimator has.
 
     Args:
         names: Names of the columns that the estimator was fitted on; None if it was fitted on an
@@ -115,7 +115,7 @@ class _Predictor:
 
 
 def _first_fitted(model: Any) -> Any:
-    """Return the estimator, or its first step, that stores the number of features.
+    """Return the estimator if it stores the number of features, or else its first step that does.
 
     Raises:
         ModelError: The estimator is not fitted.

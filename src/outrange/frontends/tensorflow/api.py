@@ -1,4 +1,4 @@
-"""The only module that imports TensorFlow: traces TensorFlow functions to frozen graphs."""
+"""Tracing of TensorFlow functions to frozen graphs; the only module that imports TensorFlow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The only module that imports PyTorch: evaluation, dispatch and `.pt2` files."""
+"""Evaluation of modules, interception of operations, and loading of `.pt2` files.
+
+This is the only module that imports PyTorch.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,7 @@ def dispatch_mode(handle: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any])
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Silence warnings about PyTorch's internals during an export."""
+    """Silence warnings and PyTorch's log messages in this context."""
     loggers = [logging.getLogger(name) for name in ("torch.export", "torch._export", "torch")]
     levels = [log.level for log in loggers]
     with warnings.catch_warnings():

@@ -51,7 +51,7 @@ class RowRunner:
         return self._shapes or []
 
     def batch_graph(self, count: int) -> BatchGraph | None:
-        """Return the graph of a batch of `count` rows, or None if the module does not accept it."""
+        """Return the graph of a batch of `count` rows, or None if the graph cannot be built."""
         slots = [slot for slot, _ in self._slots]
         b = Builder([Slot(slot.name, (count, *slot.shape)) for slot in slots])
         sizes = [slot.size for slot in slots]
@@ -81,7 +81,7 @@ class RowRunner:
         """Run all rows as one batch; return the flat outputs, `(batch, outputs)`.
 
         Raises:
-            RowsMixed: The output does not have one entry per row.
+            RowsMixed: The output does not have exactly one row for each input row.
         """
         x = np.asarray(x)
         if len(x) < 2:

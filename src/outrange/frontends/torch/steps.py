@@ -56,7 +56,7 @@ def _read_constant(t: Any, program: Any, node: Any) -> np.ndarray:
     A buffer may have infinite entries, because it may be a mask.
 
     Raises:
-        ModelError: The array is used, and it has NaN entries, or it is a parameter that has
+        ModelError: The program uses the array, which has NaN entries or is a parameter with
             infinite entries.
     """
     signature = program.graph_signature
@@ -79,7 +79,7 @@ def _read_constant(t: Any, program: Any, node: Any) -> np.ndarray:
 
 
 def _array(t: Any, tensor: Any) -> np.ndarray:
-    """Convert a tensor, or a number taken from one, to an array; bfloat16 becomes float32.
+    """Convert a tensor or a Python number to an array; bfloat16 becomes float32.
 
     Raises:
         UnsupportedError: The tensor has no plain numbers, because it is quantized or inside a

@@ -46,7 +46,10 @@ def compare_operands(c: TracedCall, how: str, x: Operand, y: Operand) -> Operand
 
 
 def select(c: TracedCall, condition: Operand, x: Operand, y: Operand) -> Operand:
-    """Select `x` where the condition holds, else `y`; a constant condition only moves entries."""
+    """Select `x` where the condition holds, else `y`.
+
+    If the condition is constant, no operation is needed except to move entries.
+    """
     if isinstance(condition, Value):
         condition = logic.truth(c.b, condition)
     return logic.select(c.b, condition, x, y)
@@ -108,7 +111,7 @@ def differing(c: TracedCall) -> Operand:
 
 
 def is_finite(c: TracedCall) -> Operand:
-    """Lower `isfinite`; infinite entries of a graph are always constants."""
+    """Lower `isfinite`: it is 0 at infinite constants and 1 at all other entries."""
     assert isinstance(c.x, Value)  # constants are folded earlier
     return logic.is_finite(c.b, c.x)
 

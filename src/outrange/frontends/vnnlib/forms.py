@@ -11,8 +11,8 @@ from .terms import CONSTANT, NUMBER, Term, literal, over, plus, times
 
 
 BINDINGS, BINDING = "the bindings of a let", "a binding of a let"
-"""Heads for the two kinds of forms without a head in the file. They contain spaces, so no token
-equals them."""
+"""Operators of the two kinds of forms inside a `let` that have no operator in the file. They
+contain spaces, so no token equals them."""
 
 _TRUTH = {"true": And(()), "false": Or(())}
 

@@ -11,7 +11,10 @@ from .table import OnnxCall, op
 
 
 def _pair(c: OnnxCall) -> tuple[Operand, Operand]:
-    """Return both operands, aligned for broadcasting by an attribute in operator sets before 7."""
+    """Return both operands, with shapes that broadcast as in NumPy.
+
+    Before operator set 7, the attributes `broadcast` and `axis` align the second operand.
+    """
     x, y = c.x, c.operand(1)
     if c.opset < 7:
         c.attr("consumed_inputs")

@@ -46,9 +46,9 @@ TYPES: dict[str, Types] = {}
 def op(
     *names: str, types: str, chooses: bool = False, **allowed: frozenset[str]
 ) -> Callable[[Callable], Callable]:
-    """Add the decorated lowering rule to `TABLE` under each of `names`.
+    """Return a decorator that adds a lowering rule to `TABLE` under each of `names`.
 
-    The function accepts an `OnnxCall`, and returns one operand or a list with one per output.
+    The rule accepts an `OnnxCall`, and returns one operand or a list with one per output.
 
     Args:
         *names: Names of operators.
@@ -70,7 +70,7 @@ def op(
 
 @dataclass(eq=False)
 class OnnxCall:
-    """The argument of a lowering rule, which consists of one ONNX node and its inputs.
+    """One ONNX node with its inputs, as the argument of a lowering rule.
 
     Args:
         node: The record of the node.
@@ -78,6 +78,8 @@ class OnnxCall:
         opset: Version of the operator set.
         limits: Limits on values of integer types, outside of which the graph does not match the
             model.
+        read: Names of the attributes that the rule has read.
+        used_inputs: Indices of the inputs that the rule has read.
     """
 
     b: Builder
@@ -145,7 +147,7 @@ class OnnxCall:
 
     @property
     def x(self) -> Operand:
-        """Input 0 as an operand, which is then marked as read."""
+        """Input 0 as an operand; the access marks it as read."""
         return self.operand(0)
 
     def all_operands(self) -> list[Operand]:
@@ -153,7 +155,15 @@ class OnnxCall:
         return [self.operand(i) for i in range(len(self.operands))]
 
     def constant(self, i: int, what: str) -> np.ndarray:
-        """Return input `i`, or raise if it depends on the network's input."""
+        """Return input `i` as an array, and mark it as read.
+
+        Args:
+            i: Index of the input.
+            what: Noun for the input, for the message.
+
+        Raises:
+            UnsupportedError: The input depends on the network's input.
+        """
         operand = self.operand(i)
         self.operand_inputs.discard(i)
         if isinstance(operand, Value):
@@ -206,14 +216,14 @@ class OnnxCall:
         return f"node `{self.node.name}` ({self.node.op})"
 
     def refuse(self, reason: str) -> UnsupportedError:
-        """Build the error that the node is not supported, with a reason."""
+        """Build the error for an unsupported node, with a reason."""
         return UnsupportedError(
             f"Node `{self.node.name}` ({self.node.op}) is not supported: {reason}. "
             f"Received: {self.node.op} of operator set {self.opset}."
         )
 
     def refuse_kind(self, kind: str, reason: str) -> UnsupportedError:
-        """Build the error that the node is not supported for an element type, with a reason."""
+        """Build the error for a node that is unsupported for an element type, with a reason."""
         return UnsupportedError(
             f"Node `{self.node.name}` ({self.node.op}) is not supported for the element type "
             f"{kind}: {reason}. Received: {self.node.op} of operator set {self.opset}."
