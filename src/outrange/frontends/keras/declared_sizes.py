@@ -160,9 +160,10 @@ def count_weights(k: Any, stored: int | None) -> Iterator[list[Tally]]:
 def is_drawn(layer: Any, initializer: Any) -> bool:
     """Return whether the initial values of a weight are random numbers that the file replaces.
 
-    Keras's own layers read all their weights from the file; otherwise Keras rejects the file. A
-    user's layer may leave some weights at their initial values. To draw such numbers, JAX would
-    compile a program for each shape, which takes most of the time needed to read a small model.
+    Such values need not be drawn. To draw them, JAX would compile a program for each shape, which
+    takes most of the time needed to read a small model. Only weights of Keras's own layers are
+    certain to be in the file, since Keras otherwise rejects it. A user's layer may leave some
+    weights at their initial values.
     """
     return type(layer).__module__.startswith("keras.src.layers.") and any(
         kind.__name__ == "RandomInitializer" for kind in type(initializer).__mro__

@@ -53,7 +53,10 @@ def read(
 
 @contextlib.contextmanager
 def _names_for_lambdas(k: Any) -> Iterator[None]:
-    """Provide commonly used names to lambdas read from a file, which have no globals."""
+    """Provide commonly used names to lambdas that are read in this context.
+
+    A lambda from a file does not have the globals of the module in which it was written.
+    """
     kind, names = k.layers.Lambda, {
         "keras": k, "ops": k.ops, "np": np, "numpy": np, "math": math, "layers": k.layers,
     }  # fmt: skip
@@ -77,7 +80,10 @@ def _names_for_lambdas(k: Any) -> Iterator[None]:
 
 
 def _check_kind(path: Path) -> int | None:
-    """Check a file's content against its suffix; return its weight count, or None if unreadable."""
+    """Raise `ModelError` if a file's content does not match its suffix, or is too large.
+
+    Return the number of entries that the file stores as weights, or None if it is unreadable.
+    """
     if path.suffix.lower() == ".keras":
         good = zipfile.is_zipfile(path) and "config.json" in zipfile.ZipFile(path).namelist()
         kind = "a zip archive with a `config.json` (what `model.save(...)` writes)"

@@ -94,13 +94,13 @@ def split(x: np.ndarray, signature: Signature) -> list[Any]:
 
 
 def prober(trace: Trace, lowered: KerasGraph, signature: Signature) -> Callable:
-    """Return a function that computes, at one point, what the model computes for each graph value.
+    """Return a function that computes the model's own inner values at one point.
 
     The function lets Keras run the recorded operations again, one by one.
 
     Returns:
-        A function from a point of shape `(1, size)` to a dict from the index of a graph value to
-        the flat array that the model computes for it.
+        A function from a point of shape `(1, size)` to a dict. It maps the index of a graph value
+        (before fusion) to the flat array that the model computes for this value.
     """
     k = keras()
 

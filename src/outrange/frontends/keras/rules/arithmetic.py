@@ -61,7 +61,10 @@ def _minimum(c: KerasCall) -> Operand:
 
 
 def largest(c: KerasCall, x: Operand, y: Operand, negate: bool) -> Operand:
-    """Return the elementwise maximum (minimum if `negate`); a curve if an operand is constant."""
+    """Return the elementwise maximum, or the minimum if `negate`.
+
+    If an operand is constant (and finite, or a single number), the result is computed by a curve.
+    """
     b = c.builder
     if not is_value(x):
         x, y = y, x

@@ -68,7 +68,14 @@ def _conv_transpose(c: KerasCall) -> Operand:
 
 
 def _cut_in_front(padding: str, reach: int, stride: int, extra: int | None) -> int:
-    """Return how many entries Keras crops from the front of the full result, never below 0."""
+    """Return how many entries Keras crops from the front of the full transposed convolution.
+
+    Args:
+        padding: `valid` or `same`.
+        reach: Number of entries that the kernel spans.
+        stride: Stride of the convolution.
+        extra: Output padding; None if it is not set.
+    """
     if padding == "valid":
         return 0
     # The result must have `n * stride` entries, or `(n - 1) * stride + reach % 2 + extra`.

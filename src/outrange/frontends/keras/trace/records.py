@@ -51,8 +51,9 @@ class Trace:
 def first_different(first: Trace, second: Trace) -> OperationRecord | None:
     """Return the first operation of `second` whose kind or constants differ from those in `first`.
 
-    The result is None if no operation differs. A difference reveals numbers from outside Keras's
-    generators (NumPy, the time, a call counter).
+    The result is None if no operation differs. If one run is longer, only its beginning is
+    compared. A difference reveals numbers from outside Keras's generators (NumPy, the time, a call
+    counter).
     """
     k = keras()
     for left_record, right_record in zip(first.records, second.records, strict=False):

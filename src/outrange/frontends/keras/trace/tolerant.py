@@ -1,4 +1,4 @@
-"""Symbolic runs that continue past layers that cannot be traced, and into the loss.
+"""Symbolic runs of a model and its losses that continue past layers that cannot be traced.
 
 A layer that the ordinary trace rejects becomes one opaque record; only the shapes of its outputs
 are known. Reads of a variable outside recorded operations are counted, so that no analysis

@@ -1,9 +1,9 @@
 """Recording of every primitive operation that a model performs in one run on symbols.
 
-For the duration of a trace two public methods are replaced. `Operation.symbolic_call` records the
-operation instead of adding it to Keras's own graph; `Layer.symbolic_call` runs the layer's `call`,
-so that its inner operations are recorded too. The layers' own `__call__` still runs, so Keras
-itself handles casts, masks, the training flag, nested models and shared layers.
+For the duration of a trace, some methods of Keras are replaced. `Operation.symbolic_call` then
+records the operation instead of adding it to Keras's own graph. `Layer.symbolic_call` runs the
+layer's `call`, so that its inner operations are recorded too. The layers' own `__call__` still
+runs, so Keras itself handles casts, masks, the training flag, nested models and shared layers.
 """
 
 from typing import Any
@@ -173,7 +173,9 @@ class Tracer:
         This drops the records that the layer added before it failed, starting at `start`.
 
         Returns:
-            The symbols of the layer's outputs, or None if the backend cannot trace it either.
+            The symbols of the layer's outputs. The result is None, and nothing changes, if the
+            shapes of the outputs are unknown, if `error` is a `ModelError`, or if the layer is a
+            model of Keras.
         """
         if isinstance(error, ModelError) or type(layer).__module__.startswith("keras.src.models"):
             return None

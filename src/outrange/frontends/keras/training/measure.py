@@ -1,4 +1,4 @@
-"""Measurements by the framework itself: outputs, gradients, a few training steps."""
+"""Measurements by the framework itself: outputs, loss and gradients at inference."""
 
 import contextlib
 import warnings

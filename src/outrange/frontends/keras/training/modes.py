@@ -119,7 +119,10 @@ def _arguments(value: Any) -> tuple[str, ...]:
 
 
 def _only_forwards_flag(layer: Any) -> bool:
-    """Return whether a layer's `call` only passes the training flag on, by name, to its layers."""
+    """Return whether a layer's `call` only passes its training flag to its inner layers.
+
+    It must pass the flag as a keyword argument. If the source code is unavailable, return False.
+    """
     kind = type(layer)
     user_classes = itertools.takewhile(lambda base: not is_keras_class(base), kind.__mro__)
     if any("__call__" in vars(base) for base in user_classes):

@@ -127,7 +127,10 @@ def _differs(k: Any, trace: Trace, output: Any, record: OperationRecord) -> bool
 
 
 def _axis(k: Any, record: OperationRecord) -> int | None:
-    """Return a softmax's axis (None if several, or with a mask), or -1 for other operations."""
+    """Return the axis of a softmax, or -1 for other operations.
+
+    The result is None for a softmax with several axes or a mask.
+    """
     if record.kind != "Softmax":
         return -1
     if isinstance(record.op, k.Layer):

@@ -1,4 +1,4 @@
-"""A few training steps on a copy of the model, with a new optimizer like the model's."""
+"""A few training steps on a copy of the model, with a new optimizer of the same kind."""
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence

@@ -110,7 +110,7 @@ def moves_entries_alone(k: Any, model: Any) -> bool:
 
 
 def _is_keras_own(k: Any, kind: type) -> bool:
-    """Return whether a class is one of Keras's, or its backend's version of one.
+    """Return whether a class is an optimizer of Keras, or the backend's version of one.
 
     On PyTorch, Keras replaces `Adam` with a class of the same name that updates all weights
     together, with the same results.

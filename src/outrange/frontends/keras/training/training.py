@@ -85,6 +85,8 @@ def loss_record(
 
     Args:
         output: Index of the output to which the loss applies.
+        tensor: Index of the tensor of the loss; None if the loss could not be traced.
+        weight: Factor of the loss in the total loss.
         rank: Number of axes of the output, including the batch axis.
         masked: Whether the output may carry a mask; the loss ignores masked entries.
     """

@@ -80,7 +80,7 @@ class TensorFlowTraining:
 
     @contextlib.contextmanager
     def _without_graph_optimizer(self) -> Iterator[None]:
-        """Run graphs unoptimized in this context, since a few hundred runs take less time."""
+        """Run graphs unoptimized in this context: to optimize one takes longer than many runs."""
         options, name = self.tf.config.optimizer, "disable_meta_optimizer"
         before = options.get_experimental_options().get(name, False)
         options.set_experimental_options({name: True})

@@ -10,7 +10,7 @@ from .clone import Clone, changes, settings
 
 
 class BorrowedModel(Clone):
-    """A model that is trained itself, because a class, a layer or a function is user code.
+    """The model itself, trained in place of a clone, because part of it is user code.
 
     While the model is trained, it has a different optimizer. Weights, states, counters and
     attributes are restored at the end, even after an error.
