@@ -21,7 +21,8 @@ from .prefilter import drop_refuted
 
 
 FIRST_TURN = 0.5
-"""Length of the first turn of each group of clauses, in seconds; it doubles with every round."""
+"""Length of the first turn of each of several groups of clauses, in seconds; it doubles with every
+round. A single group has no turns."""
 
 
 def decide(
@@ -51,7 +52,9 @@ def decide(
         A `Solution` of one objective, which summarizes the clauses. `status` is `SAT` (a point was
         accepted), `UNSAT` (proved that no point satisfies any clause), `ROUNDING` (rounding errors
         keep a clause open), or the reason why the search ended early. `lower` is a lower bound on
-        the values of all unproved clauses. `seen` is the lowest value found, at the point `at`.
+        the values of clauses: in the accepted group after `SAT`, in all groups after `UNSAT`, and
+        otherwise in the groups that are still open. `seen` is the lowest value found in the same
+        groups, at the point `at`.
 
     Raises:
         InputError: A box exceeds the limits of an input.

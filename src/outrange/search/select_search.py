@@ -108,7 +108,10 @@ def _with_differential_search(
 def _with_jump_attack(
     problem: Problem, incumbent: Incumbent, seed: int, splits: Callable[[], Search]
 ) -> Search:
-    """Start `splits`, alternating with an attack on jumps, which goes first on a large graph."""
+    """Start `splits`, alternating with an attack on jumps, which goes first on a large graph.
+
+    On an unbounded domain there is no attack.
+    """
     if not np.isfinite([problem.domain.lo, problem.domain.hi]).all():
         return splits()
 

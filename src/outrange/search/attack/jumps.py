@@ -73,7 +73,7 @@ PATIENCE = 400
 
 
 def has_jumps(graph: Graph) -> bool:
-    """Return whether some curve of a graph has a jump (discontinuity)."""
+    """Return whether some op of a graph is a curve with jumps or a staircase."""
     return any(is_discontinuous(node.op) for node in graph.nodes)
 
 

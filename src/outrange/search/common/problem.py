@@ -55,7 +55,8 @@ class Problem:
     def small(self) -> Graph:
         """The simplified graph, or `graph` itself if nothing changes.
 
-        The simplification also finds the gates, which then have hulls.
+        The simplified graph writes maxima as pairs, merges gates (and clips their values to known
+        hulls), and drops unneeded entries.
         """
         graph, small = self.graph, _without_unread(simplify(self.graph))
         same = [*map(id, small.nodes)] == [*map(id, graph.nodes)] and small.output == graph.output

@@ -1,1 +1,1 @@
-"""Objectives that each depend on only a part of the network, and are searched in that part."""
+"""Separate searches of the parts of a network on which different objectives depend."""

@@ -8,7 +8,7 @@ smaller one concave. Their chords `t d + o` are planes
     f(w) + t_0 (z - w) + o_0  <=  f(z)  <=  f(w) + t_1 (z - w) + o_1.
 
 Back-substitution then reaches `f(w)` in both copies, with coefficients that nearly cancel, and `d`
-is bounded by back-substitution as well. A unit whose own lines are tighter keeps its lines.
+is bounded by back-substitution as well. A unit whose own lines are much tighter keeps its lines.
 
 Sound: yes; float64 rounding is accounted for in the offsets (`domains.crown`, `domains.rounding`).
 Complete: no. Cost: about twice that of the two separate networks.
@@ -225,7 +225,7 @@ def relax_paired(
     budget: OperationCounts,
     reads: list[int],
 ) -> PairedRelaxation:
-    """Compute the planes of a paired curve, or its own lines where those are tighter.
+    """Compute the planes of a paired curve, or its own lines where these are much tighter.
 
     Args:
         sources: Bounds of `z`, `w` and `a`, `(B, n)` each.

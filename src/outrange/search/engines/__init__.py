@@ -1,1 +1,1 @@
-"""Linear bounds over many boxes: the array engine, alpha-CROWN ascent, and the branching score."""
+"""Engines that bound many boxes: linear and second-order forms, ascent, and branching scores."""

@@ -154,7 +154,13 @@ class ArrayEngine(GraphObjectives):
     def _prepare_pass(
         self, cells: BoxBatch, value_bounds: dict[int, Bounds], most: int
     ) -> CrownPass:
-        """Prepare a CROWN pass over boxes, with forward forms if these fit."""
+        """Prepare a CROWN pass over boxes, with forward forms if the engine uses these.
+
+        Args:
+            cells: The boxes.
+            value_bounds: Bounds that are already known, by value.
+            most: Maximum number of a value's entries that are substituted back after forward forms.
+        """
         if self._forms:
             return ForwardCrownPass(
                 self.plan, cells, value_bounds, radii=self.radii, most=most, effort=EFFORT

@@ -6,8 +6,8 @@ each, `G_i z_i + q_i z_i^2`. Their minima, and the regions where they stay below
 Before that, a convex part `z W W' z` may be replaced by its tangent: `|W' (z - z0)|^2 >= 0` for any
 `W` and `z0`, so eigenvectors need not be exact.
 
-Sound: yes. Each result is a sum of fewer than `2 d^2 + 64` terms; `gamma` of that number, times the
-sum of absolute values, is subtracted once.
+Sound: yes. Each result is a sum of fewer than `4 d^2 + 64` terms. `gamma` of this number, times the
+sum of the terms' absolute values, is subtracted once.
 
 Reference: C. Adjiman et al., *A global optimization method, alphaBB*, Computers and Chemical
 Engineering 22 (1998), for quadratic terms moved to the diagonal.

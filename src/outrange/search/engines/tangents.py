@@ -72,8 +72,8 @@ class Tangent:
 class Bend:
     """The tangents of one curve's value, and the form of its input.
 
-    Where the current line is tighter than the tangent, the line is kept, and `mean` and `spread`
-    are 0.
+    A tangent replaces the current lines where it loses less than half as much. Elsewhere the lines
+    are kept, and `mean` and `spread` are 0.
 
     Args:
         planes: The tangents or kept lines.
@@ -119,8 +119,8 @@ def tangents(sweep: CrownPass, net: RelaxedGraph) -> dict[int, Tangent | Bend]:
     """Compute the tangents of the products and smooth curves over the boxes of a finished pass.
 
     Returns:
-        Tangents by value. A curve is absent if no tangent is better than its lines; the result is
-        empty if time or memory ran out before all lines were computed.
+        Tangents by value. A curve is absent if it keeps all its lines. The result is empty if time
+        or memory ran out before all lines were computed.
     """
     if sweep.late is not None:
         return {}
@@ -218,7 +218,7 @@ def bend_of(
         place: Index of the curve's value, index of its input value, and its op.
 
     Returns:
-        The tangents, or None if no tangent is better.
+        The tangents, or None if the curve keeps all its lines.
     """
     value, source, op = place
     lines = net.lines[value]

@@ -47,6 +47,7 @@ class DerivativeEngine:
     Args:
         graph: The network, whose outputs are differentiated.
         box: Root box, which contains every box to be bounded.
+        derivatives: The objectives, single partial derivatives or Lipschitz constants.
     """
 
     def __init__(self, graph: Graph, box: Box, derivatives: Objectives) -> None:
