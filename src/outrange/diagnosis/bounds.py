@@ -70,7 +70,7 @@ def interval_ends(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> Ranges:
             shape = (len(lo), node.size)
             ends = np.full(shape, -np.inf), np.full(shape, np.inf)
         low, high = ends
-        # Rules return NaN only for unbounded boxes; replace it by no bound.
+        # Rules return NaN only for unbounded boxes; replace it with an infinite bound.
         ranges.ends.append(
             (np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high))
         )

@@ -183,7 +183,7 @@ class Trials(ShortTrainings):
 
     @cached_property
     def stuck(self) -> bool | None:
-        """Whether no training run ends more than `GAIN` below the best constant's loss.
+        """Whether no training run ends below the best constant's loss by more than `GAIN` of it.
 
         It is None if unknown, for example because a run has fewer than `LEAST` steps.
         """
@@ -201,8 +201,8 @@ class Trials(ShortTrainings):
     def helps(self, change: Change) -> tuple[float, float] | None:
         """Return the losses without and with a change if the model learns only with it.
 
-        The model learns only with the change if `stuck` is true and every run with the change gets
-        to `LEARNED` of the best constant's loss or below.
+        The model learns only with the change if `stuck` is true and if every run with the change
+        ends with a loss of at most `LEARNED` times the best constant's loss.
 
         Returns:
             Two fractions of the best constant's loss: the least without the change, and the largest

@@ -66,7 +66,7 @@ def frame(title: str, seconds: float, news: Mapping[type, Any]) -> Frame:
         if kind in news:
             work, rows, foot = show(news[kind], stage)
             return Frame(clipped_name(f"{head}  {work}", LONGEST_LINE), rows, foot)
-    # A search inside a question that has no reports of its own.
+    # A search inside a call that has no reports of its own.
     search = next((now for now in news.values() if hasattr(now, "boxes")), None)
     return Frame(clipped_name(head if search is None else f"{head}  {_work(search)}", LONGEST_LINE))
 

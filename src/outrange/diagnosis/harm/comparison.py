@@ -102,7 +102,7 @@ def score_copies(case: DiagnosisContext, rows: np.ndarray, least: float = 0.0) -
     Args:
         case: The program to copy.
         rows: Indices of the held-out rows.
-        least: Minimum of each score, in addition to `LEARNS` or `NEARLY`.
+        least: Minimum of each score. The minima `LEARNS` and `NEARLY` apply as well.
 
     Returns:
         The scores of each copy, one per training run. Empty if a copy learned too little or if

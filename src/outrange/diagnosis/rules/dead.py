@@ -115,7 +115,7 @@ def _gets_nothing(case: DiagnosisContext, layer: Layer, units: np.ndarray) -> bo
 
 
 def _nothing_before(case: DiagnosisContext, layer: Layer) -> bool:
-    """Return whether all weights that a layer's output depends on have measured gradients of 0.
+    """Return whether no weight that a layer's output depends on has a nonzero measured gradient.
 
     The gradients include those of penalties. Returns False if they are unknown.
     """

@@ -145,7 +145,7 @@ Said = tuple[str, str]
 def _explodes(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> Said | None:
     losses = [loss for _, loss in training.looks]
     settled, start = late_loss(training), max(abs(losses[0]), case.trials.constant or 0.0)
-    # A loss that explodes may come back with dead units, and then does not change anymore.
+    # A loss that explodes may fall again when units are dead, and then stays constant.
     blown = max(losses) > GROWTH * start > 0 and case.trials.stuck
     if not (diverges(training) or settled > WILD * start > 0 or blown):
         return None

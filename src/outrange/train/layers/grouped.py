@@ -66,7 +66,7 @@ def check_groups(groups: Any, where: str) -> None:
     """Check the type of the argument `groups`.
 
     Raises:
-        InputError: `groups` is neither a number nor a list of sizes or of channels.
+        InputError: `groups` is neither a positive integer nor a list of sizes or of channels.
     """
     whole = isinstance(groups, int | np.integer) and not isinstance(groups, bool)
     if whole and groups >= 1:
@@ -84,7 +84,11 @@ def check_groups(groups: Any, where: str) -> None:
 
 
 def saved_groups(groups: Any) -> Any:
-    """Convert `groups` to a form that JSON can represent."""
+    """Convert `groups` to a form that JSON can represent.
+
+    Raises:
+        InputError: A group is a slice without an end or with a negative bound.
+    """
     if isinstance(groups, int | np.integer):
         return int(groups)
     return [int(g) if isinstance(g, int | np.integer) else _list_channels(g) for g in groups]
