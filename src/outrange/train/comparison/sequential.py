@@ -12,7 +12,7 @@ from .plan import Group, Objective, OptimizerChoice, Options, TrainingData, chec
 
 
 ROWS = 4096
-"""Maximum number of rows in one call of the model when predictions and losses are evaluated."""
+"""Maximum number of rows in one call of the model for predictions and for the reported loss."""
 
 
 class Loops(Group):

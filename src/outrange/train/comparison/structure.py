@@ -144,7 +144,7 @@ class Structure:
 
 
 def _holds_numbers(recording: Trace) -> bool:
-    """Return whether a recording contains numbers that were computed from weights.
+    """Return whether a recording contains fixed numbers, which may depend on the weights.
 
     They are backend tensors, other than variables, that an operation reads or the model returns.
     """
