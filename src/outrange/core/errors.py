@@ -46,7 +46,7 @@ class ContradictionError(ModelError):
 
 
 class InternalErrorWarning(UserWarning):
-    """A bug in one search component; the answer consists of what the other components proved."""
+    """Warning about a bug in a search component; the answer is what other components proved."""
 
 
 class UnsupportedError(ModelError):

@@ -33,12 +33,12 @@ _phases: ContextVar[list[tuple[float, str]] | None] = ContextVar("outrange_phase
 class Stage:
     """Event that announces a stage of a computation and the names of the outputs.
 
-    A stage lasts until the next event of this class that has a text.
+    A stage lasts until the next event of this class whose text is not None.
 
     Args:
-        text: Short description of the new stage. None means that the current stage goes on, and
-            that the event only announces `names`.
-        names: Names of the outputs; empty if they are not known yet.
+        text: Short description of the new stage; may be empty. None means that the current stage
+            goes on, and that the event only announces `names`.
+        names: Names of the outputs; empty if the event does not announce them.
     """
 
     text: str | None

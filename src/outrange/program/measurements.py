@@ -11,7 +11,7 @@ class Measured:
     """One evaluation of the loss and its gradients by the framework, at the stored weights.
 
     Args:
-        loss: The loss, averaged over the rows.
+        loss: The loss, averaged over the rows; NaN if there was an error.
         gradients: Maps a weight index to the gradient; None if the backend reports no gradient
             path.
         error: The message of the backend's exception, or `""`.

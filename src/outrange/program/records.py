@@ -47,10 +47,11 @@ class RecordedStep:
         blocked_weights: Indices of the variables it reads without passing a gradient.
         inside: Whether it belongs to the model rather than to the loss.
         opaque: Whether its inner computation is unknown.
-        options: The operation's plain arguments.
+        options: Arguments of the operation that are strings, numbers, booleans or None, by name.
         shape: Shape of the first tensor it returns, including the batch axis of size 1.
         product: The kernel it multiplies by; None if there is no kernel with one column per unit.
-        over: The axes that a pooling reduces, counted from the front.
+        over: The axes that a pooling, a mean or a maximum reduces, counted from the front; empty
+            for other operations.
         arrays: Whether it reads arrays that are neither tensors of the model nor its weights. Also
             true for operations outside the framework, whose arguments cannot be inspected.
     """
@@ -143,12 +144,12 @@ class Loss:
         name: Its Keras name, for example `"mean_squared_error"`, or the name of the user's
             function.
         known: Whether it is a Keras loss in its usual form: over all entries of the output (no
-            mask removes any), along the last axis, clipped at 1e-7, in 32 bits.
+            mask removes any), along the last axis, clipped at 1e-7, in 32 or 64 bits.
         output: Index of the output it reads.
-        from_logits: The declared value; None if the loss has no such argument.
+        from_logits: Whether the loss reads logits; None if it has no argument of this name.
         smoothing: The label smoothing, from 0 to 1.
         tensor: The loss's tensor in `Program.steps`; None if the loss could not be traced.
-        options: Its other arguments, by name.
+        options: Its other plain arguments and its weight, reduction and dtype, by name.
         native: Whether it is a Keras loss, in its usual form or not.
     """
 
@@ -210,11 +211,12 @@ class Program:
         whole: Graph of the model with its stored weights; None if nothing could be read.
         free: Graph of the model in which nothing is assumed about tensors that training may change;
             None if nothing could be read.
-        predict: Maps data in the user's form to the outputs: float32, one array per output.
-        measure: Maps `(x, y)` to the loss and its gradients; None if the program has no targets.
+        predict: Maps data in the user's form to the outputs at inference, one array per output.
+        measure: Maps `(x, y)` to the loss and its gradients. None if the model is not compiled, or
+            if there are no targets.
         rehearse: `rehearse(x, y, steps, batch, seed)` runs a few training steps on a copy, on the
-            first rows or on batches drawn from all rows. None if the model cannot be copied, or
-            if the program has no targets.
+            first rows or on batches drawn from all rows. None if there is no optimizer, if there are
+            no targets, or if the model overrides a training method of Keras.
         unread: The parts that could not be inspected, with the reasons.
         changed_in_training: Whether some layer may compute something different in training.
         chance_in_training: Whether training may draw random numbers that inference does not.
@@ -232,14 +234,15 @@ class Program:
             `""` if there is no such code.
         slots: Maps a weight index to the optimizer's slot variables for it, each in the weight's
             shape; None if slot variables cannot be assigned to weights.
-        repair: Maps `(changes, x, y)` to the changed program; None if the model has no copy.
+        repair: Maps `(changes, x, y)` to the program of the changed model, or to None if it cannot
+            be built. The field itself is None if the model is not compiled.
         input_dtypes: The type in which the model receives each input, for example `"float32"`.
         more_than_losses: Whether training may minimize more than the compiled losses: a penalty or
             a term added by user code.
         not_run: The reason why the framework cannot evaluate the data row by row, or `""`.
         in_training: Function that returns the program with the steps recorded in training mode, or
-            None if they cannot be recorded. The field itself is None if training and inference
-            have the same steps.
+            None if they cannot be recorded. The field itself is None if no layer may compute
+            something different in training, or if there is no loss.
         dead_start: Maps `(trials=…, names=…, least=…)` to the probabilities of a dead start, as
             `outrange.dead_start` computes them; None if they cannot be computed.
         batch_statistics: Function that returns the names of layers that use batch statistics in
