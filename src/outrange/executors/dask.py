@@ -62,6 +62,9 @@ class DaskPool:
 
     Args:
         client: The user's client, which is not closed here.
+
+    Raises:
+        InputError: The client is asynchronous.
     """
 
     def __init__(self, client: Client) -> None:

@@ -107,7 +107,9 @@ class Dispatcher:
         return 0 if self.pool.broken else (1 + ahead) * self.pool.size - len(self)
 
     def next_node(self, ahead: int, results: Sequence[TaskResult] = ()) -> WorkerNode | None:
-        """Return the node with the fewest tasks, or None if each has more than `ahead` tasks.
+        """Return the node with the fewest tasks, or None if no node may receive another task.
+
+        A node may have `ahead` tasks besides the one that it runs.
 
         Args:
             ahead: Number of tasks to queue at each node, as in `free_slots`.

@@ -215,8 +215,8 @@ class Program:
         measure: Maps `(x, y)` to the loss and its gradients. None if the model is not compiled, or
             if there are no targets.
         rehearse: `rehearse(x, y, steps, batch, seed)` runs a few training steps on a copy, on the
-            first rows or on batches drawn from all rows. None if there is no optimizer, if there are
-            no targets, or if the model overrides a training method of Keras.
+            first rows or on batches drawn from all rows. None if there is no optimizer, if there
+            are no targets, or if the model overrides a training method of Keras.
         unread: The parts that could not be inspected, with the reasons.
         changed_in_training: Whether some layer may compute something different in training.
         chance_in_training: Whether training may draw random numbers that inference does not.
