@@ -124,7 +124,7 @@ class Exhibit:
         return sampled_set(self.network.graph.inputs, self.input_set(box))[1]
 
     def regions(self, box: Box) -> list[Region]:
-        """Return regions whose union contains the inputs of a box that satisfy the constraints."""
+        """Return regions whose union is the set of inputs in a box that satisfy the constraints."""
         return regions(self.network.graph.inputs, self._with_integers(box))
 
     def _with_integers(self, box: Box) -> Mixed:
