@@ -50,7 +50,7 @@ class Step(Curve):
 
     @property
     def is_piecewise_linear(self) -> bool:
-        """Always False: a jump has no line through it."""
+        """Whether `f` is continuous and piecewise linear; False for every step function."""
         return False
 
     def range(self, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

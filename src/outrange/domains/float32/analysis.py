@@ -90,7 +90,7 @@ class Float32Plan:
 
     @cached_property
     def differences(self) -> Graph:
-        """The graph that maps differences of values: `graph` without its additive constants."""
+        """The graph that maps differences of values, namely `graph` without added constants."""
         return replace(self.graph, nodes=tuple(map(_linear, self.graph.nodes)))
 
     @cached_property
