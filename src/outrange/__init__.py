@@ -6,8 +6,8 @@
     answer.lo, answer.hi      # proved bounds, in the output's shape
     answer.at_lo              # the inputs that attain them
 
-`import outrange` loads NumPy and nothing heavier. A framework is loaded with the first model that
-needs it, and each public name is imported on first use.
+`import outrange` loads no other package. Each public name is imported on first use, and a framework
+such as Keras is imported with the first model that needs it.
 """
 
 from __future__ import annotations
@@ -141,20 +141,27 @@ _HOMES = {
     "questions.inputs.data": "ball data_box",
     "questions.inputs.sets": "L1Ball L2Ball Mixed Polytope Union",
 }
-"""Dict from module to the public names in it; a test compares these with the imports above."""
+"""Dict from module to its public names, separated by spaces; a test compares them with the imports
+above."""
 
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 _MODULES = ("callbacks", "layers", "losses")
 
 _RENAMED = {"expected": "dead_start"}
-"""Former names, each with the name that replaced it; kept until 0.2."""
+"""Dict from former name to current name, for the message of the `AttributeError`; kept until
+0.2."""
 
 __all__ = sorted([*_HOME, *_MODULES])
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name on first use, and return it."""
+    """Import and return a public name of the package when it is first used.
+
+    Raises:
+        AttributeError: `name` is not public, or it is a former name; the message then states the
+            current one.
+    """
     if name in _MODULES:
         return import_module(f"{__name__}.{name}")
     if name in _RENAMED:

@@ -1,4 +1,4 @@
-"""Callbacks for `Model.fit`. Keras is imported when one of them is first used."""
+"""The Keras callback `RangeMonitor` and its warning `RangeWarning`, both imported on first use."""
 
 from typing import TYPE_CHECKING, Any
 

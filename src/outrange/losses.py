@@ -1,4 +1,7 @@
-"""Keras losses for groups of classes, where the argmax should not fall from group to group.
+"""Keras losses for models whose outputs form groups of classes.
+
+`GroupedCrossentropy` sums the cross-entropies of all groups. `MonotoneIndexPenalty` penalizes an
+argmax that falls from one group to the next.
 
 Importing this module imports Keras and registers the losses.
 """

@@ -1,1 +1,1 @@
-"""The public functions: each loads the model, checks its arguments, and answers one question."""
+"""The public functions; most of them load a model and answer one question about it."""

@@ -1,4 +1,4 @@
-"""Arguments that public functions share: the model, the property, the time limit."""
+"""Parsing of arguments that public functions share: the model, the property, the time limit."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST_NAMED = 1000
 """Maximum number of outputs for which a live view shows names."""
 
 LEAST_TIME = 1e-3
-"""Minimum time limit in seconds for a question, even if loading the model used up all the time."""
+"""Minimum time in seconds for answering a question, even if loading the model took too long."""
 
 
 def load_network(model: Any, inputs: Any = None) -> Network:
@@ -58,8 +58,7 @@ def is_float32(arithmetic: Any) -> bool:
     """Return whether `arithmetic` is `"float32"` rather than `"real"`.
 
     Raises:
-        InputError: `arithmetic` is neither of these. The message explains that types with larger
-            rounding errors are not supported.
+        InputError: `arithmetic` is neither of these.
     """
     if arithmetic in ("real", "float32"):
         return arithmetic == "float32"
@@ -72,7 +71,7 @@ def is_float32(arithmetic: Any) -> bool:
 
 
 def read_if_file(property: Any) -> Any:
-    """Read a property given as the path of a file; return any other property unchanged."""
+    """Return the property in a VNN-LIB file if `property` is its path, else `property` itself."""
     is_file = isinstance(property, os.PathLike)
     if isinstance(property, str):
         is_file = is_property_file(property)
@@ -80,7 +79,10 @@ def read_if_file(property: Any) -> Any:
 
 
 def arithmetic_of(property: Any, arithmetic: str | None) -> str:
-    """Return the argument `arithmetic`, or if it is None, the one that a VNN-LIB file declares.
+    """Return `arithmetic`, `"real"` or `"float32"`, with a default if it is None.
+
+    The default is the arithmetic that `property` declares if it was read from a VNN-LIB file, else
+    `"real"`.
 
     Raises:
         InputError: The arithmetic is neither real nor float32.
@@ -106,7 +108,11 @@ def _output_names(network: Network) -> tuple[str, ...]:
 
 
 def share_feature_names(network: Network, other: Network) -> Network:
-    """Return `network`; if it has no feature names and the sizes match, add those of `other`."""
+    """Return `network` with the feature names of `other`.
+
+    The network is returned unchanged if it already has feature names, if `other` has none, or if
+    the number of features differs.
+    """
     names = [slot.name for slot in other.graph.inputs if slot.column_of]
     nameless = not any(slot.column_of for slot in network.graph.inputs)
     fits = nameless and [slot.size for slot in network.graph.inputs] == [len(names)]
@@ -116,7 +122,7 @@ def share_feature_names(network: Network, other: Network) -> Network:
 def load_within_limit(
     model: Any, time_limit: float | None, inputs: Any = None
 ) -> tuple[Network, Clock]:
-    """Load a model; return it with the clock of the question, which includes the loading time."""
+    """Load a model, and return it with a clock for `time_limit` that started before the loading."""
     from ..questions.common.arguments import check_limits
 
     check_limits(0.0, time_limit)
@@ -145,11 +151,11 @@ def _is_set(value: Any) -> bool:
 def _check_specification(
     network: Network, specification: Specification, float32: bool
 ) -> Specification:
-    """Return the specification if it matches the network and its arithmetic is supported.
+    """Return the specification if it matches the network and the arithmetic of the question.
 
     Raises:
-        InputError: The specification declares several networks, or one that does not match.
-        UnsupportedError: The network's declared element type is not supported by proofs.
+        InputError: The specification declares several networks that are not the parts of `network`.
+        UnsupportedError: The specification declares a float type, but `float32` is False.
     """
     if specification.elements != "real" and not float32:
         # The only safeguard against answering a float32 query with real-number reasoning.
@@ -173,7 +179,19 @@ def _check_specification(
 def resolve_question(
     network: Network, property: Any, box: Any, where: Any, float32: bool = False
 ) -> tuple[Formula, list[Region], str, PropertySource | None]:
-    """Return the negated property, the input regions, the property as text, and its source."""
+    """Return the negated property, the input regions, the property as text, and its source.
+
+    Args:
+        network: The loaded network.
+        property: The property, as for `outrange.verify`.
+        box: The input set, or None for the input set of a VNN-LIB file.
+        where: A condition on inputs that restricts the input set, or None.
+        float32: Whether the question is about float32 arithmetic.
+
+    Raises:
+        InputError: The property has no input set, or an argument does not fit the network.
+        UnsupportedError: See `_check_specification`.
+    """
     from ..questions.conditions.specification import (
         check_sizes,
         input_constraints,
@@ -227,11 +245,12 @@ def compose_models(
         time_limit: Limit in seconds, including the time to load the models; None for no limit.
 
     Returns:
-        The network, the property, and the remaining seconds.
+        The network, the property, and the remaining seconds (None for no limit). Inputs that the
+        property requires to be equal are merged in the network and in the property.
 
     Raises:
-        InputError: The property is neither of these, or the networks that it declares are not those
-            in `models`.
+        InputError: The property is neither of these, or the keys of `models` are not the names of
+            the declared networks (without those declared `equal-to` another).
     """
     from ..frontends.composition import check_names, compose
     from ..frontends.load import load

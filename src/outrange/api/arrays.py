@@ -20,7 +20,7 @@ def use_torch(device: str = "cpu", dtype: str = "float32") -> Iterator[None]:
     weights, and values that overflow.
 
     The choice is local to the current context (`contextvars`): other threads and asynchronous tasks
-    are not affected.
+    are not affected. PyTorch itself uses one CPU thread in the whole process until the block ends.
 
     Args:
         device: Device name in PyTorch: `"cpu"`, `"cuda"`, `"cuda:1"`, `"mps"`.
@@ -77,7 +77,10 @@ _inside: list[int] = []
 
 @contextmanager
 def _one_thread(t: ModuleType) -> Iterator[None]:
-    """Limit PyTorch to one thread, because the search's own threads need the cores."""
+    """Limit PyTorch to one CPU thread within the `with` block.
+
+    The other cores are left to the search's own threads.
+    """
     _inside.append(_inside[0] if _inside else t.get_num_threads())
     t.set_num_threads(1)
     try:

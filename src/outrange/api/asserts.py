@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from ..graph import Slot
 
 Limits = dict[str, np.ndarray] | None
-"""Dict from output name to limits in the shape of that output, or None if there are no limits."""
+"""Dict from output name to limits, a scalar array or one in the output's shape; None for no limits.
+"""
 
 UNKNOWN = ("fail", "skip")
 
@@ -41,7 +42,7 @@ def assert_holds(
     property.
 
     Args:
-        model: As for `outrange.verify`.
+        model: As for `outrange.output_range`.
         property: As for `outrange.verify`.
         box: As for `outrange.verify`.
         time_limit: Limit in seconds; None to search until the property is decided.
@@ -86,12 +87,12 @@ def assert_range(
     """Fail a test unless every output is proved to stay within `[lo, hi]` on a set of inputs.
 
     Args:
-        model: As for `outrange.verify`.
+        model: As for `outrange.output_range`.
         box: As for `outrange.verify`.
         lo: Lower limit: one number, an array that broadcasts to the output's shape (without a batch
-            axis), or for several outputs a dict from output name to either. None and entries of
-            minus infinity mean no limit.
-        hi: Upper limit, of the same form and shape as `lo`.
+            axis), or for several outputs a dict from output name to such a number or array. None
+            and entries of minus infinity mean no limit.
+        hi: Upper limit, in any of the forms of `lo`. None and entries of infinity mean no limit.
         time_limit: Limit in seconds; None to search until the property is decided.
         unknown: What happens to the test if the property is undecided: `"fail"` or `"skip"`
             (pytest).
@@ -103,7 +104,8 @@ def assert_range(
     Raises:
         AssertionError: An output can leave the range (the message says which), or the property is
             undecided and `unknown="fail"`.
-        InputError, ModelError, UnsupportedError: As for `outrange.verify`.
+        InputError: No output has a finite limit, or as for `outrange.verify`.
+        ModelError, UnsupportedError: As for `outrange.verify`.
 
     Example:
         >>> import keras
@@ -137,7 +139,10 @@ def _check(unknown: str, options: Mapping[str, Any]) -> None:
 
 
 def _limits(slots: Sequence[Slot], value: Any, name: str) -> Limits:
-    """Return a dict from output name to limits in the shape of that output."""
+    """Return a dict from output name to checked limits, or None if `value` is None.
+
+    Limits are arrays in the output's shape; a single number becomes a scalar array.
+    """
     if value is None:
         return None
     names = [slot.name for slot in slots]
@@ -187,7 +192,7 @@ def _check_limits(slots: Sequence[Slot], lo: Limits, hi: Limits) -> None:
 
 
 def _within(slots: Sequence[Slot], lo: Limits, hi: Limits) -> Any:
-    """Return the condition that every output is within its limits."""
+    """Return the condition that every output is within its finite limits."""
     from ..questions.expressions import y
 
     parts = []
@@ -209,7 +214,7 @@ def _within(slots: Sequence[Slot], lo: Limits, hi: Limits) -> Any:
 def _outside(
     example: Counterexample | None, slots: Sequence[Slot], lo: Limits, hi: Limits
 ) -> list[str]:
-    """Return one line for each output entry outside its limits."""
+    """Return a line of text for each output entry of a counterexample that violates a limit."""
     from ..answers.render.text import entry_names
 
     if example is None:
@@ -231,7 +236,10 @@ def _outside(
 def _check_verdict(
     verdict: Verdict, claim: str, model: Any, unknown: str, outside: list[str]
 ) -> Verdict:
-    """Return the verdict if it holds; otherwise fail or skip the test."""
+    """Return the verdict if the property is proved; otherwise fail or skip the test.
+
+    The test is skipped only if the property is undecided and `unknown` is `"skip"`.
+    """
     __tracebackhide__ = True
     if verdict.holds:
         return verdict
@@ -268,5 +276,5 @@ def _skip(message: str) -> NoReturn:
 
 
 def _time_or_effort(time_limit: float | None) -> dict[str, Any]:
-    """Return the options of `verify` for a time limit, or for no limit if it is None."""
+    """Return the keyword argument of `verify` for a time limit, where None means no limit."""
     return {"effort": "exact"} if time_limit is None else {"time_limit": time_limit}

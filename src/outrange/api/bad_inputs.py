@@ -33,18 +33,18 @@ def counterexamples(
 
     The search of `outrange.verify` comes first: it finds one counterexample or proves that none
     exists. Then the boxes of the input set are bisected level by level. Boxes that are proved safe
-    are dropped. Each remaining box is attacked by gradient descent, starting with the box farthest
-    from all known counterexamples. Every counterexample violates the property in real arithmetic
-    and was run on the model.
+    are dropped. Each remaining box without a known counterexample is attacked by gradient descent,
+    starting with the box farthest from all known counterexamples. Every counterexample violates the
+    property in real arithmetic, and the model is run on it.
 
     Args:
-        model: As for `outrange.verify`.
+        model: As for `outrange.output_range`.
         property: The property that must hold, as for `outrange.verify`.
         box: The input set, as for `outrange.verify`.
         count: Number of counterexamples to find.
-        apart: Minimum distance between any two counterexamples: they differ in some input by at
-            least this fraction of the width of that input's range. 0 requires only that they are
-            distinct.
+        apart: Minimum distance between any two counterexamples, from 0 to 1: they differ in some
+            input by at least this fraction of the width of that input's range. 0 requires only that
+            they are distinct.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
@@ -123,7 +123,7 @@ def bad_inputs(
     where: Any = None,
     progress: bool | None = None,
 ) -> BadInputs:
-    """Compute the inputs that violate a property: boxes, polytopes, and their share of the volume.
+    """Compute the set of inputs that violate a property, and its share of the input set's volume.
 
     The input set is paved with boxes. Linear bounds prove that a box is entirely safe or entirely
     bad, or bound the bad share of its volume. The box with the most uncertain share is bisected
@@ -135,7 +135,7 @@ def bad_inputs(
     pattern is left.
 
     Args:
-        model: As for `outrange.verify`.
+        model: As for `outrange.output_range`.
         property: The property that must hold, as for `outrange.verify`.
         box: The input set, as for `outrange.verify`, without integer inputs.
         share_tol: Stop when the bad share of the volume is known to this accuracy.

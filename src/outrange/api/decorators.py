@@ -1,6 +1,7 @@
-"""Decorators of the public functions: provenance, efforts, and budgets of counted work.
+"""Decorators of the public functions: provenance, efforts, work budgets, and notes on lateness.
 
-With a budget, a function returns the same answer on every machine. With a time limit, it may not.
+With a budget, a function returns the same answer on every machine. With a time limit, answers may
+differ.
 """
 
 from __future__ import annotations
@@ -33,16 +34,16 @@ APART = frozenset("model model_a model_b build property progress file executor r
 answer."""
 
 MOST_BUDGET = 1e15
-"""Budgets must be less than this: in float64, larger readings of counted time could not be
-distinguished."""
+"""Limit on budgets. Beyond it, float64 could not distinguish successive readings of counted work.
+"""
 
 EFFORTS = {"quick": 5.0, "normal": 45.0, "exact": None}
 """Time limit in seconds of each effort, for calls without another limit. None means no limit.
-The default is less than a minute, because few users wait longer."""
+The default, `"normal"`, is less than a minute, because few users wait longer."""
 
 EARLY = 0.9
-"""A search that ended before this fraction of its effort's time did not run out of time, but
-stalled."""
+"""Fraction of an effort's time. A search that ended earlier did not run out of time, but stalled.
+"""
 
 EFFORT_VARIABLE = "OUTRANGE_EFFORT"
 """Environment variable that sets the default effort."""
@@ -52,15 +53,16 @@ DIVIDING = ("executor", "resume")
 processes and runs."""
 
 LATE, LATE_SHARE = 1.0, 0.1
-"""An answer is late if it exceeds its time limit by more than this many seconds and by more than
-this fraction of it."""
+"""An answer is late if it exceeds its time limit by more than the sum of `LATE` seconds and the
+fraction `LATE_SHARE` of the limit."""
 
 LONGEST = 80
-"""Maximum number of characters of an argument that is shown as written; longer ones are hashed."""
+"""Maximum number of characters, or of list entries, of an argument that is shown in full. Longer
+arguments are hashed."""
 
 
 def with_provenance(ask: Ask) -> Ask:
-    """Decorate a function so that its answer carries the arguments and the version of outrange.
+    """Decorate a function so that its answer records its name, its arguments and the version.
 
     Arguments are formatted before the function runs, since arrays may change afterwards.
     """
@@ -117,10 +119,11 @@ def with_budget(ask: Ask) -> Ask:
 def with_effort(ask: Ask) -> Ask:
     """Decorate a function with the argument `effort`, which limits its time if nothing else does.
 
-    If the search runs out of this time, the answer says so.
+    If the search runs out of this time, the answer says so. A function without the parameter
+    `effort` is returned unchanged.
 
     Args:
-        ask: A public function with the parameters `effort` and `time_limit`.
+        ask: A public function with the parameter `time_limit`.
     """
     if "effort" not in signature(ask).parameters:
         return ask
@@ -162,7 +165,7 @@ def with_effort(ask: Ask) -> Ask:
 
 
 def _ran_out(answer: Answer) -> bool:
-    """Return whether a call ran out of time, at least for some of its inputs."""
+    """Return whether an answer says that time ran out, at least for some of the inputs."""
     ends = [getattr(answer, name, None) for name in ("status", "reason")]
     return "time" in [end for end in ends if isinstance(end, str)] or any(
         bool(np.isin(end, ("", "open")).any()) for end in ends if isinstance(end, np.ndarray)
@@ -170,7 +173,12 @@ def _ran_out(answer: Answer) -> bool:
 
 
 def _check(budget: Any, options: dict[str, Any]) -> None:
-    """Check that a budget is a positive number and compatible with the other arguments."""
+    """Check that a budget is a positive number and compatible with the other arguments.
+
+    Raises:
+        InputError: The budget is out of range, or is combined with `time_limit` or an argument in
+            `DIVIDING`.
+    """
     is_number = isinstance(budget, int | float | np.number) and not isinstance(budget, bool)
     if not is_number or not 0.0 < budget < MOST_BUDGET:
         raise InputError(
@@ -190,7 +198,9 @@ def _check(budget: Any, options: dict[str, Any]) -> None:
 
 
 def question(title: str, reports: bool = True) -> Callable[[Ask], Ask]:
-    """Return a decorator that adds provenance, limits, lateness reports and a live view.
+    """Return a decorator for public functions that combines the decorators of this module.
+
+    It adds provenance, `effort`, `budget`, notes on lateness, and a live view.
 
     Args:
         title: Title of the live view, in a few words.
@@ -227,7 +237,7 @@ def report_lateness(ask: Ask) -> Ask:
 def late_sentence(
     begin: float, limit: float, end: float, phases: Sequence[tuple[float, str]]
 ) -> str:
-    """Return a sentence with the excess over a time limit and the phase mainly responsible for it.
+    """Return a sentence stating by how much a time limit was exceeded, and mainly in which phase.
 
     Args:
         begin: Start time of the call in seconds.

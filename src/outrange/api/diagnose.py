@@ -46,13 +46,13 @@ def diagnose(
         model: A built Keras model, compiled or not, or the path of a `.keras` or `.h5` file.
         x: Training inputs: an array `(n, *input shape)`, or arrays in the structure that the model
             accepts.
-        y: Targets `(n, ...)`, or an array per output in the model's structure; None to check only
-            the model itself.
+        y: Targets `(n, ...)`, or an array per output in the model's structure; None to check the
+            model and the inputs only.
         ignore: Codes of rules to skip, such as `["OR014"]`.
         steps: Number of training steps on a copy; 0 for none. The default is 200, or the planned
             number if it is larger, but at most 600, and training stops after a few seconds. By
-            default, a large model (more than 2 million weights or 60 layers) is only read, not
-            trained.
+            default, a large model (more than 2 million weights or more than 60 layers) is only
+            read, not trained.
         epochs: Planned number of epochs of `fit` on these rows. From it, a lower bound on the loss
             that these epochs can reach is computed.
         batch_size: Rows per batch; None for 32, as in `fit`.
@@ -135,12 +135,17 @@ def diagnose(
 
 
 def _arrays(data: Any, name: str, in_rows: bool = False) -> tuple[Any, list[np.ndarray]]:
-    """Return the data with arrays at its leaves, and a flat list of these arrays.
+    """Return the data with its parts converted to arrays, and a flat list of these arrays.
+
+    The list of a dict is sorted by key.
 
     Args:
-        data: Inputs or targets of a model.
+        data: Inputs or targets of a model: an array, or a dict, tuple or list of arrays.
         name: Name of the argument in messages.
-        in_rows: Whether a flat array contains one number per row, as `fit` assumes.
+        in_rows: Whether to reshape arrays `(n,)` to `(n, 1)`, as `fit` does.
+
+    Raises:
+        InputError: A part is not an array of numbers.
     """
 
     def array(part: Any) -> np.ndarray:

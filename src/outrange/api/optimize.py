@@ -34,12 +34,12 @@ def minimize(
 ) -> Optimum:
     """Minimize a linear form of outputs and inputs, under constraints on both.
 
-    Without `where`, the minimum is one bound of `outrange.output_range`. With `where`, a sequence
+    Without `where`, the minimum is computed as in `outrange.output_range`. With `where`, a sequence
     of decisions "is the form at most v somewhere?" narrows the interval around the minimum from
     both sides.
 
     Args:
-        model: As for `outrange.verify`.
+        model: As for `outrange.output_range`.
         objective: A linear form such as `y[0] - 2 * y[1] + 0.1 * x[0]`, the same as text, or a
             function of `(x, y)` that returns a linear form.
         box: The input set, as for `outrange.verify`.
@@ -63,7 +63,8 @@ def minimize(
             the call takes longer than 2 s.
 
     Returns:
-        An `Optimum`: `lo <= least value <= hi`, and the input `at` that attains `hi`.
+        An `Optimum`: `lo <= least value <= hi`, and an input `at` at which the form is at most
+        `hi`. If no input satisfies `where`, `lo` and `hi` are infinite.
 
     Raises:
         InputError, ModelError, UnsupportedError: As for `outrange.verify`.
@@ -78,7 +79,8 @@ def minimize(
 
     Sound: the proved bound accounts for every float64 rounding error.
     Complete: for piecewise-linear networks, given enough time.
-    Cost: about twenty decisions, each as expensive as one `outrange.verify`.
+    Cost: as for `outrange.output_range`; with `where`, about twenty decisions, each as expensive as
+    one `outrange.verify`.
 
     Reference: Tjeng, Xiao, Tedrake, *Evaluating robustness of neural networks with mixed integer
     programming*, ICLR 2019, for the problem; Bunel et al., *Branch and bound for piecewise linear
@@ -124,7 +126,8 @@ def maximize(
             the call takes longer than 2 s.
 
     Returns:
-        An `Optimum`: `lo <= largest value <= hi`, and the input `at` that attains `lo`.
+        An `Optimum`: `lo <= largest value <= hi`, and an input `at` at which the form is at least
+        `lo`. If no input satisfies `where`, `lo` and `hi` are infinite.
 
     Raises:
         InputError, ModelError, UnsupportedError: As for `outrange.verify`.

@@ -49,8 +49,9 @@ def verify(
     """Verify a property for every input of a set, with a proof or a counterexample.
 
     Falsification (projected gradient descent) comes first, then branch and bound. `HOLDS` is a
-    proof. `VIOLATED` comes with an input that violates the property in real arithmetic and was run
-    on the model itself. `UNKNOWN` comes with the best bound and the input nearest to a violation.
+    proof. `VIOLATED` comes with an input that violates the property in real arithmetic, and the
+    model itself is run on it. `UNKNOWN` comes with the proved margin and the smallest distance from
+    a violation among the inputs tried.
 
     Args:
         model: A Keras model or layer, a PyTorch module or exported program, a scikit-learn MLP or
@@ -81,8 +82,8 @@ def verify(
         certificate: File for a certificate if the property holds: a proof that the independent
             program `outrange-check` verifies in exact arithmetic (docs/certificates.md). Only for
             boxes and linear inequalities on the outputs.
-        check: Whether to run the checker on the certificate; the answer's `warrant` is then
-            `CERTIFIED`.
+        check: Whether to run the checker on the certificate; if the checker accepts it, the
+            answer's `warrant` is `CERTIFIED`.
         executor: Workers for the search tree: a `concurrent.futures.Executor`, a `dask.distributed`
             client, or the address of its scheduler. Used only if the input set is split, that is,
             for few inputs (docs/scale.md). None for the threads of this process.
@@ -92,7 +93,7 @@ def verify(
             longer than 2 s.
 
     Returns:
-        A `Verdict`; it is true only if the property is proved.
+        A `Verdict`; in a condition (`if verdict:`), it is true only if the property is proved.
 
     Raises:
         InputError: An argument is invalid; the message says which one and why.

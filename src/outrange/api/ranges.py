@@ -59,7 +59,8 @@ def output_range(
             shape; a data array `(n, *input shape)`, for its range per feature; or a dict from input
             name to one of these, or to a number or an array that fixes the input. A tuple is always
             a pair of bounds, and an array is always data. See also `outrange.ball` and
-            `outrange.data_box`.
+            `outrange.data_box`. Other accepted sets are an `outrange.Polytope`, `L1Ball`, `L2Ball`,
+            `Mixed` (integer and one-hot inputs) and `Union`.
         tol: Stop when each bound is known to within `tol` times the range attained by that output.
             None aims for 1e-6. For a curved network (`tanh`, softmax, attention), None settles for
             1e-4 if a tighter result would take longer than the search so far; the answer then says
@@ -80,8 +81,8 @@ def output_range(
             inference with sums in any order (docs/float32.md).
         certificate: File for a certificate: a proof of `lo` and `hi` that the independent program
             `outrange-check` verifies in exact arithmetic (docs/certificates.md). Only for boxes.
-        check: Whether to run the checker on the certificate; the answer's `warrant` is then
-            `CERTIFIED`.
+        check: Whether to run the checker on the certificate; if the checker accepts it, the
+            answer's `warrant` is `CERTIFIED`.
         executor: Workers for the search tree: a `concurrent.futures.Executor`, a `dask.distributed`
             client, or the address of its scheduler. Used only if the input set is split, that is,
             for few inputs (docs/scale.md). None for the threads of this process.
@@ -152,7 +153,7 @@ def summary(
     known: Range | None = None,
     progress: bool | None = None,
 ) -> Summary:
-    """Bound every layer on an input set, in a table like that of Keras's `model.summary()`.
+    """Bound every layer on an input set, in a table like the one of Keras's `model.summary()`.
 
     One pass of linear bounds (CROWN) computes the range of each layer before and after the
     activation. The pass also counts units that are provably dead, always active, saturated or
@@ -160,9 +161,9 @@ def summary(
 
     Args:
         model: As for `outrange.output_range`.
-        box: As for `outrange.output_range`.
-        known: Result of `outrange.output_range` for the same model and input set, if available. It
-            tightens the last layer's row of the table.
+        box: A box, as for `outrange.output_range`. Of a `Mixed` set, only its box is used.
+        known: Result of `outrange.output_range` for the outputs of the same model, on the same
+            input set or a box around it. It tightens the last layer's row of the table.
         progress: True shows progress, False hides it. None shows it in a terminal or notebook if
             the call takes longer than 2 s.
 
@@ -170,7 +171,8 @@ def summary(
         A `Summary`; `print` it for the table.
 
     Raises:
-        InputError: `known` is about another model or input set, or an argument is invalid.
+        InputError: `known` is about another model or does not cover the input set, or an argument
+            is invalid.
         ModelError, UnsupportedError: As for `outrange.output_range`.
 
     Example:
@@ -206,8 +208,8 @@ def sample_range(
 
     Args:
         model: As for `outrange.output_range`.
-        box: As for `outrange.output_range`.
-        samples: Number of inputs; corners of the input set come first.
+        box: A box, as for `outrange.output_range`, or an `outrange.Mixed`.
+        samples: Number of inputs; up to 1024 corners of the input set come first.
         seed: Seed of the random generator.
 
     Returns:
@@ -248,8 +250,8 @@ def difference_range(
     """Compute the exact range of `model_a(x) - model_b(x)` over inputs `x` of a set.
 
     Use it to compare a quantized or refactored model with the original. Both models become one
-    product network that shares common subexpressions. Corresponding units of the two models are
-    bounded together, by their difference.
+    product network that shares common subexpressions. The differences between corresponding units
+    of the two models are bounded directly.
 
     Args:
         model_a: As for `outrange.output_range`.
@@ -270,7 +272,7 @@ def difference_range(
         progress: See `outrange.output_range`.
 
     Returns:
-        A `Range` in the shape of the outputs of `model_a`.
+        A `Range` of the differences, in the shape of the output of `model_a`.
 
     Raises:
         InputError: The models do not match, or another argument is invalid.
@@ -326,16 +328,16 @@ def extrapolation(
     budget: float | None = None,
     progress: bool | None = None,
 ) -> Extrapolation:
-    """Find rows outside the range of the training data, and their distance from it in each column.
+    """Find the rows outside the range of the training data, and how far each column lies outside.
 
     Args:
         box: The training set: its data (an array `(n, *input_shape)` or a DataFrame), or a result
             of `outrange.data_box`.
         rows: The rows to check: a DataFrame, an array `(n, *input_shape)`, one row, or a dict from
             input name to values. Other columns of a DataFrame are ignored.
-        model: A model, as for `outrange.output_range`. The answer then also compares two ranges of
-            the model's outputs: over the training set, and over the smallest box that also contains
-            the outside rows.
+        model: A model, as for `outrange.output_range`. The answer then also contains two ranges of
+            the model's outputs: over the training set and, if some rows are outside, over the
+            smallest box that also contains these rows.
         time_limit: Stop after this many seconds; None for no limit. The bounds are valid either
             way.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
@@ -344,12 +346,12 @@ def extrapolation(
             the call takes longer than 2 s.
 
     Returns:
-        An `Extrapolation`: the indices `outside` of the outside rows, their distances `by`
-        (absolute) and `shares` (relative), and with a model its output ranges `inner` and `outer`.
-        It is false if no row is outside.
+        An `Extrapolation`: the indices `outside` of the outside rows, their distances from the
+        training set per column, `by` (absolute) and `shares` (relative to the width of the column),
+        and with a model its output ranges `inner` and `outer`. It is false if no row is outside.
 
     Raises:
-        InputError: The rows do not match the box, or are not finite.
+        InputError: There are no rows, or they do not match the box or are not finite.
         ModelError: The model cannot be read.
         UnsupportedError: The model contains an unsupported operation.
 

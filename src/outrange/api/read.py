@@ -29,7 +29,7 @@ def load(
     names: Sequence[str] | None = None,
     progress: bool | None = None,
 ) -> Network:
-    """Load a model once, so that several questions about it can use it.
+    """Load a model once, so that it can be passed to several questions.
 
     Args:
         model: A Keras model or layer, a fitted scikit-learn estimator, a PyTorch module, or a path
@@ -47,7 +47,7 @@ def load(
             the call takes longer than 2 s.
 
     Returns:
-        A `Network`, which every question accepts in place of a model.
+        A `Network`, which most public functions accept in place of a model.
 
     Raises:
         ModelError: The file cannot be read, or the graph read from it does not match the model.
@@ -108,7 +108,10 @@ def read_property(path: str | os.PathLike) -> Specification:
 
 
 def is_property_file(name: str) -> bool:
-    """Return whether a string is the name of a VNN-LIB file, rather than a condition."""
+    """Return whether a string ends like the name of a VNN-LIB file; other strings are conditions.
+
+    Upper and lower case are not distinguished.
+    """
     return name.lower().endswith(PROPERTY_FILES)
 
 
@@ -121,8 +124,7 @@ def read(path: str | os.PathLike, *, model: Any = None) -> Answer:
     Args:
         path: The file.
         model: The model that the answer is expected to be about, as for `outrange.output_range`. If
-            its hash differs from the one in the file, the answer is rejected. None skips this
-            check.
+            the file does not contain its hash, the answer is rejected. None skips this check.
 
     Returns:
         The answer: a `Range`, a `Verdict` or another kind, bit for bit equal to the saved one.

@@ -45,8 +45,8 @@ def report(
     attain them, properties with their counterexamples, robustness on data, and monotonicity. The
     input set and the limits of the proofs follow. For specialists there are folded sections:
     sensitivity, layers, a diagnosis, the model's hash, and code that repeats every question.
-    One-hot columns are shown as categories. Ranges get most of the time; later sections get what
-    earlier ones leave unused. After Ctrl-C, the page contains what is known so far.
+    One-hot columns are shown as categories. Most of the time is spent on ranges; later sections get
+    the time that earlier ones leave unused. After Ctrl-C, the page contains the results so far.
 
     Args:
         model: As for `outrange.output_range`. For a Keras model or the path of one, the page also
@@ -117,7 +117,7 @@ def report_on(
     network: Network, model: Any, box: Any, clock: Clock, *, standard: str | None = None,
     command: str = "", **options: Any,
 ) -> Report:  # fmt: skip
-    """Return the report on a network that is already loaded; see `report`.
+    """Create a report on a network that is already loaded; see `report`.
 
     Args:
         network: The loaded network.
@@ -142,5 +142,5 @@ def report_on(
 
 
 def _model_name(model: Any, network: Network) -> str:
-    """Return the name of a model's file without its suffix, or the model's own name."""
+    """Return the file name without its suffix if `model` is a path, else the network's name."""
     return Path(model).stem if isinstance(model, str | os.PathLike) else network.name

@@ -59,7 +59,7 @@ def robustness(
     nearer one.
 
     Args:
-        model: As for `outrange.verify`.
+        model: As for `outrange.output_range`.
         x: One input in the model's input shape (with an optional batch axis of 1), or a dict from
             input name to the value of that input.
         label: Class that must not change, as the index of the largest output. None for the class at
@@ -75,7 +75,8 @@ def robustness(
             by name, or `"std"` for the standard deviations of `data`. Only with `"inf"`.
         data: Data rows for `scale="std"`.
         clip: Bounds `(least, most)` on every entry, such as `(0, 1)` for pixels.
-        most: Largest radius of interest; by default the largest that `clip` permits.
+        most: Largest radius of interest; by default the largest that `clip` permits, or without
+            `clip` about 8000 times the largest entry of `x` (or 1 if that is larger).
         tol: Stop when the radius is known to a relative accuracy of `tol`.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
@@ -92,7 +93,8 @@ def robustness(
             2 s.
 
     Returns:
-        A `Robustness`: `lo <= radius <= hi`, and the `adversarial` input at distance `hi`.
+        A `Robustness`: `lo <= radius <= hi`, and the `adversarial` input at distance `hi`. If none
+        is found, `hi` is infinite and `adversarial` is None.
 
     Raises:
         InputError: An argument is invalid; the message says which one and why.
@@ -150,7 +152,17 @@ def robustness(
 def _decision(
     network: Network, center: np.ndarray, label: int | None, property: Any, threshold: Any
 ) -> tuple[Formula, str, str]:
-    """Return the unsafe condition, the claim, and a phrase on how the output is interpreted."""
+    """Return the unsafe condition, the claim as text, and the decision rule as a sentence.
+
+    The sentence is empty for a `property`, and if the largest output decides.
+
+    Args:
+        network: The loaded network.
+        center: The flat input, `(inputs,)`.
+        label: Index of the class that must not change; None for the class at `center`.
+        property: Condition that must stay true, instead of a class; or None.
+        threshold: Threshold of a model with one output number; None to derive it.
+    """
     from ..questions.expressions import property_text, resolve
     from ..questions.language.parser import read_condition
     from ..questions.robust.decision import Decision
@@ -210,16 +222,17 @@ def robust_accuracy(
     """Compute the robust accuracy: the fraction of inputs that no perturbation misclassifies.
 
     Each input is decided by one `outrange.verify` over the ball of radius `eps`. With `file`, every
-    result is written immediately, and the same call resumes from the file. With several radii the
+    result is written immediately, and the same call resumes from the file. With several radii, the
     middle one comes first: an input that is robust at a radius is robust at every smaller one, and
     a counterexample at a radius is also a counterexample at every larger one.
 
     Args:
-        model: As for `outrange.verify`. It has one output: a number per class, or a single number
-            for two classes.
-        x: Inputs, `(n, *input_shape)`, or a dict from input name to an array of that form.
-        y: Class numbers, of shape `(n,)`; 0 and 1 for a model with one output number.
-        eps: The radius, in the units of the inputs; or several, for a curve.
+        model: As for `outrange.output_range`. It has one output: a number per class, or a single
+            number for two classes.
+        x: Inputs, `(n, *input_shape)`, or a dict from input name to such an array.
+        y: Class indices, of shape `(n,)`; 0 and 1 for a model with one output number.
+        eps: The radius, in the units of the inputs, or relative to `scale`; a list of radii for a
+            curve.
         threshold: Threshold of a model with one output number: see `outrange.robustness`.
         norm: Norm of the perturbation: `"inf"` (each entry separately), 1 or 2.
         scale: As for `outrange.robustness`; `"std"` for the standard deviations of `x`.
@@ -242,7 +255,7 @@ def robust_accuracy(
 
     Returns:
         A `RobustAccuracy`: print it for the table, and call `plot()` for the adversarial inputs.
-        With several radii, a `RobustnessCurve` of these, by ascending radius.
+        With a list of radii, a `RobustnessCurve`, which contains one of them per radius, ascending.
 
     Raises:
         InputError: An argument is invalid, or `file` belongs to another question.
@@ -259,8 +272,9 @@ def robust_accuracy(
         >>> robust_accuracy(model, x, [0, 0, 1, 1], eps=[0.01, 0.1, 0.3]).lo
         array([0.75, 0.5 , 0.25])
 
-    Sound: `lo` counts inputs with a proof about the real-valued network. `hi` excludes inputs that
-    the model misclassifies, and those with an adversarial example that was run on the model.
+    Sound: `lo` counts inputs with a proof about the real-valued network. `hi` counts all inputs
+    except those that the model misclassifies and those with an adversarial example, on which the
+    model was run.
     Complete: as for `outrange.verify`, within `each` seconds.
     Cost: at most `each` seconds per input.
 

@@ -61,7 +61,8 @@ def monotone(
         outputs: Outputs to consider, in the same form as `inputs`.
         direction: `"rises"` or `"falls"` to verify that direction; None to find a direction.
         groups: Number of groups of equal size, a list of their sizes, or an ordered list of lists
-            of outputs. The question is then about groups instead of single outputs.
+            of outputs. The question is then about groups instead of single outputs; `inputs`,
+            `outputs` and `direction` must be None.
         layer: Name of a layer whose values replace the model's outputs.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
@@ -78,8 +79,8 @@ def monotone(
             longer than 2 s.
 
     Returns:
-        A `Monotone`. Its `trends` contain a direction for each pair; with `groups`, its `order` is
-        a `Verdict` instead. It is true only if everything requested is proved.
+        A `Monotone`. Its `trends` contain a `Trend` for each pair; with `groups`, its `order` is a
+        `Verdict` instead. It is true only if everything requested is proved.
 
     Raises:
         InputError: An argument is invalid.
@@ -133,7 +134,12 @@ def monotone(
 def _covered_pairs(
     network: NetworkLike, box: Any, inputs: Any, outputs: Any, layer: str | None
 ) -> tuple[list[tuple[int, int]], Box]:
-    """Return the pairs of output and input that a certificate covers, and the input box."""
+    """Return the `(output, input)` index pairs that a certificate covers, and the input box.
+
+    Raises:
+        InputError: `layer` is given, the input set is not a single box of real inputs, or a
+            selected input is fixed.
+    """
     if layer is not None:
         raise InputError(
             "A certificate covers outputs, not layers: leave out `layer`. Received: `layer`."
@@ -190,7 +196,8 @@ def gradient_range(
             longer than 2 s.
 
     Returns:
-        A `Range` of shape `(*output shape, *input shape)`.
+        A `Range` of shape `(*output shape, *input shape)`. Selected outputs, or several output
+        arrays, form a single flat axis; the same rule applies to inputs.
 
     Raises:
         InputError, ModelError, UnsupportedError: As for `outrange.output_range`.
@@ -252,8 +259,8 @@ def lipschitz(
         norm: Norm of the change in inputs: `"inf"` (the largest entry), 1 or 2.
         outputs: Outputs to consider: a flat index, a name, or a list of these; None for all.
         layer: Name of a layer whose values replace the model's outputs.
-        tol: Stop when each constant is known to within `tol` times the range that the norm of the
-            gradient attains over the box; None has the same meaning as in `outrange.output_range`.
+        tol: Stop when each constant is known to within `tol` times the observed range of the
+            gradient's norm over the box; None has the same meaning as in `outrange.output_range`.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
@@ -264,8 +271,8 @@ def lipschitz(
         progress: See `outrange.gradient_range`.
 
     Returns:
-        A `Range` in the output's shape that brackets each constant: `hi` is proved, and `lo` is
-        attained.
+        A `Range` that brackets each constant: `hi` is proved, and `lo` is attained. It has the
+        output's shape; selected outputs, or several output arrays, form a single flat axis.
 
     Raises:
         InputError, ModelError, UnsupportedError: As for `outrange.output_range`.

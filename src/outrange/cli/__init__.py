@@ -1,11 +1,16 @@
-"""Command lines: `outrange range | summary | verify | ...`, and `outrange-vnnlib`."""
+"""Entry points of the command lines `outrange` and `outrange-vnnlib`."""
 
 import gc
 import sys
 
 
 def main(arguments: list[str] | None = None, vnnlib: bool = False) -> None:
-    """Run the command line and exit the process with its exit code."""
+    """Run the command line and exit the process with its exit code.
+
+    Args:
+        arguments: Arguments without the program name; None for those of the process.
+        vnnlib: Whether to run `outrange-vnnlib` instead of `outrange`.
+    """
     try:
         if arguments is None:
             gc.disable()  # Imported modules stay alive: there is no garbage among them yet.

@@ -1,4 +1,4 @@
-"""Command-line commands and their options."""
+"""The commands of the program `outrange`, with their options."""
 
 import json
 from collections.abc import Callable
@@ -252,8 +252,8 @@ def explore_command(model: str, **options: Any) -> int:
 def diagnose_command(model: str, data: str, **options: Any) -> int:
     """Find out why a model does not learn from its data.
 
-    MODEL is a compiled model (.keras, .h5), DATA is .npz or .csv. Each finding states its level of
-    evidence: PROVED, MEASURED or SUSPECTED.
+    MODEL is a compiled model (.keras, .h5), and DATA is a .npz or .csv file. Each finding states
+    its level of evidence: PROVED, MEASURED or SUSPECTED.
     """
     from .commands.diagnose import ask_diagnose
 
@@ -303,7 +303,10 @@ def demo_command() -> int:
 
 
 def call(arguments: list[str] | None) -> int:
-    """Parse the arguments and run the command; print usage errors.
+    """Parse the arguments, run the command, and return its exit code; print usage errors.
+
+    Args:
+        arguments: Arguments without the program name; None for those of the process.
 
     Raises:
         OutrangeError: The command fails.

@@ -11,7 +11,7 @@ HELP = {"help_option_names": ["-h", "--help"]}
 
 
 def run_group(app: click.Group, name: str, arguments: list[str] | None) -> int:
-    """Parse the arguments and run a command of `app`; print usage errors.
+    """Parse the arguments and run a command of `app`; print usage errors on stderr.
 
     Args:
         app: The click group.
@@ -23,6 +23,7 @@ def run_group(app: click.Group, name: str, arguments: list[str] | None) -> int:
 
     Raises:
         OutrangeError: The command fails.
+        BrokenPipeError: The program that reads standard output has closed it.
     """
     code: Any
     try:

@@ -27,11 +27,11 @@ EXAMPLES = {
     ),
     "demo": ("outrange demo",),
 }
-"""Example command lines of each command."""
+"""Dict from command name to example command lines."""
 
 
 def epilog(command: str) -> str:
-    """Return the text at the end of a command's help: its examples.
+    """Return the text at the end of a command's help: its examples and a hint on exit codes.
 
     Args:
         command: A key of `EXAMPLES`.

@@ -1,4 +1,4 @@
-"""Translates library messages: Python arguments become command-line options.
+"""Translation of error messages: command-line options replace the Python arguments in them.
 
 Messages without a matching pattern are printed unchanged.
 """
@@ -28,11 +28,11 @@ TRANSLATIONS = (
     (r"`time_limit`", "`--time`"),
     (r"`time_limit=`", "`--time`"),
 )
-"""Pairs of a regular expression and its replacement."""
+"""Pairs of a regular expression and its replacement, applied in this order."""
 
 
 def translate_message(message: str) -> str:
-    """Return a library message with command-line options in place of Python arguments."""
+    """Return an error message with command-line options in place of Python arguments."""
     for pattern, replacement in TRANSLATIONS:
         message = re.sub(pattern, replacement, message)
     return message

@@ -19,7 +19,7 @@ from typing import Any
 
 
 NOISY = ("absl", "h5py", "jax", "keras", "matplotlib", "onnxruntime", "tensorflow", "torch")
-"""Framework loggers that are restricted to errors."""
+"""Names of the framework loggers that are restricted to errors."""
 
 STDERR = 2
 
@@ -28,7 +28,10 @@ PACKAGE_ROOT = str(Path(__file__).parents[1])
 
 @contextmanager
 def without_logs() -> Iterator[None]:
-    """Within the `with` block, let only this library write to stderr."""
+    """Let only this library write to stderr within the `with` block.
+
+    If `OUTRANGE_DEBUG` is set, nothing is suppressed.
+    """
     if os.environ.get("OUTRANGE_DEBUG"):
         yield
         return
@@ -53,7 +56,10 @@ def _show_warning(message: Any, category: Any, filename: str, *_: Any) -> None:
 
 @contextmanager
 def _redirect_stderr() -> Iterator[None]:
-    """Redirect the descriptor of stderr to the null device; let `sys.stderr` keep its target."""
+    """Redirect the descriptor of stderr to the null device; let `sys.stderr` keep its target.
+
+    Do nothing if `sys.stderr` does not write to this descriptor, as under a test runner.
+    """
     try:
         is_plain = isinstance(sys.stderr, io.TextIOWrapper) and sys.stderr.fileno() == STDERR
         original = os.dup(STDERR) if is_plain else None

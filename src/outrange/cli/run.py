@@ -1,4 +1,4 @@
-"""Execution of a command; each error becomes one short message and an exit code."""
+"""Execution of a command line; each error becomes one short message and an exit code."""
 
 import errno
 import gc
@@ -16,11 +16,11 @@ UNWRITABLE = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG, errno.EBADF)
 
 
 def run(arguments: list[str] | None = None, vnnlib: bool = False) -> int:
-    """Run the command that the command-line arguments specify.
+    """Run the command that the command-line arguments specify, and report any error on stderr.
 
     Args:
         arguments: Arguments without the program name; None for those of the process.
-        vnnlib: Whether to run the command line that the VNN-LIB standard prescribes.
+        vnnlib: Whether to run `outrange-vnnlib` instead of `outrange`.
 
     Returns:
         The exit code.

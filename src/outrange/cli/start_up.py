@@ -24,23 +24,28 @@ _seconds: ContextVar[float] = ContextVar("outrange_start_up", default=0.0)
 
 
 def count_start_up() -> None:
-    """Record the start-up time of this process; the process runs a single command.
+    """Record how long this process took to start, if it runs a single command.
 
-    The processor time used so far equals the start-up time unless other processes delayed it.
+    The processor time used so far is taken as the start-up time. Delays by other processes are not
+    included.
     """
     _seconds.set(read_processor_clock())
 
 
 def command_began() -> float:
-    """Return the start time of the command in seconds, as a value of `core.clock.read_clock`."""
+    """Return the time in seconds, as a value of `core.clock.read_clock`, when the process started.
+
+    This is the current time minus the start-up time, so it is called at the start of a command.
+    """
     return read_clock() - _seconds.get()
 
 
 def question_limit(clock: Clock, budget: float | None) -> dict[str, Any]:
-    """Return the limit of a question as a keyword argument, `budget` or `time_limit`.
+    """Return a dict with the limit of a question, under the key `"budget"` or `"time_limit"`.
 
     Args:
-        clock: The clock of the command.
+        clock: The clock of the command. Its remaining time becomes `time_limit`, at least
+            `LEAST_SEARCH`, or None if there is no limit.
         budget: Limit in units of work that replaces the remaining time; None without `--budget`.
     """
     if budget is not None:
@@ -51,9 +56,14 @@ def question_limit(clock: Clock, budget: float | None) -> dict[str, Any]:
 
 @contextmanager
 def reading(model: str, clock: Clock) -> Iterator[None]:
-    """Limit the time to read a model in the `with` block to what is left of the command's time.
+    """Import the model's framework, and limit the time for reading the model in the `with` block.
 
-    At least `LEAST_READING` seconds are granted after the import of the framework.
+    The limit is the remaining time of the command, but at least `LEAST_READING` seconds. If import
+    and reading took more than half of the command's time, a note is printed on stderr.
+
+    Args:
+        model: Path of the model.
+        clock: The clock of the command.
     """
     from ..frontends.load import warm_up
 

@@ -1,1 +1,1 @@
-"""Questions about a network, one module each; every question returns one frozen record."""
+"""Functions that answer questions about a loaded network; each returns one frozen record."""

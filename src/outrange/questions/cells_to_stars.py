@@ -17,7 +17,8 @@ from ..search.reach_sets.polytope import CutPolytope, Face
 
 
 Planes = dict[tuple[int, tuple[int, ...], int], int]
-"""Dict from a plane to its index. A plane is `(frame, slopes, constant)`, all integers."""
+"""Dict from plane to index. A plane is `(frame, slopes, constant)`: an integer that identifies its
+coordinate frame, the integer slopes, and an integer constant."""
 
 
 def build_stars(
@@ -35,8 +36,8 @@ def build_stars(
         box: The box that contains all cells.
         parts: Groups of cells, each with its affine forms.
         value: Index of the graph's value that the stars map to.
-        entries: The entries of the value that are the outputs of the stars.
-        planes: Index of each known plane; the planes of the new stars are added to it.
+        entries: Flat indices of the entries of this value that are the outputs of the stars.
+        planes: Indices of the known planes; the planes of the new stars are added.
     """
     stars, place = [], len(planes)
     for cells in parts:
@@ -52,9 +53,10 @@ def build_stars(
 
 
 def _number(planes: Planes, place: int, face: Face) -> int:
-    """Return the index of a plane in `planes`; opposite orientations share one index.
+    """Return the index of a plane, and add the plane to `planes` if it is new.
 
-    If the plane is new, it is added. `place` identifies the frame of its coordinates.
+    Two faces that differ only in orientation share one plane. `place` identifies the coordinate
+    frame of `face`.
     """
     slopes, constant = face
     if next((s for s in slopes if s), 0) < 0:
@@ -91,7 +93,8 @@ def _star(
 def _inequalities(frame: InputFrame, faces: Sequence[Face]) -> tuple[np.ndarray, np.ndarray]:
     """Convert faces in the coordinates of a frame to inequalities `a @ x <= b` on the inputs.
 
-    The integer slopes of a face are float64 numbers times a power of two.
+    Returns `a`, `(faces, inputs)`, and `b`, `(faces,)`. The integer slopes of a face are float64
+    numbers times a power of two, so dividing them by a power of two is exact.
     """
     a, b = np.zeros((len(faces), frame.at.size)), np.zeros(len(faces))
     for k, (slopes, constant) in enumerate(faces):
@@ -104,7 +107,7 @@ def _inequalities(frame: InputFrame, faces: Sequence[Face]) -> tuple[np.ndarray,
 def build_box_stars(boxes: FormBoxes, atoms: Sequence[Atom]) -> list[Star]:
     """Build one inexact star per box, for a network that is not piecewise linear.
 
-    The inequalities `atoms` on the inputs restrict each star.
+    Each star contains the inputs of its box that satisfy the inequalities `atoms`.
     """
     stars, form = [], boxes.form
     a, b = np.zeros((len(atoms), boxes.lo.shape[1])), np.array([-atom.offset for atom in atoms])

@@ -1,4 +1,4 @@
-"""Verification of a property on an input set, with the provenance recorded in the answer."""
+"""Verification of a property on an input set; the answer records its provenance."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def translate_property(
     network: NetworkLike, condition: Any, box: Any, where: Any = None
 ) -> tuple[Formula, list[Region], str]:
-    """Return a property's negation as a formula, the input set, and the property's text.
+    """Return a property's negation as a formula, the input set as regions, and the property's text.
 
     Args:
         network: The network under study.
@@ -48,16 +48,16 @@ def decide_property(
     progress: Callable[[VerifyProgress], None] | None = None,
     arithmetic: str = "real",
 ) -> Verdict:
-    """Verify a property, and add the input set and the model's hash to the verdict.
+    """Verify a property, and add the input set, the model's hash and `source` to the verdict.
 
-    A part of the time limit is reserved for finding smaller sets on which the property holds, in
-    case the search runs out of time.
+    If the search runs out of time, smaller input sets are tried. A part of the time limit is
+    reserved for them.
 
     Args:
         network: The network to verify.
         unsafe: The negated property, over the flat `[x, y]`.
         where: The input set, as a union of regions.
-        text: The property as text, as the user wrote it.
+        text: The property as text, for the verdict.
         time_limit: Limit in seconds; None for no limit.
         seed: Random seed of the samples.
         source: Name and hash of the property, or None.

@@ -18,7 +18,7 @@ from .output_range import output_range
 
 @dataclass(frozen=True, eq=False)
 class _Difference:
-    """Difference of two networks, as one network."""
+    """A network whose output is the difference of the outputs of two networks."""
 
     graph: Graph
     written: Graph
@@ -38,7 +38,10 @@ def difference_range(
     solver: bool = True,
     progress: Callable[[RangeProgress], None] | None = None,
 ) -> Range:
-    """Compute the exact range of `first - second`; see `outrange.difference_range`."""
+    """Compute the exact range of the output difference `first(x) - second(x)` over an input set.
+
+    The arguments are described in `outrange.difference_range`.
+    """
     graph = difference(first.graph, second.graph)
     first_model, second_model = first.predict, second.predict
 

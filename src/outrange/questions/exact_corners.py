@@ -1,9 +1,9 @@
 """Exact outputs at corners of the pieces of a reach set, as a proof that they are attained.
 
-Where more than two pieces meet, and at a corner of the input set, the fixed-point proof over a cube
-of inputs fails. There the only relevant input is the corner itself, at which a piecewise-linear
-network can be evaluated exactly. If rounding has moved a corner, its exact position can be
-recovered if the exact coordinates have few bits, as 0 and 0.5 do.
+Other outputs are proved to be attained by a fixed-point theorem on a small cube of inputs. This
+proof fails at inputs where more than two pieces meet, and at corners of the input set. There, a
+piecewise-linear network is evaluated exactly at the corner itself. Computed corners are rounded. If
+the exact coordinates have few bits, as 0 and 0.5 do, rounding to a coarse grid recovers them.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ from .evidence.check_point import contains
 
 
 MOST_CORNERS = 64
-"""Maximum number of corners to try; corners shared by the most pieces come first."""
+"""Maximum number of distinct corners to try; corners shared by the most pieces come first."""
 
 SECONDS = 0.5
 """Time limit in seconds for all corners together; the exact fractions get longer with each
 layer."""
 
 FEW_BITS = 2.0**-40
-"""Spacing of the grid to which corners are rounded, relative to the size of the set."""
+"""Spacing of the grid to which corners are rounded, relative to the largest absolute value of each
+coordinate (rounded up to a power of two)."""
 
 
 def find_attained_outputs(
@@ -36,7 +37,8 @@ def find_attained_outputs(
 ) -> np.ndarray:
     """Return exact outputs of the network at corners of the given pieces, `(n, outputs)`.
 
-    Outputs that float64 cannot represent are omitted.
+    Corners outside the input set are skipped, and so are outputs that are not known exactly or that
+    float64 cannot represent.
 
     Args:
         graph: The network under study.
@@ -71,14 +73,15 @@ def _nearest(number: Fraction) -> float:
 
 
 def _until(graph: Graph, value: int) -> Graph:
-    """Return the part of a graph up to the value with index `value`, which becomes the output."""
+    """Return the part of a graph up to the value with index `value`, which is its new output."""
     return Graph(graph.inputs, graph.nodes[:value], value, ())
 
 
 def _corners(pieces: Sequence[Star]) -> list[np.ndarray]:
-    """Return the points to try: for each corner, its rounded position, then the position itself.
+    """Return the points to try, flat inputs: each corner rounded to the grid, then unrounded.
 
-    The corners shared by the most pieces come first.
+    The unrounded corner is omitted if it equals the rounded one. The corners shared by the most
+    pieces come first.
     """
     if not pieces:
         return []

@@ -21,7 +21,10 @@ from .output_range import output_range
 
 
 def training_set(box: Any) -> Any:
-    """Convert training data to the box around it; any other value is returned unchanged."""
+    """Convert an array or a DataFrame of training data to the box around it.
+
+    Any other value is returned unchanged.
+    """
     is_data = is_frame(box) or (hasattr(box, "shape") and not isinstance(box, tuple | Box))
     return data_box(box) if is_data else box
 
@@ -33,7 +36,10 @@ def extrapolation(
     network: NetworkLike | None = None,
     time_limit: float | None = None,
 ) -> Extrapolation:
-    """Find the rows outside a training set; see `outrange.extrapolation`."""
+    """Find the rows outside a training set; with `network`, also bound its outputs.
+
+    The arguments are described in `outrange.extrapolation`.
+    """
     slots = slots_of(box)
     flat, _ = flat_rows(slots, rows)
     if not len(flat):
@@ -59,12 +65,14 @@ def extrapolation(
 
 
 def widen_set(inputs_set: Any, flat: np.ndarray) -> Any:
-    """Return the smallest set of the same form that also contains the given rows.
+    """Return the smallest box that contains an input set and the given rows.
+
+    The box of an `outrange.Mixed` is widened, and its integer and one-hot constraints remain if all
+    rows satisfy them.
 
     Args:
         inputs_set: An input set in any form that `slots_of` accepts.
-        flat: Rows `(n, inputs)`. If some of them violate the integer or one-hot constraints of an
-            `outrange.Mixed`, the result is its widened box without these constraints.
+        flat: Rows `(n, inputs)`.
     """
     slots = slots_of(inputs_set)
     if hasattr(inputs_set, "is_input_set"):

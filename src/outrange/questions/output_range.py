@@ -30,10 +30,10 @@ from .optimize.range_of_set import range_over
 
 
 SEEN_WITHIN = 1e-2
-"""Width of the enclosures of attained values, relative to the target gap.
+"""Width to which attained values are enclosed, relative to the tolerance of the search.
 
-They are narrow enough that they never prevent an exact answer. For networks with few layers,
-float64 intervals suffice.
+Such narrow enclosures never prevent an exact answer. For networks with few layers, float64
+intervals are narrow enough.
 """
 
 
@@ -60,7 +60,8 @@ def output_range(
         layer: Name of a layer whose values replace the outputs.
         solver: Whether a mixed-integer solver may be used.
         progress: Callback for progress records, called a few times a second.
-        remedies: Whether to spend a part of the time on remedies for an open gap.
+        remedies: Whether to reserve a part of the time for trials on smaller sets, which are run if
+            the search runs out of time.
     """
     check_limits(tol, time_limit)
     check_hooks(progress)
@@ -108,7 +109,7 @@ def _search(
     solver: bool,
     progress: Callable[[RangeProgress], None] | None,
 ) -> Solution:
-    """Minimize the target's forms and their negatives over a box."""
+    """Minimize the target's linear forms and their negatives over a box."""
     return solve(
         wanted.graph,
         where,
@@ -191,16 +192,17 @@ def _best_values(
 ) -> tuple[np.ndarray, ...]:
     """Select for each form the evaluated points with the smallest and the largest value.
 
-    Returns indices and values, `(k,)` each: points of the smallest values, upper bounds on these
-    values, points of the largest values, lower bounds on these values.
+    Returns four arrays of shape `(k,)`: the index in `points` of the smallest value of each form,
+    an upper bound on this value, the index of the largest value, and a lower bound on that value.
 
     Args:
-        target_forms: The forms to evaluate.
+        target_forms: The `k` forms to evaluate.
         solution: The result of the search.
-        points: Distinct points of the result.
-        which: Index of the point that the search found for each row, then for each negated row.
+        points: Distinct points of the search result, `(n, inputs)`.
+        which: For each form, and then for each negated form, the index in `points` of the point
+            that the search returned, `(2 k,)`.
         evaluated: Indices of the points to evaluate.
-        left: Time limit in seconds.
+        left: Time limit of the evaluation in seconds.
     """
     k = len(target_forms.rows)
     least, most = (np.full((len(points), k), end) for end in (-np.inf, np.inf))
@@ -218,7 +220,10 @@ def _best_values(
 
 
 def _better(values: np.ndarray, mine: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return the row index of each column's smallest value; in a tie, `mine` wins, then `other`."""
+    """Return the row of the smallest value in each column of `values`, `(columns,)`.
+
+    If several rows are tied in a column, its row in `mine` is preferred, then its row in `other`.
+    """
     column = np.arange(values.shape[1])
     best = np.argmin(values, axis=0)
     for row in (other, mine):
@@ -227,9 +232,10 @@ def _better(values: np.ndarray, mine: np.ndarray, other: np.ndarray) -> np.ndarr
 
 
 def split_inputs(network: NetworkLike, points: np.ndarray, shape: tuple[int, ...]) -> Named:
-    """Split flat points `(k, inputs)` into arrays of shape `(*shape, *input shape)`.
+    """Split flat points `(k, inputs)` into one array per input, `(*shape, *input shape)`.
 
-    With several inputs, the result is a dict from input name to array.
+    The product of `shape` is `k`. With a single input, the result is its array; with several, a
+    dict from input name to array.
     """
     parts, start = {}, 0
     for slot in network.graph.inputs:

@@ -32,8 +32,8 @@ MOST_INPUTS = 8
 """Maximum number of varying inputs, since a box with `n` of them has `2**n` corners."""
 
 SHARE_OF_TIME = 0.8
-"""Fraction of the time limit for cutting the input set into linear regions; the remainder is for
-enclosing the outputs on parts that were not cut completely.
+"""Fraction of the time limit after which the input set is no longer cut into smaller pieces. The
+outputs on parts that were not cut completely are then enclosed.
 """
 
 SHARE_OF_PROOFS = 0.1
@@ -43,7 +43,10 @@ SEEN = 400
 """Maximum number of outputs computed for drawings, at most one per piece."""
 
 NEAR = 1e-9
-"""A sampled input may violate a condition by this much, because a flat piece has no interior."""
+"""Amount by which a sampled input may violate a condition of the set.
+
+Rounding may move a sample out of a piece that has no interior.
+"""
 
 EXACT = ("star sets: linear regions as polytopes, cut without rounding (Tran et al. 2019)",)
 CURVED = ("boxes of inputs with affine forms (DeepZ, Singh et al. 2018)",)
@@ -63,7 +66,8 @@ def reach_set(
     Args:
         network: The network under study.
         regions: The input set, as a union of regions.
-        tol: Tolerated error of a piece, relative to the ranges of the outputs.
+        tol: Tolerated error of each output on a piece, relative to the output's range. It is used
+            only if the network is not piecewise linear.
         time_limit: Limit in seconds; None for no limit.
         most_pieces: Maximum number of pieces.
         seed: Random seed of the inputs sampled for drawings.
@@ -153,12 +157,13 @@ def _enclosing(
 def convex_parts(
     slots: Sequence[Slot], regions: Sequence[Region]
 ) -> Iterator[tuple[Box, tuple[Atom, ...]]]:
-    """Yield the convex parts of a set: boxes, each with linear inequalities.
+    """Yield the convex parts of a union of regions, each as a box and linear inequalities.
 
-    Their union is the set. A part may be empty; `InputFrame.polytope` detects this.
+    The union of the parts is the set. A part may be empty; `InputFrame.polytope` detects this.
 
     Raises:
-        InputError: An input is an integer, a region is a ball, or too many inputs vary.
+        InputError: A region has integer inputs, a ball or very large bounds, too many inputs vary,
+            or a condition splits into too many parts.
     """
     for region in regions:
         check_within(slots, region.box.lo, region.box.hi)

@@ -1,4 +1,4 @@
-"""Output ranges over finitely many inputs; they prove nothing and serve only for comparison."""
+"""Output ranges over finitely many sampled inputs; they prove nothing and are for comparison."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,16 +21,19 @@ from .output_range import split_inputs
 
 
 CORNERS = 1024
-"""Maximum number of corners of the box that are tried first."""
+"""Maximum number of corners of the input set that are evaluated first."""
 
 _CELLS = 1 << 21
-"""Maximum number of entries of the largest graph value, over one batch of inputs."""
+"""Maximum size of a batch of random inputs, times the size of the graph's largest value."""
 
 
 def sample_range(
     network: NetworkLike, box: Any, *, samples: int = 100_000, seed: int = 0
 ) -> SampledRange:
-    """Compute the smallest and largest outputs at random points; see `outrange.sample_range`."""
+    """Compute the smallest and largest outputs at corners and at random points of the input set.
+
+    The arguments are described in `outrange.sample_range`.
+    """
     for name, value, least in (("samples", samples, 1), ("seed", seed, 0)):
         is_integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
         if not is_integer or value < least:
@@ -79,8 +82,9 @@ def sampled_set(slots: Sequence[Slot], box: Any) -> tuple[list[Region], DomainBo
 
     Args:
         slots: The inputs of the model.
-        box: A box, a `Mixed` set or a DataFrame. The points respect the integers and one-hot groups
-            of the latter two, unless these have more than `MOST_CASES` combinations.
+        box: A box, a `Mixed` set or a DataFrame. Integer and one-hot constraints of the last two
+            are respected. If they have more than `MOST_CASES` combinations, they are dropped, and
+            the result is the box alone.
     """
     if isinstance(box, Mixed) or is_frame(box):
         parts = regions(slots, box)
@@ -92,15 +96,15 @@ def sampled_set(slots: Sequence[Slot], box: Any) -> tuple[list[Region], DomainBo
 
 
 def _corners(domain: DomainBoxes, rng: np.random.Generator, most: int) -> np.ndarray:
-    """Return at most `most` corners, equally many from each box."""
+    """Return at most `most` corners `(n, inputs)`, with the same limit for each box."""
     boxes = [Box(*ends) for ends in zip(domain.lo[:most], domain.hi[:most], strict=True)]
     return np.concatenate([corners(box, rng, max(1, most // len(boxes))) for box in boxes])[:most]
 
 
 def corners(where: Box, rng: np.random.Generator, most: int) -> np.ndarray:
-    """Return all corners of a box if there are at most `most`.
+    """Return all corners of a box if there are at most `most`, `(n, inputs)`.
 
-    Otherwise return `most` corners: `lo`, `hi` and random ones.
+    Otherwise return `most` corners: `lo`, random ones, and `hi`.
     """
     free = np.flatnonzero(where.hi > where.lo)
     if free.size < 31 and 2**free.size <= most:
@@ -115,7 +119,10 @@ def corners(where: Box, rng: np.random.Generator, most: int) -> np.ndarray:
 
 
 def _improve(values: np.ndarray, points: np.ndarray, best: np.ndarray, at: np.ndarray) -> None:
-    """Lower the minima `best` to the column minima of `values`, and update their points `at`."""
+    """Update the minima `best` and their points `at` in place with the column minima of `values`.
+
+    NaN values are ignored.
+    """
     values = np.where(np.isnan(values), np.inf, values)
     row = np.argmin(values, axis=0)
     minima = values[row, np.arange(best.size)]

@@ -1,4 +1,4 @@
-"""Computation of the range of every layer on an input set, and of its dead and saturated units."""
+"""Bounds on every layer on an input set, and detection of dead and saturated units."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,7 +19,7 @@ from .inputs.parse_box import input_box
 
 
 ONE_NUMBER = 64 * UNIT
-"""Maximum width of a constant unit's range, relative to the layer's magnitude."""
+"""Maximum width of a constant unit's range, relative to the largest absolute bound of its layer."""
 
 
 def summary(network: LayeredNetwork, box: Any, known: Range | None = None) -> Summary:
@@ -41,9 +41,11 @@ def summary(network: LayeredNetwork, box: Any, known: Range | None = None) -> Su
 def _intersect_known(ends: Bounds, known: Range, network: LayeredNetwork, where: Box) -> Bounds:
     """Intersect the bounds on the output with a known output range.
 
-    Sound if `known` is a range of this model, since the bounds and the range are then both valid. A
-    range is refused if its recorded hashes show that it is a range of another model. A range over
-    a set that does not cover `where` is always refused.
+    Sound if `known` is a range of this model, since the bounds and the range are then both valid.
+
+    Raises:
+        InputError: `known` was computed for a model with another hash or other outputs, or over a
+            set that is not a box around `where`; or it is disjoint from the bounds.
     """
     outputs = {slot.name: slot.shape for slot in network.graph.outputs}
     source = getattr(network, "source", None)
@@ -109,7 +111,7 @@ def _hull(calls: Sequence[LayerRow]) -> LayerRow:
 def layer_row(
     network: LayeredNetwork, layer: LayerLike, ends: Sequence[tuple[np.ndarray, np.ndarray]]
 ) -> LayerRow:
-    """Build the row of a layer, given bounds `(n,)` on every value of the network's graph."""
+    """Build the row of a layer, given the lower and upper bounds of every value of the graph."""
     lo, hi = ends[layer.after]
     constant = _constant(lo, hi)
     none = np.zeros(lo.shape, bool)
@@ -146,7 +148,7 @@ def _reshape(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 def activation_curves(network: LayeredNetwork, layer: LayerLike) -> list[Curve]:
     """Return the activation curves through which a layer's whole output passes.
 
-    The result is empty if a part of the output bypasses them.
+    The result is empty if the layer has no activation, or if a part of its output bypasses it.
     """
     before, after = layer.before, layer.after
     if before is None:
@@ -157,7 +159,10 @@ def activation_curves(network: LayeredNetwork, layer: LayerLike) -> list[Curve]:
 
 
 def activation_is_linear_behind(network: LayeredNetwork, layer: LayerLike) -> bool:
-    """Return whether the operations of a layer after its first activation curves are linear."""
+    """Return whether only affine operations follow the first activation curves of a layer.
+
+    The result is False if the layer has no activation.
+    """
     before, after = layer.before, layer.after
     if before is None:
         return False
@@ -168,7 +173,10 @@ def activation_is_linear_behind(network: LayeredNetwork, layer: LayerLike) -> bo
 
 
 def linear_behind(graph: Graph, before: int, after: int) -> bool:
-    """Return whether value `after` is affine in value `before` and in curves applied to it."""
+    """Return whether value `after` is affine in value `before` and in curves applied to `before`.
+
+    Values that were computed earlier than `before` are treated as constants.
+    """
     behind = {after}
     for value in range(after, before, -1):
         node = graph.nodes[value - 1]
@@ -181,7 +189,7 @@ def linear_behind(graph: Graph, before: int, after: int) -> bool:
 
 
 def curves_between(graph: Graph, before: int, after: int) -> list[Curve]:
-    """Return the curves applied to one value if another value depends only on their results.
+    """Return the curves applied to value `before`, if `after` depends only on their results.
 
     Otherwise the result is empty.
 
@@ -206,9 +214,11 @@ def curves_between(graph: Graph, before: int, after: int) -> list[Curve]:
 def behaviour(
     curve: Curve, lo: np.ndarray, hi: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return whether each unit with inputs in `[lo, hi]` is dead, always on, or saturated.
+    """Return masks of the dead, the always active and the saturated units, given input bounds.
 
-    The result is three Boolean arrays, one for each of these properties.
+    A unit is dead if its input range `[lo, hi]` lies in a constant piece of the curve. It is always
+    active if the range lies in a sloping linear piece of a curve with several pieces. It is
+    saturated if `curve.saturated` says so for the range, and it is not dead.
     """
     dead, always_on = np.zeros(lo.shape, bool), np.zeros(lo.shape, bool)
     edges = (-np.inf, *curve.knots, np.inf)

@@ -1,4 +1,4 @@
-"""Verification of a property for every input of a set."""
+"""Verification that no input of a set violates a property."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ from .inputs.parse_box import place
 
 
 LEAST_TIME = 0.2
-"""Minimum time in seconds for expanding a property, even after the deadline.
+"""Minimum time in seconds for expanding a property into clauses, even after the deadline.
 
-Most properties are expanded within this time, and some are then decided without a search.
+Most properties are expanded within this time, and some of them need no search.
 """
 
 LOOK_FOR_INPUTS = 5.0
@@ -54,19 +54,19 @@ def verify(
     progress: Callable[[VerifyProgress], None] | None = None,
     remedies: bool = False,
 ) -> Verdict:
-    """Verify that no input in the regions satisfies `unsafe`; see `outrange.verify`.
+    """Verify that no input in the regions satisfies `unsafe` together with its output.
 
     Args:
         network: The network to verify.
         unsafe: The negated property, over the flat `[x, y]`.
         regions: The input set, as a union of regions.
-        text: The property as text, as the user wrote it.
+        text: The property as text, for the verdict.
         time_limit: Limit in seconds; None for no limit.
         seed: Random seed of the samples.
         engine: Engine of the search, as for `search.decide`.
         progress: Called a few times a second with a `VerifyProgress`.
-        remedies: Whether to spend a part of the time on finding smaller sets on which the property
-            holds.
+        remedies: Whether to reserve a part of the time for trials on smaller boxes, which are run
+            if the search runs out of time.
     """
     check_limits(0.0, time_limit)
     check_hooks(progress, seed)
@@ -114,7 +114,7 @@ def verify(
 
 
 def _check_domain(graph: Graph, regions: Sequence[Region]) -> None:
-    """Raise an error unless the network is defined on every region whose bounds are finite.
+    """Raise an error unless the network is proved to be defined on every bounded region.
 
     This check is needed for conditions that are decided without the network.
 
@@ -129,7 +129,10 @@ def _check_domain(graph: Graph, regions: Sequence[Region]) -> None:
 def _decide_without_rounding(
     solution: Solution, graph: Graph, unsafe: Formula, groups: Sequence[ClauseGroup], left: float
 ) -> Solution:
-    """Try to prove, in exact arithmetic, a property that the search left open due to rounding."""
+    """Try to prove, in exact arithmetic, a property that the search left open due to rounding.
+
+    Returns `solution` with the status `UNSAT` if the proof succeeds, and unchanged otherwise.
+    """
     extra: tuple[str, ...] = ()
     if not holds_nowhere(groups, ExactChecker(graph, unsafe)):
         if not never_below(graph, groups, left):
@@ -142,7 +145,7 @@ def _decide_without_rounding(
 def _find_smaller_sets(
     network: NetworkLike, unsafe: Formula, box: Box, clock: Clock
 ) -> tuple[str, ...]:
-    """Return sentences about smaller boxes on which the property is proved."""
+    """Try to prove the property on smaller boxes, and return sentences about the results."""
     graph = network.graph
 
     def ask(smaller: Box, seconds: float) -> bool:
@@ -159,7 +162,7 @@ def _find_smaller_sets(
 
 
 def undecided_verdict(network: NetworkLike, text: str, clock: Clock) -> Verdict:
-    """Return the verdict `UNKNOWN` for a time limit that passed before the search began."""
+    """Return a verdict with status `UNKNOWN`, for a time limit that passed before the search."""
     none = Solution.unknown(Status.TIME, network.graph.size)
     return _verdict(network, text, replace(none, seconds=clock.seconds), None, -np.inf)
 
@@ -175,7 +178,10 @@ def _reporter(progress: Callable[[VerifyProgress], None]) -> Callable[[SearchPro
 def _no_inputs(
     network: NetworkLike, unsafe: Formula, regions: Sequence[Region], seed: int, left: float
 ) -> bool:
-    """Return whether the input set is proved to be empty."""
+    """Return whether the input set is proved to be empty, within at most `left` seconds.
+
+    If a region is unbounded, the set is also restricted by the conditions on inputs in `unsafe`.
+    """
     bounded = all(np.isfinite([region.box.lo, region.box.hi]).all() for region in regions)
     # A property from a file states its own bounds, as constraints on inputs alone.
     constraints = TRUE if bounded else And(tuple(implied_atoms(unsafe, regions[0].box.size)))
