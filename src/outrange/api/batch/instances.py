@@ -70,7 +70,7 @@ def read_instances(
         root: Folder to which file names are relative; None for the folder of the list.
         seconds: Time limit of every instance, overriding the list; None to use the limits in the
             list.
-        only: Substring that instance names must contain; None for all instances.
+        only: Substring that `onnx,vnnlib` must contain, ignoring case; None for all instances.
 
     Raises:
         InputError: The list is missing or malformed, or a file that it names is missing.
@@ -113,7 +113,7 @@ def of_pairs(
         pairs: Pairs of a model file and a property file.
         root: Folder to which file names are relative; None for the current folder.
         seconds: Time limit of each instance.
-        only: Substring that instance names must contain; None for all instances.
+        only: Substring that `onnx,vnnlib` must contain, ignoring case; None for all instances.
 
     Raises:
         InputError: The limit is missing, an item is not a pair, or a file is missing.

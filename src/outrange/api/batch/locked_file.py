@@ -16,7 +16,11 @@ BINARY = getattr(os, "O_BINARY", 0)
 
 
 def lock(file: int, path: Path) -> None:
-    """Lock the file until the process exits. On file systems without locks, do nothing."""
+    """Lock the file until the process exits. On file systems without locks, do nothing.
+
+    Raises:
+        InputError: Another process has locked the file.
+    """
     try:
         _lock_of_system(file)
     except (BlockingIOError, PermissionError):

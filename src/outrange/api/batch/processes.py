@@ -1,4 +1,4 @@
-"""Decides instances in processes on this machine, so that a crash affects only one instance."""
+"""Batch runs in processes on this machine, in which a crash affects only one instance."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .worker_process import PipeData, WorkerProcess
 
 
 TICK = 0.25
-"""Seconds between two clock readings."""
+"""Maximum time in seconds to wait for an answer before the progress is reported again."""
 
 
 def run_in_processes(
@@ -45,7 +45,7 @@ def run_in_processes(
 
 
 def _wait(workers: Sequence[WorkerProcess], messages: SimpleQueue[PipeData], log: Log) -> None:
-    """Wait for the next answer, the next overdue worker, or the next tick."""
+    """Wait for an answer, at most `TICK` seconds, and record it; give up tasks that are overdue."""
     busy = [worker for worker in workers if worker.task is not None]
     timeout = min([TICK, *(max(0.0, worker.left) for worker in busy)])
     try:

@@ -1,8 +1,8 @@
 """Files for the results of many instances, written immediately so that a killed run loses none.
 
 `results.jsonl` is the record, with one line per result, appended and flushed to disk. `results.csv`
-is the table, with one row per instance, written after the record. If a kill truncates one of these
-files, the next start repairs it from the other.
+is the table, with one row per instance, written after the record. If a run is killed while it
+writes, the next start removes the incomplete line and completes the table from the record.
 """
 
 from __future__ import annotations
@@ -89,7 +89,9 @@ def result_of(
     """Build the result from a worker's answer.
 
     Args:
-        files: Digest of the instance's files when the task was sent.
+        task: The instance.
+        files: Digest of the instance's files when the task was sent. If they have changed since,
+            the result gets no digest, so that the instance is decided again.
         seed: Seed of the counterexample search.
         verdict: Verdict in the answer.
         detail: Detail in the answer; shortened if it is too long.
@@ -284,7 +286,7 @@ def _result(record: dict[str, Any], path: Path) -> Result:
 def still_open(
     instances: Sequence[Instance], known: dict[Key, Result], retry: Sequence[str]
 ) -> list[Instance]:
-    """Return the instances that have no result, and those to be decided again.
+    """Return the instances without a result, with changed files, or with a verdict to retry.
 
     Args:
         known: Results of earlier runs.

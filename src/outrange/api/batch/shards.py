@@ -169,7 +169,7 @@ def check_same_run(first: Origin, other: Origin, name: str, other_name: str) -> 
         other_name: Name of the other shard in messages.
 
     Raises:
-        InputError: The origins differ in anything other than the shards' own instances.
+        InputError: The versions of outrange, the lists, the numbers of shards or the seeds differ.
     """
     fields = {
         "version": "versions of outrange",

@@ -1,4 +1,4 @@
-"""Decides instances on the workers of an executor, which receive copies of the files."""
+"""Batch runs on the workers of an executor, which receive copies of the files."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from .worker import Worker
 
 
 GRACE = 60.0
-"""An instance is considered hung this many seconds after twice its time limit, because its worker
-may have had to start first."""
+"""A task is considered hung this many seconds after twice the time limits of its instances, because
+its worker may have had to start first."""
 
 LIGHT_MODEL = 1 << 17
 """Maximum size in bytes of a model whose instances may share a task with those of other models.

@@ -20,7 +20,8 @@ class BatchProgress:
 
     Args:
         seconds: Time spent in this run.
-        verdicts: Verdict of every decided instance, including those of earlier runs.
+        verdicts: Verdict of every instance with a result, including results of earlier runs.
+        total: Number of instances in the list.
         done: Number of results from this run.
         current: Names of the instances being decided.
     """
@@ -40,7 +41,8 @@ class BatchProgress:
 
 
 def count_verdicts(verdicts: Sequence[str]) -> str:
-    """Return counts such as `3 sat, 41 unsat`, omitting verdicts that do not occur."""
+    """Return counts such as `3 sat, 41 unsat`, without verdicts that do not occur, or `none yet`.
+    """
     counts = Counter(verdicts)
     return ", ".join(f"{counts[word]} {word}" for word in ORDER if counts[word]) or "none yet"
 

@@ -1,4 +1,4 @@
-"""The public function `verify_all`, which decides many properties, each on its own."""
+"""The public function `verify_all`, which decides many properties, one by one or in parallel."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def verify_all(
 ) -> list[Result]:
     """Decide every instance in a list; an instance is a model, a property and a time limit.
 
-    This is `outrange verify-all` as a function. Both use the same result files, so either can
-    resume what the other began.
+    This function and the command `outrange verify-all` use the same result files, so each can
+    resume a run that the other began.
 
     Args:
         instances: A CSV file as in VNN-COMP, with rows `onnx,vnnlib,timeout`; or pairs of a model
@@ -47,7 +47,7 @@ def verify_all(
             current folder if the instances are pairs.
         each: Time limit in seconds for each instance; overrides the limits in the list. Required
             for pairs.
-        only: Substring that instance names must contain; None for all instances.
+        only: Substring that `onnx,vnnlib` must contain, ignoring case; None for all instances.
         file: A `.csv` file of results. Each result is written immediately, and the same call
             resumes from the file. None keeps the results in memory.
         retry: Verdicts for which instances in the file are decided again: `"unknown"`, `"timeout"`,

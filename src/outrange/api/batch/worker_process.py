@@ -1,4 +1,5 @@
-"""Worker processes as the parent controls them: start, send a task, receive its answer, end."""
+"""Control of worker processes by their parent: start them, send tasks, receive answers, end them.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +29,8 @@ START = 120.0
 """Maximum number of seconds for the start of a worker."""
 
 ATTEMPTS = 3
-"""Number of failed starts in a row, or of kills during one task, after which the task gets no
-verdict."""
+"""Number of failed starts in a row after which the run fails, and number of kills during one task
+after which its verdict is `"error"`."""
 
 KILLS = [-number for name in ("SIGKILL", "SIGTERM") if (number := getattr(signal, name, None))]
 """Exit codes of a process that was killed by the system or by an administrator. Its task is tried

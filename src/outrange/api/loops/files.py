@@ -240,7 +240,7 @@ def _parse_formula(text: str, names: Sequence[str], key: str) -> Any:
 
 
 def _controller(path: str | os.PathLike, keys: Mapping[str, Any]) -> str:
-    """Return the path in `model_dir`, or that of a file of the same name next to the loop file."""
+    """Return the path in `model_dir`, or the path of a file of that name next to the loop file."""
     wanted, folder = str(keys.get("model_dir", "")), Path(path).parent
     for file in (folder / wanted, folder / Path(wanted).name):
         try:

@@ -58,8 +58,7 @@ def forever(ask: Ask, loop: Mapping[str, Any], spec: Any, tol: float | None, clo
         clock: Clock of the question.
 
     Raises:
-        InputError: The loop is not time-invariant, or the specification has no meaning for all
-            time.
+        InputError: The loop has a delay, or the specification has no meaning for all time.
     """
     if loop["delay"] not in (0, None):
         raise InputError(
@@ -207,7 +206,7 @@ def lasting_conditions(spec: Temporal) -> list[Temporal]:
 
 
 def _last_step(spec: Temporal, dt: Fraction | float | None) -> int:
-    """Return the number of steps until the last time that a specification mentions."""
+    """Return a number of steps that includes the last time in a specification; 0 if it has none."""
     if spec.op in ("&", "|", "~"):
         return max(_last_step(part, dt) for part in spec.parts)
     last = max(0.0 if end is None else float(end) for end in (spec.start, spec.stop))

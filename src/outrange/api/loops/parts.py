@@ -286,7 +286,7 @@ def _model_step(
 ) -> Callable[[int, np.ndarray], np.ndarray] | None:
     """Return a function that runs one step with the user's controller in its own arithmetic.
 
-    The plant runs in float64. The result is None if the controller is a function.
+    The plant runs in float64. The result is None if a controller is a function or cannot be run.
     """
     runs = [(n.predict, n.computed.dtype) for n in networks if n is not None and n.predict]
     if len(runs) < len(networks):

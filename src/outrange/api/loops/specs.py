@@ -83,6 +83,8 @@ def _ends(bounds: Any, absent: float) -> list[float]:
 def read_spec(spec: Any) -> Any:
     """Parse a specification given as text: parts `WORD TIMES: condition`, separated by `;`.
 
+    A specification of any other type is returned unchanged.
+
     Raises:
         InputError: The text is not a specification.
     """

@@ -14,7 +14,15 @@ if TYPE_CHECKING:
 
 
 def interval_box(value: Any, what: str) -> Box:
-    """Return the box given by `(lo, hi)` or by a single value; for None, a box without entries."""
+    """Return the box between the numbers or arrays `(lo, hi)`; for None, a box without entries.
+
+    Args:
+        value: The pair, or None.
+        what: Name of the argument, for messages.
+
+    Raises:
+        InputError: `value` is not a pair of finite bounds with `lo <= hi`.
+    """
     if value is None:
         return Box(np.zeros(0), np.zeros(0))
     # A list would mean a vector without uncertainty, which the user hardly intends.
@@ -33,7 +41,11 @@ def interval_box(value: Any, what: str) -> Box:
 
 
 def choices_of(value: Any) -> list[np.ndarray]:
-    """Return the sorted values of each choice; for None, an empty list."""
+    """Return one array of sorted values per choice; for None, an empty list.
+
+    Raises:
+        InputError: `value` is neither a list of finite numbers nor a list of such lists.
+    """
     if value is None:
         return []
     try:
@@ -50,7 +62,11 @@ def choices_of(value: Any) -> list[np.ndarray]:
 
 
 def check_repeatable(parts: StepParts) -> None:
-    """Check that a plant returns the same result for the same arguments."""
+    """Check that a plant returns the same result for the same arguments.
+
+    Raises:
+        InputError: Two runs of the plant returned different results.
+    """
     from ...frontends.functions.step import plain_after
 
     traced = [plain_after(parts) for _ in range(2)]

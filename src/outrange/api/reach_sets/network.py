@@ -40,8 +40,8 @@ def reach_set(
 
     Args:
         model: As for `outrange.output_range`.
-        box: The input set: as for `outrange.output_range`, a `Polytope`, or a `Union` of these,
-            without integer inputs.
+        box: The input set: a box, as for `outrange.output_range`, a `Polytope`, or a `Union` of
+            these, without integer inputs.
         where: A condition on `outrange.x`; inputs that do not satisfy it are ignored. The union is
             closed: with `x[0] > 0` or `x[0] != 0` it also contains limits of outputs.
         tol: Tolerance for curved or discontinuous networks (`tanh`, softmax, steps), which have no

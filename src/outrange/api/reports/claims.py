@@ -1,4 +1,4 @@
-"""Checks a report's properties before any question is asked."""
+"""Checks of a report's properties, made before any of its questions is answered."""
 
 from __future__ import annotations
 

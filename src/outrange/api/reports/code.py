@@ -1,4 +1,4 @@
-"""Python code that recreates models and input sets, so that readers can repeat a question."""
+"""Python code that loads models and creates input sets, so that readers can repeat a question."""
 
 from __future__ import annotations
 

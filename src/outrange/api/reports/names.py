@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def names_of(names: Sequence[str] | None, x: Any, box: Any, size: int) -> list[str] | None:
-    """Return the names of the input entries: those passed, otherwise the columns of a table.
+    """Return the names of the input entries: `names`, else the columns of a table, else None.
 
     Args:
         names: As for `outrange.report`.
@@ -56,7 +56,9 @@ def apply_names(network: Network, names: Sequence[str] | None, box: Any) -> Netw
 def checked_outputs(
     names: Sequence[str] | None, slots: Sequence[Slot], y: Any
 ) -> Sequence[str] | None:
-    """Return the names of the outputs: those passed, otherwise the columns of the targets.
+    """Return the names of the outputs: `names`, otherwise the column titles of the targets.
+
+    The result is None if there are no names, or if the number of titles does not fit.
 
     Args:
         names: As for `outrange.report`.

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 def whole_and_groups(
     x: Any, names: Sequence[str] | None, box: Any, slots: Sequence[Slot]
 ) -> tuple[list[int], list[Category]]:
-    """Return the integer inputs and the one-hot groups that the box declares or the data show.
+    """Return the integer inputs, as flat indices, and the one-hot groups of a report's input set.
+
+    They are read from the box if it is an `outrange.Mixed`, and otherwise detected in the data.
 
     Args:
         x: Inputs of the data; None if there are no data.

@@ -51,9 +51,10 @@ def demo(echo: Callable[[str], None]) -> int:
 
 
 def demo_text(answer: Range, sampled: SampledRange) -> str:
-    """Return a table with one row per output: proved range, sampled range, and missed fraction.
+    """Return a table with one row per output: proved range, sampled range, and fraction missed.
 
-    The fraction is relative to the attained range, because a bound with a gap may not be attained.
+    This is the fraction of the attained range that sampling missed. It is not relative to the
+    proved range, because a bound with a gap may not be attained.
     """
     ends = (*answer.display_bounds(), sampled.lo, sampled.hi, answer.seen_hi - answer.seen_lo)
     rows = []

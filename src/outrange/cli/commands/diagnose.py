@@ -61,7 +61,8 @@ def read_data(name: str, target: str) -> tuple[np.ndarray | dict[str, np.ndarray
 
     Args:
         name: An `.npz` file with named arrays, or a `.csv` file with a header line.
-        target: Name of the array or column of the targets; several columns are separated by commas.
+        target: Name of the array with the targets, or titles or indices of their columns, separated
+            by commas.
 
     Returns:
         `(x, y)`; several named inputs form a dict.

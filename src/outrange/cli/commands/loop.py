@@ -49,7 +49,7 @@ def ask_loop(
     as_json: bool,
     unsafe: bool,
 ) -> int:
-    """Print the answer, whose first line is a single word; return the exit code.
+    """Verify a closed loop and print the answer, first as a single word; return the exit code.
 
     Args:
         controller: File of the controller, or of a whole loop (see `outrange.loop_file`).
@@ -118,7 +118,7 @@ def ask_loop(
 def _parts(
     network: Any, box: BoxOptions, parts: dict[str, Any], formulas: tuple[str, ...]
 ) -> dict[str, Any]:
-    """Return arguments of `closed_loop`: `controller`, `initial`, `states` and those in `parts`."""
+    """Return `parts` with the arguments `controller`, `initial` and `states` of `closed_loop`."""
     from ...graph import Slot
 
     names = box.feature_names
@@ -139,7 +139,7 @@ def _check_steps(steps: int | None, forever: bool) -> None:
 
 
 def _check_alone(path: str, *options: Any) -> None:
-    """Check that no option is given for anything that a loop file already sets."""
+    """Check that no option sets the plant, the period or the initial states beside a loop file."""
     *parts, box = options
     if any(parts) or not box.is_empty:
         raise InputError(

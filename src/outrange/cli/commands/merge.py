@@ -59,7 +59,13 @@ def _check(paths: Sequence[Path], origins: Sequence[Origin]) -> None:
 
 
 def _better(earlier: tuple[Result, Path] | None, result: Result, path: Path) -> tuple[Result, Path]:
-    """Return the better of two results for one instance, for example if a shard ran twice."""
+    """Return a decided result if either of two results for an instance is decided, else the later.
+
+    An instance has two results if a shard ran twice, for example.
+
+    Raises:
+        InputError: The two results are decided and contradict each other.
+    """
     if earlier is None:
         return result, path
     before, place = earlier

@@ -91,10 +91,10 @@ def ask_range(
 def pick_output(
     text: str, outputs: dict[str, tuple[int, ...]]
 ) -> tuple[np.ndarray, dict[str, tuple[int, ...]]]:
-    """Return rows that select an output, and a dict from the output's label to its shape.
+    """Return linear forms that select an output, and a dict from the output's label to its shape.
 
     Args:
-        text: Name or flat index of the output.
+        text: Name of an output, or flat index of an output entry.
         outputs: Dict from the name of each output to its shape.
     """
     sizes = [int(np.prod(shape, dtype=np.int64)) for shape in outputs.values()]
@@ -112,7 +112,7 @@ def pick_output(
 
 
 def _reshape_arrays(answer: Range, shape: tuple[int, ...]) -> dict:
-    """Return the arrays of `answer` with their first axis reshaped to `shape`."""
+    """Return the array fields of `answer` by name, with their first axis reshaped to `shape`."""
 
     def reshape(value: Any) -> Any:
         if isinstance(value, dict):

@@ -44,7 +44,7 @@ def ask_report(
     seed: int,
     unsafe: bool,
 ) -> int:
-    """Write the page and print its sections; return an exit code for whether it is complete.
+    """Write the page and print a list of its sections; return 0 if the page is complete.
 
     Args:
         model: File of the model.
@@ -140,7 +140,7 @@ def _output_names(
 
 
 def read_units(texts: Sequence[str]) -> dict[str, str] | str:
-    """Return the units of the outputs in the form that `outrange.report` accepts.
+    """Return a dict from name to unit, or the single unit of all outputs, for `outrange.report`.
 
     Raises:
         InputError: There are several parts, and one is not `name=unit`.

@@ -42,7 +42,7 @@ def ask_verify(
     as_json: bool,
     unsafe: bool,
 ) -> int:
-    """Print the verdict, whose first line is a single word; return the exit code.
+    """Verify a property and print the verdict, first as a single word; return the exit code.
 
     Args:
         model: File of the model.
@@ -111,7 +111,10 @@ def ask_verify(
 def _read_question(
     property: str, is_file: bool, box: BoxOptions, where: str | None
 ) -> tuple[Any, Any]:
-    """Parse the property and the condition on inputs, to report errors before loading a model."""
+    """Return the property and the condition on inputs, parsed if they are text.
+
+    This reports errors before a model is loaded. The name of a VNN-LIB file is returned unchanged.
+    """
     if is_file:
         from ...frontends.vnnlib.files import as_path
 

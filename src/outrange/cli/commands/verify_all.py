@@ -29,6 +29,7 @@ class BatchOptions:
         root: Folder to which file names are relative; None for the folder of the list.
         seconds: Time limit of every instance, overriding the list; None to use the limits in the
             list.
+        out: CSV file of the results.
         jobs: Number of worker processes.
         only: Substring that instance names must contain; None for all instances.
         retry: Verdicts for which instances are decided again.

@@ -1,4 +1,4 @@
-"""Reads numbers from the command line and from files."""
+"""Parsing of arrays on the command line, reading of array files, and reshaping."""
 
 import json
 from pathlib import Path
@@ -15,6 +15,10 @@ def read_array(text: str, option: str) -> np.ndarray:
     """Return the array that a string describes: numbers, a JSON list, or the name of a file.
 
     Several numbers are separated by commas (`0,0.5,1`); JSON may be nested (`[[0, 1], [2, 3]]`).
+    A single number becomes an array of shape `()`.
+
+    Raises:
+        InputError: The string has none of these forms, or the file has several arrays.
     """
     if text.lower().endswith(SUFFIXES):
         parts = read_file(text, option)

@@ -42,7 +42,7 @@ class BoxOptions:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no option describes an input set."""
+        """Whether all options except `names` are absent."""
         return replace(self, names=None) == BoxOptions()
 
     @property
@@ -52,7 +52,11 @@ class BoxOptions:
 
 
 def box_of(options: BoxOptions, slots: Sequence[Slot]) -> Any:
-    """Return the `box` argument for a model with the inputs `slots`.
+    """Return the input set that the options describe, as an argument `box` of public functions.
+
+    Args:
+        options: Options of the input set.
+        slots: Inputs of the model.
 
     Raises:
         InputError: There is no input set, more than one, or an invalid one.

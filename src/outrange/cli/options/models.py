@@ -1,4 +1,4 @@
-"""Loads the model specified on the command line."""
+"""Loading of the model that the command line specifies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ if TYPE_CHECKING:
 
 
 def load_model(model: str, unsafe: bool, names: list[str] | None = None) -> Network:
-    """Load the network in the file `model`, with names for its features."""
+    """Load the network in the file `model`.
+
+    Args:
+        model: Path of the file.
+        unsafe: Whether to run code stored in the file.
+        names: Names of the features of a model with one flat input, or None.
+    """
     from ...api.read import load
 
     return load(model, safe_mode=not unsafe, names=names)

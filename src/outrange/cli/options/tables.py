@@ -1,4 +1,4 @@
-"""Reads inputs from a data file, drops its targets, and matches columns by title."""
+"""Reading of inputs from a data file: targets are dropped, and columns are matched by title."""
 
 from __future__ import annotations
 
@@ -111,8 +111,11 @@ def _drop(
 def _is_target(titles: list[str], name: str, features: int) -> bool:
     """Return whether the column `y` is the target by default, and report this if it is a guess.
 
-    Tables usually end with their target. Elsewhere in a table, `y` may be a feature next to `x`,
-    with another column as the target: the number of remaining columns would be the same.
+    A last column `y` is taken as the target. Elsewhere in the table, `y` may be a feature next to
+    `x`, with another column as the target, and the number of columns does not reveal which.
+
+    Raises:
+        InputError: One column is not a feature of the model, and the last column is not `y`.
     """
     if len(titles) != features + 1:
         return len(titles) != features
@@ -134,6 +137,7 @@ def table_in(name: str, named: Sequence[str]) -> tuple[np.ndarray, np.ndarray | 
     """Read the feature columns of a `.csv` file by their titles, in the order of `named`.
 
     Args:
+        name: A data file.
         named: Names of the features.
 
     Returns:

@@ -82,7 +82,7 @@ for _name, _capability in CAPABILITIES.items():
 
 
 def call(arguments: list[str] | None) -> int:
-    """Parse the arguments and run the command; print usage errors.
+    """Parse the arguments, run the command, and return its exit code; print usage errors.
 
     Raises:
         OutrangeError: The command fails.

@@ -11,6 +11,7 @@ class Capability:
     """A capability of this verifier that an option of `supports` prints.
 
     Args:
+        meaning: Help text of the option.
         lines: Function that returns the lines to print.
     """
 
@@ -69,4 +70,5 @@ CAPABILITIES = {
         "Whether `verify` writes assignments as files.", lambda: ["true"]
     ),
 }
-"""All options that the standard requires, in its order."""
+"""Dict from option of `supports` to capability: all options that the standard requires, in its
+order."""

@@ -90,7 +90,8 @@ def _check(query: str, specification: Specification, files: dict[str, str]) -> N
     """Check a query and its models for errors that the standard defines.
 
     Raises:
-        InputError: A model is missing or superfluous, or its element type is not the declared one.
+        InputError: The query is of version 1.0, a model is missing or superfluous, or its element
+            type is not the declared one.
     """
     from ...frontends.composition import check_names
 

@@ -42,7 +42,11 @@ class NetworkLike(Protocol):
 
 
 class LayeredNetwork(NetworkLike, Protocol):
-    """Network that also records the positions of its layers in the graph."""
+    """Network that also relates the values of `graph` to the values of `written`.
+
+    `places` maps the index of each value of `graph` to the index of the same value of `written`.
+    `bypassed` contains the indices of the values of `graph` that a rewrite of the graph bypasses.
+    """
 
     @property
     def places(self) -> Mapping[int, int]: ...

@@ -28,9 +28,10 @@ A single point of a small network with a softmax took up to 1.4 times this.
 """
 
 LITTLE = 0.02
-"""If all points are estimated to take at most this fraction of the time limit, none is timed.
+"""If all points are estimated to take at most this fraction of the time limit, no enclosure is
+timed.
 
-For a small network, timing one point may take as long as the whole question.
+For a small network, timing the enclosure of one point may take as long as the whole question.
 """
 
 MOST_SHARE = 0.3

@@ -25,7 +25,8 @@ REMEMBERED = 8
 """A checker keeps this many of the earliest checked points, and as many of the latest."""
 
 TIED = 2.0**-160
-"""Width of balls, relative to a value's size, at which an open comparison is declared a tie."""
+"""Width of balls, relative to a value's size, at which a comparison that is still open is given up.
+"""
 
 PATIENCE = 2.0
 """How long, in seconds, a search continues after a counterexample that float32 does not
@@ -141,7 +142,7 @@ class ExactChecker:
 def _apart(least: float | Fraction, most: float | Fraction, limit: float) -> bool:
     """Return whether two bounds differ by more than `limit`.
 
-    Fractions may exceed the range of float64.
+    The result is True if a bound is infinite. Fractions may exceed the range of float64.
     """
     if any(isinstance(end, float) and not np.isfinite(end) for end in (least, most)):
         return True
@@ -149,7 +150,9 @@ def _apart(least: float | Fraction, most: float | Fraction, limit: float) -> boo
 
 
 class CounterexampleChecker:
-    """Search callback that keeps the best point that is a counterexample in real arithmetic.
+    """Search callback that keeps a counterexample in real arithmetic.
+
+    A counterexample that the model does not reproduce is replaced once a better one is found.
 
     Args:
         network: The user's model.

@@ -163,7 +163,7 @@ def check_forms(run: ModelRun | None, rows: np.ndarray, lo: np.ndarray, hi: np.n
 
 
 def check_least(run: ModelRun | None, objective: Atom, least: float) -> None:
-    """Check that the model's own outputs do not give an objective below its proved bound.
+    """Check that the objective, at the model's own outputs, is not below its proved bound.
 
     Raises:
         ContradictionError: A value is farther below the bound than rounding can explain.

@@ -295,7 +295,8 @@ def compare(op: str, a: Any, b: Any) -> Condition:
 def logic(op: str, a: Any, b: Any) -> Any:
     """Build `a op b` for `& | == !=` between conditions.
 
-    A set or a temporal condition on the right handles the operator itself.
+    The result is NotImplemented if `b` is an input set or a temporal condition, which then handles
+    the operator itself.
     """
     if getattr(b, "is_input_set", False) or getattr(b, "is_temporal", False):
         return NotImplemented

@@ -34,7 +34,10 @@ def text(node: ExpressionNode) -> str:
 
 
 def _text(node: ExpressionNode, parts: list[tuple[str, int]]) -> tuple[str, int]:
-    """Return the text of a node and the precedence of its operator, given those of its parts."""
+    """Return the text of a node and the precedence of its operator.
+
+    `parts` contains the text and the precedence of each operand.
+    """
     op = node.op
     if op == "variable":
         return variable_text(*node.detail[:2]), WHOLE

@@ -57,8 +57,8 @@ def float32_range(
 ) -> Range:
     """Compute the range of the deployed float32 network; see `outrange.output_range`.
 
-    Each bound is that of the real-valued network, moved outward by a proved bound on the deviation
-    of float32.
+    Each bound is the bound of the real-valued network, moved outward by a proved bound on the
+    deviation of float32.
 
     Args:
         network: The network under study.
@@ -97,7 +97,11 @@ def float32_range(
 
 
 def float32_plan(network: NetworkLike, wanted: Target) -> Float32Plan:
-    """Build the plan that bounds forms of a network in float32, operation by operation."""
+    """Build the plan that bounds forms of a network in float32, operation by operation.
+
+    Raises:
+        InputError: The forms are those of a layer that is called more than once.
+    """
     if wanted.is_output:
         return plan_of_rows(network.written, wanted.rows)
     values = [v for name in wanted.outputs for v in network.graph.layers.get(name, ())]

@@ -58,7 +58,7 @@ def verify_float32(
         network: The network to verify.
         unsafe: The negated property, over the flat `[x, y]`.
         regions: The input set, as a union of regions.
-        text: The property as text, as the user wrote it.
+        text: The property as text, for the verdict.
         time_limit: Limit in seconds; None for no limit.
         seed: Random seed of the samples.
         progress: Callback for progress records, called a few times a second.

@@ -178,7 +178,7 @@ def robustness(
         network: The network to verify.
         unsafe: The condition that must not hold, over the flat `[x, y]`.
         around: The balls around the input, with their norm and limits.
-        text: The property as text, as the user wrote it.
+        text: The property as text, for the answer.
         tol: Relative tolerance of the radius.
         most: The largest radius of interest.
         time_limit: Limit in seconds; None for no limit.

@@ -59,7 +59,7 @@ def bad_inputs(
         network: The network under study.
         unsafe: The condition of a bad input, over the flat `[x, y]`.
         regions: The input set, as a union of regions.
-        text: The property as text, as the user wrote it.
+        text: The property as text, for the answer.
         share_tol: Tolerance for the fraction of bad inputs.
         time_limit: Limit in seconds; None for no limit.
         most_pieces: Maximum number of pieces.

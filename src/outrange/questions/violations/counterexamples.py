@@ -53,7 +53,7 @@ def counterexamples(
         network: The network under study.
         unsafe: The condition of a counterexample, over the flat `[x, y]`.
         regions: The input set, as a union of regions.
-        text: The property as text, as the user wrote it.
+        text: The property as text, for the answer.
         count: Requested number of counterexamples.
         apart: Minimum distance between two counterexamples, relative to the input set's width.
         time_limit: Limit in seconds; None for no limit.
