@@ -123,22 +123,22 @@ def bad_inputs(
     where: Any = None,
     progress: bool | None = None,
 ) -> BadInputs:
-    """Compute the set of inputs that violate a property, and its share of the input set's volume.
+    """Compute the set of inputs that violate a property, and its fraction of the input volume.
 
     The input set is paved with boxes. Linear bounds prove that a box is entirely safe or entirely
-    bad, or bound the bad share of its volume. The box with the most uncertain share is bisected
-    next. In the remaining boxes, the activation patterns of a piecewise-linear network are
-    enumerated: on each pattern, the bad inputs form a polytope.
+    bad, or bound the fraction of its volume that is bad. The box with the most uncertain bad volume
+    is bisected next. In the remaining boxes, the activation patterns of a piecewise-linear network
+    are enumerated: on each pattern, the bad inputs form a polytope.
 
-    The function is meant for few inputs (up to about six). With more, the bounds on the share
+    The function is meant for few inputs (up to about six). With more, the bounds on the fraction
     converge slowly. With nine or more, activation patterns are used only in boxes in which a single
-    pattern is left.
+    pattern remains.
 
     Args:
         model: As for `outrange.output_range`.
         property: The property that must hold, as for `outrange.verify`.
         box: The input set, as for `outrange.verify`, without integer inputs.
-        share_tol: Stop when the bad share of the volume is known to this accuracy.
+        share_tol: Stop when the bad fraction of the volume is known to this accuracy.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`. The answer is
             valid either way.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
@@ -147,13 +147,14 @@ def bad_inputs(
             45 s, `"exact"` none. The default is the value of the environment variable
             `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         most_pieces: Maximum number of boxes and polytopes.
-        where: A condition on `outrange.x`; only inputs that satisfy it are considered bad. Shares
-            remain relative to the whole box.
+        where: A condition on `outrange.x`; only inputs that satisfy it are considered bad. The
+            fraction remains relative to the whole box.
         progress: True shows progress, False hides it. None shows it in a terminal or notebook if
             the call takes longer than 2 s.
 
     Returns:
-        `BadInputs`: `share_lo`, `share_hi`, the boxes and `pieces`, and `contains(x)`.
+        `BadInputs`, with bounds `share_lo` and `share_hi` on the bad fraction of the volume, the
+        boxes and polytopes (`pieces`) of bad inputs, and a method `contains(x)`.
 
     Raises:
         InputError: An argument is invalid, or some inputs are integers.
@@ -172,7 +173,7 @@ def bad_inputs(
         >>> found.contains([[0.9, 0.9], [0.1, 0.1]]).tolist()
         [True, False]
 
-    Sound: the bounds on the share of the volume and all statements about whole boxes are proved;
+    Sound: the bounds on the fraction of the volume and all statements about whole boxes are proved;
     the proofs account for every float64 rounding error. The faces of the polytopes are accurate to
     float64 precision, but not proved.
     Complete: for piecewise-linear networks with few inputs, to `share_tol`, given enough time.

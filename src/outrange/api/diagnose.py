@@ -37,10 +37,10 @@ def diagnose(
     """Diagnose why a model does not learn, with proofs where possible.
 
     The model, its compiled loss and its optimizer are read as the operations that the backend runs,
-    and rules check them together with the data. Each finding has a level: PROVED is a bound or an
-    exact fact about the program, MEASURED was observed in a short measurement, and SUSPECTED is a
-    rule of thumb. The model keeps its state: the training steps run on a copy. If Keras cannot copy
-    the model, they run on the model itself, which is then restored.
+    and rules check them together with the data. Each finding has a level: PROVED is a proved bound
+    or an exact statement about the program, MEASURED was observed in a short measurement, and
+    SUSPECTED is a rule of thumb. The model keeps its state: the training steps run on a copy. If
+    Keras cannot copy the model, they run on the model itself, which is then restored.
 
     Args:
         model: A built Keras model, compiled or not, or the path of a `.keras` or `.h5` file.
@@ -186,7 +186,7 @@ def _array(data: Any, name: str) -> np.ndarray:
 def assert_no_findings(
     model: Any, x: Any, y: Any = None, *, level: str = "measured", **options: Any
 ) -> Diagnosis:
-    """Fail a test if `outrange.diagnose` reports a finding.
+    """Fail a test if `outrange.diagnose` reports a finding at or above a given level.
 
     Args:
         model: As for `outrange.diagnose`.

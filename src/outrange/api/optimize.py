@@ -32,15 +32,15 @@ def minimize(
     check: bool = True,
     progress: bool | None = None,
 ) -> Optimum:
-    """Minimize a linear form of outputs and inputs, under constraints on both.
+    """Minimize a linear form of outputs and inputs, under constraints on outputs and inputs.
 
     Without `where`, the minimum is computed as in `outrange.output_range`. With `where`, a sequence
-    of decisions "is the form at most v somewhere?" narrows the interval around the minimum from
-    both sides.
+    of decisions "is the form at most v somewhere?" raises the lower bound on the minimum or finds
+    better inputs.
 
     Args:
         model: As for `outrange.output_range`.
-        objective: A linear form such as `y[0] - 2 * y[1] + 0.1 * x[0]`, the same as text, or a
+        objective: A linear form such as `y[0] - 2 * y[1] + 0.1 * x[0]`, a linear form as text, or a
             function of `(x, y)` that returns a linear form.
         box: The input set, as for `outrange.verify`.
         where: A condition on `outrange.x` *and* `outrange.y`; inputs that do not satisfy it
@@ -105,7 +105,7 @@ def maximize(
     check: bool = True,
     progress: bool | None = None,
 ) -> Optimum:
-    """Maximize a linear form of outputs and inputs, under constraints on both.
+    """Maximize a linear form of outputs and inputs, under constraints on outputs and inputs.
 
     Args:
         model: See `outrange.minimize`.

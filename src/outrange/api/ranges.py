@@ -75,8 +75,8 @@ def output_range(
             outputs.
         layer: Name of a layer whose values are bounded instead of the model's outputs.
         solver: Whether a mixed-integer solver may close gaps that splitting the input set leaves
-            (few inputs, few unstable neurons). The answer's `warrant` is then `SOLVER_TOLERANCE`:
-            those bounds rely on the solver's tolerance and are not proved.
+            (few inputs, few unstable neurons). If it does, the answer's `warrant` is
+            `SOLVER_TOLERANCE`: the bounds rely on the solver's tolerance and are not proved.
         arithmetic: Arithmetic of the network: `"real"`, or `"float32"` for bounds on float32
             inference with sums in any order (docs/float32.md).
         certificate: File for a certificate: a proof of `lo` and `hi` that the independent program
@@ -153,7 +153,7 @@ def summary(
     known: Range | None = None,
     progress: bool | None = None,
 ) -> Summary:
-    """Bound every layer on an input set, in a table like the one of Keras's `model.summary()`.
+    """Bound every layer on an input set, in a table like the output of Keras's `model.summary()`.
 
     One pass of linear bounds (CROWN) computes the range of each layer before and after the
     activation. The pass also counts units that are provably dead, always active, saturated or
@@ -290,7 +290,7 @@ def difference_range(
 
     Sound: as for `outrange.output_range`.
     Complete: as for `outrange.output_range`.
-    Cost: that of the product network.
+    Cost: as for `outrange.output_range` with the product network.
 
     Reference: Paulsen, Wang, Wang, *ReluDiff: differential verification of deep neural networks*,
     ICSE 2020.
@@ -347,8 +347,9 @@ def extrapolation(
 
     Returns:
         An `Extrapolation`: the indices `outside` of the outside rows, their distances from the
-        training set per column, `by` (absolute) and `shares` (relative to the width of the column),
-        and with a model its output ranges `inner` and `outer`. It is false if no row is outside.
+        training set in each column, `by` (signed) and `shares` (relative to the width of the
+        column's range), and with a model its output ranges `inner` and `outer`. It is false if no
+        row is outside.
 
     Raises:
         InputError: There are no rows, or they do not match the box or are not finite.

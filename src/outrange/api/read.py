@@ -1,4 +1,4 @@
-"""Public readers: `load` for models, `read_property` for properties, and `read` for answers."""
+"""Public functions that read files: `load` (models), `read_property`, and `read` (answers)."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def read(path: str | os.PathLike, *, model: Any = None) -> Answer:
     """Read an answer from a file that `answer.save` wrote.
 
     The file is JSON with numbers, strings and arrays. No code in it is run, and unexpected content
-    is rejected. The file does not prove that its numbers are those of the original answer.
+    is rejected. Nothing proves that the numbers in the file have not been changed.
 
     Args:
         path: The file.

@@ -8,7 +8,7 @@ def main(arguments: list[str] | None = None, vnnlib: bool = False) -> None:
     """Run the command line and exit the process with its exit code.
 
     Args:
-        arguments: Arguments without the program name; None for those of the process.
+        arguments: Arguments without the program name; None for the arguments of this process.
         vnnlib: Whether to run `outrange-vnnlib` instead of `outrange`.
     """
     try:

@@ -306,7 +306,7 @@ def call(arguments: list[str] | None) -> int:
     """Parse the arguments, run the command, and return its exit code; print usage errors.
 
     Args:
-        arguments: Arguments without the program name; None for those of the process.
+        arguments: Arguments without the program name; None for the arguments of this process.
 
     Raises:
         OutrangeError: The command fails.

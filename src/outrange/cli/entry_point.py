@@ -16,7 +16,7 @@ def run_group(app: click.Group, name: str, arguments: list[str] | None) -> int:
     Args:
         app: The click group.
         name: Program name in usage errors.
-        arguments: Arguments without the program name; None for those of the process.
+        arguments: Arguments without the program name; None for the arguments of this process.
 
     Returns:
         The exit code.

@@ -19,7 +19,7 @@ def run(arguments: list[str] | None = None, vnnlib: bool = False) -> int:
     """Run the command that the command-line arguments specify, and report any error on stderr.
 
     Args:
-        arguments: Arguments without the program name; None for those of the process.
+        arguments: Arguments without the program name; None for the arguments of this process.
         vnnlib: Whether to run `outrange-vnnlib` instead of `outrange`.
 
     Returns:

@@ -51,7 +51,7 @@ class Instance:
 
 
 def key_of(onnx: str, vnnlib: str) -> Key:
-    """Return the key of an instance: both names without `./` and `.gz`.
+    """Return the key of an instance, its two names without `./` and `.gz`.
 
     Equivalent rows of a list then have equal keys.
     """

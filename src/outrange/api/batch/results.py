@@ -22,7 +22,7 @@ from .locked_file import BINARY, append, content, lock, sync_folder
 
 
 OLD_COLUMNS = ("onnx", "vnnlib", "verdict", "seconds", "detail", "files")
-"""Columns of older tables, which had no provenance. Such tables are read, and rewritten with all
+"""Columns of older tables, which had no provenance. An older table is read, and rewritten with all
 columns."""
 
 ORIGIN = ("model_sha256", "property_sha256", "version", "seed", "time_limit", "warrant")

@@ -30,8 +30,8 @@ GRACE = 60.0
 its worker may have had to start first."""
 
 LIGHT_MODEL = 1 << 17
-"""Maximum size in bytes of a model whose instances may share a task with those of other models.
-Sending such a model twice is cheaper than a separate task."""
+"""Maximum size in bytes of a model whose instances may share a task with instances of other models.
+Sending a small model twice is cheaper than a separate task."""
 
 Query = tuple[int, str, str, bytes, float, int]
 """Index and file name of a model, file name and content of a property, time limit in seconds,
@@ -140,7 +140,7 @@ def run_on_pool(instances: Sequence[Instance], log: Log, pool: Pool, seed: int) 
 
 
 def _next_tasks(waiting: deque[Instance], lost: Counter, most: int) -> list[Instance]:
-    """Remove and return the next waiting instance and those that share a task with it."""
+    """Remove and return the next waiting instance and at most `most - 1` others for its task."""
     tasks = [waiting.popleft()]
     while len(tasks) < most and waiting and _go_together(tasks[0], waiting[0], lost):
         tasks.append(waiting.popleft())

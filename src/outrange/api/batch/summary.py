@@ -41,8 +41,7 @@ class BatchProgress:
 
 
 def count_verdicts(verdicts: Sequence[str]) -> str:
-    """Return counts such as `3 sat, 41 unsat`, without verdicts that do not occur, or `none yet`.
-    """
+    """Return counts such as `3 sat, 41 unsat` of the verdicts that occur, or `none yet`."""
     counts = Counter(verdicts)
     return ", ".join(f"{counts[word]} {word}" for word in ORDER if counts[word]) or "none yet"
 

@@ -1,5 +1,4 @@
-"""Control of worker processes by their parent: start them, send tasks, receive answers, end them.
-"""
+"""Control of worker processes by their parent, which starts them and sends them tasks."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ def _check_steps(steps: int | None, forever: bool) -> None:
 
 
 def _check_alone(path: str, *options: Any) -> None:
-    """Check that no option sets the plant, the period or the initial states beside a loop file."""
+    """Check that no option sets what a loop file sets: plant, period and initial states."""
     *parts, box = options
     if any(parts) or not box.is_empty:
         raise InputError(

@@ -16,7 +16,8 @@ def check_limits(tol: Any, time_limit: Any, *, default: bool = True) -> None:
         default: Whether `tol` may be None.
 
     Raises:
-        InputError: `tol` or `time_limit` is not such a number, or `tol` is None without `default`.
+        InputError: `tol` is negative, `time_limit` is not positive, a number is not finite, or
+            `tol` is None and `default` is False.
     """
     usable = default if tol is None else _is_finite_number(tol) and tol >= 0
     if not usable:

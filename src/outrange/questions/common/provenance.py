@@ -36,7 +36,7 @@ def add_provenance(
     Args:
         answer: An answer without sources.
         *networks: The models; the input set is described by the input names of the first.
-        regions: The input set; None to keep the one recorded in the answer.
+        regions: The input set; None to keep the input set that the answer records.
         property: The property, if the question has one.
     """
     sources = tuple(source for network in networks for source in model_sources(network))
@@ -62,7 +62,7 @@ def input_domain(
     Args:
         slots: The inputs of the model.
         regions: A union of regions, or one box; empty if the set is unknown.
-        cut: Whether further conditions restrict the set, beyond those of the regions.
+        cut: Whether conditions other than the conditions of the regions restrict the set.
     """
     if isinstance(regions, Box):
         regions = [Region(regions)]

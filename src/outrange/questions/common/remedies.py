@@ -75,7 +75,7 @@ def smaller_sets(
     wording: tuple[str, str] = ("all is exact", "exact"),
     quickest: float = 0.0,
 ) -> tuple[str, ...]:
-    """Try smaller input sets, and return sentences about those with a complete answer.
+    """Try smaller input sets, and return sentences about the sets with a complete answer.
 
     If sets were tried and none has a complete answer, one sentence says so.
 
@@ -186,10 +186,10 @@ def _list_names(names: Sequence[str]) -> str:
 
 
 def _widths_without(graph: Graph, box: Box, middle: np.ndarray, free: np.ndarray) -> np.ndarray:
-    """Return, for each input in `free`, the relative output width with it fixed, `(free,)`.
+    """Return the relative output width with one input fixed, for each input in `free`, `(free,)`.
 
-    The input is fixed at its midpoint. The widths come from linear bounds, are relative to those of
-    the whole box, and are averaged over the outputs.
+    The input is fixed at its midpoint. Each width is computed from linear bounds, divided by the
+    width over the whole box, and averaged over the outputs.
     """
     lo, hi = np.tile(box.lo, (free.size, 1)), np.tile(box.hi, (free.size, 1))
     index = np.arange(free.size)

@@ -58,7 +58,7 @@ def union_of_boxes(regions: Sequence[Region]) -> DomainBoxes | None:
 
 @lru_cache(maxsize=64)
 def _cases(region: Region) -> list[Region]:
-    """Split one region; cached by identity, because a question and its answer both need it."""
+    """Split one region; the result is cached, because a question and its answer both use it."""
     parts = list(_conjuncts(region.condition))
     atoms = [part for part in parts if isinstance(part, Atom) and _reads_integers(part, region)]
     if not atoms:

@@ -130,7 +130,7 @@ def run_model(
     """Run the user's model at `points` rounded to float32, and check it against the graph.
 
     Args:
-        network: The model; the outputs of its graph are those of `predict`.
+        network: The model, whose graph has the same outputs as `predict`.
         predict: The model in its own arithmetic, as a function from flat inputs to flat outputs.
         points: Inputs `(batch, inputs)` to run.
 

@@ -19,7 +19,7 @@ WORDS = {"x": "input", "y": "output"}
 
 
 class Scope:
-    """Numbering of variables: the entries of all inputs, then those of all outputs.
+    """Numbering of variables: first the entries of all inputs, then the entries of all outputs.
 
     Args:
         inputs: The model's inputs; input entry `i` is variable `i`.

@@ -100,7 +100,7 @@ def float32_plan(network: NetworkLike, wanted: Target) -> Float32Plan:
     """Build the plan that bounds forms of a network in float32, operation by operation.
 
     Raises:
-        InputError: The forms are those of a layer that is called more than once.
+        InputError: The target is a layer that is called more than once, or linear forms of a layer.
     """
     if wanted.is_output:
         return plan_of_rows(network.written, wanted.rows)

@@ -126,7 +126,7 @@ def float32_ends(
 
 
 def goal2(goal: np.ndarray) -> np.ndarray:
-    """Return the goals of the lower bounds, then those of the upper bounds, `(2 k,)`."""
+    """Return `goal` twice, `(2 k,)`: for the bounds on one side, then on the other side."""
     return np.concatenate([goal, goal])
 
 

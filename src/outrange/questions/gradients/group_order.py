@@ -135,7 +135,7 @@ def group_entries(graph: Graph, groups: Any) -> list[list[int]]:
 
 
 def falls(inputs: int, sizes: Sequence[int]) -> Formula:
-    """Build the condition that the argmax of some group is below that of the previous group.
+    """Build the condition that the argmax falls from some group of outputs to the next group.
 
     The condition is over `[x, y]`. If several entries tie for the largest, the argmax is the first
     of them, as in NumPy.

@@ -44,6 +44,8 @@ class MonotoneWitnesses:
     ) -> FallingPair | None:
         """Find two points on the line through `x` between which `sign * output` provably falls.
 
+        The result is None if no such points are found.
+
         Args:
             x: A point `(d,)` in the box.
             output: Index of a flat output.

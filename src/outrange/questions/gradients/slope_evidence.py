@@ -56,7 +56,7 @@ def both_ends(partials: Partials) -> Partials:
 
 
 class SlopeEvidence:
-    """Evaluator of rigorous bounds on slopes at points; at a kink, they cover all of its slopes.
+    """Evaluator of rigorous bounds on slopes at points; at a kink, they cover all slopes there.
 
     Args:
         graph: The network under study.

@@ -26,10 +26,10 @@ def data_box(
         x: Array `(n, *input_shape)`, a dict from input name to such arrays, or a DataFrame with
             one column per feature.
         margin: Non-negative number in the unit of the feature.
-        relative: Whether `margin` is a multiple of each feature's own range instead.
-        whole: For a DataFrame: True restricts its integer and Boolean columns to integers, and each
-            group of one-hot columns to exactly one 1. None does the same, with a warning that names
-            these columns. False allows all numbers in between.
+        relative: Whether `margin` is instead a multiple of the width of each feature's range.
+        whole: For a DataFrame only. True restricts its integer and Boolean columns to integers, and
+            each group of one-hot columns to exactly one 1. None also does this, with a warning that
+            names these columns. False allows all numbers in between.
 
     Returns:
         `(lo, hi)`, two float64 arrays of shape `input_shape`, each rounded to nearest; for a dict,

@@ -128,7 +128,7 @@ class Neighborhood:
 
     @property
     def size(self) -> float:
-        """Magnitude of the entries (at least 1), in the unit of the radius."""
+        """Largest absolute entry of the center (at least 1), divided by the largest scale."""
         unit = 1.0 if self.scale is None else float(self.scale.max())
         return max(1.0, float(np.abs(self.center).max(initial=0.0))) / unit
 

@@ -44,12 +44,14 @@ def input_box(slots: Sequence[Slot], box: Any) -> Box:
         slots: The model's inputs (names, and shapes without the batch axis).
         box: One of the following. `(lo, hi)` with numbers or arrays in the input's shape (with or
             without a batch axis of length 1). A data array `(n, *shape)` or a DataFrame, which
-            stands for the range of each feature. A dict from input name to any of these, or to a
-            number or one array in that input's shape, which fixes the input. For several inputs,
-            a list of these in order. A `Box` over the flat input.
+            means the range of each feature. A dict from input name to any of these, or to a number
+            or one array in that input's shape, which fixes the input. For several inputs, a list of
+            these in order. A `Box` over the flat input. An `outrange.Mixed`, whose box is used with
+            a warning.
 
     Returns:
-        A finite `Box` of `sum(slot.size)` coordinates, in float64 without rounding.
+        A finite `Box` of `sum(slot.size)` coordinates, in float64 without rounding. Only the bounds
+        of integer inputs are rounded, inward to integers.
 
     Raises:
         InputError: `box` has an unsupported form, or a bound is inverted, NaN, infinite or

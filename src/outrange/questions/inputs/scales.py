@@ -25,8 +25,8 @@ def flat_scale(slots: Sequence[Slot], scale: Any, data: Any = None) -> np.ndarra
 
     Args:
         slots: The inputs of the model.
-        scale: A number or an array for the only input; a mapping from input name to one of these,
-            such as a Series; or `"std"`. None to use 1 for every input.
+        scale: A number for all inputs; an array for the only input; a mapping from input name to a
+            number or an array, such as a Series; or `"std"`. None means 1 for every input.
         data: Rows for `"std"`: `(n, ...)`, a dict of such arrays, or a DataFrame.
 
     Returns:
@@ -70,7 +70,9 @@ def flat_scale(slots: Sequence[Slot], scale: Any, data: Any = None) -> np.ndarra
 
 
 def deviations(scale: str, data: Any) -> Any:
-    """Return the standard deviation of each feature of data; 0 for constant features.
+    """Return the standard deviation of each feature of data, as an array or a dict by input name.
+
+    It is 0 for constant features.
 
     Raises:
         InputError: `scale` is not `"std"`, or there is no data.

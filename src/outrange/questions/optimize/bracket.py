@@ -39,7 +39,7 @@ class Bracket:
 
     @property
     def end(self) -> float:
-        """Upper bound on the minimum: the smaller of `upper` and `ceiling`."""
+        """Upper bound on the minimum, the smaller of `upper` and `ceiling`."""
         return min(self.upper, self.ceiling)
 
     @property
@@ -51,7 +51,10 @@ class Bracket:
         return self.closed_to(self.tol)
 
     def closed_to(self, tol: float) -> bool:
-        """Return whether the width of the bracket is at most `tol` times `spread`."""
+        """Return whether the width of the bracket is at most `tol` times `spread`.
+
+        A width of a few float64 roundings of the values is accepted for any `tol`.
+        """
         return self.upper - self.lower <= self._absolute(tol)
 
     def _absolute(self, tol: float) -> float:

@@ -37,8 +37,8 @@ from .bracket import Bracket
 
 
 SAMPLES, TOGETHER = 512, 32
-"""Number of random inputs from which the objective's range is estimated, and the number evaluated
-between two checks of the clock.
+"""Number of random inputs per region from which the objective's range is estimated, and the number
+evaluated between two checks of the clock.
 """
 
 
@@ -56,8 +56,8 @@ def least(
     """Minimize `objective` over the feasible inputs.
 
     The minimum is bracketed by deciding for thresholds `v` whether `objective <= v` is feasible.
-    Each decision finds a better point or proves a bound. If every region is a box or a single ball
-    and `where` is always true, one search per region suffices.
+    Each decision finds a better point or proves a bound. No thresholds are needed if every region
+    is a box or a single ball and `where` is always true: a search minimizes directly.
 
     Args:
         network: The network under study.

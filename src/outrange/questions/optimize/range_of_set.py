@@ -55,7 +55,8 @@ def range_over(
         regions: The input set, as a union of regions.
         tol: Tolerance relative to the range seen for each objective.
         time_limit: Limit in seconds for all objectives together, or None.
-        progress: Callback for progress records, called only if one search covers all objectives.
+        progress: Callback for progress records. It is not called for a ball, nor while objectives
+            are minimized one by one.
         solver: Whether a mixed-integer solver may be used; see `solve`.
 
     Returns:

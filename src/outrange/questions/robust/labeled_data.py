@@ -23,7 +23,7 @@ class LabeledData:
 
     Args:
         decision: The classifier's decision rule.
-        x: The inputs as the user passed them, `(n, ...)` or a dict of such arrays.
+        x: Inputs in float64, `(n, *input shape)`; for several inputs, a dict of such arrays.
         flat: Inputs in float64, `(n, d)`.
         labels: Class indices, integers `(n,)`.
     """

@@ -129,7 +129,11 @@ def accuracy_at(
 
 
 def _transfer(other: RobustAccuracy, run: RobustRun) -> None:
-    """Decide inputs by using an answer at another radius; this is valid since balls are nested."""
+    """Decide the inputs of a run that an answer at another radius decides, since balls are nested.
+
+    An input that is robust at a larger radius is robust. An adversarial input at a smaller radius
+    is checked again.
+    """
     for i in range(len(run.status)):
         if run.is_known(i):
             continue

@@ -76,7 +76,7 @@ def robustness_curve(
 
 
 def halving_order(radii: Sequence[float]) -> list[float]:
-    """Return ascending radii in bisection order: the middle one, then the middle of each half, ...
+    """Return ascending radii in bisection order: the middle one, then the middle of each half.
 
     Example:
         >>> halving_order([1.0, 2.0, 3.0, 4.0, 5.0])

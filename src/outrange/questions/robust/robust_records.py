@@ -21,7 +21,8 @@ SAME = 1e-12
 
 
 APART = ("probe", "provenance")
-"""Parts of the first line that may differ between runs of the same question."""
+"""Parts of the first line that are not compared exactly: the probe may differ by rounding, and the
+provenance in any way."""
 
 
 class Records:

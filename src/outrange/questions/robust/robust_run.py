@@ -107,7 +107,16 @@ class RobustRun:
         return bool(self._wrong[i])
 
     def settle(self, i: int, left: float) -> None:
-        """Decide in this process whether input `i` is robust."""
+        """Decide in this process whether input `i` is robust, and record the result.
+
+        Args:
+            i: Index of the input.
+            left: Seconds left for all inputs. If this is less than the limit per input, an open
+                result is not recorded.
+
+        Raises:
+            KeyboardInterrupt: The search was interrupted.
+        """
         begin = read_clock()
         verdict = self.question(i, left).decide(self.network)
         if verdict.reason == "interrupted":

@@ -89,7 +89,7 @@ def _decide(network: GraphAlone, question: Question) -> InputResult:
 def spread(
     run: RobustRun, pool: Pool, left: Callable[[], float], report: Callable[[], None]
 ) -> Iterable[int]:
-    """Decide the inputs on workers, and return those to be decided in this process.
+    """Decide inputs on workers, and return the inputs that this process must decide.
 
     Args:
         run: The run of the data set.

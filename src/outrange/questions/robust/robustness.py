@@ -1,7 +1,8 @@
 """Computation of the certified radius within which no perturbation violates a property.
 
 The bracket of the certified radius is narrowed by deciding for one radius after another whether the
-property holds in its ball. The time per decision grows, so that a hard one does not block others.
+property holds in its ball. The time limit per decision grows step by step, so that a hard decision
+does not delay easier ones.
 """
 
 from __future__ import annotations
@@ -105,12 +106,12 @@ class _Search:
 
     @property
     def between(self) -> float:
-        """Next radius if the bounds of the bracket are far apart: their geometric mean, or less.
+        """Next radius if the bounds of the bracket are far apart, at most their geometric mean.
 
-        If the upper radius was left open, there is a better guess: the lost margin grows like a
-        power of the radius, or faster. From the margins at the two radii, the guess extrapolates to
-        the radius at which the whole margin would be lost. It is at least twice the proved radius,
-        because margins may be understated: a proof stops when it suffices.
+        If the upper radius was left open, the margins at the two radii give a better guess. The
+        loss of margin, compared with radius 0, grows like a power of the radius or faster. The
+        guess is the extrapolated radius at which the whole margin is lost. It is at least twice the
+        proved radius, because margins may be understated: a proof stops when it suffices.
         """
         lo, high = self.lo, self.ceiling
         mean = float(np.sqrt(lo) * np.sqrt(high))
@@ -138,7 +139,10 @@ class _Search:
                 self._keep(violation)
 
     def _counterexample_at(self, point: np.ndarray) -> Counterexample | None:
-        """Return a counterexample at a single point; None if the model does not confirm it."""
+        """Return a counterexample at a single point, or None if there is none.
+
+        The result is also None if the model does not reproduce the counterexample.
+        """
         examiner = CounterexampleChecker(self.network, self.unsafe, [Region(Box(point, point))])
         examiner(point)
         witness = examiner.witness

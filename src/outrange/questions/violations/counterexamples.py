@@ -245,7 +245,7 @@ class _CounterexampleSearch:
     def _worth(self, level: list) -> list:
         """Return the boxes that may contain new counterexamples.
 
-        Those farthest from known counterexamples come first.
+        The boxes farthest from known counterexamples come first.
         """
         collection = self._kept
         left = []

@@ -1,4 +1,4 @@
-"""Conversion of feature selections (indices, names, and pairs of both) to flat input indices."""
+"""Conversion of selected features (indices, names, or `(name, index)` pairs) to flat indices."""
 
 from __future__ import annotations
 
