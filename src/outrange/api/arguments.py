@@ -245,8 +245,8 @@ def compose_models(
         time_limit: Limit in seconds, including the time to load the models; None for no limit.
 
     Returns:
-        The network, the property, and the remaining seconds (None for no limit). Inputs that the
-        property requires to be equal are merged in the network and in the property.
+        The network, the property, and the remaining seconds (None for no limit). If the property
+        declares several networks, inputs that it requires to be equal are merged in both.
 
     Raises:
         InputError: The property is neither of these, or the keys of `models` are not the names of

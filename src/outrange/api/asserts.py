@@ -92,7 +92,8 @@ def assert_range(
         lo: Lower limit: one number, an array that broadcasts to the output's shape (without a batch
             axis), or for several outputs a dict from output name to such a number or array. None
             and entries of minus infinity mean no limit.
-        hi: Upper limit, in any of the forms of `lo`. None and entries of infinity mean no limit.
+        hi: Upper limit: a number, an array that broadcasts to the output's shape, or a dict, as for
+            `lo`. None and entries of infinity mean no limit.
         time_limit: Limit in seconds; None to search until the property is decided.
         unknown: What happens to the test if the property is undecided: `"fail"` or `"skip"`
             (pytest).

@@ -62,7 +62,7 @@ arguments are hashed."""
 
 
 def with_provenance(ask: Ask) -> Ask:
-    """Decorate a function so that its answer records its name, its arguments and the version.
+    """Decorate a function so that answers record its name and arguments, and the library version.
 
     Arguments are formatted before the function runs, since arrays may change afterwards.
     """

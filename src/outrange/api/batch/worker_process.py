@@ -32,8 +32,8 @@ ATTEMPTS = 3
 after which its verdict is `"error"`."""
 
 KILLS = [-number for name in ("SIGKILL", "SIGTERM") if (number := getattr(signal, name, None))]
-"""Exit codes of a process that was killed by the system or by an administrator. Its task is tried
-again. After a crash (`SIGSEGV`) it is not, because the crash would recur."""
+"""Exit codes of a process that the system or an administrator killed; its task is tried again.
+After a crash (`SIGSEGV`), the task is not tried again, because the crash would recur."""
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,8 @@ GROWN = 0.1, 0.5
 """Fractions of its width by which a candidate set is enlarged, since it must contain its image."""
 
 LEAST, SHARE = 5.0, 1.0
-"""Time for one candidate set: a minimum in seconds, and a multiple of the time spent so far."""
+"""The time limit for one candidate set is the larger of `LEAST` seconds and `SHARE` times the time
+spent so far."""
 
 LOOSE = 0.5
 """Tolerance of a pipe that is computed only to decide whether a set is mapped into itself."""

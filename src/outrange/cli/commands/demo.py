@@ -13,7 +13,7 @@ from ..exit_codes import EXACT
 
 
 def demo(echo: Callable[[str], None]) -> int:
-    """Train a network on a robot arm's torques; print its exact range and its sampled range."""
+    """Train a network on a robot arm's torques; print its proved and sampled range and layers."""
     from ..._demo import arm
     from ...api.ranges import output_range, sample_range, summary
     from ...api.read import load
@@ -53,8 +53,8 @@ def demo(echo: Callable[[str], None]) -> int:
 def demo_text(answer: Range, sampled: SampledRange) -> str:
     """Return a table with one row per output: proved range, sampled range, and fraction missed.
 
-    This is the fraction of the attained range that sampling missed. It is not relative to the
-    proved range, because a bound with a gap may not be attained.
+    The fraction missed is the part of the attained range that no sample reached. The proved range
+    is not used for it, because a bound with a gap may not be attained.
     """
     ends = (*answer.display_bounds(), sampled.lo, sampled.hi, answer.seen_hi - answer.seen_lo)
     rows = []

@@ -47,7 +47,7 @@ class BoxOptions:
 
     @property
     def feature_names(self) -> list[str] | None:
-        """The feature names in `names`, which are separated by commas; None without `names`."""
+        """The feature names that `names` lists, separated by commas; None without `names`."""
         return None if self.names is None else [name.strip() for name in self.names.split(",")]
 
 

@@ -27,7 +27,10 @@ def compare_forms(op: str, a: AffineForm, b: AffineForm) -> Formula:
 
 
 def all_of(parts: Iterable[Formula]) -> Formula:
-    """Build the conjunction of formulas, flattening nested ones and dropping true parts."""
+    """Build the conjunction of formulas; nested conjunctions are flattened.
+
+    True parts are dropped, and the result is `FALSE` if any part is.
+    """
     flat: list[Formula] = []
     for part in parts:
         if isinstance(part, And):
@@ -40,7 +43,10 @@ def all_of(parts: Iterable[Formula]) -> Formula:
 
 
 def any_of(parts: Iterable[Formula]) -> Formula:
-    """Build the disjunction of formulas, flattening nested ones and dropping false parts."""
+    """Build the disjunction of formulas; nested disjunctions are flattened.
+
+    False parts are dropped, and the result is `TRUE` if any part is.
+    """
     flat: list[Formula] = []
     for part in parts:
         if isinstance(part, Or):

@@ -181,7 +181,7 @@ def relax_inequalities(
 def _off(
     network: NetworkLike, rows: np.ndarray, regions: Sequence[Region], seconds: float
 ) -> np.ndarray:
-    """Bound the deviation of forms of the outputs in float32 over the regions, `(k,)`."""
+    """Bound the float32 deviations of the linear forms `rows @ y` over the regions, `(k,)`."""
     plan = plan_of_rows(network.written, rows)
     corners = np.stack([r.box.lo for r in regions]), np.stack([r.box.hi for r in regions])
     return float32_off(plan, corners, seconds)

@@ -24,9 +24,9 @@ MOST_SLOPES = 1 << 20
 """Maximum number of pairs of an output and an input in one question."""
 
 MOST_ENTRIES = 1 << 27
-"""Maximum number of entries in the inputs that attain the lower (or upper) bounds on all slopes.
+"""Maximum number of slopes times inputs. An answer contains one input per bound on a slope.
 
-As float64 numbers, they fill 1 GiB.
+As float64 numbers, the inputs for all lower (or all upper) bounds then fill at most 1 GiB.
 """
 
 
