@@ -161,7 +161,10 @@ def is_torch(model: Any) -> bool:
 
 
 def _suggest_file(name: str) -> str:
-    """Suggest the file name with the most similar supported suffix; return `""` if none is."""
+    """Return a sentence that suggests the file name with the most similar supported suffix.
+
+    Return `""` if no supported suffix is similar.
+    """
     stem, suffix = os.path.splitext(name)
     suffixes = _KERAS_FILES + _ONNX_FILES + _TORCH_FILES
     close = get_close_matches(suffix.lower(), suffixes, 1) if suffix else []

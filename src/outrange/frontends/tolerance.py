@@ -54,8 +54,8 @@ def tolerance(
         strayed: Values of the graph at each point, and bounds on their roundings.
         seed: Seed of the random roundings.
         difference: Differences to be explained, `(batch, outputs)`. If given, the runs with
-            random roundings stop once they explain all differences, and the result may be smaller.
-            The set of differences that exceed it stays the same.
+            random roundings stop once they explain all differences. The result may then be smaller,
+            but the same differences exceed it.
     """
     enough = None
     if difference is not None:

@@ -12,7 +12,7 @@ from .linear import LinearPlant
 
 
 PLANT_ARGUMENTS = ("t", "x", "u", "w", "p", "c")
-"""Argument names of a plant: the step, state, control, disturbance, parameters, choice."""
+"""Argument names of a plant: step or time, state, control, disturbance, parameters, choice."""
 
 
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)

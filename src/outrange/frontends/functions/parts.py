@@ -21,7 +21,8 @@ class StepParts:
     Args:
         controllers: The controller graph of each mode; a single graph if there are no modes.
         plant: A function, a `LinearPlant`, a list of formulas, or the graph of a model.
-        observe: Function from the state to the controller's observation; None for the state itself.
+        observe: Function from the state (and the step `t`, if it has this argument) to the
+            controller's observation; None for the state itself.
         actuate: Function from the controller's output to the control; None for the output itself.
         states: Names of the states.
         sizes: Number of entries of `w`, `p` and `c`; 0 for each that is absent.
@@ -29,8 +30,9 @@ class StepParts:
         controls: Names of the controls; empty for `u1`, `u2`, ...
         modes: The value of the mode for each controller; empty if there are no modes.
         mode: Index of the state that contains the mode.
-        memory: Function from the state and the controller's output to the next memory, which is
-            stored in the last states; None if the loop has no memory.
+        memory: Function from the state and the controller's output (and the step `t`, if it has
+            this argument) to the next memory, which is stored in the last states; None if the loop
+            has no memory.
         delay: Number of steps that a control takes to reach the plant.
         idle: The control before the first one arrives: one number, or one per control.
         control_count: Number of controls; 0 until `with_counts` computes it.

@@ -98,7 +98,10 @@ def step_graphs(parts: StepParts, t: float = 0.0) -> StepGraphs:
 
 
 def plain_after(parts: StepParts, t: float = 0.0) -> Graph:
-    """Build `StepGraphs.after` with the plant as written, without fusing curves, to save time."""
+    """Build a graph like `StepGraphs.after`, without simplifying it, to save time.
+
+    Its single output contains the next state and then the control.
+    """
     n, raw = len(parts.states), parts.controllers[0].value_size(parts.controllers[0].output)
     slots = [Slot("x", (n + len(parts.pending),))]
     slots += [Slot(k, (parts.sizes[k],), whole=k == "c") for k in "wpc" if parts.sizes[k]]

@@ -127,7 +127,8 @@ def _fill_open_sizes(names: list[str], shapes: list[tuple], arrays: list[Any]) -
 def adjust_shape(shape: Sequence[int], declared: Sequence[int | None]) -> tuple[int, ...]:
     """Return the shape to which `fit` converts data.
 
-    If that makes the number of axes match, `fit` adds or drops a last axis of length 1.
+    `fit` adds a last axis of length 1 if the input has such an axis and the data have one axis
+    less than the input. It drops a last axis of length 1 if the data have one axis more.
 
     Args:
         shape: Shape of the data, rows first.

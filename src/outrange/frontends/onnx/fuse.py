@@ -42,7 +42,10 @@ def fuse_bias(model: OnnxModel) -> list[OnnxNode]:
 
 
 def _reads(node: OnnxNode) -> list[str]:
-    """Return the tensors that a node reads, including those read by its subgraphs."""
+    """Return the names of all tensors that a node and its subgraphs read.
+
+    The outputs of the subgraphs are included, since they may be tensors from outside.
+    """
     subgraphs = [g for g in node.attributes.values() if isinstance(g, Subgraph)]
     inner = [name for g in subgraphs for part in g.nodes for name in _reads(part)]
     return [*node.inputs, *inner, *(name for g in subgraphs for name in g.outputs)]

@@ -53,6 +53,7 @@ class Subgraph:
     Args:
         inputs: Names of the inputs of the subgraph.
         outputs: Names of the outputs of the subgraph.
+        constants: Arrays stored in the subgraph, by name.
         nodes: Nodes in execution order.
     """
 
@@ -76,7 +77,9 @@ class OnnxModel:
     Args:
         name: The file's name without its suffixes.
         opset: Version of ONNX's own operator set.
+        inputs: Inputs in the file's order, without those that have a constant default.
         outputs: Outputs in the file's order.
+        constants: Arrays stored in the file, by name.
         nodes: Nodes in the file's order.
         reference: Function that starts the reference evaluator of `onnx`, and returns a function
             from a dict of arrays by input name to a dict of arrays by tensor name.

@@ -127,7 +127,7 @@ def _first_shape(module: Any) -> tuple[int, ...]:
     """Return the input shape of a module whose first layer with weights is `Linear`.
 
     Raises:
-        InputError: The first layer with weights is of another kind.
+        InputError: The first layer with weights is of another kind, or no layer has weights.
     """
     for part in module.modules():
         features = getattr(part, "in_features", None)

@@ -21,10 +21,7 @@ is made. Functions with larger results have large operations, and gain little fr
 
 
 class NotRecordableError(Exception):
-    """Error for a function that cannot be recorded.
-
-    Its operations depend on values, and so may differ between calls; or its results are too large.
-    """
+    """Error for a function that cannot be recorded, for a reason that `OperationLog` states."""
 
 
 class OperationLog:
@@ -192,7 +189,17 @@ class OperationLog:
 
 
 class _Call(NamedTuple):
-    """One recorded operation: its function, its arguments, and the indices of its results."""
+    """One recorded operation. Indices refer to the list of all values of a replay.
+
+    Args:
+        function: PyTorch's function.
+        select_arguments: Function that selects the positional arguments from the list of values.
+        keywords: The keyword arguments.
+        holes: One `(container, key, index)` for each input or earlier result inside a nested or
+            keyword argument: before the call, the value at `index` is stored in `container[key]`.
+        places: Index of the result; for several results, a list of indices. None for a result
+            that is not a tensor.
+    """
 
     function: Callable[..., Any]
     select_arguments: Callable[[list[Any]], tuple[Any, ...]]

@@ -25,6 +25,7 @@ class TracedStep:
         kind: The framework's name for the operation.
         reads: Keys of the operands.
         makes: Keys under which the results are stored.
+        attributes: The framework's parameters of the operation, by name.
         run: Function that runs the operation itself on arrays; it returns one array per result.
         dtypes: Dtype of each operand, if recorded.
         where: The user's line of code, for errors; empty if unknown.

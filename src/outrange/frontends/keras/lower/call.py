@@ -60,7 +60,10 @@ class KerasCall:
         return np.asarray(argument, np.float64)
 
     def reject_other_options(self, **defaults: Any) -> None:
-        """Raise if an argument that the rule does not read differs from its value in `defaults`."""
+        """Raise if a keyword or constructor argument differs from its value in `defaults`.
+
+        Arguments that are not in `defaults` are not checked.
+        """
         for name, default in defaults.items():
             value = self.kwargs.get(name, self.config.get(name, default))
             if value is not default and value != default:

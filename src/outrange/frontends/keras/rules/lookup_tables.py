@@ -50,11 +50,14 @@ def _lookup(c: KerasCall) -> Operand:
 
 
 def _limits(c: KerasCall) -> tuple[int, int, bool]:
-    """Return the table's first and last integers, and whether its end rows also apply beyond them.
+    """Return the first and last integers of the table, and whether it covers all other integers.
 
     With one out-of-vocabulary index, all integers that are not keys have the same result. The table
-    then has an extra row at each end, which represents all integers beyond that end. A layer that
-    hashes integers has a table from 0 to `MOST - 1`.
+    then starts one integer before the smallest key and ends one integer after the largest. Its
+    first row also represents all smaller integers, and its last row all larger ones.
+
+    A layer that hashes integers or has several out-of-vocabulary indices has a table from 0 to
+    `MOST - 1`, which covers no other integers.
     """
     if type(c.op).__name__ == "Hashing":
         return 0, MOST - 1, False

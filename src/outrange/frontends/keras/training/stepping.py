@@ -73,7 +73,10 @@ def _refusal(k: Any, model: Any, optimizer: Any) -> str:
 
 
 def _is_fresh(k: Any, optimizer: Any) -> bool:
-    """Return whether the state of an optimizer is its initial state."""
+    """Return whether all state arrays of an optimizer have their initial values.
+
+    The number of past steps and the learning rate are ignored.
+    """
     rest = {id(optimizer._iterations), id(optimizer._learning_rate)}
     grown = getattr(optimizer, "initial_accumulator_value", 0.0)
     product = getattr(optimizer, "_u_product", None)

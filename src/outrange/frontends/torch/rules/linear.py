@@ -57,7 +57,7 @@ def each_plane(c: TracedCall) -> Operand:
 
 @rule("col2im.default")
 def each_row(c: TracedCall) -> Operand:
-    """Lower an operation that is linear in the one row of a batch.
+    """Lower an operation that is linear in the entries of a batch of one row.
 
     Raises:
         UnsupportedError: The batch has several rows.

@@ -138,7 +138,7 @@ class JaxTraining:
         return self._jit(run)
 
     def look(self, bent: tuple[str, ...] = ()) -> Any:
-        """Return a function from `(trainable, others, x, y)` to the three parts of a `Look`."""
+        """Return a function from `(trainable, others, x, y)` to the three fields of a `Look`."""
         if not self.noisy and not bent:
             return lambda *arguments: (*self.measure(*arguments)[:2], [])
 

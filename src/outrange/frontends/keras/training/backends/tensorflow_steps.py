@@ -156,7 +156,7 @@ class TensorFlowTraining:
         return self._functions[name](*arguments)
 
     def _same_eagerly(self, x: Any) -> bool:
-        """Return whether eager execution is fast and has the same results as the graph of `fit`.
+        """Return whether eager execution is surely fast, with the same results as `fit`'s graph.
 
         User code may check whether it runs in a graph, and loops over steps are slow in eager mode.
         A cross-entropy searches for the logits of its input: in a graph it finds the operation that
