@@ -117,7 +117,7 @@ types: setup  ## Check types with pyright, unless nothing changed since it passe
 	  NODE_OPTIONS="$$NODE_OPTIONS --max-semi-space-size=128" \
 	  $(BIN)/pyright --pythonpath $(BIN)/python && mv .cache/types.now .cache/types; fi
 
-backends: setup $(VENV)/backends  ## Run the tests that need JAX, TensorFlow and PyTorch together
+backends: setup $(VENV)/backends  ## Run the tests that need TensorFlow, PyTorch or others' test suites
 	$(PYTEST) -n $(JOBS) --dist loadfile -m backends tests
 
 browser: setup  ## Test the explorer's page in Chromium (Debian's, installed if run as root)

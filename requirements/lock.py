@@ -25,7 +25,7 @@ DEV = [
     *(line for line in EXTRAS["dev"] if not line.startswith("outrange")),
 ]
 MORE = {
-    "backends": [*DEV, "tensorflow-cpu>=2.18", "torch>=2.9"],
+    "backends": [*DEV, "tensorflow-cpu>=2.18", "torch>=2.9", "vnnlib-satisfactory>=1.0.1"],
     "bench": [*DEV, "maraboupy>=2.0"],
     # The compiler decides the bits of what a wheel computes: as in pyproject.toml.
     "wheels": [*DEV, "ziglang==0.17.1", "auditwheel>=6.5", "build", "macholib", "pefile"],
