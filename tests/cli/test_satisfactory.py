@@ -6,7 +6,6 @@ import pytest
 pytestmark = pytest.mark.backends
 
 REFUSED = {
-    "arithmetic_lin": "sums of float32 entries, whose value depends on the order of rounding",
     "arithmetic_poly": "products of entries",
     "cast": "integer outputs, and a runtime's own formula of Cast in float32",
     "hidden": "values inside the network",

@@ -153,6 +153,7 @@ def verify(
             source=source,
             progress=progress_listener(progress),
             arithmetic=arithmetic,
+            has_float32_sums=getattr(property, "has_float32_sums", False),
         )
         if proof is not None and answer:
             answer = proof.verdict(answer, unsafe, regions, text)

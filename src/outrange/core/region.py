@@ -114,6 +114,7 @@ class Specification:
             flat inputs are those of the first network, then those of the second. The outputs have
             the same order.
         source: Name and hash of the file.
+        has_float32_sums: Whether an inequality is about a sum that float32 may round.
     """
 
     name: str
@@ -124,3 +125,4 @@ class Specification:
     elements: str = "real"
     networks: tuple[DeclaredNetwork, ...] = ()
     source: PropertySource | None = None
+    has_float32_sums: bool = False

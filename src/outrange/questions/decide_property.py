@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..core.formula import negate
@@ -47,6 +48,7 @@ def decide_property(
     source: PropertySource | None = None,
     progress: Callable[[VerifyProgress], None] | None = None,
     arithmetic: str = "real",
+    has_float32_sums: bool = False,
 ) -> Verdict:
     """Verify a property, and add the input set, the model's hash and `source` to the verdict.
 
@@ -63,10 +65,13 @@ def decide_property(
         source: Name and hash of the property, or None.
         progress: Callback for progress records, called a few times a second.
         arithmetic: Either `"real"` or `"float32"`.
+        has_float32_sums: Whether float32 rounds the sums in `unsafe` (VNN-LIB 2.0).
     """
-    run = verify
+    run: Any = verify
     if arithmetic == "float32":
-        from .float32.verdicts import verify_float32 as run
+        from .float32.verdicts import verify_float32
+
+        run = partial(verify_float32, has_sums=has_float32_sums)
     verdict = run(
         network, unsafe, where, text=text, time_limit=time_limit, seed=seed, progress=progress,
         remedies=True,

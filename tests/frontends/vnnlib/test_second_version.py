@@ -263,12 +263,20 @@ def test_what_float32_compares_exactly(tmp_path, package, condition, terms):
 
 @pytest.mark.parametrize(
     "condition",
-    ["(<= (+ Y[0,0] Y[0,1]) 0.5)", "(<= (- Y[0,0] Y[0,1]) 0.5)", "(<= (* 2.0 Y[0,1] 3.0) 0.5)",
-     "(<= Y[0,0] (+ 0.1 0.2))"],
-)  # fmt: skip
-def test_what_float32_rounds_is_refused(tmp_path, package, condition):
-    with pytest.raises(UnsupportedError, match="rounded"):
+    ["(<= (* 2.0 Y[0,1] 3.0) 0.5)", "(<= (+ Y[0,0] Y[0,0]) 0.5)", "(<= Y[0,0] (+ 0.1 0.2))"],
+)
+def test_sums_of_a_single_entry_in_float32_are_refused(tmp_path, package, condition):
+    with pytest.raises(UnsupportedError, match="rounds"):
         read(tmp_path, f"{FLOAT}(assert {condition})")
+
+
+@pytest.mark.parametrize(
+    ("condition", "has_sums"),
+    [("(<= Y[0,0] Y[0,1])", False), ("(<= (- Y[0,0] Y[0,1]) 0.5)", True)],
+)
+def test_sums_in_float32_are_marked(tmp_path, package, condition, has_sums):
+    assert read(tmp_path, f"{FLOAT}(assert {condition})").has_float32_sums is has_sums
+    assert not read(tmp_path, f"{REAL}(assert {condition})").has_float32_sums
 
 
 def test_a_constant_beyond_float32(tmp_path, package):

@@ -15,7 +15,6 @@ import numpy as np
 
 from ...core import UnsupportedError
 from .errors import Fault
-from .terms import Term, constant
 from .tokens import words
 
 
@@ -89,24 +88,3 @@ def float32_constant(value: int | Fraction) -> Fraction:
     around = [near, *(np.nextafter(near, np.float32(end)) for end in (-np.inf, np.inf))]
     finite = [number for number in around if np.isfinite(number)]
     return min((Fraction(float(number)) for number in finite), key=lambda q: abs(q - value))
-
-
-def check_exact(kind: str, parts: Iterable[Term]) -> None:
-    """Raise if float32 could round the result of an operator in a float32 query.
-
-    Args:
-        kind: Name of the operator in the syntax tree, such as `Multiply`.
-        parts: Operands of the operator.
-
-    Raises:
-        Fault: The operator is not a product, or more than one factor of the product is something
-            other than the constants 1 and -1.
-    """
-    factors = [constant(part) for part in parts]
-    if kind == "Multiply" and sum(factor not in (1, -1) for factor in factors) <= 1:
-        return
-    raise Fault(
-        "an assertion about float32 must compare single entries with each other or with numbers; "
-        "the value of a sum or product depends on how it is rounded.",
-        UnsupportedError,
-    )

@@ -25,12 +25,12 @@ from .conditions import compare_neighbors, connect, not_equal
 from .elements import (
     FLOAT32,
     REAL,
-    check_exact,
     element_type,
     float32_constant,
     written_types,
 )
 from .errors import Fault, line_of, refusal
+from .rounding import is_rounded
 from .terms import CONSTANT, Term, literal, plus, times
 from .tokens import DEEPEST, words
 
@@ -83,6 +83,7 @@ def read(text: str, name: str, file: str) -> Specification:
         shapes=reader.shapes,
         elements=reader.elements,
         networks=tuple(reader.networks),
+        has_float32_sums=reader.has_sums,
     )
 
 
@@ -99,6 +100,7 @@ class _Version2Reader:
     def __init__(self, types: Mapping[str, str]) -> None:
         self.line = 0
         self.elements = REAL
+        self.has_sums = False
         self.networks: list[DeclaredNetwork] = []
         self._types = types
         self._places: dict[str, tuple[int, tuple[int, ...]]] = {}
@@ -189,10 +191,13 @@ class _Version2Reader:
         if kind in ("And", "Or"):
             parts = [self.condition(part) for part in node.args]
             return connect(And if kind == "And" else Or, parts)
-        if kind in _COMPARISONS:
-            return compare_neighbors(_COMPARISONS[kind], [self.term(node.lhs), self.term(node.rhs)])
-        if kind == "NotEqual":
-            return not_equal(self.term(node.lhs), self.term(node.rhs))
+        if kind in _COMPARISONS or kind == "NotEqual":
+            sides = [self.term(node.lhs), self.term(node.rhs)]
+            if self._is_float32 and is_rounded([node.lhs, node.rhs]):
+                self.has_sums = True
+            if kind == "NotEqual":
+                return not_equal(*sides)
+            return compare_neighbors(_COMPARISONS[kind], sides)
         raise Fault(f"the condition `{kind}` is not supported.", UnsupportedError)
 
     def term(self, node: Any) -> Term:
@@ -209,13 +214,9 @@ class _Version2Reader:
             return plus([self.term(node.expr)], [-1])
         if kind == "Minus":
             parts = [self.term(node.head), *(self.term(part) for part in node.rest)]
-            if self._is_float32:
-                check_exact(kind, parts)
             return plus(parts, [1] + [-1] * (len(parts) - 1))
         if kind in ("Plus", "Multiply"):
             parts = [self.term(part) for part in node.args]
-            if self._is_float32:
-                check_exact(kind, parts)
             return plus(parts, [1] * len(parts)) if kind == "Plus" else times(parts)
         raise Fault(f"the term `{kind}` is not supported.", UnsupportedError)
 

@@ -69,7 +69,8 @@ def merge_equal_inputs(specification: Specification) -> tuple[Specification, np.
 def _renumber(specification: Specification, index: np.ndarray) -> Formula | None:
     """Rewrite the unsafe formula over the inputs that remain after equal ones are merged.
 
-    The result is None if a merged coefficient is not a float64 number.
+    The result is None if a merged coefficient is not a float64 number, or if a sum that float32 may
+    round would lose terms.
     """
     left = int(index.max(initial=-1)) + 1
     moved = [*index.tolist(), *range(left, left + specification.outputs)]
@@ -81,6 +82,9 @@ def _renumber(specification: Specification, index: np.ndarray) -> Formula | None
         for i, c in formula.terms:
             terms[moved[i]] = terms.get(moved[i], Fraction(0)) + Fraction(c)
         nonzero = tuple((i, float(c)) for i, c in sorted(terms.items()) if c)
+        shorter = len(nonzero) < len(formula.terms) and (nonzero or len(formula.terms) > 2)
+        if specification.has_float32_sums and shorter:
+            raise _Inexact
         if any(Fraction(c) != terms[i] for i, c in nonzero):
             raise _Inexact
         if nonzero:
@@ -95,11 +99,13 @@ def _renumber(specification: Specification, index: np.ndarray) -> Formula | None
 
 
 class _Inexact(Exception):
-    """Error raised if a sum of float64 coefficients is not a float64 number."""
+    """Error raised if a coefficient is not a float64 number, or a rounded sum loses terms."""
 
 
 def _implied_bounds(specification: Specification) -> list[Atom]:
     """Return the missing input bounds that follow from conditions on several inputs."""
+    if specification.has_float32_sums:
+        return []
     atoms = list(implied_atoms(specification.unsafe, specification.inputs))
     ends: dict[tuple[int, bool], Fraction] = {}
     implied: dict[tuple[int, bool], Atom] = {}

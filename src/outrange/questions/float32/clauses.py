@@ -20,7 +20,11 @@ MOST = 64
 
 
 def prove_margin(
-    network: NetworkLike, unsafe: Formula, regions: Sequence[Region], seconds: float
+    network: NetworkLike,
+    unsafe: Formula,
+    regions: Sequence[Region],
+    seconds: float,
+    has_sums: bool = False,
 ) -> float | None:
     """Prove a margin by which every float32 run fails to satisfy `unsafe`.
 
@@ -31,6 +35,7 @@ def prove_margin(
         unsafe: The negated property, over the flat `[x, y]`.
         regions: The input set, as a union of regions. The proof covers their whole boxes.
         seconds: Time limit in seconds.
+        has_sums: Whether float32 rounds the left-hand sides of the inequalities.
     """
     parts = clauses(unsafe, MOST)
     atoms_of = [[part for part in clause if isinstance(part, Atom)] for clause in parts]
@@ -38,7 +43,7 @@ def prove_margin(
         return None
     if not 0 < len(atoms_of) <= MOST or not all(atoms_of):
         return None
-    plan = plan_of_clauses(network, atoms_of)
+    plan = plan_of_clauses(network, atoms_of, has_sums)
     if not has_kernel_for(plan):
         return None
     clock, least = Clock(seconds), np.inf
@@ -65,13 +70,17 @@ def _scale(clause: Sequence[Atom]) -> float:
     return max(1e-9, *(abs(c) for atom in clause for _, c in atom.terms), 1e-9)
 
 
-def plan_of_clauses(network: NetworkLike, clauses: Sequence[Sequence[Atom]]) -> Float32Plan:
+def plan_of_clauses(
+    network: NetworkLike, clauses: Sequence[Sequence[Atom]], has_sums: bool = False
+) -> Float32Plan:
     """Build a float32 plan with one output per clause: the largest of its left-hand sides.
 
-    The left-hand sides are computed from the float32 outputs without rounding.
+    The left-hand sides are computed from the float32 outputs without rounding, or, if `has_sums`,
+    in float32 with sums in any order.
     """
     graph = network.written
     plain = replace(graph, nodes=tuple(map(replace_pointwise, graph.nodes)))
     measured = add_clause_outputs(plain, clauses)
-    added = range(len(graph.nodes) + 1, len(measured.nodes) + 1)
+    # The first added node forms the left-hand sides, the others select the largest of them.
+    added = range(len(graph.nodes) + 1 + has_sums, len(measured.nodes) + 1)
     return Float32Plan(measured, frozenset(added))

@@ -20,6 +20,7 @@ from ..verify import counterexample_at, verify
 from .clauses import prove_margin
 from .described import check_described
 from .splits import float32_off
+from .sums import tighten_sums
 
 
 SHARE = 0.5
@@ -44,6 +45,7 @@ def verify_float32(
     seed: int = 0,
     progress: Callable[[VerifyProgress], None] | None = None,
     remedies: bool = False,
+    has_sums: bool = False,
 ) -> Verdict:
     """Verify that no float32 run at an input in the regions satisfies `unsafe`.
 
@@ -63,29 +65,32 @@ def verify_float32(
         seed: Random seed of the samples.
         progress: Callback for progress records, called a few times a second.
         remedies: Ignored, because remedies would be about the real-valued network.
+        has_sums: Whether the left-hand sides of the inequalities are float32 sums, computed in any
+            order. Otherwise they are computed from the float32 values without rounding.
     """
     check_described(network)
     clock = Clock(time_limit)
     real = verify(network, unsafe, regions, text=text, seed=seed, progress=progress,
                   time_limit=None if time_limit is None else SHARE * time_limit)  # fmt: skip
-    violation = _find_violation(network, unsafe, regions, _candidates(real, regions, seed))
+    points = _candidates(real, regions, seed)
+    violation = _find_violation(network, unsafe, regions, points, has_sums)
     if violation is not None:
         return _violated_verdict(network, real, violation)
     if not real.holds:
         return _open_verdict(real)
     if real.vacuous:
         return replace(real, arithmetic="float32")
-    proof = prove_margin(network, unsafe, regions, _seconds_left(clock))
+    proof = prove_margin(network, unsafe, regions, _seconds_left(clock), has_sums)
     if proof is None:
         verdict = None
-        wider = relax_inequalities(network, unsafe, regions, 0.4 * _seconds_left(clock))
+        seconds = 0.4 * _seconds_left(clock)
+        wider = relax_inequalities(network, unsafe, regions, seconds, has_sums)
         if wider is not None:
             verdict = verify(
                 network, wider, regions, text=text, time_limit=_seconds_left(clock), seed=seed
             )
-            violation = _find_violation(
-                network, unsafe, regions, _candidates(verdict, regions, seed + 1)
-            )
+            points = _candidates(verdict, regions, seed + 1)
+            violation = _find_violation(network, unsafe, regions, points, has_sums)
         if violation is not None:
             return _violated_verdict(network, real, violation)
         proof = verdict.margin if verdict is not None and verdict.holds else None
@@ -115,9 +120,16 @@ def _candidates(verdict: Verdict, regions: Sequence[Region], seed: int) -> list[
 
 
 def _find_violation(
-    network: NetworkLike, unsafe: Formula, regions: Sequence[Region], points: list[np.ndarray]
+    network: NetworkLike,
+    unsafe: Formula,
+    regions: Sequence[Region],
+    points: list[np.ndarray],
+    has_sums: bool,
 ) -> Witness | None:
-    """Find a float32 input at or next to one of `points` at which the model satisfies `unsafe`."""
+    """Find a float32 input at or next to one of `points` at which the model satisfies `unsafe`.
+
+    If `has_sums`, the model satisfies `unsafe` whatever the order in which float32 forms the sums.
+    """
     if network.predict is None:
         return None
     near = [p for x in points for p in nearby(x, regions)[:2]]
@@ -130,7 +142,8 @@ def _find_violation(
         y = model_values(network, network.predict, x)
     for point, returned in zip(x, y, strict=True):
         seen = np.concatenate([point, returned])
-        if holds(unsafe, seen, seen) is True:
+        condition = tighten_sums(unsafe, seen) if has_sums else unsafe
+        if holds(condition, seen, seen) is True:
             lo, hi = bounds(network.graph, point, point, "intervals")[network.graph.output]
             return Witness(point, lo[0], hi[0], returned, True)
     return None
@@ -154,14 +167,21 @@ def _open_verdict(real: Verdict) -> Verdict:
 
 
 def relax_inequalities(
-    network: NetworkLike, unsafe: Formula, regions: Sequence[Region], seconds: float
+    network: NetworkLike,
+    unsafe: Formula,
+    regions: Sequence[Region],
+    seconds: float,
+    has_sums: bool = False,
 ) -> Formula | None:
     """Relax every inequality by the largest deviation of its left-hand side in float32.
 
     Returns:
-        The relaxed condition; None if the deviation of some inequality has no bound.
+        The relaxed condition; None if the deviation of some inequality has no bound, or if a
+        rounded sum reads inputs.
     """
     inputs = network.graph.size
+    if has_sums and any(len(a.terms) > 1 and a.terms[0][0] < inputs for a in atoms(unsafe)):
+        return None
     forms = list(dict.fromkeys(tuple(t for t in a.terms if t[0] >= inputs) for a in atoms(unsafe)))
     forms = [form for form in forms if form]
     if not forms:
@@ -171,7 +191,7 @@ def relax_inequalities(
     for row, form in zip(rows, forms, strict=True):
         for i, c in form:
             row[i - inputs] = c
-    off = _off(network, rows, regions, seconds)
+    off = _off(network, rows, regions, seconds, has_sums)
     widths = dict(zip(forms, off.tolist(), strict=True))
     if not np.isfinite(off).all():
         return None
@@ -179,10 +199,14 @@ def relax_inequalities(
 
 
 def _off(
-    network: NetworkLike, rows: np.ndarray, regions: Sequence[Region], seconds: float
+    network: NetworkLike,
+    rows: np.ndarray,
+    regions: Sequence[Region],
+    seconds: float,
+    is_rounded: bool,
 ) -> np.ndarray:
     """Bound the float32 deviations of the linear forms `rows @ y` over the regions, `(k,)`."""
-    plan = plan_of_rows(network.written, rows)
+    plan = plan_of_rows(network.written, rows, is_rounded=is_rounded)
     corners = np.stack([r.box.lo for r in regions]), np.stack([r.box.hi for r in regions])
     return float32_off(plan, corners, seconds)
 
