@@ -7,9 +7,13 @@ import numpy as np
 import pytest
 
 from answers.record_cases import KINDS
+from outrange.answers.loops.pipe import Invariant
 from outrange.answers.range import Range
+from outrange.answers.render.document import Interval
 from outrange.answers.render.numbers import DIGITS, number, outward
+from outrange.answers.render.text import cell_text
 from outrange.answers.robustness import Robustness
+from outrange.answers.summary import hull
 
 
 def values():
@@ -57,3 +61,20 @@ def test_a_radius_shows_bounds():
     shown = replace(radius, lo=0.031250049, hi=0.031280051, status="time")
     assert "lo=0.03125, hi=0.0312801" in repr(shown)
     assert repr(replace(radius, lo=0.0312509999)).count("lo=0.0312509,") == 1
+
+
+def test_intervals_in_tables_and_sentences_are_rounded_outward():
+    rng = np.random.default_rng(3)
+    for _ in range(200):
+        lo, hi = np.sort(rng.normal(size=2) * 10.0 ** rng.integers(-8, 8))
+        text = cell_text(Interval(lo, hi))
+        shown = [float(part) for part in text.strip("[]").split(", ")]
+        assert shown[0] <= lo <= hi <= shown[1]
+        assert shown == pytest.approx([lo, hi], abs=1e-5 * max(abs(lo), abs(hi)))
+        invariant = Invariant(np.array([lo]), np.array([hi]), 0, 1)
+        shown = [float(part) for part in invariant.box_text(["x"])[6:-1].split(", ")]
+        assert shown[0] <= lo <= hi <= shown[1]
+        assert shown == pytest.approx([lo, hi], rel=1e-3)
+        layer = hull((np.array([lo]), np.array([hi])))
+        assert layer.lo <= lo <= hi <= layer.hi
+        assert (layer.lo, layer.hi) == pytest.approx((lo, hi), rel=1e-2)

@@ -242,7 +242,10 @@ def _ends(name: str, ends: Bounds | None) -> dict[str, float | None]:
 
 
 def hull(ends: Bounds | None) -> Interval | None:
-    """Return the range over all units of a layer, rounded to three digits; None without units."""
+    """Return the range over all units of a layer, rounded outward to three digits.
+
+    The result is None without units.
+    """
     if ends is None or ends[0].size == 0:
         return None
-    return Interval(short(float(ends[0].min()), 3), short(float(ends[1].max()), 3))
+    return Interval(short(float(ends[0].min()), 3, -1), short(float(ends[1].max()), 3, 1))

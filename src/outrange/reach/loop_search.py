@@ -216,15 +216,13 @@ class LoopSearch:
             raise OutOfTime
 
     def nearest(self) -> float | None:
-        """Return the robustness of the first simulated trajectory.
+        """Return the least robustness of the simulated trajectories.
 
-        The attack sorts its trajectories by robustness, the least first. The result is None
-        without a specification or a trajectory.
+        The result is None without a specification or a trajectory.
         """
         if self.unsafe is None or not len(self.points):
             return None
-        far = robustness(self.unsafe, self.points[:1], self.states[:1], self.controls[:1])
-        return float(far[0])
+        return float(robustness(self.unsafe, self.points, self.states, self.controls).min())
 
     def _answer(self, bounds: Bounds) -> Loop:
         check_pipe(self.graph, bounds, self.points, self.states)

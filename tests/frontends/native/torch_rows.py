@@ -82,6 +82,8 @@ APART = {
     "nearest": (lambda: nn.Upsample(scale_factor=2), (1, 3, 4)),
     "nearest, not whole": (lambda: nn.Upsample(scale_factor=1.5), (2, 5)),
     "nearest, exact": (lambda: nn.Upsample(size=(4, 3), mode="nearest-exact"), (1, 3, 4)),
+    "bilinear": (lambda: nn.Sequential(nn.Upsample(scale_factor=3.0, mode="bilinear"),
+                                       nn.Conv2d(1, 1, 2, stride=2, bias=False)), (1, 8, 8)),
     "reflected": (lambda: nn.ReflectionPad1d(1), (1, 4)),
     "replicated": (lambda: nn.ReplicationPad1d(1), (1, 4)),
     "double": (lambda: nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 1)).double(), (4,)),

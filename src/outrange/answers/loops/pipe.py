@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...core import Box, InputError
+from ..render.numbers import short
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +29,7 @@ class Invariant:
     period: float
 
     def box_text(self, names: Sequence[str]) -> str:
-        """Return the bounds of the box on each state, as text.
+        """Return the bounds of the box on each state as text, rounded outward to four digits.
 
         Args:
             names: Names of the states.
@@ -37,7 +38,9 @@ class Invariant:
             A sentence fragment: `x1 in [0, 1], x2 in [2, 3]`.
         """
         ends = zip(names, self.lo, self.hi, strict=True)
-        return ", ".join(f"{name} in [{a:.4g}, {b:.4g}]" for name, a, b in ends)
+        return ", ".join(
+            f"{name} in [{short(a, 4, -1):g}, {short(b, 4, 1):g}]" for name, a, b in ends
+        )
 
 
 @dataclass(frozen=True, eq=False)

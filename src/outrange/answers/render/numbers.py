@@ -98,9 +98,26 @@ def bound(value: float, side: int) -> str:
     return number(float(outward(value, abs(value), side)))
 
 
-def short(value: float, digits: int = 4) -> float:
-    """Round a number to `digits` significant digits; a negative zero becomes 0."""
-    return float(f"{value:.{digits}g}") + 0.0
+def outward_ends(lo: float, hi: float) -> tuple[float, float]:
+    """Round the bounds of an interval outward to `DIGITS` digits of the larger one."""
+    scale = max(abs(lo), abs(hi))
+    return float(outward(lo, scale, -1)), float(outward(hi, scale, 1))
+
+
+def short(value: float, digits: int = 4, side: int = 0) -> float:
+    """Round a number to `digits` significant digits; a negative zero becomes 0.
+
+    Args:
+        side: 0 rounds to nearest, -1 rounds down (for lower bounds), and 1 rounds up.
+
+    Example:
+        >>> short(0.12349, 3), short(0.12349, 3, -1), short(0.12301, 3, 1)
+        (0.123, 0.123, 0.124)
+    """
+    near = float(f"{value:.{digits}g}") + 0.0
+    if side * near >= side * value or not np.isfinite(value):
+        return near
+    return _beyond(value, abs(value), digits, side) + 0.0
 
 
 def share(part: int, whole: int) -> str:

@@ -29,6 +29,7 @@ from .numbers import (
     bound as bound,
     number as number,
     outward as outward,
+    outward_ends as outward_ends,
     share as share,
     short as short,
     size as size,
@@ -40,7 +41,7 @@ from .numbers import (
 WIDTH, WIDEST = 96, 100
 """Maximum number of characters per line, in sentences and in tables."""
 
-BAR, SHORTEST_BAR = 30, 12
+BAR, SHORTEST_BAR = 30, 10
 """Length of a bar in characters, and its minimum in a table that would otherwise be too wide."""
 
 LONGEST_LABEL = 28
@@ -154,14 +155,17 @@ def more(block: Table | Listing) -> str:
 
 
 def cell_text(cell: Cell) -> str:
-    """Format a table cell as text; a `Bar`, which must be infinite here, becomes "unbounded"."""
+    """Format a table cell as text; a `Bar`, which must be infinite here, becomes "unbounded".
+
+    The bounds of an `Interval` are rounded outward.
+    """
     match cell:
         case str():
             return cell if cell.isprintable() else cell.encode("unicode_escape").decode()
         case Word():
             return cell_text(cell.text)
         case Interval():
-            return f"[{number(cell.lo)}, {number(cell.hi)}]"
+            return f"[{', '.join(map(number, outward_ends(cell.lo, cell.hi)))}]"
         case Bar():
             return "unbounded"
         case int():

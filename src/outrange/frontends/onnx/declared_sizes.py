@@ -134,7 +134,8 @@ def _reshape(node: OnnxNode, shapes: Shapes, constants: list) -> Shape | None:
 def _flatten(node: OnnxNode, shapes: Shapes, _: list) -> Shape | None:
     if shapes[0] is None:
         return None
-    axis = int(node.attributes.get("axis", 1)) % (len(shapes[0]) + 1)
+    axis = int(node.attributes.get("axis", 1))
+    axis += len(shapes[0]) if axis < 0 else 0
     return math.prod(shapes[0][:axis]), math.prod(shapes[0][axis:])
 
 

@@ -242,7 +242,11 @@ class ComparisonRecord:
         try:
             with np.load(state_path(path), allow_pickle=False) as saved:
                 arrays = {name: saved[name] for name in saved.files}
-        except (OSError, ValueError) as error:
+            for g in range(len(self.groups)):
+                # Curves and weights come from one file, so they belong together.
+                self.losses[g] = list(arrays[f"losses/{g}"])
+                self.metrics[g] = list(arrays[f"metrics/{g}"])
+        except (OSError, ValueError, KeyError) as error:
             raise InputError(
                 "An unfinished study needs the state file next to it to be resumed. "
                 f"Received: `{state_path(path)}`: {error} Delete the study to start again."
@@ -250,9 +254,6 @@ class ComparisonRecord:
         for g, group in enumerate(self.groups):
             count = sum(name.startswith(f"{g}/") for name in arrays)
             group.restore([arrays[f"{g}/{i}"] for i in range(count)])
-            # Curves and weights come from one file, so they belong together.
-            self.losses[g] = list(arrays[f"losses/{g}"])
-            self.metrics[g] = list(arrays[f"metrics/{g}"])
             self.spreads[g] = group.evaluate()[2]
         return old.seconds
 

@@ -33,7 +33,7 @@ class WiredNode(keras.layers.Layer):
         self, units: int, activation: Any = None, use_bias: bool = True, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        where = f"Layer `{self.name}` (Node)"
+        where = f"Layer `{self.name}` (WiredNode)"
         self.units, self.use_bias = positive_integer(units, "units", where), bool(use_bias)
         self.activation = activation_of(activation, where)
         self.bias = None
@@ -53,7 +53,7 @@ class WiredNode(keras.layers.Layer):
         parts = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
         if not parts:
             raise InputError(
-                f"Layer `{self.name}` (Node) needs at least one input. Received: none."
+                f"Layer `{self.name}` (WiredNode) needs at least one input. Received: none."
             )
         total = parts[0]
         for part in parts[1:]:

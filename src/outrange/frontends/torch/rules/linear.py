@@ -1,8 +1,11 @@
 """Rules for ATen operations that are linear in one tensor; their weights are computed by PyTorch.
 
 Interpolation, average pooling in ceil mode, and sums of blocks are linear. PyTorch itself runs each
-of them, in float64, on images that are 0 except for a single 1. So no second definition of their
-windows is needed. Each weight results from a few sums and products.
+of them on images that are 0 except for a single 1. So no second definition of their windows is
+needed. Each weight results from a few sums and products. The weights of an interpolation follow
+from positions, which PyTorch computes in the type of the tensor: in float32, a position of 200 may
+be off by 1e-5. The network has these weights, so interpolations run in this type. All others run in
+float64.
 """
 
 from __future__ import annotations
@@ -47,7 +50,7 @@ def each_plane(c: TracedCall) -> Operand:
     shape = tuple(c.x.shape)
     rank = 1 if "1d" in c.kind else 3 if "3d" in c.kind else 2
     planes, spatial = shape[: len(shape) - rank], shape[len(shape) - rank :]
-    windows, weights, out = _weights(c, spatial, channel=True)
+    windows, weights, out = _weights(c, spatial, channel=True, is_resizing=c.kind in _RESIZING)
     count, n = int(np.prod(planes)), int(np.prod(spatial))
     offsets = np.arange(count)[:, None, None] * n
     windows = np.where(windows < 0, -1, windows + offsets).reshape(-1, windows.shape[-1])
@@ -69,13 +72,14 @@ def each_row(c: TracedCall) -> Operand:
 
 
 def _weights(
-    c: TracedCall, shape: tuple[int, ...], *, channel: bool
+    c: TracedCall, shape: tuple[int, ...], *, channel: bool, is_resizing: bool = False
 ) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
     """Compute the weights of a linear operation by running it on unit tensors.
 
     Args:
         shape: Shape of the tensor that the operation maps, without batch and channel axes.
         channel: Whether the unit tensors need a channel axis after the batch axis.
+        is_resizing: Whether the operation runs in the type of the tensor instead of float64.
 
     Returns:
         The entries that each result reads, padded with -1; their weights, padded with 0; and the
@@ -85,14 +89,15 @@ def _weights(
         raise UnsupportedError(f"{c.kind} with arguments that depend on the input")
     n, lead = int(np.prod(shape)), (1,) if channel else ()
     # Integers in place of real numbers run in float64.
-    at_zero = c.step.run(np.zeros((1, *lead, *shape), np.int64), *c.inputs[1:])[0]
+    dtype = np.float64 if is_resizing else np.int64
+    at_zero = c.step.run(np.zeros((1, *lead, *shape), dtype), *c.inputs[1:])[0]
     if at_zero.any():
         raise UnsupportedError(f"{c.kind} that is not linear")
     if n * at_zero.size > MOST_WEIGHTS:
         raise UnsupportedError(
             f"{c.kind} from {n} to {at_zero.size} entries, more than {MOST_WEIGHTS} weights"
         )
-    units = np.eye(n, dtype=np.int64).reshape(n, *lead, *shape)
+    units = np.eye(n, dtype=dtype).reshape(n, *lead, *shape)
     matrix = c.step.run(units, *c.inputs[1:])[0].reshape(n, -1).T
     order = np.argsort(matrix == 0.0, axis=1, kind="stable")
     terms = max(int((matrix != 0.0).sum(axis=1).max(initial=1)), 1)
