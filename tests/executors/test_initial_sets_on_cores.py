@@ -93,11 +93,18 @@ def test_answers_have_the_same_bits(loop, limit, status, on):
 
 
 def test_an_interrupt_waits_for_batches_under_way(on):
-    ended = []
+    ended, started, handled = [], threading.Event(), threading.Event()
+
+    def interrupt(*_):
+        if not handled.is_set():
+            handled.set()
+            raise KeyboardInterrupt
 
     def work(batch):
-        if batch == 1:
-            # A real signal: it wakes the main thread, which waits for a lock.
+        # A real signal wakes the main thread, which waits for a lock. A signal that arrives just
+        # before the wait begins does not end it, so it is sent until it is handled.
+        started.set() if batch == 0 else started.wait()
+        while batch == 1 and not handled.wait(0.2):
             signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
         try:
             while True:
@@ -105,8 +112,12 @@ def test_an_interrupt_waits_for_batches_under_way(on):
         except OutOfTime:
             ended.append(batch)
 
-    with pytest.raises(KeyboardInterrupt):
-        on(2, lambda: threads.map_batches(work, [0, 1]))
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            on(2, lambda: threads.map_batches(work, [0, 1]))
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert sorted(ended) == [0, 1]
 
 
