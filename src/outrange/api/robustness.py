@@ -219,7 +219,7 @@ def robust_accuracy(
     executor: Any = None,
     progress: bool | Callable[[RobustProgress], None] | None = None,
 ) -> RobustAccuracy | RobustnessCurve:
-    """Compute the robust accuracy: the fraction of inputs that no perturbation misclassifies.
+    """Compute the robust accuracy: the fraction of inputs that stay correct when perturbed.
 
     Each input is decided by one `outrange.verify` over the ball of radius `eps`. With `file`, every
     result is written immediately, and the same call resumes from the file. With several radii, the

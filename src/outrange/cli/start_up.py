@@ -24,10 +24,9 @@ _seconds: ContextVar[float] = ContextVar("outrange_start_up", default=0.0)
 
 
 def count_start_up() -> None:
-    """Record how long this process took to start, if it runs a single command.
+    """Record how long this process took to start; for processes that run a single command.
 
-    The processor time used so far is taken as the start-up time. Delays by other processes are not
-    included.
+    The start-up time is the processor time used so far, without delays by other processes.
     """
     _seconds.set(read_processor_clock())
 

@@ -53,10 +53,10 @@ def reserved_seconds(time_limit: float) -> float:
 
 
 def cost_of_tolerance(reached: Sequence[tuple[float, float]], tol: float) -> tuple[str, ...]:
-    """Return one sentence stating how long it took to reach a tolerance larger than `tol`.
+    """Return a sentence stating when the smallest tolerance above `tol` was reached.
 
-    The result is empty if no such tolerance was reached. `reached` contains pairs of a tolerance
-    and the time in seconds at which it was reached.
+    The result is a tuple, empty if no tolerance above `tol` was reached. `reached` contains pairs
+    of a tolerance and the time in seconds at which it was reached.
     """
     coarser = [(mark, seconds) for mark, seconds in reached if mark > tol]
     if not coarser:
@@ -115,7 +115,11 @@ class _Trials:
         self.count, self.longest = 0, 0.0
 
     def __call__(self, lo: np.ndarray, hi: np.ndarray) -> float | None:
-        """Run a trial; return its time in seconds if the answer is complete, else None."""
+        """Run a trial; return its time in seconds if the answer is complete, else None.
+
+        Raises:
+            OutOfTime: Not enough time is left for a trial.
+        """
         began, left = self._clock.seconds, self._clock.left
         each = max(left / max(1, self.most - self.count), self._least)
         if each > left:

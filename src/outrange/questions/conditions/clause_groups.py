@@ -38,7 +38,7 @@ class ExpandedClauses:
 def expand_groups(
     formula: Formula, regions: Sequence[Region], name_input: Callable[[int], str]
 ) -> list[ClauseGroup]:
-    """Expand a formula into groups of clauses; `expand_clauses` also returns a bound."""
+    """Return the groups of clauses that `expand_clauses` returns, without its bound."""
     return expand_clauses(formula, regions, name_input).groups
 
 

@@ -27,7 +27,7 @@ from ..verify import verify
 
 @dataclass(frozen=True, eq=False)
 class _Ordered:
-    """Network without a model to run, whose outputs are ordered like the requested ones."""
+    """Network without a model to run. In each group, its outputs rank like the original outputs."""
 
     graph: Graph
     name: str

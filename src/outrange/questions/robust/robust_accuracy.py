@@ -1,4 +1,4 @@
-"""Robust accuracy: the fraction of inputs that no small perturbation causes to be misclassified."""
+"""Robust accuracy: the fraction of inputs classified correctly under every small perturbation."""
 
 from __future__ import annotations
 

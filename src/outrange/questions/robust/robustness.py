@@ -124,7 +124,10 @@ class _Search:
         return float(min(mean, max(2.0 * lo, lo * np.exp(further))))
 
     def _nearer(self, counterexample: Counterexample) -> None:
-        """Store an adversarial input if it is the nearest so far, and bisect the segment to it."""
+        """Store an adversarial input if it is the nearest so far, and search for nearer ones.
+
+        The search bisects the segment from the center to the adversarial input.
+        """
         self._keep(counterexample)
         center, far = self.around.center, counterexample.flat_x
         good, bad = 0.0, 1.0
