@@ -55,7 +55,7 @@ def diagnose(
             read, not trained.
         epochs: Planned number of epochs of `fit` on these rows. From it, a lower bound on the loss
             that these epochs can reach is computed.
-        batch_size: Rows per batch; None for 32, as in `fit`.
+        batch_size: Planned number of rows per batch, only with `epochs`; None for 32, as in `fit`.
         validation_split: Fraction of the rows, at the end, that `fit` holds out for validation. One
             rule compares them with the training rows; all other rules use only the training rows.
         history: Result of a `fit` that went badly, or a dict of lists with one number per epoch.

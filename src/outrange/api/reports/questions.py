@@ -297,7 +297,7 @@ class Questions:
         return second if gaps[-1] <= gaps[0] else first
 
     def _known_range(self) -> Range | None:
-        """Return the range of the outputs if it was computed."""
+        """Return the range of the outputs, or None if it was not computed."""
         answer = next(iter(self._sections["ranges"].answers), None)
         return answer if isinstance(answer, Range) else None
 

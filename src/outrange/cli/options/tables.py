@@ -166,7 +166,10 @@ def titles_of(name: str) -> list[str] | None:
 
 
 def _numbers_as_titles(name: str, named: Sequence[str]) -> list[str] | None:
-    """Return numbers in the first line (such as years) as titles if these include all features."""
+    """Return the entries of the first line as titles if they include all features, else None.
+
+    This is for titles that are numbers, such as years.
+    """
     titles = _first_line(name) if name.lower().endswith(".csv") else []
     return titles if named and set(named) <= set(titles) else None
 

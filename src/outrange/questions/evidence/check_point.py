@@ -104,7 +104,7 @@ class ExactChecker:
     ) -> tuple[bool | None, np.ndarray, np.ndarray]:
         """Decide the formula with fractions where possible, then with balls of growing precision.
 
-        Returns the verdict, and lower and upper bounds on the values.
+        Returns the verdict (None if it remains open), and lower and upper bounds on the values.
         """
         least: list[float | Fraction] = lo.tolist()
         most: list[float | Fraction] = hi.tolist()

@@ -128,7 +128,8 @@ def _find_violation(
 ) -> Witness | None:
     """Find a float32 input at or next to one of `points` at which the model satisfies `unsafe`.
 
-    If `has_sums`, the model satisfies `unsafe` whatever the order in which float32 forms the sums.
+    The result is None if there is none, or if the network has no model to run. With `has_sums`, the
+    model must satisfy `unsafe` in every order in which the float32 sums may be computed.
     """
     if network.predict is None:
         return None
@@ -205,7 +206,10 @@ def _off(
     seconds: float,
     is_rounded: bool,
 ) -> np.ndarray:
-    """Bound the float32 deviations of the linear forms `rows @ y` over the regions, `(k,)`."""
+    """Bound the float32 deviations of the linear forms `rows @ y` over the regions, `(k,)`.
+
+    With `is_rounded`, the forms are float32 sums too; otherwise they are exact sums of outputs.
+    """
     plan = plan_of_rows(network.written, rows, is_rounded=is_rounded)
     corners = np.stack([r.box.lo for r in regions]), np.stack([r.box.hi for r in regions])
     return float32_off(plan, corners, seconds)
