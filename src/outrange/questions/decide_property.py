@@ -52,8 +52,8 @@ def decide_property(
 ) -> Verdict:
     """Verify a property, and add the input set, the model's hash and `source` to the verdict.
 
-    If the search runs out of time, smaller input sets are tried. A part of the time limit is
-    reserved for them.
+    In real arithmetic, smaller input sets are tried if the search runs out of time. A part of the
+    time limit is reserved for them.
 
     Args:
         network: The network to verify.

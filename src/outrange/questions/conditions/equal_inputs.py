@@ -103,7 +103,10 @@ class _Inexact(Exception):
 
 
 def _implied_bounds(specification: Specification) -> list[Atom]:
-    """Return the missing input bounds that follow from conditions on several inputs."""
+    """Return the missing input bounds that follow from conditions on several inputs.
+
+    The result is empty if float32 may round the sums in the conditions.
+    """
     if specification.has_float32_sums:
         return []
     atoms = list(implied_atoms(specification.unsafe, specification.inputs))

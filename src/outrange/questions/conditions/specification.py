@@ -46,8 +46,8 @@ def _long(shape: Sequence[int]) -> tuple[int, ...]:
 def input_constraints(specification: Specification) -> Formula:
     """Return constraints on the inputs that every violation of the property satisfies.
 
-    A constraint about a sum that float32 may round is left out, because an input slightly outside
-    may satisfy it.
+    A constraint on a sum that float32 may round is omitted: because of rounding, the property may
+    also cover inputs that slightly violate the constraint.
     """
     atoms = implied_atoms(specification.unsafe, specification.inputs)
     if specification.has_float32_sums:

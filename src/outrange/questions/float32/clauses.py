@@ -75,8 +75,8 @@ def plan_of_clauses(
 ) -> Float32Plan:
     """Build a float32 plan with one output per clause: the largest of its left-hand sides.
 
-    The left-hand sides are computed from the float32 outputs without rounding, or, if `has_sums`,
-    in float32 with sums in any order.
+    The left-hand sides are computed from the float32 outputs without rounding. With `has_sums`,
+    they are computed in float32, with sums in any order.
     """
     graph = network.written
     plain = replace(graph, nodes=tuple(map(replace_pointwise, graph.nodes)))

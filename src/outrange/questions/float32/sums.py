@@ -1,9 +1,10 @@
-"""Inequalities about sums that float32 may compute in any order, at one point.
+"""Evaluation, at a point, of inequalities about sums that float32 may compute in any order.
 
-At a point, the exact value of a sum is known. Every order gives this value if no partial sum can be
-rounded: if all terms are multiples of a number `2^k`, and the sum of their absolute values is less
-than `2^24` times that number. Otherwise any order deviates by at most `n u / (1 - n u)` times the
-sum of the absolute values, where `n` counts the operations and `u = 2^-24`.
+At a point, the exact value of a sum is known. Every order of summation yields this value if no
+partial sum can be rounded. This is so if all terms are multiples of a number `2^k`, and the sum of
+their absolute values is less than `2^24` times this number. Otherwise the error of any order is at
+most `n u / (1 - n u)` times the sum of the absolute values, where `n` is the number of operations
+and `u = 2^-24`.
 
 Reference: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., section 3.1.
 """
@@ -20,7 +21,7 @@ from ...graph.float32 import FLOAT32
 
 
 def tighten_sums(formula: Formula, point: np.ndarray) -> Formula:
-    """Return a formula that implies `formula` at a point, whatever the order of its float32 sums.
+    """Return a formula that implies `formula` at a point for every order of its float32 sums.
 
     Args:
         formula: A formula over the flat `[x, y]`.
