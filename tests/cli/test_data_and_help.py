@@ -69,6 +69,15 @@ def test_titles_name_the_inputs_of_conditions(capsys, files):
     assert capsys.readouterr().out.startswith("holds")
 
 
+def test_a_summary_over_integers_warns_that_its_set_is_larger(capsys, files):
+    folder, _ = files
+    rows = ["speed,load,mode,y", *(f"0.{k},{k}.5,{k % 3},{k}" for k in range(9))]
+    (folder / "modes.csv").write_text("\n".join(rows) + "\n")
+    model, data = str(folder / "sum.onnx"), str(folder / "modes.csv")
+    assert run(["summary", model, "--data", data]) == 0
+    assert "in which integers may take any value" in " ".join(capsys.readouterr().err.split())
+
+
 def test_targets_that_are_not_there(capsys, files):
     folder, _ = files
     code, message = run_command(capsys, folder, "--data", str(folder / "tab.csv"), "--target", "z")

@@ -257,6 +257,11 @@ def test_a_study_goes_on_where_it_was_stopped(tmp_path, engine):
         outrange.compare(mlp(1), X, AND, engine=engine, file=file, **ASKED)
 
 
+@pytest.mark.parametrize("limit", ["30s", "1min"])
+def test_a_time_limit_may_be_text(limit):
+    assert outrange.compare(mlp(1), X, XOR, time_limit=limit, **ASKED).status == "complete"
+
+
 def test_when_the_time_is_over_all_combinations_are_equally_far():
     study = outrange.compare(mlp(1), X, XOR, time_limit=1e-9, **(ASKED | {"goal": None}))
     assert study.status == "time"

@@ -227,6 +227,10 @@ def report_lateness(ask: Ask) -> Ask:
         with record_phases() as phases:
             answer = ask(*args, **options)
         end = read_clock()
+        if isinstance(limit, str):
+            from ..train.comparison.compare import seconds_of
+
+            limit = seconds_of(limit)
         if not isinstance(answer, Answer) or end - begin <= limit + LATE + LATE_SHARE * limit:
             return answer
         return replace(answer, late=late_sentence(begin, limit, end, phases))

@@ -17,6 +17,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from ..core.errors import RelaxedSetWarning
+
 
 NOISY = ("absl", "h5py", "jax", "keras", "matplotlib", "onnxruntime", "tensorflow", "torch")
 """Names of the framework loggers that are restricted to errors."""
@@ -50,7 +52,9 @@ def without_logs() -> Iterator[None]:
 
 def _show_warning(message: Any, category: Any, filename: str, *_: Any) -> None:
     """Print a warning of this library as one line; ignore warnings of other libraries."""
-    if filename.startswith(PACKAGE_ROOT) and issubclass(category, UserWarning):
+    # A warning about an argument names the caller's file instead of this library's.
+    is_ours = filename.startswith(PACKAGE_ROOT) or issubclass(category, RelaxedSetWarning)
+    if is_ours and issubclass(category, UserWarning):
         print(f"outrange: {' '.join(str(message).split())}", file=sys.stderr)
 
 

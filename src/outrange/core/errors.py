@@ -49,5 +49,9 @@ class InternalErrorWarning(UserWarning):
     """Warning about a bug in a search component; the answer is what other components proved."""
 
 
+class RelaxedSetWarning(UserWarning):
+    """Warning that an answer also covers inputs outside the set, such as those between integers."""
+
+
 class UnsupportedError(ModelError):
     """A model with an operation that outrange does not support."""

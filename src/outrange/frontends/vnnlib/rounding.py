@@ -19,7 +19,7 @@ from .terms import literal
 
 
 @dataclass
-class _Parts:
+class _ComparisonParts:
     """Parts of the two sides of a comparison.
 
     Args:
@@ -45,7 +45,7 @@ def is_rounded(sides: Sequence[Any]) -> bool:
     Raises:
         Fault: A side may be rounded, and the comparison is not one of a sum of different entries.
     """
-    parts = _Parts([])
+    parts = _ComparisonParts([])
     for side in sides:
         _collect(side, parts, 0)
     if not parts.rounds:
@@ -61,7 +61,7 @@ def is_rounded(sides: Sequence[Any]) -> bool:
     return True
 
 
-def _collect(node: Any, parts: _Parts, factors: int) -> None:
+def _collect(node: Any, parts: _ComparisonParts, factors: int) -> None:
     """Add the entries, constants and operations of a node to `parts`.
 
     Args:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core import InputError
+from ...core.errors import RelaxedSetWarning
 from .boxes import array_box, describe_value
 
 
@@ -191,6 +192,7 @@ def warn_relaxed(integers: bool, groups: bool) -> None:
         warnings.warn(
             f"This question uses the box around the input set, in which {names} may take any value "
             "between their bounds.",
+            RelaxedSetWarning,
             stacklevel=caller_level(),
         )
 
