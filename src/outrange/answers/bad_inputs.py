@@ -146,7 +146,7 @@ class BadInputs(Answer):
         )
         return (
             f"Between {number(100 * self.share_lo)} % and {number(100 * self.share_hi)} % of the "
-            f"set breaks the property: {parts or 'no such part was found'}."
+            f"set breaks the property: {parts or 'no part that breaks it was found'}."
         )
 
     def contains(self, x: Any) -> Any:

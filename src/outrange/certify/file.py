@@ -36,7 +36,7 @@ class Claim:
         rows: Coefficients of the outputs, `(forms, outputs)`.
         plus: Constants of the forms, `(forms,)`.
         least: The lower bound.
-        strict: Whether the form is claimed to be strictly above `least`.
+        strict: Whether some form is claimed to be strictly above `least`.
         at: An input at which each form is at most `value`, or None.
         value: See `at`; unused if `at` is None.
         by: Index of an input, or None. If set, `least` is a lower bound not on the form, but on its

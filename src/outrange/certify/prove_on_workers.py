@@ -61,7 +61,7 @@ class _TreePart:
 
 
 def prove_on_workers(prover: TreeProver, pool: Pool) -> bytes | None:
-    """Complete the tree of a prover on workers, and return its bytes, or None if there is no tree.
+    """Let workers complete a prover's tree; return the tree's bytes, or None if it has none.
 
     Args:
         prover: A prover that is at the root of its tree.

@@ -98,7 +98,7 @@ class CountedTime:
         """Advance the counted time by the cost of reported work.
 
         Args:
-            operations: Multiplications with an addition each, or their equivalent.
+            operations: Number of multiply-add operations, or of equally expensive ones.
         """
         self._seconds += READING + operations / OPERATIONS
 
@@ -140,7 +140,7 @@ def charge(operations: float) -> None:
     """Report numerical work to the ambient time source.
 
     Args:
-        operations: Multiplications with an addition each, or their equivalent.
+        operations: Number of multiply-add operations, or of equally expensive ones.
     """
     _source.get().charge(operations)
 
@@ -293,5 +293,5 @@ class Clock:
 
     @property
     def expired(self) -> bool:
-        """Whether the limit has passed or a flag of `stopped_by` is set."""
+        """Whether the limit has passed, or the flag given to `stopped_by` is set."""
         return self.seconds > self.limit or is_stopped()

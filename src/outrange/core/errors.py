@@ -1,4 +1,4 @@
-"""The exceptions that outrange raises, as a tree.
+"""The exceptions that callers of outrange may catch, as a tree.
 
 * OutrangeError
   + InputError             an argument from the caller breaks a rule (box, tolerance, shape, path)
@@ -7,7 +7,8 @@
     - ArgumentError        a call has a missing or an unexpected argument
   + ModelError             the model cannot be read, or its graph does not agree with it
     - ContradictionError   the model contradicts an answer: a bug in outrange
-    - UnsupportedError     the model has an operation that no file in `outrange/ops` describes
+    - UnsupportedError     the model has an operation, or the call asks for a combination, that
+                           outrange does not support
 """
 
 

@@ -1,6 +1,6 @@
 """Bounds of every value of a graph whose inputs may be unbounded.
 
-The bounds hold for real arithmetic. The package `rounding` bounds how far the backend's values are
+The bounds hold for real arithmetic. The `rounding` package bounds how far the backend's values are
 from those of real arithmetic.
 """
 

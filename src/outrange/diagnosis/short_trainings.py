@@ -101,7 +101,7 @@ class ShortTrainings:
     def fitted(self) -> np.ndarray:
         """Indices of the rows to train on if the other rows are held out.
 
-        These are the `training_rows` of the case, or three quarters of the rows drawn at random.
+        These are the `training_rows` of the case, or three quarters of all rows, drawn at random.
         """
         if self._case.training_rows is not None:
             return self._case.training_rows

@@ -27,7 +27,7 @@ class CoefficientBalls:
 
     Args:
         parts: For each input, its matrix of coefficients `(m, n_i)`. If many entries are nonzero,
-            it is a matrix of balls, else a list of pairs `(entry, coefficient)` for each row.
+            it is a matrix of balls; otherwise, a list of pairs `(entry, coefficient)` for each row.
         bias: Balls `(m,)`, one per result.
     """
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Value:
-    """A handle on one value of a graph under construction."""
+    """A reference to one value of a graph under construction."""
 
     builder: Builder
     index: int

@@ -155,7 +155,10 @@ class Rearrange:
 
     @property
     def terms(self) -> int:
-        """The largest number of outputs that read one input entry (which `adjoint` adds up)."""
+        """The largest number of outputs that read the same input entry.
+
+        `adjoint` sums so many terms at most.
+        """
         return max(1, self._scatter.most)
 
 

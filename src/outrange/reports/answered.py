@@ -39,7 +39,7 @@ def answered_section(
     Args:
         key: Key of the section, from `TITLES`.
         answers: At least one answer.
-        call: Code that repeats the questions.
+        call: Code that asks the same questions again.
         note: Remark on how the questions were posed.
         late: Whether time ran out before the last answer was complete. It is needed only for
             answers that do not record a status.

@@ -6,7 +6,7 @@ from ..core import OutrangeError
 class LawBroken(OutrangeError, AssertionError):
     """Error raised if a stated property, or a bound derived from it, is wrong.
 
-    The message shows a witness.
+    The message shows a witness if there is one.
     """
 
 

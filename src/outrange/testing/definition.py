@@ -116,7 +116,10 @@ def boxes(curve: Curve, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def samples(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Return evenly spaced and special test points in each interval, `(intervals, points)`."""
+    """Return test points of each interval, `(intervals, points)`.
+
+    They lie at fixed fractions of its width and at special points, such as knots and jumps.
+    """
     a, b = np.clip(lo, -1e3, 1e3), np.clip(hi, -1e3, 1e3)
     even = np.clip(a[:, None] + (b - a)[:, None] * FRACTIONS, a[:, None], b[:, None])
     even[:, -1] = b  # rounding may have moved it

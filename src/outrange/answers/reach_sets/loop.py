@@ -73,8 +73,8 @@ class LoopReachSets(Answer):
         fits = all(union.names == self.states for union in self.sets)
         if self.status not in STATUSES or not self.sets or not fits:
             raise OutrangeError(
-                "Reach sets of a loop must be about its states and have a known status; this is a "
-                f"bug in outrange. Received: {len(self.sets)} sets, status {self.status!r}."
+                "Reach sets of a loop must be sets of its states and have a known status; this is "
+                f"a bug in outrange. Received: {len(self.sets)} sets, status {self.status!r}."
             )
 
     def __len__(self) -> int:

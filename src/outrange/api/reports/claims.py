@@ -45,7 +45,7 @@ def claims(network: Network, properties: Sequence[Any], box: Any, clock: Clock) 
             raise
         except (InputError, ModelError) as error:
             raise InputError(
-                f"Every property of a report must match the model. Received: number {number} of "
+                f"Every property of a report must match the model. Received: property {number} of "
                 f"{len(properties)}, {code}, which does not: {error}"
             ) from error
         codes.append(code)

@@ -111,11 +111,14 @@ def _drop(
 def _is_target(titles: list[str], name: str, features: int) -> bool:
     """Return whether the column `y` is the target by default, and report this if it is a guess.
 
-    A last column `y` is taken as the target. Elsewhere in the table, `y` may be a feature next to
-    `x`, with another column as the target, and the number of columns does not reveal which.
+    If the table has as many columns as the model has features, `y` is a feature. If it has one
+    more, `y` must be its last column; elsewhere, `y` may be a feature next to `x`, with another
+    column as the target. Any other number of columns is left to a later check, with `y` as the
+    target.
 
     Raises:
-        InputError: One column is not a feature of the model, and the last column is not `y`.
+        InputError: The table has one column more than the model has features, and its last column
+            is not `y`.
     """
     if len(titles) != features + 1:
         return len(titles) != features

@@ -43,9 +43,10 @@ def _votes(keras: ModuleType, sure: bool) -> ModelAndData:
 @register(
     "OR022", "soft targets limit how low the loss can get",
     """A cross-entropy is never less than the entropy of its targets. With labels between 0 and 1,
-    or with label smoothing, even a perfect network has that loss. The mean entropy is PROVED, for
-    all weights. It is a note, because a loss close to it is a good one. It is a finding if it is
-    90 % or more of the best constant's loss, because then there is almost nothing to learn.""",
+    or with label smoothing, even a perfect network has a loss of at least this entropy. The bound
+    is PROVED for all weights. It is reported as a note, because a loss close to it is good. It is
+    reported as a finding if the entropy is 90 % or more of the best constant's loss, because then
+    there is almost nothing to learn.""",
     Example(lambda k: _votes(k, False), lambda k: _votes(k, True)),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:

@@ -126,7 +126,7 @@ class Symbol:
 
 
 def _unsupported_function(function: Any) -> UnsupportedError:
-    """Build the error for a function of NumPy, or of SciPy (whose ufuncs do not name a module)."""
+    """Build the error for a NumPy or SciPy function (SciPy's ufuncs do not name their module)."""
     name = function.__name__
     shown = f"np.{name}" if hasattr(np, name) else name
     return UnsupportedError(

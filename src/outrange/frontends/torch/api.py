@@ -144,8 +144,8 @@ def input_shapes(program: Any) -> list[tuple[str, tuple, str]]:
 def runner(module: Any) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
     """Return a function that runs a module, or an exported program's module, on arrays.
 
-    The function runs the module in evaluation mode and returns its output tensors as float64
-    arrays. It raises `ModelError` if PyTorch raises an error.
+    The function runs a module in evaluation mode (an exported program's module in its own mode) and
+    returns its output tensors as float64 arrays. It raises `ModelError` if PyTorch raises an error.
     """
     t = torch()
 

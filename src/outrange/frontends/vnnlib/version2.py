@@ -231,7 +231,7 @@ class _Version2Reader:
 
 
 def _check(text: str, file: str) -> None:
-    """Reject a text that would make the parser of the package `vnnlib` crash or exhaust memory.
+    """Reject text that would make the `vnnlib` package's parser crash or exhaust memory.
 
     Raises:
         ModelError: The text is too long, nests parentheses too deeply, or has too long a number.

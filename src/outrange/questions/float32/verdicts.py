@@ -178,7 +178,7 @@ def relax_inequalities(
 
     Returns:
         The relaxed condition; None if the deviation of some inequality has no bound, or if a
-        rounded sum reads inputs.
+        rounded sum contains inputs.
     """
     inputs = network.graph.size
     if has_sums and any(len(a.terms) > 1 and a.terms[0][0] < inputs for a in atoms(unsafe)):

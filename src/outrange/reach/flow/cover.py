@@ -1,13 +1,14 @@
 """Answers to questions about a loop, found by splitting the initial set.
 
 Each box has one pipe, which stops at the first segment that leaves the question open. The box is
-then cut across the initial variable that adds most to the width of that segment, directly or
-through the remainders that it caused. A box whose pipe stopped early is cut across two variables.
-The pieces wait in a queue, the oldest first, and many are computed together: thirty pipes hardly
-take longer than one.
+then cut across the initial variable that adds most to the width of that segment, directly (unless
+the decision allows for linear terms) or through the remainders that it caused. A box whose pipe
+stopped early is cut across two variables. The pieces wait in a queue, the oldest first, and many
+are computed together: thirty pipes hardly take longer than one.
 
 Once the question is answered, the remaining time may be used to tighten the pipes: pieces whose
-width is mostly remainder are cut and replaced by their halves.
+remainders exceed a tenth of a state's width are cut and replaced by their halves, the loosest
+first.
 """
 
 from __future__ import annotations

@@ -45,7 +45,11 @@ Relaxations = dict[int, CurveRelaxation | MaxRelaxation | ProductRelaxation]
 
 @dataclass(frozen=True, eq=False)
 class UsedRelaxation:
-    """Coefficients `(P, n)` of a nonlinear value, and its lines, in the best bound of each pair."""
+    """The lines of a nonlinear value in the best bounds of `P` pairs of a box and an objective.
+
+    Args:
+        coefficient: `(P, n)` coefficients of the value's entries in the bounds.
+    """
 
     coefficient: np.ndarray
     line: tuple[np.ndarray, ...]
@@ -282,7 +286,7 @@ def _active_lines(lines: Relaxations, record: Record) -> Chosen:
 
 
 def _has_free_line(free: dict[int, np.ndarray], pairs: int) -> np.ndarray:
-    """Return a mask of the pairs that have at least one free line."""
+    """Return a mask of the pairs of a box and an objective that have at least one free line."""
     out = np.zeros(pairs, bool)
     for mask in free.values():
         out |= mask.any(axis=1)

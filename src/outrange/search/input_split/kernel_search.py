@@ -179,7 +179,7 @@ class KernelSearch(BestFirstSearch):
         )
 
     def _store(self, call: KernelCall) -> None:
-        """Store a call's results, open boxes first so that an interrupt does not lose them."""
+        """Store a call's results; the open boxes are stored first, so no interrupt loses them."""
         state, frontier = self.incumbent, self.frontier
         left = call.left
         if len(left["lo"]):

@@ -61,7 +61,7 @@ class Vertices:
         """Return the part of the polytope where `row @ x + constant <= 0`.
 
         Raises:
-            TooManyVertices: There are more than `PavingSettings.most_vertices`.
+            TooManyVertices: There are more than `PavingSettings.most_vertices` vertices.
         """
         height = self.heights(row, constant)
         inside, outside = np.flatnonzero(height < 0), np.flatnonzero(height > 0)

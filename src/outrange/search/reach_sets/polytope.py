@@ -142,7 +142,7 @@ class CutPolytope:
         return (tuple(w // shared for w in whole), over // shared), common
 
     def touching(self) -> list[Face]:
-        """Return the faces that touch the polytope, without redundant ones and those of the box."""
+        """Return the faces on which a vertex of the polytope lies, except those of the box."""
         seen, first = 0, 2 * self.size
         for on in self.on:
             seen |= on

@@ -141,7 +141,7 @@ class Group(ABC):
         return optimizer, loss, start
 
     def advance_from(self, tick: int) -> None:
-        """Train all lanes from one tick to the next; each tick is a point of the curves."""
+        """Train all lanes from one tick (a point on the loss curves) to the next."""
         before, after = self.options.epoch(tick), self.options.epoch(tick + 1)
         self.advance(epoch_orders(self.options, self.data.rows, before, after - before))
 

@@ -29,12 +29,12 @@ class CurvePiece:
 
     @property
     def lo(self) -> float:
-        """The point from which the function certainly follows this piece."""
+        """The point beyond which the function is guaranteed to follow this piece."""
         return self.left.after
 
     @property
     def hi(self) -> float:
-        """The point up to which the function certainly follows this piece."""
+        """The point up to which the function is guaranteed to follow this piece."""
         return self.right.before
 
     def is_undefined_at(self, t: Expressions, edge: Edge) -> bool:
