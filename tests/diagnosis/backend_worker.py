@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 import outrange
-from diagnosis.programs import PROGRAMS, soft_index
+from diagnosis.programs import PROGRAMS, programs_on, soft_index
 
 
 def train_briefly(build, epochs: int = 3) -> dict:
@@ -87,7 +87,8 @@ def main(target: Path) -> None:
     """Write what was found."""
     warnings.simplefilter("ignore")
     results = {}
-    for name, (faulty, healthy, _, _) in PROGRAMS.items():
+    for name in programs_on(keras.backend.backend()):
+        faulty, healthy, _, _ = PROGRAMS[name]
         results[name] = {
             "faulty": diagnose_untouched(faulty),
             "healthy": diagnose_untouched(healthy),
