@@ -230,7 +230,7 @@ def report_lateness(ask: Ask) -> Ask:
         if isinstance(limit, str):
             from ..train.comparison.compare import seconds_of
 
-            limit = seconds_of(limit)
+            limit = seconds_of(limit) or 0.0
         if not isinstance(answer, Answer) or end - begin <= limit + LATE + LATE_SHARE * limit:
             return answer
         return replace(answer, late=late_sentence(begin, limit, end, phases))
