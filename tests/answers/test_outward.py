@@ -14,6 +14,7 @@ from outrange.answers.render.numbers import DIGITS, number, outward
 from outrange.answers.render.text import cell_text
 from outrange.answers.robustness import Robustness
 from outrange.answers.summary import hull
+from outrange.reports.plain.reader import FREE, round_text
 
 
 def values():
@@ -78,3 +79,16 @@ def test_intervals_in_tables_and_sentences_are_rounded_outward():
         layer = hull((np.array([lo]), np.array([hi])))
         assert layer.lo <= lo <= hi <= layer.hi
         assert (layer.lo, layer.hi) == pytest.approx((lo, hi), rel=1e-2)
+
+
+@pytest.mark.parametrize("places", [None, 2, 5])
+@pytest.mark.parametrize("is_upper", [False, True])
+def test_proved_bounds_in_a_report_are_rounded_outward(places, is_upper):
+    rng = np.random.default_rng(4)
+    for value in rng.normal(size=300) * 10.0 ** rng.integers(-9, 15, 300):
+        text = round_text(value, places, up=is_upper)
+        shown = Fraction(text.replace("−", "-").replace(",", ""))
+        beyond = (shown - Fraction(value)) * (1 if is_upper else -1)
+        # With decimals, float64 noise in the last displayed digit is ignored.
+        noise = FREE * 10.0 ** -(places or 0) + 4 * np.spacing(abs(value))
+        assert beyond >= (0 if places is None else -Fraction(noise))

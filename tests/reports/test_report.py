@@ -241,9 +241,9 @@ def test_layers_that_the_clock_cut_are_not_called_complete(monkeypatch):
 
 
 def test_a_property_that_does_not_fit_is_refused_before_any_is_asked():
-    with pytest.raises(InputError, match=r"number 2 of 3, 'y\[7\] <= 1'"):
+    with pytest.raises(InputError, match=r"property 2 of 3, 'y\[7\] <= 1'"):
         outrange.report(classifier(), (0, 1), properties=[y[0] <= 50, "y[7] <= 1", y[1] <= 50])
-    with pytest.raises(InputError, match=r"number 1 of 1"):
+    with pytest.raises(InputError, match=r"property 1 of 1"):
         outrange.report(classifier(), (0, 1), properties="no/such/file.vnnlib")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...answers.render.text import number
+from ...answers.render.text import bound, number
 
 
 INPUT_DIGITS, OUTPUT_DIGITS = 3, 4
@@ -225,7 +225,7 @@ def round_text(value: float, places: int | None, up: bool | None = None) -> str:
     """
     value = float(value)
     if places is None or not abs(value) < LARGEST:
-        return number(value)
+        return number(value) if up is None else bound(value, 1 if up else -1)
     scaled = value * 10.0**places
     near = round(scaled)
     if up is not None and abs(scaled - near) > FREE:
