@@ -130,3 +130,19 @@ def test_a_kind_that_does_not_fit():
         outrange.recommend(X, CASES["real"], kind="one_hot")
     with pytest.raises(outrange.InputError, match="kind='color'"):
         outrange.recommend(X, CASES["real"], kind="color")
+
+
+def test_the_rate_above_which_gradient_descent_diverges_is_never_understated(monkeypatch):
+    """Of a large table, only a lower bound on the curvature is computed."""
+    from outrange.train import recommend
+
+    rng = np.random.default_rng(0)
+    tables = [rng.normal(size=(40, 7)) * scale + shift for scale, shift in ((1, 0), (3, 5), (9, 1))]
+    exact = [recommend._curvature(x) for x in tables]
+    for x, curvature in zip(tables, exact, strict=True):
+        whole = np.c_[x, np.ones(len(x))]
+        largest = np.linalg.eigvalsh(2.0 * whole.T @ whole / len(x))[-1]
+        assert curvature == pytest.approx(largest, rel=1e-12)
+    monkeypatch.setattr(recommend, "_DENSE", 1)
+    for x, curvature in zip(tables, exact, strict=True):
+        assert 0.9 * curvature < recommend._curvature(x) <= curvature * (1 + 1e-12)

@@ -142,16 +142,25 @@ def _optimizer(x: np.ndarray, scaling: str) -> tuple[str, float, str]:
 def _curvature(x: np.ndarray) -> float:
     """Compute the largest eigenvalue of the Hessian of the mean squared error of `x w + b`.
 
-    If both the rows and the columns of `x` number more than about `_DENSE`, the sum of all
-    eigenvalues is returned instead, which is an upper bound.
+    If both the rows and the columns of `x` number more than about `_DENSE`, the result is a lower
+    bound that is usually close: the Rayleigh quotient after some steps of power iteration.
     """
     whole = np.concatenate([x, np.ones((len(x), 1))], axis=1)
-    small = whole if len(whole) <= whole.shape[1] else whole.T
-    singular = (
-        np.linalg.norm(small @ small.T, 2) if min(whole.shape) <= _DENSE else (np.sum(whole**2))
-    )
-    return 2.0 * float(singular) / len(x)
+    if min(whole.shape) <= _DENSE:
+        small = whole if len(whole) <= whole.shape[1] else whole.T
+        largest = float(np.linalg.norm(small @ small.T, 2))
+    else:
+        direction, image = np.ones(whole.shape[1]), whole.sum(axis=1)
+        for _ in range(_STEPS):
+            direction = whole.T @ image
+            direction /= max(float(np.linalg.norm(direction)), np.finfo(float).tiny)
+            image = whole @ direction
+        largest = float(image @ image)
+    return 2.0 * largest / len(x)
 
 
 _DENSE = 2000
-"""Length of the data matrix's shorter axis above which the sum of all eigenvalues is used."""
+"""Length of the data matrix's shorter axis above which power iteration replaces an exact norm."""
+
+_STEPS = 20
+"""Number of steps of power iteration."""
