@@ -1,4 +1,4 @@
-"""A test suite that every op must pass, for authors of ops. It requires the package `mpmath`."""
+"""A test suite that every op must pass, for authors of ops. It requires the `mpmath` package."""
 
 from .broken import LawBroken as LawBroken
 from .definition import Oracle as Oracle

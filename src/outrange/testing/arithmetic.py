@@ -1,4 +1,4 @@
-"""Multiple-precision arithmetic. No other file imports mpmath."""
+"""Multiple-precision arithmetic."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The error that a broken law raises."""
+"""The error that a broken law raises, and a function that raises it."""
 
 from ..core import OutrangeError
 
@@ -6,7 +6,7 @@ from ..core import OutrangeError
 class LawBroken(OutrangeError, AssertionError):
     """Error raised if a stated property, or a bound derived from it, is wrong.
 
-    The message shows a witness if there is one.
+    The message often shows a witness.
     """
 
 

@@ -1,4 +1,4 @@
-"""Values of a curve to 60 digits, and test points that would reveal a false property."""
+"""Values of a curve, computed with 60 digits, and test points that may reveal a false property."""
 
 import math
 from functools import cached_property
@@ -27,7 +27,7 @@ FIXED = (
 
 
 class Oracle:
-    """The definition of a curve, evaluated once per point with 60 digits.
+    """The definition of a curve, evaluated with at least 60 digits.
 
     Args:
         curve: The curve, whose `exact` is the definition. Curves with the same `exact` may share an
@@ -70,7 +70,7 @@ class Oracle:
         return self.real(mp.mpf(float(x)), mp)
 
     def slope(self, x: float) -> Any:
-        """Return the derivative at the float64 `x`, accurate to about 40 digits."""
+        """Return the derivative at the float64 `x`, from a central difference in 60 digits."""
         x = self.mp.mpf(float(x))
         step = self.mp.mpf(10) ** -20 * (abs(x) if x else self.mp.mpf(10) ** -10)
         return (self.real(x + step) - self.real(x - step)) / (2 * step)
@@ -78,7 +78,7 @@ class Oracle:
     def values(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the curve's values at `x` as two float64 arrays `(high, low)`.
 
-        The exact sum of the two is the value to 106 bits.
+        If both are finite, their exact sum is the value to about 106 bits.
         """
         flat = np.ravel(x)
         for p in set(flat.tolist()) - self._seen.keys():
@@ -92,8 +92,8 @@ class Oracle:
 def special(curve: Curve, most: int = 9) -> list[float]:
     """Return points that the curve's description mentions, and finite endpoints of its domain.
 
-    If more than `most` points are mentioned, only those nearest to 0 and the two farthest from it
-    are returned.
+    If more than `most` points are mentioned, apart from the endpoints, only those nearest to 0 and
+    the two farthest from it are returned.
     """
     named = sorted({*curve.knots, *curve.turns, *curve.jumps, *curve.holes}, key=abs)
     named = named if len(named) <= most else [*named[: most - 2], *named[-2:]]
@@ -101,7 +101,7 @@ def special(curve: Curve, most: int = 9) -> list[float]:
 
 
 def boxes(curve: Curve, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return the endpoints of test intervals, some random and some around each special point."""
+    """Return the endpoints of test intervals: random, fixed, and near special points."""
     rng = np.random.default_rng(seed)
     middle, radius = rng.normal(0.0, 3.0, 40), 10.0 ** rng.uniform(-9.0, 1.0, 40)
     pairs = [np.stack([middle - radius, middle + radius], 1), np.array(FIXED, np.float64)]
@@ -118,7 +118,8 @@ def boxes(curve: Curve, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 def samples(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
     """Return test points of each interval, `(intervals, points)`.
 
-    They lie at fixed fractions of its width and at special points, such as knots and jumps.
+    Most lie at fixed fractions of the interval's part in [-1000, 1000], or at special points in it,
+    such as knots and jumps.
     """
     a, b = np.clip(lo, -1e3, 1e3), np.clip(hi, -1e3, 1e3)
     even = np.clip(a[:, None] + (b - a)[:, None] * FRACTIONS, a[:, None], b[:, None])
@@ -130,7 +131,7 @@ def samples(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
 
 
 def probes(curve: Curve, seed: int = 0) -> np.ndarray:
-    """Return test points of all magnitudes in the domain, including tails of common functions."""
+    """Return test points of many magnitudes in the domain, some of them far from 0."""
     rng = np.random.default_rng(seed)
     tens = 10.0 ** rng.uniform(-9.0, 1.5, 60)
     far = [0.0, 1e-300, 1e5, 1e17, 20.0, 37.0, 38.4, 300.0, 700.0, 744.0, 745.1]

@@ -1,4 +1,4 @@
-"""Checks of the properties that a `Curve` states, against its definition in 60 digits."""
+"""Checks of the properties that a `Curve` states, most of them against its definition."""
 
 import math
 from collections.abc import Iterator
@@ -85,7 +85,7 @@ def check_bends(curve: Curve, oracle: Oracle | None = None) -> None:
 
 
 def check_turns(curve: Curve, oracle: Oracle | None = None) -> None:
-    """Check that `f` is monotone between turns, and that every jump is a turn."""
+    """Check that `f` rises, falls or is constant between turns and holes; jumps must be turns."""
     oracle = oracle or Oracle(curve)
     require(set(curve.jumps) <= set(curve.turns), f"`{curve.name}` has a jump that is no turn")
     ends = sorted({curve.on[0], *curve.turns, *curve.holes, curve.on[1]})
@@ -139,7 +139,7 @@ def check_domain(curve: Curve, oracle: Oracle | None = None) -> None:
 
 
 def _check_beyond(curve: Curve, ends: tuple[float, float], oracle: Oracle) -> None:
-    """Check that all values lie in the range `beyond`, and that some approach its endpoints."""
+    """Check that sampled values lie in the range `beyond`, and that some approach its endpoints."""
     least, most = ends
     far = [
         0.0,

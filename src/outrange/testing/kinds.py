@@ -1,4 +1,4 @@
-"""Checks of the ops that are not curves, against their own matrices and against NumPy."""
+"""Checks of the ops that are not curves, against matrices, NumPy or exact arithmetic."""
 
 from fractions import Fraction
 
@@ -93,7 +93,7 @@ def check_part(op: Affine | Rearrange | Largest, wanted: np.ndarray, seed: int =
 
 
 def check_absolute(op: Affine) -> None:
-    """Check that `absolute` is exactly `|A|`, for an op in which no result reads an entry twice."""
+    """Check that `absolute` equals `|A|`, for an op in which no result reads an entry twice."""
     for exact, bound in zip(matrices(op), matrices(op, True), strict=True):
         require(_near(np.abs(exact), bound), f"`{op.name}`: absolute is not |A|")
 
@@ -163,9 +163,9 @@ def check_product(op: Product, seed: int = 0) -> None:
 
 
 def check_planes(seed: int = 0, count: int = 2000) -> None:
-    """Check in exact arithmetic that the planes for any `theta` enclose the product.
+    """Check in exact arithmetic that the planes for several values of `theta` enclose the product.
 
-    On the unit box, `theta = 0` must yield the planes of McCormick's envelope.
+    On the unit box, `theta = 0` must yield planes of McCormick's envelope.
     """
     rng = np.random.default_rng(seed)
     size = 10.0 ** rng.uniform(-12, 12, (2, count))

@@ -1,4 +1,4 @@
-"""The function that checks all laws of a curve."""
+"""The laws of a curve, and a function that checks all of them."""
 
 from ..ops import Curve
 from .definition import Oracle
@@ -29,7 +29,7 @@ CURVE_LAWS = (
     check_tightness,
     check_relax,
 )
-"""The checks of a curve, the cheapest first."""
+"""The checks of a curve, in the order in which they run."""
 
 
 def check_curve(curve: Curve, oracle: Oracle | None = None) -> None:
@@ -40,7 +40,7 @@ def check_curve(curve: Curve, oracle: Oracle | None = None) -> None:
         oracle: An oracle to share between curves with the same definition; None for a new one.
 
     Raises:
-        LawBroken: A law is broken; the message shows a witness.
+        LawBroken: A law is broken.
     """
     oracle = oracle or Oracle(curve)
     for law in CURVE_LAWS:

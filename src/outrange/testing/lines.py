@@ -1,7 +1,8 @@
-"""Checks of the lines that bound a curve: soundness for any slope, and tightness.
+"""Checks of the lines that bound a curve: soundness for various slopes, and tightness.
 
-Each line is compared with the definition exactly. If the difference is not clearly positive, the
-five terms `f_high + f_low - (product_high + product_low) - offset` are summed without rounding.
+Each line is compared with the definition to about 104 bits. If the difference is not clearly
+positive, the five terms `f_high + f_low - (product_high + product_low) - offset` are summed without
+intermediate rounding.
 """
 
 import math
@@ -79,9 +80,9 @@ def _check_below(
 
 
 def check_relax(curve: Curve, oracle: Oracle | None = None) -> None:
-    """Check that the lines of `relax` enclose the curve for any `theta`.
+    """Check that the lines of `relax` enclose the curve for several values of `theta`.
 
-    The offsets from `least_offset` and `most_offset` must also be sound for any slope.
+    The offsets from `least_offset` and `most_offset` must also be sound for various slopes.
     """
     oracle = oracle or Oracle(curve)
     lo, hi = boxes(curve)
@@ -153,11 +154,11 @@ def envelopes(
 
 
 def check_tightness(curve: Curve, oracle: Oracle | None = None, factor: float = 1.02) -> None:
-    """Check that the default lines around a curve are tight at each interval's midpoint.
+    """Check that the default lines around a curve are tight at the midpoints of test intervals.
 
     Args:
-        factor: Each line may be looser than its envelope by `factor - 1` times the distance between
-            the two envelopes.
+        factor: Apart from rounding, each line may be looser than its envelope by `factor - 1` times
+            the distance between the two envelopes.
     """
     lo, hi = boxes(curve)
     keep = (np.abs(lo) <= 100) & (np.abs(hi) <= 100) & (lo > curve.on[0]) & (hi < curve.on[1])

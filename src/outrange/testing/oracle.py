@@ -18,7 +18,7 @@ BITS = 200
 def _matrices(op: Affine) -> list[np.ndarray]:
     """Return the matrices by which an affine op multiplies its inputs, one for each input.
 
-    The op is applied to unit vectors, so each entry is a product with 1, which is exact.
+    The op is applied to unit vectors, so each product has a factor of 0 or 1 and is exact.
     """
     matrices = []
     for i, n in enumerate(op.sizes):

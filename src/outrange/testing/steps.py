@@ -19,7 +19,7 @@ def check_step(step: Step, oracle: Oracle | None = None) -> None:
         oracle: An oracle to share between steps with the same definition; None for a new one.
 
     Raises:
-        LawBroken: A law is broken; the message shows a witness.
+        LawBroken: A law is broken.
     """
     oracle = oracle or Oracle(step)
     for law in (check_definition, check_range, check_relax):
@@ -51,7 +51,7 @@ def check_jumps_of(step: Step) -> None:
 
 
 def check_hull(step: Step) -> None:
-    """Check that the default lines touch the convex hull of values and limits at the midpoint."""
+    """Check that the default lines touch the convex hull of values and limits at midpoints."""
     lo, hi = boxes(step)
     few = (np.abs(lo) < 60) & (np.abs(hi) < 60) & (lo < hi)
     lo, hi = lo[few], hi[few]

@@ -1,4 +1,4 @@
-"""Import of Keras with an installed backend, and a version check; no other module imports Keras."""
+"""Import of Keras with an installed backend, and a version check."""
 
 import importlib
 import importlib.util
@@ -17,12 +17,13 @@ OLDEST = (3, 12)
 
 
 def keras() -> Any:
-    """Import and return `keras`, using the user's chosen backend or else an installed one.
+    """Import and return `keras`, with the backend that the user chose or an installed one.
 
     Raises:
         ModelError: Keras is missing or too old, no backend is installed, or the environment
             variable KERAS_BACKEND names one that is not installed.
-        InputError: Keras is configured to use a backend that does not exist.
+        InputError: Keras is configured to use a backend that is not in `BACKENDS` and that it
+            cannot import.
     """
     loaded = sys.modules.get("keras")
     if loaded is not None and hasattr(loaded, "__version__"):
@@ -119,5 +120,5 @@ def _check_version(module: Any) -> Any:
 
 
 def is_keras_class(kind: type) -> bool:
-    """Return whether a class is defined by Keras itself, not derived from a Keras class."""
+    """Return whether a class is defined by Keras itself, not by a user or another library."""
     return kind.__module__.startswith("keras.")

@@ -44,8 +44,8 @@ def _compile(program: LoweredModel) -> Callable:
 class CompiledCall:
     """Callable that compiles a model and runs it in inference mode.
 
-    Each call uses the current weights of the model. The model is compiled once for each number of
-    rows.
+    Each call uses the current weights of the model. The model is compiled at most once for each
+    number of rows.
 
     Args:
         model: A Keras model or layer on the JAX backend.

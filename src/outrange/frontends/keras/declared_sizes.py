@@ -1,7 +1,4 @@
-"""Limits on the sizes that a Keras file declares, checked before Keras allocates memory.
-
-This is the only module that imports `h5py`.
-"""
+"""Limits on the sizes that a Keras file declares, checked before Keras allocates memory."""
 
 from __future__ import annotations
 
@@ -32,8 +29,8 @@ _LOCK = threading.RLock()
 
 _FREE_WEIGHTS = 2**20
 _MOST_EXPANSION = 16
-"""Maximum number of entries that a weight file may declare per stored byte, in addition to
-`_FREE_WEIGHTS`."""
+"""Maximum number of entries that a dataset in a weight file may declare per stored byte, in
+addition to `_FREE_WEIGHTS`."""
 
 
 def check_archive(path: Path) -> int | None:
@@ -118,7 +115,7 @@ def check_datasets(file: Any, path: Path) -> int | None:
 def count_weights(k: Any, stored: int | None) -> Iterator[list[Tally]]:
     """Limit the sizes of weights and symbols in this context, before Keras allocates them.
 
-    Initial values that would be random are replaced by zeros, as explained in `is_drawn`.
+    Random initial values that the file replaces are set to zero, as explained in `is_drawn`.
 
     Args:
         stored: Number of entries that the file stores as weights, or None if it is unknown. The
@@ -171,5 +168,5 @@ def is_drawn(layer: Any, initializer: Any) -> bool:
 
 
 def sizes(tensor: Any) -> list[int]:
-    """Return the shape of a symbol, with each unknown size (as of the batch) replaced by 1."""
+    """Return the shape of a symbol; each unknown size (such as the batch size) is replaced by 1."""
     return [n if isinstance(n, int) else 1 for n in tensor.shape or ()]

@@ -82,7 +82,7 @@ def _names_for_lambdas(k: Any) -> Iterator[None]:
 def _check_kind(path: Path) -> int | None:
     """Raise `ModelError` if a file's content does not match its suffix, or is too large.
 
-    Return the number of entries that the file stores as weights, or None if it is unreadable.
+    Return the number of entries that the file stores as weights, or None if it is unknown.
     """
     if path.suffix.lower() == ".keras":
         good = zipfile.is_zipfile(path) and "config.json" in zipfile.ZipFile(path).namelist()

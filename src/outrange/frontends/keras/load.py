@@ -48,13 +48,14 @@ def load_keras(
             leaves open.
 
     Returns:
-        The network, with a description of each layer. Its `predict` runs the model itself.
+        The network, with descriptions of its layers. Its `predict` runs the model itself.
 
     Raises:
         InputError: `model` is not a Keras model, or the file does not exist.
         ModelError: The file is damaged, a weight is not finite, or the graph differs from the
             model.
-        UnsupportedError: The model does something unsupported; the message names the layer.
+        UnsupportedError: The model does something unsupported; the message names the layer or the
+            model.
 
     Example:
         >>> import keras as K
@@ -271,8 +272,8 @@ def _check_rows_independent(
 ) -> None:
     """Raise if a model's output for a row depends on the other rows of a batch.
 
-    The final comparison detects a dependence on the size of the batch, since the graph is for one
-    row.
+    A dependence on the size of the batch is detected later, when `compare` compares the model with
+    the graph, which is for one row.
 
     Args:
         network: The network for one row.
@@ -282,7 +283,8 @@ def _check_rows_independent(
 
     Raises:
         ModelError: The model fails even on one row.
-        UnsupportedError: The output depends on other rows, or differs between two runs.
+        UnsupportedError: The output depends on other rows or differs between two runs, or the model
+            runs only on single rows.
     """
     begin_phase(COMPARING)
     graph = network.written
@@ -330,7 +332,7 @@ def _rows_mixed_error(network: Network, reason: str = "") -> UnsupportedError:
 
 
 def _check_same_outputs(predict: Callable, x: np.ndarray, allowed: float) -> None:
-    """Raise if a model returns different outputs when run twice on the same batch."""
+    """Raise if two runs on the same batch return outputs that differ by more than `allowed`."""
     with np.errstate(invalid="ignore"):
         if (np.abs(predict(x) - predict(x)) > allowed).any():
             raise _not_repeatable("The model")

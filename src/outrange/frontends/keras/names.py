@@ -1,4 +1,4 @@
-"""Conversion of dicts of inputs and targets to a model's own structure, by name."""
+"""Conversion of inputs and targets to a model's own structure, mostly by name."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,9 @@ from .api import keras
 
 
 def named_inputs(model: Any, x: Any) -> Any:
-    """Arrange a dict of inputs in the structure of the model's inputs; return other `x` unchanged.
+    """Arrange a dict of inputs in the order of the model's inputs; return other `x` unchanged.
+
+    A dict is also returned unchanged if the model takes a dict or declares no inputs.
 
     Raises:
         InputError: The keys of the dict differ from the names of the model's inputs.
@@ -19,8 +21,8 @@ def named_inputs(model: Any, x: Any) -> Any:
 def named_targets(model: Any, y: Any) -> Any:
     """Arrange targets in the structure of the model's outputs, as a Keras loss does.
 
-    A dict is arranged by name, and a list of arrays in the order in which Keras flattens outputs.
-    Anything else is returned unchanged.
+    A dict is arranged by name, and a list with one array per output in the order in which Keras
+    flattens outputs. Anything else is returned unchanged.
 
     Raises:
         InputError: The keys of the dict differ from the names of the model's outputs.
@@ -34,7 +36,7 @@ def named_targets(model: Any, y: Any) -> Any:
 def pack_targets(k: Any, data: Any, struct: Any) -> Any:
     """Pack a list of arrays into a structure with the same number of leaves, as a Keras loss does.
 
-    Other data are returned unchanged.
+    Other data, and data for a list or tuple of outputs, are returned unchanged.
 
     Args:
         data: Targets in any structure.

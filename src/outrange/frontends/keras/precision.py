@@ -1,4 +1,4 @@
-"""Float32 copies of models with 16-bit layers."""
+"""Float32 copies of models with 16-bit layers, number formats of layers, and casts of inputs."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ from .refuse import LOW_PRECISION
 
 
 def formats(model: Any, wide: Any) -> dict[int, str]:
-    """Map the `id` of each layer to the number format of everything that it returns.
+    """Map the `id` of each layer to the number format of the real numbers that it returns.
 
     A layer is absent if it contains user code, which may cast values, or layers with another
     format. The result is empty if `wide` does not have the same layers as `model`.
@@ -30,7 +30,7 @@ def formats(model: Any, wide: Any) -> dict[int, str]:
 
 
 def _is_keras_own(layer: Any) -> bool:
-    """Return whether a layer and the functions that it calls are Keras's own."""
+    """Return whether a layer and its activations are Keras's own, and the layer casts inputs."""
     functions = [getattr(layer, name, None) for name in ("activation", "recurrent_activation")]
     kinds = [type(layer), *(f if hasattr(f, "__name__") else type(f) for f in functions if f)]
     is_keras = all(str(kind.__module__).startswith("keras.") for kind in kinds)

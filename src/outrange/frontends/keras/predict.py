@@ -14,7 +14,7 @@ from .trace.records import Trace
 
 
 _CHUNK = 1 << 22
-"""Approximate number of input entries in one batch passed to the model."""
+"""Approximate maximum number of input entries in one batch passed to the model."""
 
 _BUCKET = 128
 """Smallest number of rows to which a JAX batch is padded. Larger batches are padded to 2, 4, 8, ...
@@ -99,8 +99,8 @@ def prober(trace: Trace, lowered: KerasGraph, signature: Signature) -> Callable:
     The function lets Keras run the recorded operations again, one by one.
 
     Returns:
-        A function from a point of shape `(1, size)` to a dict. It maps the index of a graph value
-        (before fusion) to the flat array that the model computes for this value.
+        A function from a point of shape `(1, size)` to a dict. The dict maps the index of a graph
+        value (before fusion) to the flat array that the model computes for this value.
     """
     k = keras()
 

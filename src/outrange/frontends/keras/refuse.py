@@ -1,4 +1,4 @@
-"""Errors about models that cannot be read soundly."""
+"""Errors about models that cannot be read soundly, and lists of layers with special rules."""
 
 import re
 from typing import Any
@@ -18,15 +18,15 @@ MOVING = (
     "RandomSaturation", "RandomSharpness", "AugMix", "CutMix", "MixUp", "RandAugment",
     "MaxNumBoundingBoxes", "Solarization", "AutoContrast",
 )  # fmt: skip
-"""Keras image layers that at inference only select entries, or do nothing at all."""
+"""Keras layers that, at inference, usually only select entries of an image or do nothing."""
 
 TABULATED = ("IntegerLookup", "Hashing")
-"""Keras layers that map integers to integers with tables outside the model."""
+"""Keras layers that map integers to integers; their rule runs them to build a table."""
 
 OPAQUE = (
     "Rescaling", "Normalization", "PReLU", "Resizing", "Discretization", *TABULATED, *MOVING,
 )  # fmt: skip
-"""Keras layers that call the backend directly, not Keras's operations; see `rules/layers.py`."""
+"""Keras layers that call the backend directly, not Keras's operations; each has a rule."""
 
 NOT_YET = {
     "interpolation between two sorted entries is": ("Quantile", "Percentile"),

@@ -102,13 +102,16 @@ def _declared_or_like(k: Any, model: Any, like: Any) -> Any:
 
 
 def _dtype_of(array: Any) -> str:
-    """Return the dtype in which `fit` passes data to a model."""
+    """Return the dtype in which `fit` passes data to a model under Keras's default `floatx`."""
     name = str(array.dtype)
     return "float32" if name.startswith("float") else name
 
 
 def _fill_open_sizes(names: list[str], shapes: list[tuple], arrays: list[Any]) -> list[tuple]:
-    """Return the shapes, with unknown sizes taken from the arrays."""
+    """Return the shapes, with unknown sizes taken from arrays of the same rank.
+
+    An unknown batch size stays unknown.
+    """
     if len(arrays) != len(shapes):
         raise InputError(
             f"Data need one array for each input of the model, {names}. "
@@ -128,7 +131,7 @@ def adjust_shape(shape: Sequence[int], declared: Sequence[int | None]) -> tuple[
     """Return the shape to which `fit` converts data.
 
     `fit` adds a last axis of length 1 if the input has such an axis and the data have one axis
-    less than the input. It drops a last axis of length 1 if the data have one axis more.
+    fewer than the input. It drops a last axis of length 1 if the data have one axis more.
 
     Args:
         shape: Shape of the data, rows first.
@@ -181,7 +184,7 @@ def _shapes_to_symbols(k: Any, shapes: Any, dtype: str) -> Any:
 
 
 def _names(k: Any, struct: Any, flat: list) -> list[str]:
-    """Return the input names: the keys of a dict, or the names of the `keras.Input` layers."""
+    """Return input names: keys of a dict, or unique names of `keras.Input` layers or tensors."""
     if isinstance(struct, dict) and len(struct) == len(flat):
         by_tensor = {id(tensor): str(key) for key, tensor in struct.items()}
         return [by_tensor[id(tensor)] for tensor in flat]
@@ -189,13 +192,13 @@ def _names(k: Any, struct: Any, flat: list) -> list[str]:
 
 
 def _name_of(tensor: Any) -> str:
-    """Return the name of a tensor's `keras.Input`; the names of tensors are not informative."""
+    """Return the name of a tensor's `keras.Input` if it has one, otherwise the tensor's name."""
     history = getattr(tensor, "_keras_history", None)
     return str(history[0].name if history else tensor.name)
 
 
 def output_names(model: Any, outputs: Any) -> list[str]:
-    """Return a name for each output: dict keys, names of output layers, or numbers."""
+    """Return a name for each output: its dict key, its layer's name, or a generic name."""
     k = keras()
     flat = k.tree.flatten(outputs)
     if isinstance(outputs, dict) and len(outputs) == len(flat):

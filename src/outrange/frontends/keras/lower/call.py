@@ -22,7 +22,7 @@ class KerasCall:
     args: tuple
     kwargs: dict
     config: dict
-    """The operation's constructor arguments."""
+    """The operation's constructor arguments or attributes; empty for a layer."""
     shapes: list[tuple[int, ...]]
     """Shape of each output."""
     keras: Any
@@ -47,7 +47,7 @@ class KerasCall:
         """Return an argument as a float64 array, or None if it is absent.
 
         Raises:
-            UnsupportedError: The argument depends on the model's input.
+            UnsupportedError: The argument is a graph value; usually it depends on the input.
         """
         argument = self.get(place, name)
         if argument is None:
@@ -80,7 +80,7 @@ def operand(x: Any) -> Operand:
 
 
 def round_to_float32(number: float) -> float:
-    """Round a Python number to float32, as every backend does before computing with it.
+    """Round a Python number to float32, as backends do before computing with it in float32.
 
     An exported file stores the same float32 number, so model and file compute the same function.
     """
@@ -89,12 +89,12 @@ def round_to_float32(number: float) -> float:
 
 
 def is_value(x: Any) -> "TypeIs[Value]":
-    """Return whether `x` is a graph value, that is, depends on the model's input."""
+    """Return whether `x` is a graph value, which usually depends on the model's input."""
     return isinstance(x, Value)
 
 
 def array(x: Operand) -> np.ndarray:
-    """Return an operand as an array, or raise if it depends on the input."""
+    """Return an operand as an array, or raise if it is a graph value."""
     if isinstance(x, Value):
         raise UnsupportedError("this operand must be constant, but depends on the input")
     return x

@@ -1,8 +1,8 @@
-"""Constants in a model's computation: folded if folding is exact, otherwise kept as nodes.
+"""Constants in a model's computation: folded if folding is exact, otherwise usually kept as nodes.
 
 A rule folds operations on constants in float64. The model computes them in float32, and the
 comparison of graph and model counts roundings node by node. So an operation that would round
-remains in the graph.
+remains in the graph, unless its rule requires constants.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LARGEST_EXACT_INTEGER = 2.0**24
 
 
 def with_roundings(rule: Callable, record: OperationRecord, call: KerasCall) -> Any:
-    """Apply the rule for an operation; do not fold constants if folding would round.
+    """Apply the rule for an operation; avoid folding constants if folding would round.
 
     Args:
         record: The operation as recorded.
@@ -58,8 +58,8 @@ def with_roundings(rule: Callable, record: OperationRecord, call: KerasCall) -> 
 def _is_rounded(results: list[Any], operands: list[np.ndarray]) -> bool:
     """Return whether evaluating an operation on constants may have rounded a result.
 
-    A result is exact if its entries are entries of the operands up to sign, or zero, or if all
-    operands and the result are integers.
+    A result counts as exact if its entries are entries of the operands up to sign, or zero, or if
+    all operands and the result are integers below 2^24 in magnitude.
     """
     if not all(isinstance(result, np.ndarray) for result in results):
         return False

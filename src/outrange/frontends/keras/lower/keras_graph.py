@@ -11,15 +11,15 @@ from ...network import LayerInfo
 
 @dataclass(frozen=True, eq=False)
 class KerasGraph:
-    """A graph, and the location of each recorded tensor in it."""
+    """A graph, and the locations of recorded tensors in it."""
 
     graph: Graph
     layers: tuple[LayerInfo, ...]
     values: list[tuple[Any, int]]
-    """Each recorded tensor that depends on the input, and the index of its value before fusion."""
+    """Each recorded tensor that has a graph value, and the index of that value before fusion."""
     plain: Graph | None
-    """The graph before elementwise sub-graphs were fused into curves, or None if nothing was
-    fused."""
+    """The graph before elementwise sub-graphs were fused into curves and constants were folded, or
+    None if `graph` is the same."""
     places: dict[int, int]
     """Map from the index of each value of `graph` to its index in the graph before fusion."""
     bypassed: frozenset[int]

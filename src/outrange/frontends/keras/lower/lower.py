@@ -179,8 +179,9 @@ class _Lowering:
     ) -> Iterator[ValueLimit]:
         """Yield the limits of integer dtypes for the results of an operation.
 
-        For a layer that calls the backend directly, the limits apply to every value that it
-        computes, since the dtypes of these values are unknown.
+        If the operation is a layer that calls the backend's own functions, the limits of its
+        integer inputs also apply to every value that it computes, since the dtypes of these values
+        are unknown.
         """
         why = f"layer `{record.source}` computes {record.kind} in an integer type that "
         tensors = self.k.tree.flatten(record.outputs)
@@ -195,7 +196,7 @@ class _Lowering:
                 yield ValueLimit(value, *RANGES[dtype], f"{why}may wrap around ({dtype})")
 
     def config(self, op: Any) -> dict:
-        """Return the constructor arguments of an operation, or `{}` for a layer."""
+        """Return the constructor arguments of an operation, or its attributes; `{}` for a layer."""
         if isinstance(op, self.k.Layer):
             return {}
         try:
@@ -249,7 +250,10 @@ class _Lowering:
     # ---- layers ---------------------------------------------------------------------------
 
     def layers(self) -> tuple[LayerInfo, ...]:
-        """Mark every layer's values, and return a description of each layer call, in order."""
+        """Mark the values of layers, and return descriptions of their calls, in order.
+
+        Models are not described, nor are calls whose outputs are unused or constant.
+        """
         infos, counted = [], set()
         for visit in self.trace.visits:
             value = self.concatenate(visit.outputs, visit.path)

@@ -18,13 +18,13 @@ from ....core import UnsupportedError
 
 
 MOST_STEPS = 2**13
-"""Limit on the number of steps. Each step adds about fifteen operations to trace and to bound."""
+"""Limit on the number of steps. An LSTM step adds about fifteen operations to trace and bound."""
 
 
 class ConstantTensor:
     """Operation that returns a constant tensor from outside the trace.
 
-    Because the tensor is recorded, operations on it become nodes of the graph with their roundings.
+    Because the tensor is recorded, operations on it can become graph nodes, with their roundings.
     """
 
     name = "given"
@@ -43,10 +43,11 @@ def unroll(
     """Replace the loop of a recurrent layer by an unrolled one for the duration of its call.
 
     Args:
-        layer: Any layer; a layer without a loop is left unchanged.
+        layer: Any layer; most layers without a loop are left unchanged.
         constant: Function that records a tensor as a constant, and returns its symbol.
-        record_zeros: Whether to record an initial state of zeros as a constant, too. Otherwise it
-            stays a tensor, and the backend evaluates operations on it during the trace.
+        record_zeros: Whether to record initial zeros of Keras's own cells as constants, too.
+            Otherwise they stay tensors, and the backend evaluates operations on them during the
+            trace.
     """
     replacements: dict[str, Any] = {}
     if isinstance(layer, k.layers.Bidirectional):
@@ -76,10 +77,10 @@ def unroll(
 
 
 def _starts_at_zero(k: Any, layer: Any) -> bool:
-    """Return whether a layer has one of Keras's own cells and starts from zeros of a NumPy dtype.
+    """Return whether a layer has one of Keras's own cells and starts from float32 or float64 zeros.
 
     If so, the backend need not create the zeros or compile operations on them, and the recording
-    contains no numbers that depend on the weights.
+    contains no products of the zeros with the weights.
     """
     cell, keras_cells = layer.cell, (k.layers.LSTMCell, k.layers.GRUCell, k.layers.SimpleRNNCell)
     plain = type(layer).get_initial_state is k.layers.RNN.get_initial_state
@@ -95,7 +96,7 @@ def is_stateful(k: Any, model: Any) -> bool:
 
 @contextlib.contextmanager
 def keep_states(k: Any, model: Any) -> Iterator[None]:
-    """Let every stateful layer of `model` start from its current state, without updating it."""
+    """Let stateful recurrent layers start from their current states, which stay unchanged."""
     with contextlib.ExitStack() as undo:
         for layer in model._flatten_layers():
             if isinstance(layer, k.layers.RNN) and layer.stateful:

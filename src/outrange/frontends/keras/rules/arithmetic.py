@@ -1,4 +1,4 @@
-"""Lowering rules for sums, products, quotients, maxima and contractions."""
+"""Lowering rules for sums, products, quotients, maxima, contractions and similar operations."""
 
 import string
 from collections.abc import Callable
@@ -63,7 +63,8 @@ def _minimum(c: KerasCall) -> Operand:
 def largest(c: KerasCall, x: Operand, y: Operand, negate: bool) -> Operand:
     """Return the elementwise maximum, or the minimum if `negate`.
 
-    If an operand is constant (and finite, or a single number), the result is computed by a curve.
+    If exactly one operand is constant (and finite, or a single number), a curve computes the
+    result.
     """
     b = c.builder
     if not is_value(x):

@@ -1,4 +1,4 @@
-"""Rules that lower Keras's convolutions to `convolve` and `convolve_transposed` of a graph."""
+"""Rules that lower Keras's convolutions with `convolve` and `convolve_transposed`."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Rules for elementwise functions, with each curve's name and attributes in `outrange.ops`."""
+"""Rules for elementwise functions, most of which become a single curve of `outrange.ops`."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Rules for batch normalization, and for layers that call the backend directly."""
+"""Rules for batch normalization, and for several layers that call the backend directly."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Rule for layers that map integers to integers; a layer is run once on every possible input."""
+"""Rule for layers that map integers to integers; a layer is run on a range of integers."""
 
 from collections.abc import Callable
 

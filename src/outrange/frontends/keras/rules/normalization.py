@@ -1,4 +1,4 @@
-"""Rules for normalization by statistics of the input, attention, and products along an axis."""
+"""Rules for normalization, attention, products along an axis, and similar operations."""
 
 from collections.abc import Callable
 
@@ -102,7 +102,7 @@ def _sparsemax(c: KerasCall) -> Operand:
     With the entries `z_j` sorted in descending order, `S_j` is the sum of the first `j`. The
     entries with `z_j > (S_j - 1) / j` are the support. Keras adds up `S_j` over the whole support,
     whereas the definition uses only the last `S_j`. So with two or more entries in the support the
-    result does not sum to 1, and it jumps where an entry joins the support.
+    result generally does not sum to 1, and it may jump where an entry joins the support.
     """
     b, x = c.builder, operand(c.args[0])
     axis = int(c.config.get("axis", -1)) % len(x.shape)

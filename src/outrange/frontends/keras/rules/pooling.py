@@ -73,7 +73,10 @@ def _geometry(c: KerasCall) -> tuple[bool, tuple[int, ...], list[int], list[int]
 
 
 def _windows(c: KerasCall, repeats: bool = False) -> tuple[np.ndarray, tuple[int, ...]]:
-    """Return the flat input positions in each window (`-1` if outside), and the result's shape."""
+    """Return the flat input positions in each window, and the result's shape.
+
+    A position outside the input is `-1`, or the nearest position inside if `repeats`.
+    """
     first, spatial, size, stride = _geometry(c)
     padding = c.config.get("padding", "valid")
     along = []

@@ -90,7 +90,7 @@ def _softmax(c: KerasCall) -> Operand:
 
 
 _MASKED = -1e9
-"""Value with which Keras's layer replaces a masked score, in float32 and float64."""
+"""Value with which Keras's Softmax layer replaces a masked score, in float32 and float64."""
 
 
 def _softmax_layer(c: KerasCall) -> Operand:

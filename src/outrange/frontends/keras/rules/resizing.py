@@ -49,7 +49,7 @@ def _resize_to(c: KerasCall, size: tuple[int, int], options: Any) -> Operand:
 
 
 def resized_crop(c: KerasCall) -> Operand | None:
-    """Crop the middle of an image to the aspect ratio of a larger target, and resize the crop.
+    """Crop the middle of an image to the aspect ratio of the target, and resize the crop.
 
     Return None if neither dimension of the image is smaller than that of the target, so that
     cropping alone suffices.

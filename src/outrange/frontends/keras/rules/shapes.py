@@ -1,4 +1,4 @@
-"""Rules for operations that only move entries: each is run on the positions of the entries."""
+"""Rules for operations that move entries (mostly run on entries' positions), casts and fills."""
 
 import contextlib
 from collections.abc import Callable
@@ -46,8 +46,8 @@ IN_NUMPY: dict[str, Callable[[KerasCall, list[np.ndarray]], Any]] = {
     "Reshape": lambda c, x: np.reshape(x[0], c.op.newshape),
     "Transpose": lambda c, x: np.transpose(x[0], c.op.axes),
 }
-"""For each operation that NumPy performs identically, a function that runs it in NumPy. Unlike JAX,
-NumPy compiles nothing for a new shape.
+"""Functions that run some operations in NumPy, which performs them identically. Unlike JAX, NumPy
+compiles nothing for a new shape.
 
 A function returns None if it is not certain that the results are identical.
 """

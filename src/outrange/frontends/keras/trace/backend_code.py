@@ -16,7 +16,7 @@ class NativeCall:
         layer: The layer.
         args: Arguments of the call, with KerasTensors.
         kwargs: Keyword arguments of the call, with KerasTensors.
-        refusal: The error to raise if the backend cannot trace the call either.
+        refusal: The error to raise if the backend's tracer fails with an unexpected error.
     """
 
     def __init__(self, layer: Any, args: tuple, kwargs: dict, refusal: Exception) -> None:
@@ -63,7 +63,7 @@ class NativeCall:
 
         Raises:
             UnsupportedError: An operation of the backend, or the backend itself, is not supported.
-            ModelError: The backend cannot trace the call; the error is `refusal`.
+            ModelError: The backend cannot trace the call.
         """
         backend = self.keras.backend.backend()
         dtypes = [str(t.dtype) for t in self.symbols]

@@ -13,7 +13,10 @@ _LOCK = threading.RLock()
 
 @contextlib.contextmanager
 def record_activation(layer: Any, visit: Visit) -> Iterator[None]:
-    """Store the argument of `layer.activation` in `visit.before` when the layer runs."""
+    """Store the argument of `layer.activation` in `visit.before` when the layer runs.
+
+    Nothing is stored if the layer has no `activation` of its own, or if that is linear.
+    """
     attributes = vars(layer)
     activation = attributes.get("activation")
     if not callable(activation) or getattr(activation, "__name__", "") == "linear":
@@ -58,10 +61,10 @@ def hooks(tracer: Any) -> Iterator[None]:
 
 
 def _operators(ops: Any) -> dict[str, Any]:
-    """Return the `keras.ops` function for each operator of a variable, such as `__add__`.
+    """Return `keras.ops` functions for the common operators of a variable, such as `__add__`.
 
-    It replaces the operator if the right operand is a symbol, which Keras itself would pass to the
-    backend.
+    A function replaces its operator if the right operand is a symbol, which Keras itself would pass
+    to the backend.
     """
     return {
         "__add__": ops.add, "__sub__": ops.subtract, "__mul__": ops.multiply,
@@ -78,7 +81,7 @@ def _left_of_symbol(old: Any, function: Any, tensor: Any) -> Any:
 
 
 def _activations(k: Any, put: Any) -> None:
-    """Let `keras.activations` accept symbols, which they would otherwise pass to the backend."""
+    """Let functions in `keras.activations` accept symbols, even if they call the backend."""
     module_globals = k.activations.mish.__globals__
     convert, mish = module_globals["backend"].convert_to_tensor, module_globals["Mish"]
     old = mish.static_call

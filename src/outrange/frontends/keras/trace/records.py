@@ -17,9 +17,10 @@ class OperationRecord:
     kwargs: dict
     outputs: Any
     source: str
-    """Path of the innermost enclosing layer, or of an operation that is itself a model's step."""
+    """Path or name of the innermost enclosing layer, or of the operation itself if it is a model's
+    step or outside any layer."""
     layer: Any
-    """The innermost enclosing layer, or None if the operation is a step of a functional model."""
+    """The innermost enclosing layer; None outside any layer and for steps of functional models."""
 
     @property
     def kind(self) -> str:
@@ -34,13 +35,13 @@ class Visit:
     layer: Any
     outputs: Any
     before: Any = None
-    """The argument of the layer's activation, if it has one."""
+    """The recorded argument of the layer's activation, if any."""
     inputs: tuple = ()
 
 
 @dataclass(eq=False)
 class Trace:
-    """All operations and layer calls of one symbolic run, in order."""
+    """The operations and layer calls recorded in one symbolic run, in order."""
 
     inputs: list = field(default_factory=list)
     outputs: Any = None
@@ -49,11 +50,11 @@ class Trace:
 
 
 def first_different(first: Trace, second: Trace) -> OperationRecord | None:
-    """Return the first operation of `second` whose kind or constants differ from those in `first`.
+    """Return the first operation of `second` whose kind or constant arrays differ from `first`.
 
     The result is None if no operation differs. If one run is longer, only its beginning is
-    compared. A difference reveals numbers from outside Keras's generators (NumPy, the time, a call
-    counter).
+    compared. The usual cause of a difference is a number from outside Keras's generators (NumPy,
+    the time, a call counter).
     """
     k = keras()
     for left_record, right_record in zip(first.records, second.records, strict=False):

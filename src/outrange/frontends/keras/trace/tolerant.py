@@ -38,7 +38,7 @@ class TolerantTracer(Tracer):
             self.busy -= 1
 
     def layer(self, layer: Any, args: tuple, kwargs: dict) -> Any:
-        """Run the layer; if that fails, record it as opaque, with only output shapes known."""
+        """Run the layer; if it is an inner layer and fails, record it as opaque."""
         trace = self.trace
         counts = len(trace.records), len(trace.visits)
         try:
@@ -187,13 +187,13 @@ def _note_reads(k: Any, tracer: TolerantTracer) -> Iterator[None]:
 
 
 def _symbol_dtype(array: Any) -> str:
-    """Return the dtype in which `fit` passes data to a model."""
+    """Return the dtype in which `fit` passes data to a model under Keras's default `floatx`."""
     name = str(array.dtype)
     return "float32" if name.startswith("float") else name
 
 
 def symbols(model: Any, x: Any) -> Any:
-    """Return symbols for a model's input, with unknown sizes taken from the data."""
+    """Return symbols for a model's input, with unknown sizes taken from data of the same rank."""
     k = keras()
     arrays = k.tree.flatten(x)
     try:

@@ -1,9 +1,10 @@
-"""Recording of every primitive operation that a model performs in one run on symbols.
+"""Recording of the operations that a model performs in one run on symbols.
 
 For the duration of a trace, some methods of Keras are replaced. `Operation.symbolic_call` then
 records the operation instead of adding it to Keras's own graph. `Layer.symbolic_call` runs the
-layer's `call`, so that its inner operations are recorded too. The layers' own `__call__` still
-runs, so Keras itself handles casts, masks, the training flag, nested models and shared layers.
+`call` of most layers, so that their inner operations are recorded too. The layers' own `__call__`
+still runs, so Keras itself handles casts, masks, the training flag, nested models and shared
+layers.
 """
 
 from typing import Any
@@ -41,7 +42,10 @@ class Tracer:
     # ---- names ----------------------------------------------------------------------------
 
     def path_of(self, layer: Any) -> str:
-        """Return the joined names of the enclosing layers and of `layer`, or `""` for the model."""
+        """Return the joined names of the enclosing layers and of `layer`, or `""` for the model.
+
+        The path is fixed at the first call of the layer. A repeated path gets a number.
+        """
         if id(layer) not in self.paths:
             outer = self.paths[id(self.stack[-1])] if self.stack else None
             path = "" if outer is None else f"{outer}/{layer.name}".lstrip("/")
@@ -109,7 +113,7 @@ class Tracer:
         return k.Operation.compute_output_spec(op, *args, **kwargs)
 
     def layer(self, layer: Any, args: tuple, kwargs: dict) -> Any:
-        """Run `layer.call` on the symbols, and label its records with the layer's name."""
+        """Run `layer.call` on the symbols, or record the layer as one operation if necessary."""
         path = self.path_of(layer)
         if self.stack and getattr(self.stack[-1], "activation", None) is layer:
             self.visiting[-1].before = self.keras.tree.flatten(args)[0]
@@ -174,8 +178,8 @@ class Tracer:
 
         Returns:
             The symbols of the layer's outputs. The result is None, and nothing changes, if the
-            shapes of the outputs are unknown, if `error` is a `ModelError`, or if the layer is a
-            model of Keras.
+            shapes of the outputs are unknown, if `error` is a `ModelError`, or if the layer's class
+            is one of Keras's own models.
         """
         if isinstance(error, ModelError) or type(layer).__module__.startswith("keras.src.models"):
             return None
@@ -219,7 +223,7 @@ class Tracer:
 
 
 def _is_step_of(op: Any, layer: Any) -> bool:
-    """Return whether `op` is a named step of the functional model `layer`."""
+    """Return whether `layer` is a functional model, and `op` is one of its steps."""
     return any(op is step for step in getattr(layer, "operations", ()) or ())
 
 
@@ -236,7 +240,7 @@ def trace(model: Any, struct: Any, *, record_zeros: bool = False) -> Trace:
         The recording.
 
     Raises:
-        ModelError: The model's code cannot be run on symbols; the message names the layer.
+        ModelError: The model's code cannot be recorded; the message names the layer or the model.
     """
     tracer = Tracer(record_zeros=record_zeros)
     k = tracer.keras

@@ -18,7 +18,7 @@ from .randomness import has_user_code
 
 
 ROWS = 512
-"""Maximum number of rows passed to the framework in one call."""
+"""Maximum number of rows passed to the framework in one call of a measurement."""
 
 
 class Measurement:
@@ -63,7 +63,7 @@ class Measurement:
         return [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
 
     def _preserve_variables(self) -> AbstractContextManager[None]:
-        """Preserve variables that user code may change, such as counters; not needed on JAX."""
+        """Preserve variables that user code may change, such as counters, except under JAX."""
         if self.jitted is None and has_user_code(self.k, self.model):
             return preserve_variables(self.k, self.model)
         return contextlib.nullcontext()

@@ -86,8 +86,8 @@ def dropout_rate(k: Any, layer: Any) -> float:
 def may_differ(layer: Any) -> bool:
     """Return whether a layer's own code may behave differently in training.
 
-    User code is known to behave the same if it does not receive the training flag, or only passes
-    it to other layers. Inner layers are judged separately.
+    In general, user code is considered to behave the same if it does not receive the training flag,
+    or only passes it to other layers. Inner layers are judged separately.
     """
     kind = type(layer)
     if "call" in vars(layer) or getattr(layer, "quantization_mode", None) is not None:
@@ -181,7 +181,7 @@ def may_differ_as_whole(k: Any, model: Any) -> bool:
 
 
 def modes(k: Any, model: Any, run: TolerantRun) -> list[Mode]:
-    """Return how each layer call of a recording may differ in training, in the order of the calls.
+    """Return how each layer call of a recording may differ in training, in recorded order.
 
     Args:
         model: The model as the user compiled it.

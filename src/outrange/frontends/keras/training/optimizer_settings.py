@@ -14,8 +14,8 @@ def fresh_optimizer(
     Args:
         model: The compiled model.
         settings: Settings from which the new optimizer is built.
-        variables: Variables that the new optimizer will update, in the order of the model's
-            variables, or None for the model's own.
+        variables: All variables of the model to train, in the order of `model.variables`, or None
+            to train `model` itself.
     """
     optimizer = model.optimizer
     fresh = type(optimizer).from_config(settings)

@@ -78,7 +78,7 @@ def head(k: Any, model: Any, trace: Trace, output: Any, number: dict[int, int], 
 def _steps_of(
     k: Any, maker: dict[int, OperationRecord], record: OperationRecord | None
 ) -> list[OperationRecord]:
-    """Return the records of one activation applied to every step of a sequence, or `[]`.
+    """Return the records of one operation applied to every step of a sequence, or `[]`.
 
     `TimeDistributed` runs its layer once per step, stacks the results and transposes them.
     """
@@ -96,7 +96,7 @@ def _steps_of(
 
 
 def _activation(record: OperationRecord) -> str:
-    """Return Keras's name of an activation, or `""` for other operations and variants."""
+    """Return Keras's name of an activation, or `""` if the operation has none."""
     if record.kind == "ReLU":
         slope, most, least = (
             getattr(record.op, name, None) for name in ("negative_slope", "max_value", "threshold")
@@ -112,9 +112,9 @@ def _is_made_by(k: Any, output: Any, record: OperationRecord) -> bool:
 
 
 def _differs(k: Any, trace: Trace, output: Any, record: OperationRecord) -> bool:
-    """Return whether a layer that returns `output` unchanged at inference may draw random numbers.
+    """Return whether another layer that returns `output` at inference may draw random numbers.
 
-    Such a layer changes the output in training. The layer of `record` itself is ignored.
+    Such a layer may change the output in training. Models and the layer of `record` are ignored.
     """
     return any(
         visit.layer is not record.layer
@@ -172,9 +172,9 @@ def _trained_part(k: Any, record: OperationRecord | None) -> str:
 
 
 def _dropout(k: Any, trace: Trace, output: Any) -> float:
-    """Return the dropout rate if a dropout is the only noisy layer that returns `output`, else 0.
+    """Return the rate of a dropout layer if no other noisy layer returns `output`, otherwise 0.
 
-    At inference all such layers return their input, which does not reveal which one comes last.
+    If several noisy layers return the same symbol, it is unknown which one comes last.
     """
     noisy = [
         visit.layer for visit in trace.visits
@@ -190,7 +190,7 @@ def without_inactive_dropout(
     """Return the heads, with `dropped` set to 0 where the model does not activate its dropout.
 
     Any enclosing code may deactivate dropout. So one row is run in training mode, and the training
-    flag that each dropout layer receives is recorded.
+    flag that each dropout layer receives is recorded. If this run fails, all rates are set to 0.
 
     Args:
         x: Inputs in the model's structure, of which the first row is used.

@@ -29,7 +29,7 @@ def parts(
 ) -> tuple[PartialGraph | None, PartialGraph | None, list[str]]:
     """Return the graphs `Program.whole` and `Program.free`, and a list of what they lack.
 
-    A graph is None if it cannot be built.
+    A graph is None if it cannot be built or would be too large.
     """
     if run is None:
         return None, None, []
@@ -82,7 +82,7 @@ def _part(
 
 
 def _changing(k: Any, model: Any, run: TolerantRun) -> dict[int, str]:
-    """Map the `id` of each record that training directly changes to the reason."""
+    """Map the `id` of each record that training may directly change to the reason."""
     changeable = changeable_variables(k, model, run)
     changing = dict.fromkeys(
         unknown_records(k, model, run), "your own code may behave differently in training"

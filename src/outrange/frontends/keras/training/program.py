@@ -39,20 +39,20 @@ from .training import loss_record, losses, makes_masks, optimizer_record
 
 
 def read_program(model: Any, x: Any, y: Any, rehearser: Rehearser | None = None) -> Program:
-    """Read everything about a model that a diagnosis uses.
+    """Read the facts about a model that a diagnosis uses.
 
     Args:
-        model: A built Keras model; it is not changed.
+        model: A Keras model. It is not changed, except that unbuilt layers are built.
         x: The model's inputs: arrays in the model's structure, rows first.
         y: The model's targets, or None.
         rehearser: A rehearser of the same model to reuse, or None for a new one.
 
     Returns:
-        The program. Its `unread` lists everything that could not be traced.
+        The program. Its `unread` lists parts that could not be read.
 
     Raises:
-        ModelError: The model is not built.
-        InputError: `x` does not fit the model's inputs.
+        ModelError: The model is not built, and cannot be run on a row of `x`.
+        InputError: `model` is not a Keras model, or `x` does not fit its inputs.
     """
     k = keras()
     if not isinstance(model, k.Layer):
@@ -176,7 +176,7 @@ def _check_inputs(k: Any, model: Any, x: Any) -> Any:
 def _follow_model(
     k: Any, model: Any, struct: Any, y: Any, compiled: Any
 ) -> tuple[TolerantRun | None, list[Any], list[str]]:
-    """Return the recording with its losses, the loss objects, and a list of unread parts.
+    """Return the recording with its losses, the loss tuples, and a list of unread parts.
 
     The recording is None, and the list has the reason, if the model cannot be run on symbols.
     """
@@ -292,7 +292,7 @@ def read_compiled(model: Any, *, custom_objects: Any = None, safe_mode: bool = T
 
     Raises:
         InputError: The argument is not a Keras model, or the file does not exist.
-        ModelError: The file is damaged or contains code.
+        ModelError: The file cannot be read, for example because it is damaged.
     """
     if isinstance(model, str | os.PathLike):
         return read(Path(os.fsdecode(os.fspath(model))), custom_objects, safe_mode, compiled=True)

@@ -1,4 +1,4 @@
-"""Detection of random numbers that training may draw but the recorded inference does not."""
+"""Detection of random numbers that training may draw, and of user code in a model."""
 
 import contextlib
 import random
@@ -13,8 +13,8 @@ from .training import overridden_training_method
 def may_draw(k: Any, model: Any) -> bool:
     """Return whether anything in the model may draw random numbers in training.
 
-    User code is considered deterministic if it neither receives the training flag nor has a Keras
-    random generator.
+    In general, a user's layer is considered deterministic if it neither receives the training flag
+    nor has a Keras random generator.
     """
     if isinstance(model, k.Model) and overridden_training_method(k, model):
         return True
@@ -22,7 +22,7 @@ def may_draw(k: Any, model: Any) -> bool:
 
 
 def user_code_may_draw(k: Any, model: Any) -> bool:
-    """Return whether user code, which cannot be inspected, may draw random numbers in training."""
+    """Return whether user code may draw random numbers in training."""
     if isinstance(model, k.Model) and overridden_training_method(k, model):
         return True
     layers = model._flatten_layers()
@@ -30,7 +30,7 @@ def user_code_may_draw(k: Any, model: Any) -> bool:
 
 
 def _draws(layer: Any) -> bool:
-    """Return whether user code has a source of random numbers, in training or not."""
+    """Return whether a layer is user code and has a Keras random generator."""
     return is_own(layer) and bool(getattr(layer, "_seed_generators", None))
 
 
@@ -44,7 +44,7 @@ def has_user_code(k: Any, model: Any) -> bool:
 
 
 def has_user_functions(model: Any) -> bool:
-    """Return whether Keras's layers use a user's activation, regularizer or constraint."""
+    """Return whether a layer uses a user's activation, regularizer or constraint."""
     names = ("activation", "regularizer", "constraint")
     return any(
         name.endswith(names) and _is_user_function(value)
@@ -69,7 +69,7 @@ def has_user_loss(k: Any, model: Any) -> bool:
 def compiled_losses(k: Any, model: Any) -> list[Any]:
     """Return the losses as passed to `compile`, as a flat list.
 
-    An output without a loss has the entry None. The list is `[None]` if the model is not compiled.
+    None stands for an output without a loss. The list is `[None]` if the model is not compiled.
     """
     return k.tree.flatten(getattr(getattr(model, "_compile_loss", None), "_user_loss", None))
 
@@ -81,7 +81,7 @@ def _is_user_function(function: Any) -> bool:
 
 @contextlib.contextmanager
 def preserve_random_state(k: Any) -> Iterator[None]:
-    """Restore the global random generators of Python and PyTorch at the end of the context."""
+    """Restore the global random state of Python (and PyTorch, if it is the backend) afterward."""
     is_torch = k.backend.backend() == "torch"
     before, torch_state = random.getstate(), torch().get_rng_state() if is_torch else None
     try:

@@ -23,7 +23,7 @@ class Rehearser:
     """Runner of a few training steps on copies of a model, starting from its stored weights.
 
     Args:
-        measurement: Measurement of the model, whose compiled functions are shared.
+        measurement: Measurement of the model; its compiled functions are reused.
     """
 
     def __init__(self, measurement: Measurement) -> None:
@@ -62,15 +62,16 @@ class Rehearser:
             y: Targets in the structure of the outputs.
             steps: Maximum number of steps. Fewer are taken if the time is over after more than 12
                 steps, or if a loss is not finite.
-            batch: Number of rows per step, drawn in random order, or None to always use the first
-                rows.
+            batch: Number of rows per step, drawn in random order. If it is None or at least the
+                number of rows, and `among` is None, every step uses the first rows.
             seed: Seed of the order of rows.
             rate: Factor by which the learning rate is multiplied.
             weights: Map from the index of a weight to the value that replaces its stored value.
             without: Part to leave out: `"penalties"`, `"noise"` (dropout), `"clipping"` or
                 `"freezing"`; `""` for none.
             among: Indices of the rows that batches are drawn from, or None for all.
-            seconds: Processor time for the steps, in seconds, without the time for compilation.
+            seconds: Processor time for the steps, in seconds. The first two steps, which may
+                compile something, are not counted.
             bent: Names of layers whose activation is replaced with a relu.
             other: Name of a loss to train with instead of the model's, or `""` to keep it.
         """
@@ -149,7 +150,7 @@ def _train(
 ) -> tuple[list[float], list[tuple[int, float]]]:
     """Train a copy; return the loss of each step, and `(step, loss on the first rows)` pairs.
 
-    The loss on the first rows is measured before some of the steps.
+    The loss on the first rows is measured before some or all of the steps.
     """
     rows = len(k.tree.flatten(data)[0])
     whole = among is None and (batch is None or batch >= rows)

@@ -23,7 +23,8 @@ def repairer(
     None if the copy cannot be built.
 
     Args:
-        rehearser: Rehearser of the compiled model, reused if only the numbers in the data change.
+        rehearser: Rehearser of the compiled model. Except under PyTorch, it is reused if only the
+            numbers in the data change.
         read: Function from a model, its data, and a rehearser or None to a program.
     """
     model = rehearser.measurement.model

@@ -29,7 +29,7 @@ def run_fields(k: Any, model: Any, struct: Any, x: Any, measurement: Measurement
 
 
 def _reason_not_run(k: Any, model: Any, x: Any, measurement: Measurement) -> str:
-    """Return why the model cannot be run on the rows of `x`, or `""` if it can."""
+    """Return why the model should not be run on the rows of `x`, or `""` if it may be."""
     stateful = _stateful(model)
     if stateful:
         return stateful

@@ -22,7 +22,7 @@ CONVOLUTIONS = (
 """Keras layers that reshape their bias before adding it."""
 
 CELLS = ("SimpleRNNCell", "LSTMCell")
-"""Keras cells that multiply their state by a single kernel and nothing else."""
+"""Keras cells that, at inference, use their first state only in a product with one kernel."""
 
 STEADY = (
     "Dense", "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv1D", "DepthwiseConv2D", "Embedding",
@@ -94,7 +94,7 @@ ELEMENTWISE = (
 
 
 def moves_entries_alone(k: Any, model: Any) -> bool:
-    """Return whether a step would be the same if all weights were one vector."""
+    """Return whether several weights can be updated as one vector with the same results."""
     optimizer, variables = model.optimizer, model.trainable_variables
     kind = type(optimizer)
     of_a_weight = ("clipnorm", "use_ema", "gradient_accumulation_steps",
@@ -175,12 +175,12 @@ def lower_with_weights(
 
 
 def known_reads(k: Any, run: TolerantRun, index: Mapping[int, int]) -> dict[int, str]:
-    """Return the role of each weight of Keras's own layers whose unrecorded reads are all known.
+    """Return the roles of weights of Keras's own layers whose unrecorded reads are all known.
 
     The role of a weight is `"bias"` or `"state"`; the keys of the result are indices of weights. A
-    convolution reads its bias once per call. A cell reads its recurrent kernel once per call if its
-    state is an array of zeros. If other code also reads the weight, the number of reads differs,
-    and the weight is absent.
+    convolution reads its bias once per call. A cell in `CELLS` reads its recurrent kernel once per
+    call if its state is an array of zeros. If other code also reads the weight, the number of reads
+    differs, and the weight is absent.
     """
     reads: dict[int, int] = {}
     kinds: dict[int, str] = {}
@@ -202,7 +202,7 @@ def known_reads(k: Any, run: TolerantRun, index: Mapping[int, int]) -> dict[int,
 
 
 def _from_zeros(k: Any, inputs: tuple) -> bool:
-    """Return whether the state passed to a cell, after its input, is an array of zeros."""
+    """Return whether the first state passed to a cell, after its input, is an array of zeros."""
     state = k.tree.flatten(inputs[1:])[:1]
     return (
         len(state) == 1
@@ -260,8 +260,8 @@ def weight_state(
 ) -> list[np.ndarray] | None:
     """Return the optimizer's state arrays of a weight (moments, sums), each in the weight's shape.
 
-    Return None if the optimizer has a state array that belongs to no weight and has unequal
-    entries.
+    Return None if any of the optimizer's other state arrays, which do not match a weight in shape,
+    has unequal entries.
     """
     optimizer = getattr(model, "optimizer", None)
     arrays, in_slots = [], set()

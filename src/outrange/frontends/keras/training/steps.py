@@ -20,7 +20,7 @@ NO_GRADIENT = frozenset({
     "RightShift", "Round", "SearchSorted", "Sign", "Signbit", "Size", "StopGradient", "Trunc",
     "ZerosLike",
 })  # fmt: skip
-"""Operations that are constant between jumps: no backend passes a gradient through them."""
+"""Operations through which backends pass no gradient; most are constant between jumps."""
 
 CONDITION = {"Where": ("condition", 0), "Select": ("condlist", 0)}
 """Map from an operation to the name and the position of an argument that only selects."""

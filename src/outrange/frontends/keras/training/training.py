@@ -54,7 +54,7 @@ TRAINING = (
     "train_step", "compute_loss", "_compute_loss", "compute_loss_and_updates",
     "stateless_compute_loss", "make_train_function",
 )  # fmt: skip
-"""The methods of a model that define its training."""
+"""Methods of a model that define how it is trained."""
 
 
 def overridden_training_method(k: Any, model: Any) -> str:
@@ -143,7 +143,7 @@ def makes_masks(k: Any, run: TolerantRun) -> bool:
 def optimizer_record(k: Any, model: Any) -> Optimizer | None:
     """Convert the compiled optimizer to a record, or return None if there is none.
 
-    The learning rate of a schedule is the largest one of some early steps.
+    The learning rate of a Keras schedule is the largest one of some early steps.
     """
     optimizer = getattr(model, "optimizer", None)
     if optimizer is None:

@@ -1,1 +1,1 @@
-"""Training steps, implemented separately for each Keras backend."""
+"""Training steps and gradients, implemented separately for TensorFlow, JAX and PyTorch."""

@@ -1,7 +1,7 @@
-"""Loss, gradients and training steps under JAX, each compiled once for all calls.
+"""Loss, gradients and training steps under JAX, as compiled functions.
 
-If operations ran one by one, JAX would compile each of them separately, which would take half a
-minute for a deep model. As one function they compile as fast as the first batch of `fit`.
+If operations ran one by one, JAX would compile each of them separately, which could take half a
+minute for a deep model. As one function they compile about as fast as the first batch of `fit`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def quick_options() -> dict[str, Any]:
 
 
 class JaxTraining:
-    """A compiled model's training as functions of its variables; the model is not changed.
+    """A compiled model's training as functions of its variables, whose own values do not change.
 
     Args:
         model: A built, compiled model.
@@ -69,7 +69,7 @@ class JaxTraining:
         return run
 
     def prepare(self, x: Any, y: Any) -> None:
-        """Build the loss before anything is traced, so that its counters never contain tracers."""
+        """Build the loss before anything is traced, so that its counters do not contain tracers."""
         compiled = self.model._compile_loss
         if compiled is not None and not compiled.built:
             rows = self.k.tree.map_structure(lambda a: self.k.KerasTensor(a.shape, a.dtype), (x, y))

@@ -1,7 +1,7 @@
-"""Loss, gradients and training steps under TensorFlow, each traced once for all calls.
+"""Loss, gradients and training steps under TensorFlow, usually as traced functions.
 
-Steps run in a graph, as in `fit`, but each call takes many steps, because a call costs more than
-one step of a small model.
+Steps run in a graph if they do so in `fit`, but one call can take many steps, because a call costs
+more than one step of a small model.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..stepping import moves_entries_alone
 
 
 EAGER = 4
-"""Number of eager calls before a function is traced; tracing costs as much as about ten calls."""
+"""Maximum number of eager calls before a function is traced; tracing costs about ten calls."""
 
 
 class TensorFlowTraining:
@@ -40,7 +40,7 @@ class TensorFlowTraining:
         self._vector: Any = None
 
     def build(self, one_by_one: bool) -> list[Any]:
-        """Build the optimizer; return the variables, other than the model's, that steps change.
+        """Build the optimizer, and return its variables.
 
         An optimizer runs about twenty operations per weight array. If they can run on one vector of
         all weights instead, tracing and running take a fifth as long.
@@ -80,7 +80,7 @@ class TensorFlowTraining:
 
     @contextlib.contextmanager
     def _without_graph_optimizer(self) -> Iterator[None]:
-        """Run graphs unoptimized in this context: to optimize one takes longer than many runs."""
+        """Run graphs unoptimized in this context: optimizing one takes longer than many runs."""
         options, name = self.tf.config.optimizer, "disable_meta_optimizer"
         before = options.get_experimental_options().get(name, False)
         options.set_experimental_options({name: True})
@@ -96,7 +96,7 @@ class TensorFlowTraining:
         )
 
     def _rows(self, data: Any) -> tuple[int | None]:
-        """Return `(rows,)` if there is user code, else `(None,)` to avoid retracing.
+        """Return `(rows,)` if there is user code, otherwise `(None,)` to avoid retracing.
 
         User code may depend on the number of rows, so it is traced again for each number of rows.
         """
@@ -180,7 +180,7 @@ class TensorFlowTraining:
         )
 
     def look(self, x: Any, y: Any) -> tuple[Any, list[Any], list[Any]]:
-        """Compute the training loss and the outputs, as in `Look`, without changing variables."""
+        """Compute the training loss and outputs, as in `Look`; leave model variables unchanged."""
         specs = self._specs((x, y), self._rows(x))
         return self._function(("look", str(specs)), self._look, specs)(x, y)
 

@@ -1,4 +1,4 @@
-"""Training steps under PyTorch, without the overhead of Keras."""
+"""Training steps under PyTorch, recorded where possible to avoid the overhead of Keras."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class TorchTraining:
         self._records = count <= LARGEST and not model.run_eagerly and not has_own_code
 
     def build(self, one_by_one: bool) -> list[Any]:
-        """Build the optimizer; return the variables, other than the model's, that steps change.
+        """Build the optimizer, and return its variables.
 
         If the optimizer can update one vector of all weights, the weights become views of it.
 
@@ -92,7 +92,7 @@ class TorchTraining:
         return losses, seen
 
     def look(self, x: Any, y: Any) -> tuple[Any, list[Any], list[Any]]:
-        """Compute the training loss and the outputs, as in `Look`, without changing variables."""
+        """Compute the training loss and outputs, as in `Look`; leave model variables unchanged."""
         data = self.k.tree.map_structure(self.k.ops.convert_to_tensor, (x, y))
         with self.single_threaded():
             loss, *outputs = self._call("look", data, self.k.tree.flatten(data))

@@ -1,4 +1,4 @@
-"""The model itself in place of a copy, if it cannot be cloned; it is restored afterward."""
+"""The model itself in place of a clone, usually because of user code; it is restored afterward."""
 
 import contextlib
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from .clone import Clone, changes, settings
 
 
 class BorrowedModel(Clone):
-    """The model itself, trained in place of a clone, because part of it is user code.
+    """The model itself, trained in place of a clone, usually because part of it is user code.
 
     While the model is trained, it has a different optimizer. Weights, states, counters and
     attributes are restored at the end, even after an error.

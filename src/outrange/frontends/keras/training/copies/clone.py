@@ -1,4 +1,4 @@
-"""A trainable clone of the model, under TensorFlow and PyTorch."""
+"""Clones of a model, and training of a clone under TensorFlow and PyTorch."""
 
 import contextlib
 from collections.abc import Iterator, Mapping

@@ -13,7 +13,7 @@ class Look(NamedTuple):
     Args:
         loss: The loss in training, including penalties.
         outputs: The outputs at inference.
-        in_training: The outputs in training, or an empty list if they equal `outputs`.
+        in_training: The outputs in training, or an empty list if they are known to equal `outputs`.
     """
 
     loss: float
