@@ -46,7 +46,7 @@ class Oracle:
 
     @cached_property
     def _finest(self) -> Any:
-        """The mpmath context in which the sum of 1 and any float64 is exact."""
+        """An mpmath context in which the sum of 1 and any finite float64 is exact."""
         return many_bits(BITS + 1100)
 
     def real(self, x: Any, mp: Any = None) -> Any:

@@ -29,8 +29,9 @@ def matrices(op: Affine, absolute: bool = False) -> list[np.ndarray]:
 def check_affine(op: Affine, seed: int = 0) -> None:
     """Check the laws of an affine op.
 
-    `apply` must be linear and `adjoint` its transpose. `absolute` must be at least `|A|`, and
-    `terms` at least the number of products in any sum.
+    `apply` must be linear and `adjoint` its transpose. With `absolute=True`, the matrix of `apply`
+    must be at least `|A|`, where `A` is its matrix otherwise. `terms` must be at least the number
+    of products in any sum.
     """
     rng = np.random.default_rng(seed)
     plain, absolute = matrices(op), matrices(op, True)
@@ -93,7 +94,7 @@ def check_part(op: Affine | Rearrange | Largest, wanted: np.ndarray, seed: int =
 
 
 def check_absolute(op: Affine) -> None:
-    """Check that `absolute` equals `|A|`, for an op in which no result reads an entry twice."""
+    """Check that `absolute=True` yields `|A|`, if no result of the op reads an entry twice."""
     for exact, bound in zip(matrices(op), matrices(op, True), strict=True):
         require(_near(np.abs(exact), bound), f"`{op.name}`: absolute is not |A|")
 

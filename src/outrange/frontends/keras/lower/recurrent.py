@@ -56,7 +56,7 @@ def unroll(
             if hasattr(layer, name):
                 replacements[name] = lambda *args, **kwargs: False
     for name in ("get_dropout_mask", "get_recurrent_dropout_mask"):
-        # Cells draw dropout masks before they check the training mode, and drop them at inference.
+        # Keras draws dropout masks even at inference, although it does not use them there.
         if hasattr(type(layer), name):
             replacements[name] = lambda *args, **kwargs: None
     if isinstance(layer, k.layers.RNN):

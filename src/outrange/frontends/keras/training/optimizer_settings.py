@@ -15,7 +15,7 @@ def fresh_optimizer(
         model: The compiled model.
         settings: Settings from which the new optimizer is built.
         variables: All variables of the model to train, in the order of `model.variables`, or None
-            to train `model` itself.
+            for `model.variables` themselves.
     """
     optimizer = model.optimizer
     fresh = type(optimizer).from_config(settings)

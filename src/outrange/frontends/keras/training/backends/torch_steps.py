@@ -61,7 +61,7 @@ class TorchTraining:
         return list(optimizer.variables)
 
     def load(self) -> None:
-        """Do nothing; weights that are views of the vector are always current."""
+        """Do nothing; a vector of all weights is always current, as the weights are its views."""
 
     @contextlib.contextmanager
     def single_threaded(self) -> Iterator[None]:
@@ -146,10 +146,9 @@ class TorchTraining:
             value.copy_(before)
 
     def _step_of_each(self, x: Any, y: Any) -> list[Any]:
-        """Take one training step that updates the weights one by one.
+        """Take one training step without the optimizer's combined update of all weights, if any.
 
-        When some optimizers update all weights together, they read their learning rate as a number,
-        which prevents recording.
+        A combined update may read the learning rate as a number, which prevents recording.
         """
         optimizer, name = self.model.optimizer, "_backend_update_step"
         _, *others = (kind for kind in type(optimizer).__mro__ if name in vars(kind))

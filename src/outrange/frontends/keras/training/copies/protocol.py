@@ -11,7 +11,7 @@ class Look(NamedTuple):
     """Loss and outputs of a copy on some rows.
 
     Args:
-        loss: The loss in training, including penalties.
+        loss: The loss in training, including any penalties.
         outputs: The outputs at inference.
         in_training: The outputs in training, or an empty list if they are known to equal `outputs`.
     """
