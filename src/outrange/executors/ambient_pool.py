@@ -35,7 +35,7 @@ class Workers:
         self._callbacks.append(callback)
 
     def close(self) -> None:
-        """Call each function registered with `on_close`, exactly once."""
+        """Call the functions registered with `on_close`, and forget them."""
         callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
             callback()

@@ -24,7 +24,7 @@ TASK_SECONDS = 0.5
 """Largest expected duration of a task of several questions, in seconds."""
 
 MIN_TASK_SECONDS = 0.04
-"""Minimum duration of a task of short questions, in seconds.
+"""Duration in seconds that a task of short questions should have at least, approximately.
 
 It is four times the duration of a round trip, during which a worker without another task idles.
 """
@@ -37,8 +37,10 @@ remaining ones.
 """
 
 TASKS_PER_WORKER = 2
-"""Minimum number of tasks per worker into which waiting questions are grouped, unless the tasks
-would be too short."""
+"""Number of tasks per worker among which the waiting questions are divided.
+
+There are more tasks if they would be too long, and fewer if they would be too short.
+"""
 
 PREFETCH_BELOW = 0.1
 """Task duration in seconds below which another task is queued at the same worker.
@@ -96,7 +98,7 @@ class Chunks:
 
     @property
     def _usual(self) -> float:
-        """The median of the recently recorded durations of questions, in seconds."""
+        """The median of the recently recorded durations in seconds, at least one millisecond."""
         return max(median(self._lately), 1e-3)
 
 

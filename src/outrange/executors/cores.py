@@ -13,10 +13,10 @@ _most: ContextVar[int | None] = ContextVar("outrange_cores", default=None)
 
 @contextmanager
 def on_cores(count: int) -> Iterator[None]:
-    """Limit code inside the context to `count` cores, and leave the remaining cores to other tasks.
+    """Let `cores` return at most `count` in the context, so that other tasks can use other cores.
 
     Args:
-        count: Maximum number of cores; on a machine with fewer cores, all cores are used.
+        count: Maximum number of cores. If fewer are available, `cores` returns that number.
     """
     token = _most.set(count)
     try:

@@ -28,13 +28,13 @@ REFRESH = 1.0
 """Seconds for which the list of workers is reused."""
 
 SCATTER_ABOVE = 8 << 20
-"""Size in bytes above which an argument is sent directly to a worker, not through the scheduler."""
+"""Size in bytes above which an argument is scattered to a worker before its task is submitted."""
 
 SCATTER_WAIT = 2.0
-"""Seconds after which a directly sent argument is sent through the scheduler instead.
+"""Seconds after which an argument that is being scattered is sent as a part of its task instead.
 
-The worker may have stopped, and Dask would wait for it. All later arguments then go through the
-scheduler too.
+The worker may have stopped, and Dask would wait for it. All later arguments are then sent in this
+way too.
 """
 
 GATHER = 15.0
@@ -47,21 +47,21 @@ LOSS_ERRORS = (
     "FutureCancelledError",
     "FutureLostError",
 )
-"""Names of the errors with which Dask reports a lost worker or scheduler."""
+"""Names of the errors that report a lost worker or scheduler."""
 
 
 class ResultLost(Exception):
-    """Raised if the worker of a completed task disappeared before its result was fetched."""
+    """Raised if the result of a completed task does not arrive in time."""
 
 
 class DaskPool:
     """The workers of a Dask cluster.
 
     If a worker dies, Dask runs its tasks on another worker. If a scheduler restarts, it forgets all
-    tasks. They are treated as lost, and are submitted again once the client has reconnected.
+    tasks, which are then treated as lost.
 
     Args:
-        client: The user's client, which is not closed here.
+        client: The client, which the pool does not close.
 
     Raises:
         InputError: The client is asynchronous.
@@ -92,7 +92,7 @@ class DaskPool:
     def size(self) -> int:
         """The number of threads of all workers; 0 while a cluster starts.
 
-        The number may be out of date by up to `REFRESH` seconds.
+        The number may be out of date.
         """
         return sum(node.cores for node in self.nodes)
 
@@ -119,9 +119,10 @@ class DaskPool:
         return self._client.submit(work, *sent, key=key, pure=False, **where)
 
     def _scatter_large(self, argument: Any) -> Any:
-        """Send a large argument directly to a worker and return a reference to it.
+        """Scatter a large argument to a worker and return a reference to it.
 
-        Return the argument itself if it is small, or if no worker accepts it in time.
+        Return the argument itself if it is not a large `bytes` object, or if this scattering or an
+        earlier one takes too long.
         """
         if not isinstance(argument, bytes) or len(argument) <= SCATTER_ABOVE:
             return argument
@@ -157,7 +158,7 @@ class DaskPool:
             raise ResultLost(future.key) from None
 
     def is_loss(self, error: BaseException) -> bool:
-        """Return whether an error reports that workers died or that the scheduler was restarted."""
+        """Return whether an error reports lost workers, a lost scheduler or a canceled task."""
         cancelled = isinstance(error, CancelledError | AsyncCancelled)
         return cancelled or type(error).__name__ in LOSS_ERRORS
 

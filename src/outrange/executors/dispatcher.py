@@ -44,9 +44,9 @@ class TaskResult:
         value: The return value of the task; None if it failed or was lost.
         error: The exception that the task raised, or that describes how it was lost; None if the
             task succeeded.
-        lost: True if the task's worker disappeared or hung. The outcome is then unknown, and the
-            task may be submitted again.
-        node: The node that ran the task, if it was submitted to a node.
+        lost: True if the task's worker disappeared or hung, or if the pool did not accept the task.
+            The outcome is then unknown, and the task may be submitted again.
+        node: The node to which the task was submitted; None if it is unknown.
     """
 
     key: Hashable
@@ -143,10 +143,10 @@ class Dispatcher:
             name: One or two words that describe the task, for dashboards.
             payload: Data that tasks share. It is the first argument of `work`, as a
                 `worker_cache.CachedPayload`.
-            work: Function that the worker calls; it must be defined in a module.
+            work: Function that the worker calls.
             *arguments: Further arguments of `work`.
             limit: Seconds after which the task is treated as hung.
-            node: Node that runs the task with all its cores; None for any worker with a free core.
+            node: Node that runs the task with all its cores; None for any worker.
         """
         task = serialize((work, arguments))
         until = read_wall_clock() + limit

@@ -14,7 +14,7 @@ from .cores import cores
 
 @contextmanager
 def use_executor(executor: Any, resume: str | os.PathLike | None) -> Iterator[None]:
-    """Distribute the searches inside the context to workers, and checkpoint their state.
+    """Distribute searches inside the context to workers, with a checkpoint if `resume` is given.
 
     If both arguments are None, the context changes nothing.
 
@@ -24,7 +24,7 @@ def use_executor(executor: Any, resume: str | os.PathLike | None) -> Iterator[No
         resume: Folder of the checkpoint; None for no checkpoint.
 
     Raises:
-        InputError: An argument has the wrong type, or `resume` is a file.
+        InputError: An argument is invalid.
     """
     if executor is None and resume is None:
         yield

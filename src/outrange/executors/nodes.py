@@ -16,10 +16,10 @@ from ..core import InputError
 
 @dataclass(frozen=True)
 class WorkerNode:
-    """A worker process.
+    """A worker that runs tasks.
 
     Args:
-        cores: Number of cores that a task on this worker uses.
+        cores: Number of cores that a task on this worker may use.
         name: Address of the worker for tasks; None if the executor chooses the worker.
     """
 
@@ -28,7 +28,7 @@ class WorkerNode:
 
 
 class Nodes(Executor):
-    """An executor whose workers have several cores each; every task uses all cores of its worker.
+    """An executor whose workers may have several cores each, which a task uses together.
 
     Wrap executors whose workers are whole machines or parts of them: `mpi4py.futures`,
     `executorlib`, a process pool. Dask need not be wrapped, since it knows how many threads its

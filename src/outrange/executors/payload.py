@@ -36,7 +36,7 @@ def serialize(value: Any) -> bytes:
     """Pickle an object with cloudpickle, including the nested functions that a graph contains.
 
     Raises:
-        InputError: The package `cloudpickle` is not installed.
+        InputError: The `cloudpickle` package is not installed.
     """
     try:
         import cloudpickle

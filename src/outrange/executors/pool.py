@@ -36,7 +36,7 @@ class Pool(Protocol):
 
     @property
     def forks(self) -> bool:
-        """Whether the workers are forks of this process. Keras and its threads hang in forks."""
+        """Whether the workers are forks of this process. Keras may hang in a fork."""
         ...
 
     @property
@@ -77,7 +77,7 @@ class ExecutorPool:
     """A pool that submits its tasks to any `concurrent.futures.Executor`.
 
     Args:
-        executor: The user's executor, which is not shut down here.
+        executor: The executor, which the pool does not shut down.
     """
 
     def __init__(self, executor: Executor) -> None:
@@ -142,7 +142,8 @@ def as_pool(executor: Any) -> Pool | None:
             scheduler, such as `"tcp://10.0.0.1:8786"`.
 
     Raises:
-        InputError: `executor` is something else, or no scheduler answers at the address.
+        InputError: `executor` is something else or cannot be used, for example because no scheduler
+            answers at the address.
     """
     if executor is None:
         return None

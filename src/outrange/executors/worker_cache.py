@@ -1,9 +1,9 @@
 """The worker's side: a cache of payloads by content hash, and the entry point of tasks.
 
-A payload, such as a model, is sent to each worker once, and a task refers to it by its hash. If a
-worker lacks the payload, it returns `MISSING`, and the task is sent again together with the
-payload. So the dispatcher need not know how many workers there are or which of them restarted, and
-the executor need not be able to address a particular worker.
+A task refers to its payload, such as a model, by a hash, so the payload need not be sent with every
+task. If a worker lacks the payload, it returns `MISSING`, and the task is sent again together with
+the payload. So the dispatcher need not know how many workers there are or which of them restarted,
+and the executor need not be able to address a particular worker.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ MAX_PAYLOADS = 64
 """Maximum number of payloads in a worker's cache; the least recently used are evicted first."""
 
 MAX_BYTES = 1 << 30
-"""Maximum total size in bytes of a worker's cache. The newest payload is never evicted, regardless
-of its size."""
+"""Maximum total size in bytes of the payloads in a worker's cache. A newly added payload is not
+evicted, regardless of its size."""
 
 
 class WrongVersion(InputError):

@@ -7,7 +7,7 @@ from pathlib import Path
 STATIC = Path(__file__).parent / "static"
 
 MODULES = ("dom", "inputs", "outputs", "layers", "property", "point", "explorer", "widget")
-"""JavaScript modules; each comes after the modules it imports."""
+"""JavaScript modules of the widget; each comes after the modules it imports."""
 
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
 
@@ -15,7 +15,7 @@ EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 
 
 def bundle() -> str:
-    """Return all JavaScript modules joined into one, since a notebook accepts a single module."""
+    """Return the JavaScript of `MODULES` as one module, since a notebook accepts only one."""
     texts = [(STATIC / f"{name}.js").read_text(encoding="utf-8") for name in MODULES]
     return "\n".join(EXPORT.sub("", IMPORT.sub("", text)) for text in texts)
 

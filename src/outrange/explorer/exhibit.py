@@ -47,7 +47,7 @@ class Exhibit:
 
     Args:
         network: The network to explore.
-        box: Bounding box of the initial input set. The slider tracks span it.
+        box: Bounding box of the initial input set, from which `tracks` derives the slider tracks.
         given: Whether the user chose the initial input set.
         seconds: Time limit of the search for the ranges of one input set.
         integer: `(inputs,)` bool, True for inputs that are integers.
@@ -67,8 +67,7 @@ class Exhibit:
 
         Args:
             network: The network to explore.
-            box: The input set, as for `outrange.output_range`. None uses `DEFAULT` for every input,
-                within the limits of the input.
+            box: The input set, as for `outrange.output_range`. None uses `default_box`.
             seconds: Time limit of the search for the ranges of one input set.
 
         Raises:
@@ -112,9 +111,6 @@ class Exhibit:
 
         Args:
             box: The box that the sliders show.
-
-        Raises:
-            InputError: No input of the box satisfies the constraints.
         """
         at = [*np.flatnonzero(self.integer).tolist(), *(i for g in self.groups for i in g.members)]
         return box if (box.lo == box.hi)[at].all() else self._with_integers(box)

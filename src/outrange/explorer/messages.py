@@ -22,7 +22,7 @@ LONGEST = 1 << 16
 """Maximum number of characters of a message, not counting the bounds of the inputs."""
 
 AN_INPUT = 64
-"""Maximum number of characters for the two bounds of one input."""
+"""Number of further characters that a message may have for the two bounds of each input."""
 
 PROPERTY = 4096
 """Maximum number of characters of a property."""
@@ -43,7 +43,7 @@ class Ask:
         kind: Kind of the question, one of `KINDS`.
         id: ID of the question, which every answer repeats.
         box: For `range`, `verify` and `sample`: the input set.
-        box_id: ID of the input set, which answers about it repeat.
+        box_id: ID of the input set, which the answers to `verify` and `sample` repeat.
         point: For `point`: the input, `(inputs,)`.
         output: For `end`: flat index of the output.
         side: For `end`: `"lo"` for its lower bound, `"hi"` for its upper bound.

@@ -10,15 +10,15 @@ from ..core import Bounds, Box
 CAPACITY = 32
 """Maximum number of cached input sets.
 
-The cache keeps the first set, which contains most other sets, and the newest sets.
+The cache keeps the first set, which often contains the others, and the newest sets.
 """
 
 
 class ProvedRanges:
     """The ranges that were proved for earlier input sets of one page.
 
-    With these ranges, narrowing a slider never widens the ranges shown, even before the search for
-    the smaller set has ended.
+    While a slider is narrowed, they tighten the ranges shown, even before the search for the
+    smaller set has ended.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Creates a report of the ranges that a page shows, as one HTML file without scripts."""
+"""Creates a report on the input set that a page shows, as HTML without scripts."""
 
 from __future__ import annotations
 

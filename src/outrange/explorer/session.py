@@ -51,7 +51,7 @@ class Shown:
 
 
 class Session:
-    """Answers the questions of one page. Each kind has a worker that runs the newest question.
+    """Answers the questions of one page; each worker runs the newest question posted to it.
 
     Args:
         exhibit: Content of the page.
@@ -240,7 +240,8 @@ def _error(text: str, cause: str, kind: str | None, id: int | None) -> dict[str,
 
     Args:
         text: Explanation for the user of the page.
-        cause: `"input"` if a rule was broken, `"memory"` if memory ran out, `"failure"` otherwise.
+        cause: `"input"` if the question cannot be answered, `"memory"` if memory ran out,
+            `"failure"` otherwise.
         kind: Kind of the question, if known.
         id: ID of the question, if known.
     """

@@ -33,7 +33,7 @@ class ExplorerWidget(anywidget.AnyWidget):
         self.on_msg(self._receive)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict] | None:
-        """Return the widget, and a text that is shown instead where widgets cannot run."""
+        """Return the widget, with text that is shown where widgets cannot run."""
         bundle = super()._repr_mimebundle_(**kwargs)
         if bundle is not None:
             bundle[0]["text/plain"] = self._static_text

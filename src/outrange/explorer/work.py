@@ -38,7 +38,10 @@ MOST_CASES = 16
 search."""
 
 _CELLS = 1 << 20
-"""Maximum number of entries of all values of a graph, over all inputs at which it is evaluated."""
+"""Maximum number of entries of all values of a graph, over all inputs at which it is evaluated.
+
+At least three inputs are evaluated, even if they have more entries.
+"""
 
 DIGITS = 5
 """Significant digits of a unit's range, for drawing."""
@@ -122,7 +125,7 @@ def _cases(exhibit: Exhibit, box: Box) -> Bounds:
 
 
 def _try_inputs(exhibit: Exhibit, box: Box) -> tuple[Bounds, Ends]:
-    """Evaluate the network at some inputs of the set: a midpoint, corners, and random inputs.
+    """Evaluate the network at some inputs of `Exhibit.boxes`: a midpoint, corners, random inputs.
 
     Returns:
         The smallest and the largest value of each output, `(outputs,)` each, and the inputs at
@@ -239,7 +242,7 @@ def narrow(answer: Range, known: Bounds) -> Range:
     """Intersect a range with bounds that were proved before.
 
     Sound: both the range and the bounds are valid. Seen values are unchanged, except that rounding
-    errors above `hi` or below `lo` are clipped.
+    errors are removed: `seen_lo` is at most `hi`, and `seen_hi` is at least `lo`.
 
     Args:
         known: Proved bounds on the outputs, `(outputs,)` each.

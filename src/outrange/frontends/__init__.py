@@ -1,1 +1,1 @@
-"""Front-ends: readers of models, one per framework; each yields a `Network`."""
+"""Front-ends: readers of models from several frameworks, of functions, and of VNN-LIB files."""

@@ -1,4 +1,4 @@
-"""Comparison of a graph with its model, the last step of every load."""
+"""Comparison of a graph with the model from which it was read."""
 
 import warnings
 from collections.abc import Iterator

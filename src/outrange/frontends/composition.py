@@ -1,4 +1,4 @@
-"""Combination of several models into one network, as the property of several networks requires."""
+"""Combination of several models into one network, for a property of several networks."""
 
 from __future__ import annotations
 

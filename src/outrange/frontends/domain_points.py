@@ -67,7 +67,7 @@ def _inside(graph: Graph, x: np.ndarray, parts: Parts) -> np.ndarray:
 def _descend_into_domain(
     graph: Graph, starts: np.ndarray, parts: Parts, rng: np.random.Generator
 ) -> np.ndarray:
-    """Move points toward the domain by descent, and return those that reach it."""
+    """Move points toward the domain by descent, and return up to `ENOUGH` that reach it."""
     arrived = []
     for part in parts(graph, len(starts)):
         x = starts[part]

@@ -21,7 +21,8 @@ _FAR = 2**24
 _REAL = float(np.finfo(np.float32).max)
 
 _OCTAVES = 120
-"""Limits of real-valued inputs are searched for from 2^-120 to 2^120."""
+"""Distances of the limits of real-valued inputs from their center are searched for from 2^-120 to
+2^120."""
 
 _CENTERS = (0.0, 0.5, 1.0, -0.5, -1.0, 10.0, -10.0, 100.0, -100.0)
 """Centers to try, in this order, for the range of real-valued inputs.
@@ -32,7 +33,7 @@ Inputs that are valid for a lookup table usually lie close to one of them.
 
 @dataclass(frozen=True)
 class ValueLimit:
-    """Limits `least <= value <= most` outside of which the graph does not match the model.
+    """Limits `least <= value <= most` outside of which the graph may not match the model.
 
     Args:
         value: Index of a value of the graph being built.
@@ -128,7 +129,7 @@ def _farthest(holds: Callable[[int], bool]) -> int:
 
 
 def _reach(holds: Callable[[float], bool]) -> float:
-    """Return a length that satisfies `holds`, within 0.1 % of the longest; 0 if `2**-120` fails."""
+    """Return a length that satisfies `holds`, found by bisection; 0 if even `2**-120` fails."""
     if holds(_REAL):
         return _REAL
     low, high = -_OCTAVES, _OCTAVES

@@ -22,8 +22,8 @@ class Network:
     Args:
         graph: The function of the model, in real arithmetic.
         predict: Function that runs the model itself, in its own arithmetic, from flat inputs
-            `(batch, graph.size)` to flat outputs `(batch, outputs)`. None for a bare graph, or if
-            no runtime for the model is installed.
+            `(batch, graph.size)` to flat outputs `(batch, outputs)`. None if there is no model to
+            run, as for a bare graph.
         name: The model's name, for reports.
         origin: The framework: `"keras"` or `"onnx"`, for instance.
         layers: One entry per layer that a summary lists, in order.
@@ -38,7 +38,7 @@ class Network:
         bypassed: Indices of the values of `graph` that a fused curve bypasses. Their influence on
             later values, and the slope of this influence, can be read only from `written`.
         source: The hash of the model's file or of its weights at the time the model was read; None
-            for a bare graph.
+            if there is none, as for a bare graph.
         computed: The element type in which points are passed to `predict`, and whose rounding
             errors are assumed in comparisons with it.
         file: Path of the model file; None for a model in memory.

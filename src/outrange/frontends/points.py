@@ -21,11 +21,11 @@ _LONG = 2**20
 
 
 def points(graph: Graph, box: Box | None, seed: int, few: bool = False) -> np.ndarray:
-    """Draw float64 points with float32 values, `(count, size)`; about a third as many if `few`.
+    """Draw points for a comparison, `(count, size)`; about a third as many if `few`.
 
-    If the graph has so many inputs that these points would fill the memory, only a handful is
-    drawn. All points satisfy the limits of the inputs, as in `legal`. Integers and half-integers
-    are always among them, since they reveal errors in operations that count or round.
+    If the graph has so many inputs that these points would fill the memory, far fewer are drawn.
+    All points satisfy the limits of the inputs, as in `legal`. Where the limits allow it, integers
+    and half-integers are among them, since they reveal errors in operations that count or round.
 
     Args:
         graph: The graph that needs the points.
@@ -62,7 +62,7 @@ def points(graph: Graph, box: Box | None, seed: int, few: bool = False) -> np.nd
 
 
 def legal(graph: Graph, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Make points satisfy the limits of the inputs, and round them to float32.
+    """Round points to float32, then make them satisfy the limits of the inputs.
 
     The entries of integer inputs are rounded to integers.
     """
@@ -76,7 +76,7 @@ def legal(graph: Graph, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _within(part: np.ndarray, slot: Slot, rng: np.random.Generator) -> np.ndarray:
-    """Replace the entries outside the limits of an input by random entries inside."""
+    """Replace the entries outside the limits of an input by entries inside."""
     least, most = slot.limits
     outside = (part < least) | (part > most)
     if not outside.any():

@@ -114,8 +114,8 @@ def mixing_part(single: Graph, batch: BatchGraph, alone: Sequence[tuple[int, ...
         alone: Shape of each output for a batch of one.
 
     Returns:
-        Text for an error message, such as the operation and its layer; None if the batch computes
-        each row in the same way as a batch of one does.
+        Text for an error message, such as the operation and its layer; None if no such part is
+        found.
     """
     try:
         places = batch.places(alone)
@@ -184,7 +184,7 @@ def _depends_on_size(single: Graph, batch: BatchGraph, places: np.ndarray) -> bo
 
     Curves and pointwise operations are replaced by smooth functions, so that no threshold hides a
     difference. Differences that roundoff explains are ignored. The result is False if the two
-    graphs have different nonlinear operations, since they are not compared then.
+    graphs have different curves, maxima or pointwise operations, since they are not compared then.
     """
     if _kinds(single) != _kinds(batch.graph):
         return False

@@ -1,4 +1,4 @@
-"""Displays the progress of a call that takes a while, and removes the display when it ends."""
+"""Displays the progress of a call that takes a while."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 PATIENCE, EAGER = 2.0, 0.5
-"""Seconds before progress appears: with `progress=None`, which is the default, and with
-`progress=True`."""
+"""Seconds before progress appears in a terminal or notebook: with `progress=None`, which is the
+default, and with `progress=True`."""
 
 IN_A_SCRIPT = 30.0
 """Seconds before one line is printed if there is neither a terminal nor a notebook."""
@@ -62,7 +62,7 @@ def screen() -> Callable[[], Screen] | None:
 
 
 class Display:
-    """A progress listener that stores the latest report of each kind and draws it in a thread.
+    """A progress listener that stores the latest reports and draws them in a thread.
 
     Args:
         title: Title of the call, for the headline.

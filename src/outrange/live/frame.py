@@ -22,7 +22,7 @@ LONGEST_NAME, LONGEST_LINE = 28, 100
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a frame: a label, a progress bar and a text.
+    """A line of a frame: a label, a progress bar where there is one, and text.
 
     Args:
         name: Label of the line.
@@ -37,7 +37,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Frame:
-    """A view: a headline, rows with bars, and a foot line. An empty foot line is not shown."""
+    """A view: a headline, rows, and a foot line. An empty foot line is not shown."""
 
     head: str
     rows: Sequence[Row] = ()
@@ -53,7 +53,7 @@ class Between:
 
 
 def frame(title: str, seconds: float, news: Mapping[type, Any]) -> Frame:
-    """Return a frame that shows the latest progress reports.
+    """Return a frame built from the latest progress reports.
 
     Args:
         title: Title of the call, for the headline.
@@ -76,10 +76,10 @@ def _work(now: Any) -> str:
 
 
 def _range(now: RangeProgress, stage: Stage) -> tuple[str, list[Row], str]:
-    """Return the end of the headline, a row per output, and the foot line of a search for ranges.
+    """Return the end of the headline, the rows, and the foot line of a search for ranges.
 
-    A row shows which fraction of an output's proved range is known to be attained. If there are too
-    many outputs, those with the smallest fractions are shown.
+    Each row shows which fraction of an output's proved range is known to be attained. If there are
+    too many outputs, those with the smallest fractions are shown.
     """
     share = now.share_known
     with np.errstate(invalid="ignore"):

@@ -10,7 +10,7 @@ from .frame import Frame, Row
 
 
 def in_notebook() -> bool:
-    """Return whether this code runs in a notebook kernel, which can show HTML."""
+    """Return whether this code runs in an IPython kernel, such as that of a notebook."""
     shell = sys.modules.get("IPython")
     interactive = None if shell is None else shell.get_ipython()
     return interactive is not None and hasattr(interactive, "kernel")
@@ -37,7 +37,7 @@ class NotebookScreen:
 
 
 def view(frame: Frame) -> str:
-    """Render a frame as HTML, with all texts escaped."""
+    """Render a frame as HTML, with its text escaped."""
     rows = "".join(map(_row, frame.rows))
     table = f"<table><tbody>{rows}</tbody></table>" if rows else ""
     foot = f"<p>{escape(frame.foot)}</p>" if frame.foot else ""

@@ -11,7 +11,7 @@ class Measured:
     """One evaluation of the loss and its gradients by the framework, at the stored weights.
 
     Args:
-        loss: The loss, averaged over the rows; NaN if there was an error.
+        loss: The value of the loss; NaN if there was an error.
         gradients: Maps a weight index to the gradient; None if the backend reports no gradient
             path.
         error: The message of the backend's exception, or `""`.
@@ -25,7 +25,7 @@ class Measured:
 
     @property
     def has_nonfinite_gradient(self) -> bool:
-        """Whether a gradient has a non-finite entry, so that a training step ruins its weight."""
+        """Whether any gradient has a non-finite entry."""
         return not all(np.isfinite(g).all() for g in self.gradients.values() if g is not None)
 
     @property

@@ -15,8 +15,8 @@ class Optimizer:
         kind: Name of its Keras class, for example `"SGD"`.
         rate: The learning rate; for a schedule, the largest rate at steps 0, 1, 10, 100 and 1000.
         momentum: The momentum; 0 for optimizers without one.
-        options: Its other numeric hyperparameters, by their Keras names.
-        scheduled: Whether the rate changes from step to step.
+        options: Its numeric hyperparameters and switches, by their Keras names.
+        scheduled: Whether the rate is a schedule or another function, not a number.
     """
 
     kind: str
@@ -32,10 +32,10 @@ class Stepping:
 
     Args:
         kind: Name of its Keras class, for example `"Adam"`.
-        options: Its numeric hyperparameters and switches, except unset ones.
+        options: Its numeric hyperparameters and switches, except the learning rate and unset ones.
         taken: The number of steps it has already taken.
-        rates: `rates(n)` returns the learning rates of the first `n` steps as float64, or None if
-            they cannot be computed in advance.
+        rates: `rates(n)` returns the learning rates of the next `n` steps as float64, possibly
+            rounded up slightly, or None if they cannot be computed in advance.
         refusal: The reason why its steps cannot be bounded, or `""`.
     """
 

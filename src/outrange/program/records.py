@@ -19,10 +19,10 @@ class Weight:
 
     Args:
         path: The name of its layer followed by its own, for example `"dense/kernel"`.
-        layer: Path of the layer that owns it.
-        trainable: Whether training changes it.
+        layer: Name of the layer that owns it, the first part of `path`.
+        trainable: Whether it is marked as trainable.
         read: Function that returns its current values.
-        constrained: Whether a constraint changes it after each step.
+        constrained: Whether it has a constraint.
     """
 
     path: str
@@ -47,13 +47,13 @@ class RecordedStep:
         blocked_weights: Indices of the variables it reads without passing a gradient.
         inside: Whether it belongs to the model rather than to the loss.
         opaque: Whether its inner computation is unknown.
-        options: Arguments of the operation that are strings, numbers, booleans or None, by name.
+        options: Some arguments of the operation, by name: strings, numbers, booleans or None.
         shape: Shape of the first tensor it returns, including the batch axis of size 1.
         product: The kernel it multiplies by; None if there is no kernel with one column per unit.
         over: The axes that a pooling, a mean or a maximum reduces, counted from the front; empty
             for other operations.
-        arrays: Whether it reads arrays that are neither tensors of the model nor its weights. Also
-            true for operations outside the framework, whose arguments cannot be inspected.
+        arrays: Whether it may read arrays that are neither tensors of the model nor its weights.
+            True for operations outside the framework.
     """
 
     kind: str
@@ -110,8 +110,9 @@ class Head:
     """The last operations that compute one output of the model.
 
     Args:
-        activation: `"linear"` (a layer with a trainable bias and nothing after it), `"softmax"`,
-            `"sigmoid"`, `"tanh"`, `"relu"` and others by their Keras names, or `"other"`.
+        activation: `"linear"` (trained weights are applied last, with nothing after them),
+            `"softmax"`, `"sigmoid"`, `"tanh"`, `"relu"` and others by their Keras names, or
+            `"other"`.
         layer: The layer that applies it.
         width: Entries along the last axis.
         axis: The softmax axis, counted from the end.
@@ -202,15 +203,15 @@ class Program:
         outputs: Name and shape of each output, without the batch axis.
         output_tensors: Tensor number of each output.
         layers: The layer calls, in order.
-        weights: All variables, trainable or not.
+        weights: The weights of the model, trainable or not.
         escaped: Indices of weights that are read by code that could not be traced.
         steps: The operations of model and loss, in order; empty if they could not be traced.
-        heads: One record per output.
+        heads: One record per output; empty if the model could not be traced.
         losses: One record per output that has a loss; empty if there is none.
         optimizer: The optimizer; None if the model is not compiled with one.
-        whole: Graph of the model with its stored weights; None if nothing could be read.
+        whole: Graph of the model with its stored weights; None if it could not be built.
         free: Graph of the model in which nothing is assumed about tensors that training may change;
-            None if nothing could be read.
+            None if it could not be built.
         predict: Maps data in the user's form to the outputs at inference, one array per output.
         measure: Maps `(x, y)` to the loss and its gradients. None if the model is not compiled, or
             if there are no targets.

@@ -60,7 +60,7 @@ def unanswered_section(key: str, why: str, cut: bool = True) -> Section:
     Args:
         key: Key of the section, from `TITLES`.
         why: The reason, a sentence.
-        cut: Whether more time would yield an answer. If False, the question does not apply to the
+        cut: Whether more time might yield an answer. If False, the question does not apply to the
             model or the data.
     """
     title, about = TITLES[key]
@@ -70,7 +70,10 @@ def unanswered_section(key: str, why: str, cut: bool = True) -> Section:
 
 
 def stop_reason(answer: Any) -> str:
-    """Return why a search ended; if it was incomplete, the reason is a key of `CUTS`."""
+    """Return why a search ended, or `""` if the answer does not state it.
+
+    `CUTS` explains some of the reasons why a search is incomplete.
+    """
     if isinstance(answer, Range):
         return answer.status
     if isinstance(answer, RobustAccuracy):

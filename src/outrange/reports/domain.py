@@ -1,4 +1,4 @@
-"""The section of a report on its input set: the bounds of every input, with name and unit."""
+"""The section of a report about its input set: names, units and bounds of the inputs."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ def _part(section: Section, heading: str, level: int) -> str:
 
 
 def _block(document: Document, label: str) -> str:
-    """Return the content of a document as HTML, without its title."""
+    """Return an untitled document as HTML."""
     shown = chapter(document, 6)
     return _scrollable(shown.replace("<h6></h6>", ""), label)
 

@@ -21,7 +21,7 @@ class Report:
     Args:
         model: Name of the model.
         made: Time at which the report was made, as text.
-        sections: Sections in the order of the page.
+        sections: Sections in any order; the page sorts them.
         standard: The standard under whose headings the page is organized, or None.
         interrupted: Whether Ctrl-C ended the questions early.
         title: Heading of the page; if empty, a standard heading with the model's name is used.

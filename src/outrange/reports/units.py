@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 Units = Mapping[str, str] | str | None
-"""Dict from the name of an input or an output to its unit, or one unit for all outputs."""
+"""Dict from the name of an input, an output or an entry to its unit, or one unit for all outputs.
+
+None if no units are known.
+"""
 
 
 def units_of(slots: Sequence[Slot], names: Sequence[str] | None, units: Units) -> list[str]:
@@ -72,7 +75,7 @@ def reader_of(
         regions: Regions whose union is the input set.
         names: Flat list of names for the input entries; None to use the model's names.
         units: Units of inputs and outputs by name, or one unit for all outputs.
-        outputs: Flat list of names for the output entries; None to use the model's names.
+        outputs: Flat list of names for the output entries; None for those of `output_names`.
         whole: Flat indices of further inputs that are integers in the data.
         groups: One-hot groups of the inputs.
     """

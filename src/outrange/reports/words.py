@@ -52,10 +52,10 @@ TITLES = {
     "reproduce": ("How to reproduce", "For a reader with Python: code that repeats every question "
                   "of this page."),
 }  # fmt: skip
-"""Heading and subject of each section, in the order of the page."""
+"""Heading and subject of the sections, by key, in their usual order on the page."""
 
 FOLDED = ("slopes", "layers", "diagnosis", "model", "reproduce")
-"""Sections that are folded on the page; the table at the top shows their results."""
+"""Keys of the sections that are folded on the page."""
 
 NOT_ASKED = "not applicable"
 """Outcome of a section whose question does not apply to the model or the data."""
@@ -71,7 +71,7 @@ ISO_GROUPS = {
     "Real or computer arithmetic": ("arithmetic", "uncovered"),
     "Beyond the standard": ("diagnosis", "reproduce"),
 }
-"""Sections below each heading of ISO/IEC 24029-2:2023."""
+"""Keys of the sections below each heading of a report arranged by ISO/IEC 24029-2:2023."""
 
 ISO_ABOUT = {
     "Domain": "The bounded domain over which the network is assessed.",

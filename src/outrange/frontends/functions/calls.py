@@ -1,4 +1,4 @@
-"""Rules that lower NumPy's functions to operations of the builder."""
+"""Rules that lower NumPy functions to operations of the builder."""
 
 from __future__ import annotations
 

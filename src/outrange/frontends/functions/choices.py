@@ -30,8 +30,8 @@ def choice_values(b: Builder, which: Value, choices: Sequence[np.ndarray]) -> Va
 def _value(b: Builder, which: Value, values: Sequence[float]) -> Value:
     """Compute `values[which]` exactly.
 
-    If the values are evenly spaced, the result is one linear map of `which`; otherwise it is a sum
-    of clipped terms.
+    If the values are exactly evenly spaced, the result is one affine map of `which`; otherwise it
+    is a sum of clipped terms.
     """
     first, exact = values[0], [Fraction(v) for v in values]
     step = values[1] - first if len(values) > 1 else 0.0

@@ -67,8 +67,7 @@ def formulas(
         per state.
 
     Raises:
-        InputError: A text is not a formula or uses an unknown name, or two entries have the same
-            name.
+        InputError: A formula is invalid or uses an unknown name, or two entries have the same name.
     """
     trees = [_tree(text, names) for text in texts]
     entries = [name for each in names.values() for name in each]
@@ -97,7 +96,7 @@ def mentions_time(text: Any) -> bool:
 
 
 def uses(texts: Sequence[Any], names: Collection[str]) -> bool:
-    """Return whether any formula uses one of these names; texts that do not parse are ignored."""
+    """Return whether any formula uses one of these names; invalid formulas are ignored."""
     names_in_texts = set()
     for text in texts:
         try:
@@ -159,7 +158,7 @@ def tree_of(text: Any, names: Collection[str], entries: Sequence[str]) -> ast.ex
         entries: Names that an error message lists.
 
     Raises:
-        InputError: The text is not a formula, or uses an unknown name.
+        InputError: The formula is invalid, or uses an unknown name.
     """
     rule = "A plant as text must have one formula per state, such as `2*sin(x1) + 8*u1`"
     if not isinstance(text, str):

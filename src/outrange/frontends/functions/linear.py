@@ -1,4 +1,4 @@
-"""Plants whose next state is linear in state, control and disturbance."""
+"""Plants that are linear in state, control and disturbance, except for a constant."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Graph of one step of a closed loop.
+"""Graphs of one step of a closed loop and of its parts.
 
-Its inputs are the state, the disturbance, the parameters and the choice. Its outputs are the next
-state and the control that leads to it. The controller is spliced in, so all steps of all loops
-share one copy of its weights.
+The inputs of the whole step are the state and, if the loop has them, the disturbance, the
+parameters and the choice. Its outputs are the next state and the control that leads to it. The
+controller's graph is spliced in, so the steps of a loop share one copy of its weights.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def controller_value(
         return output  # pyright: ignore[reportReturnType]
     for value, graph in zip(parts.modes[1:], parts.controllers[1:], strict=True):
         here = b.curve("is_zero", b.affine_map(mode, 1.0, -value))
-        # `here` is 0 or 1; readers of the selection know that it lies between both branches.
+        # `here` is 0 or 1, so the selected output is that of one of the two branches.
         output = logic.select(b, here, splice(b, graph, observation), output)
     return output  # pyright: ignore[reportReturnType]
 

@@ -1,9 +1,9 @@
 """An array-like value of a graph under construction, for tracing NumPy code.
 
-NumPy delegates every operation on a `Symbol` to it (`__array_ufunc__`, `__array_function__`), so a
-function of arrays that is called with symbols records its computation. A decision based on numbers
-(an `if`, a loop until a condition holds) is rejected, since the function is called once for all
-inputs.
+NumPy delegates its functions of a `Symbol` to the methods `__array_ufunc__` and
+`__array_function__`. So a function of arrays that is called with symbols records its computation. A
+decision based on numbers (an `if`, a loop until a condition holds) is rejected, since the function
+is called once for all inputs.
 """
 
 from __future__ import annotations
@@ -207,7 +207,7 @@ def apply_rule(b: Builder, rule: Any, *inputs: Any, ends: Sequence[float] = ()) 
 
 
 def wrap(result: Any) -> Any:
-    """Wrap values of the graph, including those in lists, as symbols; return all else unchanged."""
+    """Wrap values of the graph, including those in lists, as symbols; keep other objects as is."""
     if isinstance(result, list):
         return [wrap(part) for part in result]
     return Symbol(result) if isinstance(result, Value) else result

@@ -1,4 +1,4 @@
-"""NumPy's vector functions, composed of products, sums and rearranged entries."""
+"""NumPy's vector functions, composed of operations of the builder."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _LARGEST_ENTRY = 16
 
 
 def api() -> Any:
-    """Import the package `onnx` on the first call, and return it.
+    """Import the `onnx` package on the first call, and return it.
 
     Raises:
         InputError: `onnx` is not installed.
@@ -92,7 +92,7 @@ def read_onnx(path: Path) -> OnnxModel:
 
 
 def _words(proto: Any) -> Iterator[str]:
-    """Yield every name in the file; older versions of protobuf return damaged names as bytes."""
+    """Yield names in the main graph; older versions of protobuf return damaged names as bytes."""
     graph = proto.graph
     for node in graph.node:
         yield from (node.op_type, node.domain, node.name, *node.input, *node.output)

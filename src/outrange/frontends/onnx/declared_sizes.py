@@ -1,8 +1,8 @@
 """Limit on the total size of a file's tensors, checked before any node is lowered.
 
-The file declares the sizes of inputs and constants. For operators that build large tensors from
-small ones, the rules below derive the size of the result. Any other size is checked when its node
-is lowered, before the value is computed.
+The file declares the sizes of inputs and constants. For some operators, such as those that build
+large tensors from small ones, the rules below derive the size of the result. Other sizes are
+checked when their nodes are lowered.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Element types: which ones an operator accepts and returns, and the range of each.
 
-An element type decides the meaning of an operator: float division is exact, integer division
-truncates. So every tensor of a file is stored with its type, and every rule states the types for
+An element type decides the meaning of an operator: only the division of integers truncates, for
+example. So a tensor of a file is stored with its type, and a rule in the table states the types for
 which it is valid, in the notation of ONNX's documentation: `"T T -> T"` accepts two operands of the
 same type and returns a value of that type.
 """
@@ -78,8 +78,8 @@ class Types:
         many: Whether the last input may be repeated.
         allowed: Map from a type parameter to the element types that it may have if an operand
             depends on the input.
-        chooses: Whether every entry of a result is an entry of an operand, or lies between two such
-            entries, so that no integer type can overflow.
+        chooses: Whether a result cannot leave the range of an integer type, for example because
+            each of its entries is an entry of an operand.
     """
 
     inputs: tuple[str, ...]
@@ -148,8 +148,8 @@ def why_not(kind: str) -> str:
 def convert_exactly(result: np.ndarray, kind: str) -> np.ndarray | None:
     """Convert a rule's constant result to an element type.
 
-    The result is None if the type is not supported, or if it is an integer or Boolean type to which
-    an entry cannot be converted exactly.
+    The result is None if the type is not supported, if the entries are not numbers, or if one of
+    them cannot be converted exactly to an integer or Boolean type.
     """
     if kind_of(result) == kind:
         return result
@@ -164,7 +164,7 @@ def convert_exactly(result: np.ndarray, kind: str) -> np.ndarray | None:
 
 
 def is_large(x: Operand | None) -> bool:
-    """Return whether a constant contains integers that float64 cannot represent exactly."""
+    """Return whether a constant has integers beyond 2^53, which float64 may have to round."""
     if x is None or isinstance(x, Value) or x.dtype.kind not in "iu" or not x.size:
         return False
     return int(x.max()) > 2**53 or int(x.min()) < -(2**53)

@@ -62,7 +62,7 @@ def _nodes(nodes: Any, sizes: dict[tuple[str, str], int]) -> int:
 
 
 def _tensors(graph: Any) -> Iterator[Any]:
-    """Yield every tensor stored in a graph, including those in attributes and subgraphs."""
+    """Yield the initializers of a graph, and the tensors in its attributes and subgraphs."""
     yield from graph.initializer
     for node in graph.node:
         for attribute in node.attribute:

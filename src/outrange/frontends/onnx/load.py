@@ -37,7 +37,7 @@ def load_onnx(path: str | os.PathLike[str], *, check: str | None = "auto") -> Ne
         check: Evaluator with which the graph is compared. `"runtime"`: `onnxruntime`.
             `"reference"`: the reference evaluator of `onnx`, which needs no other package but
             misinterprets a few operators of old operator sets. `"auto"`: the runtime if it is
-            installed and accepts the file, else the reference. None: no comparison.
+            installed and accepts the file, otherwise the reference. None: no comparison.
 
     Returns:
         The network. Its `predict` runs the file itself, point by point, with the evaluator that

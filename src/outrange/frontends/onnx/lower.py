@@ -41,8 +41,8 @@ _MAY_BE_INFINITE = {"Clip", "Max", "Min", "Where", "Pad", "Identity", "Reshape"}
 
 
 OPSETS = (7, 24)
-"""The oldest and the newest supported operator set. Files with other operator sets are read if
-their operators have the same meaning."""
+"""The oldest and the newest supported operator set. Files with other operator sets are not rejected
+for their version: they are read if their operators can be lowered."""
 
 
 def operators() -> list[str]:
@@ -225,7 +225,7 @@ def _lower_node(
 
 
 def _is_constant(node: OnnxNode, tensors: list[Tensor | None]) -> bool:
-    """Return whether the package `onnx` evaluates a node, because its operands are constant.
+    """Return whether the `onnx` package evaluates a node, because its operands are constant.
 
     This applies to ONNX's own operators without a rule, except for random ones.
     """

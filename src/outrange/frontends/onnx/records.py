@@ -1,4 +1,4 @@
-"""Records of an ONNX file, independent of the package `onnx`."""
+"""Records of an ONNX file, independent of the `onnx` package."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -74,7 +74,7 @@ class Runner:
         return np.concatenate([np.ravel(part) for part in parts])
 
     def probe(self, x: np.ndarray) -> dict[int, np.ndarray]:
-        """Return what the reference evaluator computes inside the model at a point `(1, inputs)`.
+        """Return the model's inner values at a point `(1, inputs)`, by the reference evaluator.
 
         The result maps the index of a graph value (as in `OnnxGraph.values`) to the flat array of
         the tensor with this value.
@@ -86,7 +86,7 @@ class Runner:
         }
 
     def _inner(self, row: np.ndarray) -> dict[str, np.ndarray]:
-        """Compute every tensor of the file with the reference evaluator."""
+        """Compute the tensors of the file by name, with the reference evaluator."""
         try:
             if self._reference is None:
                 self._reference = self._model.reference()

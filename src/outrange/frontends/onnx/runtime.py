@@ -16,7 +16,7 @@ def has_runtime() -> bool:
 
 
 def api() -> Any:
-    """Import the package `onnxruntime` on the first call, and return it.
+    """Import the `onnxruntime` package on the first call, and return it.
 
     Raises:
         InputError: `onnxruntime` is not installed.

@@ -1,4 +1,4 @@
-"""Defaults of attributes, from the operator schemas of the package `onnx`."""
+"""Defaults of attributes, from the operator schemas of the `onnx` package."""
 
 import functools
 
@@ -12,7 +12,7 @@ def default_number(op: str, opset: int, name: str) -> float:
 
     Args:
         op: An operator of ONNX's own set.
-        opset: Version of the set. If that version lacks the operator, the newest schema is used,
+        opset: Version of the set. If that version has no such default, the newest schema is used,
             because runtimes accept newer operators in older files.
         name: Name of the attribute.
 

@@ -115,7 +115,7 @@ class _Predictor:
 
 
 def _first_fitted(model: Any) -> Any:
-    """Return the estimator if it stores the number of features, or else its first step that does.
+    """Return the estimator, or its first step if only a step stores the number of features.
 
     Raises:
         ModelError: The estimator is not fitted.

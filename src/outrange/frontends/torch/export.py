@@ -46,16 +46,16 @@ def export_module(module: Any, examples: Sequence[np.ndarray]) -> Any:
 
 
 def branching_sizes(module: Any, examples: Sequence[np.ndarray]) -> list[int]:
-    """Return the numbers of rows at which a module's code takes a different branch.
+    """Return numbers of rows at which a module's code may take a different branch.
 
     Args:
         examples: An array for each input of the module, with at least two rows.
 
     Returns:
-        In increasing order, for each condition on the number of rows that the code evaluates: the
-        first number from 3 to `MOST_ROWS - 1` at which the condition no longer holds, if there is
-        one. If the module cannot be exported for a free number of rows, the result is
-        `COMMON_SIZES`.
+        In increasing order, for each condition on the number of rows that the export records: the
+        first number from 2 to `MOST_ROWS - 1` at which the condition does not hold, if there is
+        one. The number 2 itself is omitted. If the module cannot be exported for a free number of
+        rows, the result is `COMMON_SIZES`.
     """
     t = torch()
     tensors = tuple(t.as_tensor(x) for x in examples)

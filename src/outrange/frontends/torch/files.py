@@ -13,7 +13,7 @@ from ...core import ModelError
 
 
 _OPERATION = re.compile(r"torch\.ops\.(aten|prims)\.\w+(\.\w+)?|_operator\.getitem")
-"""Pattern of the permitted call targets; any other target could be an arbitrary function."""
+"""Pattern of the permitted call targets in PyTorch and Python; others could run any function."""
 
 _SYMBOL = r"Symbol\('[su]\d+'(, (positive|integer|nonnegative)=True)*\)"
 
@@ -24,7 +24,7 @@ _LARGEST = 1 << 30
 
 
 def check(path: Path) -> None:
-    """Raise if the program in a `.pt2` file could run arbitrary code when opened or run.
+    """Reject a `.pt2` file with a call target or a size formula that could run arbitrary code.
 
     Raises:
         ModelError: The file is not an archive with readable JSON files of moderate size, or one of

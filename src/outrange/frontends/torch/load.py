@@ -124,10 +124,10 @@ def _check_shape(shape: Any) -> tuple[int, ...]:
 
 
 def _first_shape(module: Any) -> tuple[int, ...]:
-    """Return the input shape of a module whose first layer with weights is `Linear`.
+    """Return the input shape of a module whose first layer with weights has `in_features`.
 
     Raises:
-        InputError: The first layer with weights is of another kind, or no layer has weights.
+        InputError: The first layer with weights has no `in_features`, or no layer has weights.
     """
     for part in module.modules():
         features = getattr(part, "in_features", None)

@@ -37,8 +37,8 @@ class OperationLog:
 
     Raises:
         NotRecordableError: The function reads the value of a tensor (unless the tensor is computed
-            from numbers in the code only), it returns a tensor that no operation computed, or its
-            results take too much memory.
+            from numbers in the code only), it returns a tensor that is neither an input nor a
+            recorded result, or its results take too much memory.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class OperationLog:
         return len(self._values) - 1
 
     def _fillable(self, container: Any, holes: list[tuple[Any, Any, int]]) -> Any:
-        """Return a mutable copy of an argument; record where earlier results must be filled in."""
+        """Return a mutable copy of an argument; record where earlier values must be filled in."""
         copy: Any = dict(container) if isinstance(container, dict) else list(container)
         for place in list(copy) if isinstance(copy, dict) else range(len(copy)):
             value = copy[place]
@@ -315,7 +315,7 @@ class ReplayedFunction:
 
 
 def _are_close(expected: Any, actual: Any) -> bool:
-    """Return whether two tensors differ at most as much as another order of summation explains."""
+    """Return whether two tensors differ by no more than another order of summation may explain."""
     a, b = (np.asarray(t.detach().cpu().double()) for t in (expected, actual))
     with np.errstate(invalid="ignore"):
         return bool(np.allclose(a, b, 1e-4, 1e-5 * np.abs(b).max(initial=0.0), equal_nan=True))

@@ -1,4 +1,4 @@
-"""Complex numbers between a Fourier transform and the magnitudes computed from it."""
+"""Complex operands, such as the result of a Fourier transform, and the operations on them."""
 
 from __future__ import annotations
 

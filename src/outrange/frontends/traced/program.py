@@ -106,7 +106,8 @@ def _results(b: Builder, step: TracedStep, inputs: list[Operand], rules: Rules) 
     """Lower one recorded operation by its rule, or run it if it has none and reads only constants.
 
     Raises:
-        OutrangeError: The step cannot be lowered; the message names its kind and line of code.
+        OutrangeError: The step cannot be lowered; the message names its kind and, if known, its
+            line of code.
     """
     where = f", in {step.where}" * bool(step.where)
     try:

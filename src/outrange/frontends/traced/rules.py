@@ -46,7 +46,7 @@ def compare_operands(c: TracedCall, how: str, x: Operand, y: Operand) -> Operand
 
 
 def select(c: TracedCall, condition: Operand, x: Operand, y: Operand) -> Operand:
-    """Select `x` where the condition holds, else `y`.
+    """Select `x` where the condition holds, and `y` elsewhere.
 
     If the condition is constant, no operation is needed except to move entries.
     """

@@ -1,4 +1,4 @@
-"""Counterexamples in the format of the competition VNN-COMP: writer and reader."""
+"""Counterexamples in the format of the VNN-COMP competition: writer and reader."""
 
 import re
 
@@ -51,7 +51,7 @@ def read_counterexample(text: str) -> tuple[np.ndarray, np.ndarray]:
         `x` `(inputs,)` and `y` `(outputs,)`, float64.
 
     Raises:
-        ModelError: The text is not such a block, a value is not a number, or the indices are not
+        ModelError: `text` is not such a block, a value is not a number, or the indices are not
             0, 1, 2, ... in order.
 
     Example:

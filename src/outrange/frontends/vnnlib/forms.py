@@ -30,7 +30,7 @@ Part: TypeAlias = "str | Term | Draft | tuple[Any, ...]"
 class FormReader:
     """Evaluator of SMT-LIB forms (parenthesized expressions), from the innermost outward.
 
-    The parts of an evaluated form are tokens, terms or conditions.
+    The parts of an evaluated form are tokens, terms, conditions, or bindings of a `let`.
 
     `places` maps every variable to its index in `[x, y]`; the reader of the declarations fills it.
     """

@@ -18,11 +18,12 @@ VERSIONS = ("2.0", "2.1")
 def read_vnnlib(path: str | os.PathLike[str]) -> Specification:
     """Read a VNN-LIB file: a description of the unsafe inputs and outputs of a network.
 
-    Version 1.0 is parsed here, version 2.0 (linear conditions) by the package `vnnlib`. Input `X_i`
+    Version 1.0 is parsed here, version 2.0 (linear conditions) by the `vnnlib` package. Input `X_i`
     and output `Y_j` are the network's flat inputs and outputs, in row-major order. Numbers are
-    combined exactly as written and rounded to the nearest double once per coefficient. A property
-    in version 1.0 refers to real numbers, whatever arithmetic the network uses. A property in
-    version 2.0 refers to the element type that its file declares, `real` or `float32`.
+    combined exactly and rounded to the nearest double once per coefficient. A property in version
+    1.0 refers to real numbers, whatever arithmetic the network uses. A property in version 2.0
+    refers to the element type that its file declares, `real` or `float32`. The numbers in a
+    `float32` property are first rounded to float32.
 
     Args:
         path: A file ending in `.vnnlib` or `.vnnlib.gz`; gzip is detected by content.

@@ -2,9 +2,10 @@
 
 The standard does not fix an order for the terms of a sum. So the proofs treat a sum as one that
 float32 may compute in any order, as they treat a layer's sums. This covers an assertion as written
-if its two sides are one sum of different entries, each multiplied by at most one constant. Other
-expressions, such as `(+ X[0] 1.0)` compared with a constant or `(- (+ X[0] X[1]) X[0])`, could have
-larger rounding errors than the merged sum, so they are rejected.
+if its two sides together contain one sum of different entries, each multiplied by at most one
+constant, and at most one added constant. Other expressions, such as `(+ X[0] 1.0)` compared with a
+constant or `(- (+ X[0] X[1]) X[0])`, could have larger rounding errors than the merged sum, so they
+are rejected.
 """
 
 from __future__ import annotations

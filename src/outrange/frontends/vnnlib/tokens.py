@@ -24,8 +24,8 @@ _SIMPLE = r"""\([<>]=[^()";|]*\)"""
 RUN = re.compile(
     rf"(?P<run>{_SIMPLE}(?:\s*{_SIMPLE}){{0,999}})|(?:{TOKEN.pattern})", re.VERBOSE | re.ASCII
 )
-"""Pattern of a token, or of a whole run of consecutive comparisons without inner forms. A long file
-consists mostly of bounds such as `(<= X_0 0.5)`."""
+"""Pattern of a token, or of a run of up to 1,000 comparisons by `<=`, `>=` or `==` without inner
+forms. A long file consists mostly of bounds such as `(<= X_0 0.5)`."""
 
 SIMPLE = re.compile(_SIMPLE, re.ASCII)
 """Pattern of one comparison in a run that `RUN` matches."""

@@ -1,7 +1,8 @@
 """Reader of VNN-LIB 1.0: SMT-LIB commands on the variables `X_i` and `Y_j`.
 
-The reader makes one pass over the tokens. It evaluates a form when its parenthesis closes, so it
-needs no recursion. It keeps only the formula, never a list of tokens.
+The reader makes one pass over the tokens, and a second one if an input is declared after the first
+assertion. It evaluates a form when its parenthesis closes, so it needs no recursion and keeps only
+the tokens of open forms.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ def read(text: str, name: str, file: str) -> Specification:
         file: File name for error messages.
 
     Raises:
-        ModelError: The text is malformed.
-        UnsupportedError: The text uses an unsupported form.
+        ModelError: The file is malformed.
+        UnsupportedError: The file uses an unsupported form.
     """
     reader = _Version1Reader(text, file)
     unsafe = reader.run()
@@ -46,7 +47,7 @@ def read(text: str, name: str, file: str) -> Specification:
 
 
 class _Version1Reader:
-    """Reader of one VNN-LIB 1.0 text, in a single pass.
+    """Reader of one VNN-LIB 1.0 file, in a single pass.
 
     Args:
         text: Text of the file.

@@ -1,4 +1,4 @@
-"""VNN-LIB 2.0 with linear conditions, parsed and type-checked by the package `vnnlib`."""
+"""VNN-LIB 2.0 with linear conditions, parsed and type-checked by the `vnnlib` package."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ def read(text: str, name: str, file: str) -> Specification:
         file: File name for error messages.
 
     Raises:
-        InputError: The package `vnnlib` is not installed.
-        ModelError: The text is malformed.
-        UnsupportedError: The text declares hidden tensors or unsupported element types, or
-            multiplies variables.
+        InputError: The `vnnlib` package is not installed, or is too old.
+        ModelError: The file is malformed.
+        UnsupportedError: The file uses something unsupported, such as hidden tensors, other element
+            types or a product of variables.
     """
     _check(text, file)
     query = _parse(text, file)

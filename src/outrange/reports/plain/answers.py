@@ -1,4 +1,4 @@
-"""A plain sentence and a plain document for each kind of answer in a report."""
+"""Sentences and documents for the answers in a report."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from .trends import trend_document, trend_outcome
 
 
 def outcome(answers: Sequence[Any], reader: Reader) -> str:
-    """Return the result of the answers in a section, in a few words.
+    """Return the result of a section, in a few words.
 
     Args:
-        answers: At least one answer; all are of the same kind.
+        answers: At least one answer, all of the same kind. All verdicts are counted; of other
+            answers, only the first is described.
         reader: Names, units and number formats of the page.
     """
     first = answers[0]

@@ -43,7 +43,7 @@ def verdict_outcome(verdicts: Sequence[Verdict]) -> str:
 
 
 def verdict_document(answer: Verdict, reader: Reader) -> Document:
-    """Return the document of a property: the verdict, and an input that violates the property."""
+    """Return the document of a property: the verdict, and a violating input if one is known."""
     blocks: list[Block] = []
     example = answer.counterexample
     if answer.status == HOLDS:

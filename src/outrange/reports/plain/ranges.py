@@ -26,13 +26,14 @@ from .words import basis, list_heading, remedy
 
 MOST_POINTS, MOST_IN_VIEW, MOST_ENTRIES = 10, 2, 256
 """Maximum number of outputs whose extreme inputs are shown, maximum number of outputs that are
-shown without a fold, and maximum number of entries of an input that is shown."""
+described in sentences, and maximum number of entries of an input that is shown."""
 
 
 class OutputEnds:
     """The two bounds on one output, as text.
 
-    Proved bounds are rounded outward, and seen values are rounded inward.
+    Proved bounds are rounded outward, and seen values are rounded inward, if the numbers are shown
+    with a fixed number of decimals (see `round_text`).
 
     Args:
         answer: The range of the outputs.
@@ -73,7 +74,8 @@ class OutputEnds:
     def ends(self) -> list[str]:
         """Two sentences: one on the exact lower bound, and one on the exact upper bound.
 
-        Each states the value of the bound, or the two numbers between which it lies.
+        Each states the value of the bound, the two numbers between which it lies, or that it is not
+        known yet.
         """
         return [
             self._end("lower", self.lo, self.closed_lo, self.below, self.least),
@@ -142,7 +144,10 @@ def range_document(answer: Range, reader: Reader) -> Document:
 
 
 def _extremes(answer: Range, ends: list[OutputEnds], reader: Reader) -> list[Block]:
-    """Return tables of the inputs at which each output takes its smallest and largest values."""
+    """Return blocks about the inputs at which outputs take their smallest and largest values.
+
+    Outputs after the first `MOST_POINTS` are omitted, as are those whose inputs are not known.
+    """
     tables: list[tuple[str, list[Block]]] = []
     width = sum(int(np.prod(shape, dtype=np.int64)) for shape in answer.inputs.values())
     if width > MOST_ENTRIES:
@@ -175,7 +180,7 @@ def _input_at(answer: Range, at: Any, i: int) -> np.ndarray:
 def impossible(reader: Reader, *points: np.ndarray) -> list[Block]:
     """Return a warning if any input is unrealistic, otherwise an empty list.
 
-    An input is unrealistic if it mixes categories, or has a fraction where the data have integers.
+    An input is unrealistic if it mixes categories, or has a fraction where the data has integers.
     """
     mixed = any(map(reader.is_mixed, points))
     part = any(map(reader.is_fractional, points))
@@ -217,7 +222,7 @@ def _digits(answer: Range, ends: list[OutputEnds]) -> list[Block]:
 def slope_outcome(answer: Range, reader: Reader) -> str:
     """Return a phrase on how much outputs can change if no input changes by more than 1.
 
-    It describes the first `MOST_IN_VIEW` outputs, and states how many there are.
+    It describes at most the first `MOST_IN_VIEW` outputs.
     """
     parts = []
     for i in range(min(answer.hi.size, MOST_IN_VIEW)):
@@ -231,7 +236,7 @@ def slope_outcome(answer: Range, reader: Reader) -> str:
 
 
 def slope_document(answer: Range, reader: Reader) -> Document:
-    """Return the document of Lipschitz constants: the largest change of each output."""
+    """Return the document of Lipschitz constants: bounds on the largest changes of outputs."""
     ends = [OutputEnds(answer, i, reader) for i in range(min(answer.hi.size, MOST_PRINTED))]
     rows = [(end.name, f"{end.above}{end.unit}", f"{end.most}{end.unit}") for end in ends]
     head = ("output", "proved: changes by at most", "seen: changes by")

@@ -181,7 +181,7 @@ def flatten(x: Any) -> np.ndarray:
 
 
 def category(group: Category, flat: np.ndarray) -> str:
-    """Return a point's category in a one-hot group, or for a mixture, the categories' weights.
+    """Return a point's category in a one-hot group, or the weights of categories that it mixes.
 
     Args:
         flat: All inputs of the point, `(inputs,)`.
@@ -221,7 +221,8 @@ def round_text(value: float, places: int | None, up: bool | None = None) -> str:
     Args:
         value: The number.
         places: Number of decimals; None to use significant digits.
-        up: True rounds up and False rounds down, as for a bound; None rounds to nearest.
+        up: True rounds up and False rounds down, as for a bound; None rounds to nearest. Numbers
+            shown with significant digits are always rounded to nearest.
     """
     value = float(value)
     if places is None or not abs(value) < LARGEST:

@@ -16,7 +16,10 @@ UNKNOWN = (
 )
 
 FACTOR = 10
-"""Factor of the additional time to recommend; searches slow down as they proceed."""
+"""Ratio of the recommended additional time to the time already spent.
+
+It is large because searches slow down as they proceed.
+"""
 
 BASIS = {
     Warrant.GUESS: "This is an estimate, not a proof.",
@@ -29,7 +32,7 @@ BASIS = {
 
 
 def remedy(reason: str, seconds: float) -> str:
-    """Return a sentence that says what would settle an open question.
+    """Return advice on what may settle an open question.
 
     Args:
         reason: Why the search stopped, such as `"time"` or `"memory"`.

@@ -1,4 +1,4 @@
-"""Lowering rules for sums, products and matrix products."""
+"""Lowering rules for arithmetic, extrema of tensors, matrix products and batch normalization."""
 
 import string
 

@@ -1,4 +1,4 @@
-"""Lowering rules for operators that compare, select, round and sort."""
+"""Lowering rules for logical operators, and for those that compare, select, round or sort."""
 
 import numpy as np
 

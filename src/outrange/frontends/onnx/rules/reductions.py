@@ -1,4 +1,4 @@
-"""Lowering rules for operators that reduce axes: sums, maxima, softmax."""
+"""Lowering rules for softmax, and for operators that reduce axes, such as sums and maxima."""
 
 import math
 

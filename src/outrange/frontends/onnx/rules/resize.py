@@ -84,7 +84,7 @@ def _check_float(c: OnnxCall, mode: str) -> None:
 
 
 def _ratio(scale: float) -> Fraction:
-    """Return the ratio of small integers whose float32 is `scale`, or else the exact `scale`.
+    """Return a simple fraction that is `scale` when rounded to float32, or the exact `scale`.
 
     Sizes and nearest entries are discontinuous in the scale, and a runtime computes them in
     float32, where 10 times the float of 0.7 is 7. Linear weights are continuous, so they use the

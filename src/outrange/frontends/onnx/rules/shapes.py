@@ -1,4 +1,4 @@
-"""Lowering rules for operators that only move entries; constants keep their element type."""
+"""Lowering rules for operators that move, repeat or pad entries; constants keep their type."""
 
 import math
 from collections.abc import Iterable

@@ -1,8 +1,8 @@
 """The table of operators, from name to a lowering rule that calls the `Builder`.
 
 An operator is added by writing one function of an `OnnxCall` in one of the modules next to this
-one. Anything that the function does not read is rejected: an attribute, an input, or an element
-type that its signature does not include.
+one. A node is rejected if it has an attribute or an input that the function does not read, or an
+unsupported element type.
 """
 
 import math
@@ -76,7 +76,7 @@ class OnnxCall:
         node: The record of the node.
         tensors: One tensor per input; None for an absent optional input.
         opset: Version of the operator set.
-        limits: Limits on values of integer types, outside of which the graph does not match the
+        limits: Limits on values of integer types, outside of which the graph may not match the
             model.
         read: Names of the attributes that the rule has read.
         used_inputs: Indices of the inputs that the rule has read.
@@ -101,7 +101,7 @@ class OnnxCall:
 
     @cached_property
     def kinds(self) -> list[str | None]:
-        """The element type of each input."""
+        """The element type of each input; None for an absent optional input."""
         return [None if t is None else t.kind for t in self.tensors]
 
     @property
@@ -206,7 +206,7 @@ class OnnxCall:
         return self.limit(np.broadcast_shapes(*(tuple(v.shape) for v in operands)))
 
     def require_within(self, value: Operand, least: float, most: float, why: str) -> None:
-        """Record limits for `value` outside of which the graph does not match the model."""
+        """Record limits for `value` outside of which the graph may not match the model."""
         if isinstance(value, Value):
             self.limits.append(ValueLimit(value.index, least, most, f"{self.where} {why}"))
 

@@ -1,4 +1,4 @@
-"""Lowering rules for pooling operators, whose windows slide over the spatial axes."""
+"""Lowering rules for pooling operators, and the padding of their windows."""
 
 import math
 from collections.abc import Sequence
@@ -114,7 +114,7 @@ def pads(
     strides: Sequence[int],
     dilations: Sequence[int],
 ) -> tuple[list[int], list[int]]:
-    """Return the padding before and after each spatial axis, as stated or as computed."""
+    """Return the padding before and after each spatial axis, from `pads` or `auto_pad`."""
     auto = c.attr("auto_pad", "NOTSET")
     stated = [int(n) for n in c.attr("pads") or [0] * 2 * len(kernel)]
     if auto in ("NOTSET", ""):

@@ -1,4 +1,4 @@
-"""Rules for ATen operations that round, compare, sort and select."""
+"""Rules for ATen operations that round, compare or sort, and for products, variances and norms."""
 
 from __future__ import annotations
 
