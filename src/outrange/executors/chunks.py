@@ -24,7 +24,7 @@ TASK_SECONDS = 0.5
 """Largest expected duration of a task of several questions, in seconds."""
 
 MIN_TASK_SECONDS = 0.04
-"""Duration in seconds that a task of short questions should have at least, approximately.
+"""Approximate minimum duration of a task of short questions, in seconds.
 
 It is four times the duration of a round trip, during which a worker without another task idles.
 """
@@ -39,7 +39,7 @@ remaining ones.
 TASKS_PER_WORKER = 2
 """Number of tasks per worker among which the waiting questions are divided.
 
-There are more tasks if they would be too long, and fewer if they would be too short.
+There are more tasks if they would otherwise be too long, and fewer if they would be too short.
 """
 
 PREFETCH_BELOW = 0.1

@@ -13,7 +13,7 @@ _most: ContextVar[int | None] = ContextVar("outrange_cores", default=None)
 
 @contextmanager
 def on_cores(count: int) -> Iterator[None]:
-    """Let `cores` return at most `count` in the context, so that other tasks can use other cores.
+    """Limit the result of `cores` in this context, so that other tasks can use the other cores.
 
     Args:
         count: Maximum number of cores. If fewer are available, `cores` returns that number.

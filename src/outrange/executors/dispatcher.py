@@ -46,7 +46,7 @@ class TaskResult:
             task succeeded.
         lost: True if the task's worker disappeared or hung, or if the pool did not accept the task.
             The outcome is then unknown, and the task may be submitted again.
-        node: The node to which the task was submitted; None if it is unknown.
+        node: The node to which the task was submitted, if it was submitted to one.
     """
 
     key: Hashable

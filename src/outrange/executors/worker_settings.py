@@ -29,7 +29,7 @@ TRIMMED = 256 << 20
 
 
 def process_name() -> str:
-    """Return a name that distinguishes this process from all others, on this or another machine."""
+    """Return a name that identifies this process by its machine and its process ID."""
     return f"{_machine()}-{os.getpid()}"
 
 

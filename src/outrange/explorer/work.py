@@ -40,7 +40,7 @@ search."""
 _CELLS = 1 << 20
 """Maximum number of entries of all values of a graph, over all inputs at which it is evaluated.
 
-At least three inputs are evaluated, even if they have more entries.
+The graph is evaluated at three or more inputs, even if there are more entries then.
 """
 
 DIGITS = 5

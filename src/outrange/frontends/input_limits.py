@@ -21,8 +21,7 @@ _FAR = 2**24
 _REAL = float(np.finfo(np.float32).max)
 
 _OCTAVES = 120
-"""Distances of the limits of real-valued inputs from their center are searched for from 2^-120 to
-2^120."""
+"""Limits of real-valued inputs are searched for at distances of 2^-120 to 2^120 from a center."""
 
 _CENTERS = (0.0, 0.5, 1.0, -0.5, -1.0, 10.0, -10.0, 100.0, -100.0)
 """Centers to try, in this order, for the range of real-valued inputs.

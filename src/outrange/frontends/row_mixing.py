@@ -34,7 +34,7 @@ MOST_BATCH_ENTRIES = 1 << 23
 
 
 class RowsMixed(Exception):
-    """Error for a batch whose outputs do not have exactly one row for each input row."""
+    """Error for a batch whose outputs cannot be split into one row for each input row."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ class BatchGraph:
             alone: Shape of each output for a batch of one.
 
         Raises:
-            RowsMixed: The outputs do not have exactly one row for each input row.
+            RowsMixed: The outputs cannot be split into one row for each input row.
         """
         if len(alone) != len(self.shapes):
             raise RowsMixed
@@ -86,7 +86,7 @@ def split_rows(leaf: np.ndarray, alone: tuple[int, ...], rows: int) -> np.ndarra
     output without such an axis is repeated for each row.
 
     Raises:
-        RowsMixed: The output does not have exactly one row for each input row.
+        RowsMixed: The shape differs from `alone` in any other way.
     """
     if leaf.shape == alone:
         return np.broadcast_to(leaf.ravel(), (rows, leaf.size))

@@ -99,7 +99,7 @@ class Display:
             self._news = {**self._news, type(report): report}
 
     def frame(self) -> Frame:
-        """Return a frame that shows the latest progress reports."""
+        """Return a frame built from the latest progress reports."""
         from .frame import frame
 
         return frame(self._title, read_wall_clock() - self._begin, self._news)

@@ -36,7 +36,7 @@ class Measured:
 
 @dataclass(frozen=True, eq=False)
 class Rehearsal:
-    """The results of a few training steps on a copy of the model.
+    """The results of a few training steps that leave the user's model as it was.
 
     Args:
         losses: The loss on each step's rows, before the step.
@@ -44,9 +44,9 @@ class Rehearsal:
         size: Maps a weight index to the weight's largest absolute entry before the first step.
         error: The message of the backend's exception, or `""`.
         looks: `(step, loss on the first rows)` before some of the steps and after the last.
-        outputs: The copy's outputs on the first rows after the last step, one array per output.
-        in_training: The copy's outputs on the first rows in training mode; empty if training mode
-            computes the same values as inference.
+        outputs: The outputs on the first rows after the last step, one array per output.
+        in_training: The outputs on the first rows in training mode after the last step; empty if
+            training mode computes the same values as inference.
     """
 
     losses: tuple[float, ...]

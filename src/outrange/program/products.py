@@ -10,8 +10,8 @@ class KernelProduct:
     Args:
         kernel: Index of the weight. Its last axis has one entry per unit, and the axis before it
             one entry per input.
-        axis: The axis of the result that has one entry per unit, and of the multiplied tensor that
-            has one entry per input.
+        axis: The axis with one entry per unit in the result, and with one entry per input in the
+            multiplied tensor.
         own: Whether a built-in Keras layer multiplies by its own kernel.
         bias: Index of the bias that this layer adds to the product; None if it adds none.
     """

@@ -84,8 +84,8 @@ class Layer:
         others: The other tensors it returns.
         rate: The rate of a dropout layer; 0 for other layers.
         shape: Shape of `after`, without the batch axis.
-        noisy: Whether it may compute something different in training: a dropout, a layer with batch
-            statistics, or user code that receives the `training` flag.
+        noisy: Whether it may compute something different in training, such as a dropout, a layer
+            with batch statistics, or user code that receives the `training` flag.
         behind: Whether its inputs in training may differ from those at inference.
         statistics: Whether training may replace its inference values by batch statistics or by
             unknown values.
@@ -215,12 +215,13 @@ class Program:
         predict: Maps data in the user's form to the outputs at inference, one array per output.
         measure: Maps `(x, y)` to the loss and its gradients. None if the model is not compiled, or
             if there are no targets.
-        rehearse: `rehearse(x, y, steps, batch, seed)` runs a few training steps on a copy, on the
-            first rows or on batches drawn from all rows. None if there is no optimizer, if there
-            are no targets, or if the model overrides a training method of Keras.
+        rehearse: `rehearse(x, y, steps, batch, seed)` runs a few training steps, on the first rows
+            or on batches drawn in random order, and leaves the model as it was. None if there is no
+            optimizer, if there are no targets, or if the model overrides a training method of
+            Keras.
         unread: The parts that could not be inspected, with the reasons.
         changed_in_training: Whether some layer may compute something different in training.
-        chance_in_training: Whether training may draw random numbers that inference does not.
+        chance_in_training: Whether the model may draw random numbers in training.
         own_chance: Whether user code may draw random numbers in training.
         stepping: The settings of the next optimizer steps; None if there is no optimizer.
         varied: `varied(values)` returns the graph of `whole` with other values of some weights, by
@@ -228,7 +229,7 @@ class Program:
         understood: Maps each member of `escaped` whose use is known to its role: `"bias"` (added to
             the result of a convolution) or `"state"` (multiplied by the zeros from which a
             recurrent layer starts).
-        steady: Indices of weights that only training can change.
+        steady: Indices of weights that only the optimizer changes.
         taken: Maps inputs to the values that the model receives in its backend's types; None if
             they are unchanged.
         uneven: Description of code that may treat entries of one weight differently by position, or
@@ -240,14 +241,15 @@ class Program:
         input_dtypes: The type in which the model receives each input, for example `"float32"`.
         more_than_losses: Whether training may minimize more than the compiled losses: a penalty or
             a term added by user code.
-        not_run: The reason why the framework cannot evaluate the data row by row, or `""`.
+        not_run: The reason why the model cannot be run on the rows of the data, or `""`.
         in_training: Function that returns the program with the steps recorded in training mode, or
             None if they cannot be recorded. The field itself is None if no layer may compute
             something different in training, or if there is no loss.
         dead_start: Maps `(trials=…, names=…, least=…)` to the probabilities of a dead start, as
             `outrange.dead_start` computes them; None if they cannot be computed.
-        batch_statistics: Function that returns the names of layers that use batch statistics in
-            training, with the number of entries of one row that each statistic covers.
+        batch_statistics: Function that maps the names of layers that use batch statistics in
+            training to the number of entries of one row that each statistic covers. Layers for
+            which this is unknown are absent.
     """
 
     name: str

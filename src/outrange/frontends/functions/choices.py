@@ -13,8 +13,8 @@ from ...graph import Builder, Value
 def choice_values(b: Builder, which: Value, choices: Sequence[np.ndarray]) -> Value:
     """Look up the selected value of each choice, without rounding; the result is `(batch, c)`.
 
-    The result is exactly one of the float64 values. A sum of differences in float64 would round,
-    as in -0.665 + 1.017.
+    Each entry of the result is exactly one of the float64 values. A sum of differences in float64
+    would round, as in -0.665 + 1.017.
 
     Args:
         which: `(batch, c)` integers, the index (from 0) of the selected value of each choice.

@@ -29,7 +29,7 @@ class FlowGraphs:
         before: Graph from `x` to the controller's observation.
         after: Graph from `x` and the controller's output to the controls, the next memory, and the
             next pending controls.
-        controller: Graph from `x` to the outputs of `after`, which includes the controller.
+        controller: Graph from `x` to the outputs of `after`, including the controller itself.
         memory: Indices in `x` of the memory and the pending controls.
         plant: Graph from `x` and `u` to the derivative of `x`. It also has an input `t` if the
             plant uses the time, and an input `w` if the disturbance varies.

@@ -1,6 +1,6 @@
 """An array-like value of a graph under construction, for tracing NumPy code.
 
-NumPy delegates its functions of a `Symbol` to the methods `__array_ufunc__` and
+NumPy passes calls of its functions with a `Symbol` to the methods `__array_ufunc__` and
 `__array_function__`. So a function of arrays that is called with symbols records its computation. A
 decision based on numbers (an `if`, a loop until a condition holds) is rejected, since the function
 is called once for all inputs.
@@ -207,7 +207,7 @@ def apply_rule(b: Builder, rule: Any, *inputs: Any, ends: Sequence[float] = ()) 
 
 
 def wrap(result: Any) -> Any:
-    """Wrap values of the graph, including those in lists, as symbols; keep other objects as is."""
+    """Wrap values of the graph, including those in lists, as symbols; return others unchanged."""
     if isinstance(result, list):
         return [wrap(part) for part in result]
     return Symbol(result) if isinstance(result, Value) else result

@@ -18,7 +18,7 @@ from .symbol import NOT_FINITE, Symbol, unwrap
 
 
 FRAMEWORKS = ("keras", "jax", "torch", "tensorflow")
-"""Modules whose functions accept only their own arrays, in order of priority."""
+"""Frameworks whose functions do not accept a `Symbol`, in order of priority."""
 
 
 def trace(

@@ -16,10 +16,10 @@ FUSED = "MatMul+Add"
 
 
 def fuse_bias(model: OnnxModel) -> list[OnnxNode]:
-    """Return the nodes of `model`, with each `MatMul` by a matrix fused with the `Add` of a vector.
+    """Return the nodes of `model`, in which some pairs of `MatMul` and `Add` are fused.
 
-    The fused pairs have a constant matrix of floats on the right, and a constant vector with one
-    entry per column. No other node reads the product.
+    A fused pair multiplies by a constant matrix of floats on the right, and adds a constant vector
+    with one entry per column. No other node reads the product.
     """
     uses = Counter(name for node in model.nodes for name in _reads(node))
     uses.update(info.name for info in model.outputs)

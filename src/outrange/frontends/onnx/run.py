@@ -74,7 +74,7 @@ class Runner:
         return np.concatenate([np.ravel(part) for part in parts])
 
     def probe(self, x: np.ndarray) -> dict[int, np.ndarray]:
-        """Return the model's inner values at a point `(1, inputs)`, by the reference evaluator.
+        """Compute the model's inner values at a point `(1, inputs)` with the reference evaluator.
 
         The result maps the index of a graph value (as in `OnnxGraph.values`) to the flat array of
         the tensor with this value.

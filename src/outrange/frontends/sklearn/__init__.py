@@ -1,3 +1,3 @@
-"""scikit-learn estimators, such as perceptrons, linear models, and pipelines with scalers."""
+"""Reader of scikit-learn estimators, such as perceptrons, linear models, and their pipelines."""
 
 from .load import load_sklearn as load_sklearn

@@ -13,7 +13,7 @@ from ...core import ModelError
 
 
 _OPERATION = re.compile(r"torch\.ops\.(aten|prims)\.\w+(\.\w+)?|_operator\.getitem")
-"""Pattern of the permitted call targets in PyTorch and Python; others could run any function."""
+"""Pattern of the permitted call targets in PyTorch and Python; others might be any function."""
 
 _SYMBOL = r"Symbol\('[su]\d+'(, (positive|integer|nonnegative)=True)*\)"
 

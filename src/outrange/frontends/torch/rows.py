@@ -81,7 +81,7 @@ class RowRunner:
         """Run all rows as one batch; return the flat outputs, `(batch, outputs)`.
 
         Raises:
-            RowsMixed: The output does not have exactly one row for each input row.
+            RowsMixed: The outputs cannot be split into one row for each input row.
         """
         x = np.asarray(x)
         if len(x) < 2:
@@ -102,9 +102,9 @@ def check_rows_independent(network: Network, rows: RowRunner) -> None:
 
     Batches of several sizes are compared with their rows run one by one. They are also compared
     with batches of the same size in which one row is kept and all others change: the output of the
-    kept row must be the same to the last bit. A module that accepts only batches of one passes. The
-    evaluated points may miss a step function, or a branch on the number of rows, so the graphs of
-    batches are compared as well.
+    kept row must be the same to the last bit. Batch sizes that the module does not accept are
+    skipped. The evaluated points may miss a step function, or a branch on the number of rows, so
+    the graphs of batches are compared as well.
 
     Raises:
         UnsupportedError: The output depends on other rows (the message names the operation), or

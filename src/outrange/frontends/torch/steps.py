@@ -179,7 +179,7 @@ def _runner(t: Any, node: Any, place: dict[int, int]) -> Callable[..., list[np.n
 
 
 def _tensor(t: Any, array: np.ndarray, dtype: Any) -> Any:
-    """Convert an operand to a tensor of the recorded type.
+    """Convert an operand to a tensor; numbers stored as floats get the recorded type.
 
     Integers in place of real numbers are positions of entries. They become float64, which
     represents them exactly and is accepted by every operation that moves real numbers.

@@ -1,8 +1,8 @@
 """Reader of VNN-LIB 1.0: SMT-LIB commands on the variables `X_i` and `Y_j`.
 
 The reader makes one pass over the tokens, and a second one if an input is declared after the first
-assertion. It evaluates a form when its parenthesis closes, so it needs no recursion and keeps only
-the tokens of open forms.
+assertion. It evaluates a form when its parenthesis closes, so it needs no recursion, and it stores
+no tokens of closed forms.
 """
 
 from __future__ import annotations

@@ -181,7 +181,7 @@ def flatten(x: Any) -> np.ndarray:
 
 
 def category(group: Category, flat: np.ndarray) -> str:
-    """Return a point's category in a one-hot group, or the weights of categories that it mixes.
+    """Return a point's category in a one-hot group, or the weights of the categories it mixes.
 
     Args:
         flat: All inputs of the point, `(inputs,)`.

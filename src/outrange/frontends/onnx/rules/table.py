@@ -323,6 +323,6 @@ _MAY_SETTLE = frozenset("ArgMax ArgMin TopK Equal Greater GreaterOrEqual Less Le
 
 
 def _repeat_last(words: Sequence[str]) -> Iterator[str]:
-    """Yield the words, then repeat the last one forever: `Split` has any number of outputs."""
+    """Yield the words, then the last one forever, since `Split` may have any number of outputs."""
     yield from words
     yield from repeat(words[-1])
