@@ -200,9 +200,10 @@ class Program:
         name: Name of the Keras model.
         backend: `"jax"`, `"tensorflow"` or `"torch"`.
         inputs: Shape of each input, without the batch axis.
-        outputs: Name and shape of each output, without the batch axis.
-        output_tensors: Tensor number of each output.
-        layers: The layer calls, in order.
+        outputs: Name and shape of each output, without the batch axis; empty if the model could not
+            be traced.
+        output_tensors: Tensor number of each entry of `outputs`.
+        layers: The recorded layer calls, in order.
         weights: The weights of the model, trainable or not.
         escaped: Indices of weights that are read by code that could not be traced.
         steps: The operations of model and loss, in order; empty if they could not be traced.
