@@ -31,7 +31,9 @@ class UnsafePart:
 
 
 def unsafe_parts(violation: Formula, where: Trajectory) -> list[UnsafePart]:
-    """Return one record for each disjunct of `violation`, ordered by the last step mentioned.
+    """Return one record per disjunct of `violation`, ordered by the last step mentioned.
+
+    Disjuncts that are always false are left out.
 
     Args:
         violation: The negated specification.
@@ -91,11 +93,11 @@ class AtomBounds:
         return control.take(np.array([(i - where.inputs - where.steps * n) % len(where.controls)]))
 
     def refute(self, formula: Formula) -> tuple[np.ndarray, np.ndarray]:
-        """Return which boxes refute a formula, and a lower bound on its value, `(B,)` each.
+        """Return which boxes are proved to refute a formula, and lower bounds on its value.
 
-        A box refutes a formula if no trajectory that begins in the box satisfies it. The value of
-        an inequality is its left-hand side. The value of a conjunction is the largest value of its
-        parts, and the value of a disjunction is the smallest.
+        Both are `(B,)`. A box refutes a formula if no trajectory that begins in the box satisfies
+        it. The value of an inequality is its left-hand side. The value of a conjunction is the
+        largest value of its parts, and the value of a disjunction is the smallest.
         """
         if isinstance(formula, Atom):
             lo = self.of(formula).ends()[0][:, 0]
@@ -110,7 +112,7 @@ class AtomBounds:
         return np.all([f for f, _ in refuted], axis=0), np.min([v for _, v in refuted], axis=0)
 
     def blame(self, formula: Formula, row: int, count: int) -> np.ndarray:
-        """Return the contribution of each initial variable to the form that leaves a formula open.
+        """Return each initial variable's contribution to the inequality that keeps a formula open.
 
         Args:
             formula: The formula.

@@ -11,14 +11,14 @@ from .pipes import Bounds
 
 
 LOOKED_AT = 3
-"""Largest number of trajectories outside the pipe that are enclosed in exact bounds."""
+"""Largest number of trajectories outside the pipe that are enclosed in rigorous bounds."""
 
 
 def check_pipe(graph: Graph, bounds: Bounds, points: np.ndarray, states: np.ndarray) -> None:
     """Check that simulated trajectories stay in the pipe.
 
-    Of the trajectories that seem to leave it, the `LOOKED_AT` farthest outside are enclosed in
-    exact bounds.
+    Of the trajectories that seem to leave it, at most `LOOKED_AT`, those farthest outside, are
+    enclosed in rigorous bounds.
 
     Args:
         bounds: The proved bounds at every step.

@@ -41,7 +41,7 @@ from .zones import distant_zones, zones
 
 
 FIRST_TURN = 1.0
-"""Duration of the first turn of each of the two searches, in seconds; it doubles in every round."""
+"""Duration of the first turn that splits the initial set, in seconds; it doubles in every round."""
 
 CURVED_SHARE = 0.25
 """Duration of a turn that searches the unrolled loop, relative to a turn that splits the initial
@@ -150,7 +150,7 @@ class LoopSearch:
             turn *= 2
 
     def _simulation_violates(self, unsafe: Formula) -> bool:
-        """Return whether a simulated trajectory provably violates the specification."""
+        """Return whether one of up to three simulated trajectories is proved to be a violation."""
         report_progress(Stage("simulating"))
         checker = CounterexampleChecker(self.network, unsafe, self.regions)
         far = robustness(unsafe, self.points, self.states, self.controls)

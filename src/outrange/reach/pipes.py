@@ -31,7 +31,7 @@ REACH = 8.0
 """Time limit, in seconds, for making the pipe finite up to the step of a violation."""
 
 SURVEY = 5.0
-"""Minimum time, in seconds, that is allowed for propagating every box to the end."""
+"""Minimum time, in seconds, for propagating every box to the end, if the time limit permits."""
 
 MANY_NODES = 1000
 """Number of operations above which a search of the unrolled loop takes seconds to start, so that a
@@ -129,12 +129,12 @@ class Bounds:
 
 
 def bound_pipe(search: LoopState, tol: float | None, spent: float) -> Bounds:
-    """Bound the states at every step in the remaining time, by splits and then the unrolled loop.
+    """Bound the states at every step, by splits and, if necessary, by the unrolled loop.
 
     Args:
         search: The search for the verdict; its boxes may be refined.
-        tol: The gap to reach. If it is None, the default of `output_range` applies, and the time is
-            limited by `LEAST` (or `BROKEN`) and `SHARE`.
+        tol: The gap to reach. If it is None, defaults apply, and the time is limited by `LEAST` (or
+            `BROKEN`) and `SHARE`.
         spent: Time that the verdict took, in seconds.
     """
     least = LEAST if search.witness is None else BROKEN
@@ -167,7 +167,7 @@ def _narrow(
     enough: float,
     seconds: float,
 ) -> None:
-    """Propagate every box to the end, then cut boxes until the pipe is narrow or time runs out."""
+    """Propagate every box to the end, then cut boxes if the unrolled loop is not solved exactly."""
     try:
         # Without a specification every box is propagated to the end.
         with deadline(min(max(SURVEY, seconds), search.clock.left)):
@@ -190,7 +190,7 @@ def _narrow(
 
 
 def _is_far(search: LoopState) -> bool:
-    """Return whether the unrolled loop is too large or too curved to be solved exactly."""
+    """Return whether the unrolled loop is too large to be solved exactly, or is curved."""
     return len(search.graph.nodes) > MANY_NODES or is_curved(search.graph)
 
 
@@ -211,7 +211,7 @@ def _bound_violation(search: LoopState, tubes: Tubes, seen: tuple[np.ndarray, np
 
 
 def _sharpen(tubes: Tubes, near: float, enough: float) -> None:
-    """Cut boxes to raise the margin toward the least simulated robustness, until the deadline."""
+    """Cut boxes to raise the margin toward the least simulated robustness, before the deadline."""
     try:
         while sharpen(tubes, near, enough):
             pass
@@ -220,7 +220,10 @@ def _sharpen(tubes: Tubes, near: float, enough: float) -> None:
 
 
 def _meet_unrolled(search: LoopState, bounds: Bounds, tol: float | None, clock: Clock) -> None:
-    """Intersect `bounds` with ranges of the unrolled loop, and add bounds for the inequalities."""
+    """Intersect `bounds` with ranges of the unrolled loop, and add bounds for the inequalities.
+
+    If the loop has too many rows or an unsuitable initial set, do nothing.
+    """
     system, steps = search.system, search.system.horizon
     n, m = len(system.states), len(system.controls)
     size = steps * (n + m)

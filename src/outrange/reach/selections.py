@@ -59,7 +59,9 @@ def join_branches(
     form: Zonotopes,
     ends: Sequence[Bounds],
 ) -> Zonotopes:
-    """Return the form of a sum, narrowed if exactly one term is a product with a condition.
+    """Return the form of a sum, narrowed if possible by joining the branches of a condition.
+
+    Only a sum with exactly one term that is a product with a condition can be narrowed.
 
     Args:
         node: The node of the sum.

@@ -92,10 +92,10 @@ def flatten_trajectories(
 
 
 def check_modes(system: LoopSystem, states: np.ndarray) -> None:
-    """Check that every simulated mode has a controller.
+    """Check that each simulated step begins in a mode that has a controller.
 
     Raises:
-        InputError: A trajectory reaches a mode without a controller.
+        InputError: A step begins in a mode without a controller.
     """
     if not system.of_modes or not len(states):
         return
@@ -131,7 +131,7 @@ def perturb_points(
     Args:
         near: The given points.
         regions: The sets.
-        size: Size of the displacements, relative to each set.
+        size: Standard deviation of the displacements, relative to the widths of each set.
         rng: The random generator.
     """
     perturbed = []
@@ -144,7 +144,10 @@ def perturb_points(
 
 
 def points_inside(points: np.ndarray, region: Region) -> np.ndarray:
-    """Round the integer coordinates of points, and return the points that lie in a region."""
+    """Round the integer coordinates of points, and return points that lie in a region.
+
+    If the region is a box, points outside it are clipped to it; otherwise, they are dropped.
+    """
     points = np.where(region.integer, np.rint(points), points)
     if region.condition == TRUE and not region.distances:
         return np.clip(points, region.box.lo, region.box.hi)
@@ -163,7 +166,9 @@ def hull(states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def check_defined(system: LoopSystem, points: np.ndarray, states: np.ndarray) -> None:
-    """Check that the plant is defined at every simulated state.
+    """Check that simulated states do not become infinite or NaN because the plant is undefined.
+
+    At most eight such states are examined.
 
     Raises:
         InputError: The plant is undefined at a state that some trajectory reaches.

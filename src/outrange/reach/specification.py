@@ -159,7 +159,7 @@ def condition_at(condition: Any, where: Trajectory, k: int) -> Formula:
     """Return the formula of a condition at one step.
 
     Raises:
-        InputError: The condition has several entries, or uses an unknown name.
+        InputError: The condition does not have exactly one entry, or uses an unknown name.
     """
     value = evaluate(condition, _StepScope(where, k))  # pyright: ignore[reportArgumentType]
     if value.size != 1:

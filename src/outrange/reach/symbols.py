@@ -1,4 +1,4 @@
-"""Operations on the symbols of zonotopes: concatenation, fresh symbols, and order reduction."""
+"""Operations on zonotopes with symbols: concatenation, selection, and order reduction."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .zonotopes import Zonotopes, boxes
 
 
 NOISE = 6
-"""Number of error symbols per state that order reduction keeps."""
+"""Largest number of error symbols per state that order reduction keeps unmerged."""
 
 
 def concatenate_values(parts: Sequence[tuple[Zonotopes, int]], total: int) -> Zonotopes:

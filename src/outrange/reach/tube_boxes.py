@@ -12,7 +12,7 @@ from .zonotope_pass import Assumed, OpenCondition
 
 
 MOST_ASSUMED = 200
-"""Largest number of assumed conditions; a box with more of them is cut instead of being split into
+"""Largest number of assumed conditions; a box with this many is cut instead of being split into
 branches."""
 
 LOOSE_GUARD = 4.0
@@ -20,7 +20,7 @@ LOOSE_GUARD = 4.0
 of the initial variables' contribution."""
 
 SMALL = 2.0**-8
-"""Fraction of the initial set below which a box is no longer cut because of `LOOSE_GUARD`."""
+"""Share of the initial set at or below which a box is no longer cut because of `LOOSE_GUARD`."""
 
 
 @dataclass(eq=False)
@@ -30,7 +30,7 @@ class TubeBox:
     Args:
         lo: `(d,)`: least values of the initial states, then of the constant inputs.
         hi: `(d,)`: largest values in the same order.
-        share: Fraction of the whole initial set that the box covers.
+        share: Share of the whole initial set. When a box is split, its share is divided equally.
         states: `(2, steps + 1, n)`: lower and upper bounds on the states; infinite where unknown.
         controls: `(2, steps, m)`: lower and upper bounds on the controls.
         gains: `(steps + 1, n, d)`: contribution of each variable to the radius of each state.
@@ -105,7 +105,10 @@ def branches(box: TubeBox) -> list[TubeBox]:
 def _shrink(
     box: TubeBox, guard: OpenCondition, signs: Sequence[float]
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the part of a box where every `sign * (argument - jump) <= 0` is possible, or None."""
+    """Shrink a box, keeping all points where `sign * (argument - jump) <= 0` for each sign.
+
+    Return None if there is no such point.
+    """
     lo, hi, size = box.lo.copy(), box.hi.copy(), np.abs(guard.rows)
     # 1e-9 of this is far more than all rounding errors below and in the form itself.
     whole = size.sum() + guard.rest + abs(guard.center) + abs(guard.jump)
@@ -127,6 +130,8 @@ def _shrink(
 
 def cut_box(box: TubeBox, scores: np.ndarray, levels: int = 1) -> list[TubeBox]:
     """Bisect a box repeatedly across the variable with the largest score.
+
+    Sides that are too thin are not bisected.
 
     Args:
         box: The box to cut.

@@ -4,7 +4,8 @@ Each box of initial states (with parameters, and a constant disturbance) is prop
 loop as one zonotope. Its first symbols are always the initial variables, so the dependence of
 states and controls on them is never lost. Errors of earlier steps remain symbols too (symbolic
 remainders); if there are many, the smallest are merged. A box that leaves the specification open is
-bisected along the variable that contributes most to the open inequality.
+split on an undecided condition, or bisected along the variable that contributes most to the open
+inequality.
 
 Sound: every rounding error is accounted for (`zonotopes`). Not complete without splits; the bounds
 converge as boxes shrink. Cost: for each box and step, one evaluation of the step's graph per
@@ -35,7 +36,7 @@ from .zonotopes import Zonotopes, boxes
 
 
 AT_ONCE = 32
-"""Number of boxes in a batch."""
+"""Largest number of boxes in a batch."""
 
 SMALLEST = 2.0**-12
 """Fraction of the initial set below which a box is too small to be cut because of an undefined
@@ -52,8 +53,8 @@ class Tubes:
         parts: The ways to violate the specification; empty to compute only the pipe.
         gone: Fraction of the initial set covered by empty boxes, for which no trajectory satisfies
             the assumptions.
-        trouble: A sentence that says where the plant may be undefined; empty if it is defined
-            everywhere.
+        trouble: A sentence that says where the plant may be undefined; empty if no such place was
+            found.
     """
 
     system: LoopSystem
@@ -94,7 +95,7 @@ class Tubes:
 
     @property
     def safe_until(self) -> int:
-        """The last step up to which no trajectory can violate the specification."""
+        """The last step up to which violations of the specification are proved impossible."""
         last_steps = [part.last for part in self.parts]
         each = (
             min((last for last in last_steps if last > box.reached), default=self.where.steps + 1)
@@ -148,7 +149,11 @@ class Tubes:
         self.done += [box for box in boxes if not box.empty]
 
     def bound(self, batch: Sequence[TubeBox]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Apply `run`; boxes on which the plant may be undefined stay open."""
+        """Apply `run`; boxes on which the plant may be undefined stay open.
+
+        Raises:
+            InputError: The plant may be undefined on a box that is too small to cut.
+        """
         try:
             return self.run(batch)
         except InputError:

@@ -25,7 +25,9 @@ MOST_ZONES = 64
 def zones(
     spec: Any, where: Trajectory, window: Callable[[Temporal], tuple[float, float]] | None = None
 ) -> tuple[LoopZone, ...]:
-    """Return the boxes of states that a specification asks the loop to avoid or to reach.
+    """Return boxes of states that a specification asks the loop to avoid or to reach.
+
+    Conditions that describe no box are skipped.
 
     Args:
         spec: The specification as the user wrote it.

@@ -1,8 +1,8 @@
 """Zonotope propagation for a batch of boxes: each value is a linear form plus an error.
 
 For each box of a batch, a value is the set `{c + G^T e + r d}`, where all values share `e` in `[-1,
-1]^g`, and each value has its own `d` in `[-1, 1]^n`. Unlike in `domains.forward`, every curve adds
-new symbols, so the error of one unit can cancel in a later layer. Products become forms too:
+1]^g`, and each value has its own `d` in `[-1, 1]^n`. Unlike in `domains.forward`, curves add new
+symbols, so the error of one unit can cancel in a later layer. Products become forms too:
 
     (a + A e)(b + B e) = a b + (a B + b A) e + sum_ij A_i B_j e_i e_j,
 
@@ -10,8 +10,8 @@ where the squares `e_i^2` lie in [0, 1] and the other terms are bounded by the p
 radii.
 
 Sound: the error includes all rounding of float64, as in `domains.forward`. Ranges are intersected
-with those of interval arithmetic. Not complete: the errors of curves and products shrink with the
-square of the width. Cost: `g + 2` runs of the graph per box.
+with those of interval arithmetic. Not complete: the errors of smooth curves and products shrink
+with the square of the width. Cost: `g + 2` runs of the graph per box.
 
 Reference: K. Ghorbal, E. Goubault, S. Putot, *The zonotope abstract domain Taylor1+*, CAV 2009; G.
 Singh et al., *Fast and Effective Robustness Certification* (DeepZ), NeurIPS 2018.
@@ -32,7 +32,8 @@ from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 
 
 FEW = 1e-3
-"""An error of a curve that is below this fraction of the largest error does not become a symbol."""
+"""An entry's error becomes a symbol only if it exceeds this fraction of the largest error in some
+box."""
 
 
 @dataclass(eq=False)
@@ -134,10 +135,10 @@ def _curve(op: Curve, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zon
 def with_symbols(
     center: np.ndarray, rows: np.ndarray, rest: np.ndarray, errors: np.ndarray
 ) -> Zonotopes:
-    """Return a form in which large errors are fresh symbols, and small ones are added to `rest`.
+    """Return a form in which large errors are fresh symbols, and other errors are added to `rest`.
 
-    The errors of an entry are large if, in some box of the batch, the entry's error exceeds `FEW`
-    times the largest error in that box.
+    The errors of an entry are large if they are finite and if, in some box of the batch, the
+    entry's error exceeds `FEW` times the largest error in that box.
     """
     finite = np.where(np.isfinite(errors), errors, 0.0)
     share = (finite > FEW * finite.max(axis=1, keepdims=True)) & (finite > 0)
@@ -194,7 +195,7 @@ def _largest(op: Largest, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) ->
 
 
 def _steps(op: Step, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zonotopes:
-    """Return a step's range as a form with one new symbol per entry and no slope."""
+    """Return a step's range as a form with new symbols and no slope."""
     lo, hi = intervals.bound_op(op, ends[:1])
     flat = flat_box(lo, hi)
     none = np.zeros((len(lo), forms[0].rows.shape[1], lo.shape[1]))

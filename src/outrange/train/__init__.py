@@ -1,5 +1,5 @@
 """Tools for training: layers and losses, dead-start probabilities, advice, comparisons, a monitor.
 
-Layers and losses use only `keras.ops`, so they are the same on every backend. They are registered
-with Keras under the package `outrange`, so that saved models can be loaded.
+Layers and losses use only Keras operations, so they are the same on every backend. They are
+registered with Keras under the package name `outrange`, so that saved models can be loaded.
 """

@@ -56,8 +56,8 @@ def dead_start(
         names: Paths of the layers to report; None for all layers whose activation has a flat piece.
         least: A layer is skipped if the probability that this layer or a layer before it starts
             entirely dead is provably below this value.
-        seconds: Time limit in seconds of processor time. At least `FIRST` initializations are drawn
-            in any case.
+        seconds: Time limit in seconds of processor time. It does not apply to the first `FIRST`
+            initializations.
     """
     check_confidence(confidence)
     if not isinstance(trials, int | np.integer) or isinstance(trials, bool) or trials < 1:
@@ -116,7 +116,7 @@ def dead_start(
 
 
 def _model(model: Any, x: Any) -> Any:
-    """Return the model; an unbuilt layer is wrapped in a model with the input shape of the data."""
+    """Return the model; a copy of an unbuilt layer is wrapped in a model for the data's shape."""
     k = keras()
     if not isinstance(model, k.Layer):
         raise InputError(
@@ -161,8 +161,8 @@ def _layer(model: Any, info: LayerInfo) -> Any:
 def _independent(model: Any, network: Network, info: LayerInfo) -> bool:
     """Return whether the units of a layer are known to start dead independently of each other.
 
-    The result is True for a dense layer on the model's inputs with independently drawn weights, and
-    False for every other layer. The inputs of such a layer are data, not outputs of random layers.
+    The result is True only for a dense layer on the model's inputs whose weights are fixed or drawn
+    independently. The inputs of such a layer are data, not outputs of random layers.
     """
     layer = _layer(model, info)
     before = info.before
@@ -204,7 +204,10 @@ def _makers(layer: Any) -> dict[str, Any]:
 
 
 def _is_symmetric(network: Network, info: LayerInfo, makers: dict[str, Any]) -> bool:
-    """Return whether `w` and `-w` are equally likely and the activation is flat only up to 0."""
+    """Return whether weights `w` and `-w` are known to be equally likely, and the bias is 0.
+
+    The activation must also be flat up to its only knot, 0.
+    """
     if not is_centered(makers["kernel"]) or ("bias" in makers and not is_zero(makers["bias"])):
         return False
     curves = _flat_curves(network, info)
@@ -215,8 +218,8 @@ def closed_form(model: Any, network: Network, info: LayerInfo, rows: np.ndarray)
     """Return the closed form of the probability that a unit starts dead, or None if none is known.
 
     A closed form is known for a dense layer on the inputs with a zero initial bias, independent
-    symmetric weights, and an activation that is flat up to 0 and increases after it. A unit is dead
-    if `w · x <= 0` at every row. If all rows are multiples of one direction `d`, the sign of
+    symmetric weights, and an activation that is flat up to 0 and increases after it, if all rows
+    are multiples of one direction `d`. A unit is dead if `w · x <= 0` at every row, so the sign of
     `w · d` decides. The probability is one half if all rows point in the same direction. It is 0 if
     both directions occur, since the unit would be dead only if `w · d = 0`. Rows of zeros are
     ignored; if there are no other rows, the probability is 1.

@@ -16,7 +16,7 @@ FAR = 0.005
 """Fraction of outliers among the targets at or above which they dominate the squared error."""
 
 SCALES = (0.1, 10.0)
-"""Range of standard deviations of inputs and targets that need no scaling."""
+"""Range of standard deviations; inputs and real targets outside it need scaling."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ class RangeMonitor(keras().callbacks.Callback):
 
     The model's operations are recorded when training begins. For a measurement after an epoch, the
     current weights are inserted, and linear bounds are computed over the box of the data. The
-    monitor uses at most the fraction `share` of the training time (wall or processor time,
+    monitor plans to use at most the fraction `share` of the training time (wall or processor time,
     whichever is less), including the time of the recording. The first measurement is made as soon
     as the remaining epochs provide enough time for it, and further ones as often as the time
     allows. The other epochs repeat the latest numbers, and `ranges/epoch` is the epoch in which
@@ -31,7 +31,7 @@ class RangeMonitor(keras().callbacks.Callback):
 
     If the training run is too short for any such measurement, the monitor measures after the last
     epoch with interval arithmetic, whose bounds are also proved but wider. It does so if the
-    measurement fits into the time budget or takes less than a hundredth of a second. Otherwise, a
+    measurement fits into the time budget or should take at most a hundredth of a second. If not, a
     `UserWarning` at the end of training reports that nothing was measured, unless `warn` is False.
     If a later callback stops training early, the last measurement is made for the final weights
     when training ends, and appears only in `model.history`.
@@ -40,7 +40,8 @@ class RangeMonitor(keras().callbacks.Callback):
     is made as soon as the time budget allows (with `share=1`, before the first step). In a long
     training run, time is reserved for it after the first measurement. After the comparison,
     `ranges/compared` is 1. Until then, the numbers rely on the recording alone. If the recording
-    and the model differ, a `RangeWarning` reports it, and all later numbers are NaN.
+    and the model differ, a `RangeWarning` reports it, and all later numbers are NaN; with
+    `share=1`, a `ModelError` is raised instead when training begins.
 
     Callbacks run in the order of their list, and each sees the entries that earlier ones wrote to
     `logs`. Put this callback first, before `CSVLogger`, `TensorBoard`, W&B and others. (`History`
@@ -49,15 +50,15 @@ class RangeMonitor(keras().callbacks.Callback):
     The monitor adds these entries to `logs`, with `prefix` in place of `ranges`. `ranges/dead` and
     `ranges/saturated` are the fractions of units that are dead or saturated for every input in the
     box (proved). `ranges/idle` is the fraction of units whose activation is flat at every measured
-    row. `ranges/lo` and `ranges/hi` are the bounds on the outputs (proved). `ranges/unreachable` is
-    the fraction of target values outside these bounds. Each layer with an activation has
-    `.../dead`, `.../saturated`, `.../idle`, `.../gradient_lo` and `.../gradient_hi`. The last two
-    are the least and the largest norm, over the rows, of the derivatives of the outputs with
-    respect to the activation's input.
+    row. `ranges/lo` and `ranges/hi` are the bounds on all outputs (proved). `ranges/unreachable` is
+    the fraction of target values outside the bounds on their outputs. Each layer with an activation
+    has `.../dead`, `.../saturated`, `.../idle`, `.../gradient_lo` and `.../gradient_hi`. The last
+    two are the least and the largest norm, over the rows, of the derivatives of the outputs (of the
+    first eight, if there are more) with respect to the activation's input.
 
     Unknown numbers are NaN: a gradient through an operation without a supported derivative, and all
-    numbers as soon as any weight is not finite. If an operation is not defined on the whole box,
-    its range is infinite. Any other error in a measurement is reported as a `RangeWarning`. The
+    these numbers if any weight is not finite. If an operation is not defined on the whole box, its
+    range is infinite. Any other error in a measurement is reported as a `RangeWarning`. The
     measurements then end, and training continues.
 
     Args:
@@ -65,8 +66,8 @@ class RangeMonitor(keras().callbacks.Callback):
             shape, or a list or dict for several inputs. Their least and largest values define the
             box; rows with entries that are not finite are ignored.
         y: The targets as `fit` accepts them, in the shape of the model's output, or a list or dict
-            for several outputs; None to ignore them. Class numbers do not have that shape and are
-            not compared with the range.
+            for several outputs; None to ignore them. Class numbers for a softmax do not have that
+            shape and are not compared with the range.
         share: Maximum fraction of the training time to use; 1 measures after every epoch.
         layers: Whether to log numbers for each layer.
         warn: Whether to warn, once for each rule of `outrange.diagnose`, when a finding becomes
@@ -92,9 +93,9 @@ class RangeMonitor(keras().callbacks.Callback):
     Sound: proved numbers hold for the real-valued network with the weights of that epoch, for every
     input in the box, if `ranges/compared` is 1.
     Complete: no; a dead unit may not be recognized.
-    Cost: at most the fraction `share` of the time of `fit`, unless recording the model takes longer
-    (a few milliseconds; ten times as much for unrolled layers). The time of a diagnosis for a
-    warning is not included.
+    Cost: about the fraction `share` of the time of `fit` or less, unless a diagnosis for a warning
+    or the recording of the model takes longer. (The recording takes a few milliseconds; for
+    unrolled layers ten times as much.)
 
     Reference: Zhang et al., *Efficient neural network robustness certification with general
     activation functions* (CROWN), NeurIPS 2018.

@@ -116,7 +116,8 @@ def _scaling(x: np.ndarray) -> tuple[str, str, list[str]]:
 def _optimizer(x: np.ndarray, scaling: str) -> tuple[str, float, str]:
     """Return the recommended optimizer, its learning rate, and the reason for both.
 
-    The reason states a rate above which plain SGD diverges for a linear layer and a squared error.
+    The reason states a rate above which plain SGD may diverge for a linear layer and a squared
+    error.
 
     Args:
         scaling: The recommended scaling layer; the first result of `_scaling`.

@@ -20,7 +20,8 @@ OUTPUTS = 8
 """Maximum number of differentiated outputs; only the first ones are used."""
 
 NUMBERS = 32_000_000
-"""Maximum number of float64 values and derivatives in memory: a quarter of a gigabyte."""
+"""Approximate maximum number of float64 values and derivatives in memory: a quarter of a
+gigabyte."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -41,8 +41,8 @@ class Targets:
             for other kinds.
         names: The user's label of each class number; empty for kinds other than `"binary"` and
             `"classes"`.
-        sure: Whether the data allow no other interpretation.
-        other: The kind of the other plausible interpretation, or `""`.
+        sure: False if the data have another plausible interpretation.
+        other: The kind of that interpretation; empty if there is none.
     """
 
     kind: str

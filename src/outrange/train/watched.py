@@ -12,7 +12,7 @@ from .snapshot import Moment, moment, names_of
 
 
 ROWS = 128
-"""Maximum number of rows of the data to measure; they are evenly spaced."""
+"""Maximum number of rows of the data to measure: every k-th finite row, for some k."""
 
 SLACK = 1e-9
 """Distance up to which targets outside the bounds are ignored, because it may be due to rounding.
@@ -116,7 +116,7 @@ class Watched:
         return numbers
 
     def fitting_targets(self) -> np.ndarray | None:
-        """Return the targets, `(n, outputs)` float64; None if they do not fit the outputs."""
+        """Return the targets, `(n, outputs)` float64; None without targets that fit the outputs."""
         graph, y = self.structure.network.graph, self.targets
         size = graph.value_size(graph.output)
         # Only the diagnosis uses targets of several outputs.
@@ -127,7 +127,7 @@ class Watched:
     def unreachable(self, result: Moment) -> float | None:
         """Return the fraction of the target values that lie outside the bounds on the outputs.
 
-        The result is None if the targets do not fit the outputs.
+        The result is None if there are no targets that fit the outputs.
         """
         y = self.fitting_targets()
         if y is None:

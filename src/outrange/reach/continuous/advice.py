@@ -1,4 +1,4 @@
-"""Explanations of why a question about a loop in continuous time is undecided."""
+"""Partial results for a loop in continuous time: why it is undecided, and how far it is proved."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ def explain_undecided(
 
     Args:
         cover: The pieces of the initial set that were tried; None if none were.
-        has_spec: Whether there is a specification. Without one, a question is undecided only if the
-            pipe stops before the end of the loop.
+        has_spec: Whether there is a specification.
     """
     sentences: list[str] = []
     failures = [] if cover is None else cover.failures
@@ -55,11 +54,11 @@ def explain_undecided(
 def safe_until(cover: Cover | None, proved: bool, end: Fraction) -> float:
     """Return the time up to which every piece is proved.
 
-    The result is -1 if a piece is open from the start, or if no piece was tried.
+    The result is -1 if nothing is proved, for example because no piece was tried.
 
     Args:
         cover: The pieces of the initial set that were tried; None if none were.
-        proved: Whether the specification holds for the whole initial set.
+        proved: Whether the specification is proved for the whole initial set.
         end: The last time of the loop.
     """
     if not proved and (cover is None or not len(cover.lo)):

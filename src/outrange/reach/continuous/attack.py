@@ -23,7 +23,7 @@ POINTS = 96
 """Number of random points, and number of random corners, for each part of the initial set."""
 
 LEAST, MOST = 4, 32
-"""Smallest and largest number of integrator steps in a period."""
+"""Smallest and largest number of equal parts into which `_times` divides a period."""
 
 NEAR = 1e-6
 """Largest change of the final states, relative to their size, when the number of steps is doubled;
@@ -36,12 +36,12 @@ GAIN = 0.02
 """An attack ends if a round decreases the least robustness by less than this fraction."""
 
 BETWEEN, NEAREST = 16, 8
-"""Number of parts into which `refine_nearest` splits an interval of time, and the number of
+"""Number of parts into which `refine_nearest` splits an interval of time, and the largest number of
 trajectories that it repeats.
 """
 
 TRIED = 4
-"""Largest number of simulated trajectories for which the search tries to prove a violation."""
+"""Largest number of simulated trajectories that `enclose_violation` considers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +103,7 @@ def no_simulations(system: FlowSystem) -> Simulations:
 def simulate_worst(system: FlowSystem, claim: TimedClaim | None, seed: int) -> Simulations:
     """Simulate from corners, from random points, and from points that approach a violation.
 
-    If the deadline passes, the result contains the trajectories simulated by then, possibly none.
+    If the deadline passes, some or all of these trajectories are missing from the result.
 
     Args:
         claim: The claim; None without a specification.
@@ -132,7 +132,7 @@ def simulate_worst(system: FlowSystem, claim: TimedClaim | None, seed: int) -> S
 def _nearer(
     system: FlowSystem, claim: TimedClaim, simulations: Simulations, rng: np.random.Generator
 ) -> Simulations:
-    """Add trajectories that begin near the beginnings of the least robust trajectories."""
+    """Add trajectories that begin near the initial points of the least robust trajectories."""
     sets = regions(system)
     for size in SIZES:
         last = simulations.robustness[0]
@@ -191,7 +191,7 @@ def _sort_by_robustness(simulations: Simulations) -> Simulations:
 
 
 def _times(system: FlowSystem, claim: TimedClaim | None, points: np.ndarray) -> list[Fraction]:
-    """Return times close enough together for one accurate integrator step between neighbors."""
+    """Return times that are close enough for accurate integrator steps, as far as `MOST` allows."""
     pieces, last = LEAST, None
     while True:
         grid = {system.dt * k / pieces for k in range(system.horizon * pieces + 1)}

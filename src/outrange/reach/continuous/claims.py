@@ -44,7 +44,7 @@ class TimedClaim:
 
     @property
     def chooses(self) -> bool:
-        """Whether a proof must choose one of several times or alternatives."""
+        """Whether the claim contains "eventually" or "any": a proof chooses a time or a part."""
         return self.op in ("eventually", "any") or any(part.chooses for part in self.parts)
 
     def leaves(self) -> Iterator[TimedClaim]:

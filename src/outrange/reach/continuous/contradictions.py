@@ -14,8 +14,8 @@ from .system import FlowSystem, simulate
 
 
 FAR = 1e-4
-"""Distance from the pipe, relative to the size of the states, above which a simulation is repeated
-with finer steps."""
+"""Distance from the pipe, or size of a violation of the claim, above which a simulation is repeated
+with finer steps. It is relative to 1 plus the size of the states."""
 
 FINER = 8
 """Number of steps by which a finer simulation replaces each original step."""

@@ -17,11 +17,11 @@ from .claims import TimedClaim
 
 EARLY = 0.1
 """With `early`, the chosen time is the first whose robustness is at least this fraction of the best
-robustness."""
+robustness, if that is positive."""
 
 NEAR_INSTANT = 0.7
-"""An instant between two periods is preferred if its robustness is at least this fraction of the
-best robustness."""
+"""An instant at which a period begins or ends is preferred if its robustness is at least this
+fraction of the best robustness."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,9 +152,9 @@ def choose_conditions(
         claim: The claim to imply.
         times: Times of the simulations.
         flat: States and controls of the simulations, `(batch, times, states + controls)`.
-        early: Whether to take the first time with clear robustness (see `EARLY`). If False, the
-            time with the best robustness is taken, or an instant between two periods whose
-            robustness is almost as good (see `NEAR_INSTANT`).
+        early: Whether to take the first time with clear robustness, if there is one (see `EARLY`).
+            Otherwise, the time with the best robustness is taken, or an instant at which a period
+            begins or ends and whose robustness is almost as good (see `NEAR_INSTANT`).
     """
     if claim.op == "all":
         return [

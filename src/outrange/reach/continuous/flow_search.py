@@ -188,7 +188,7 @@ class FlowSearch:
                 return
 
     def _attack_open(self, claim: TimedClaim, cover: Cover) -> None:
-        """Attack again with trajectories that begin in the middles of the open pieces."""
+        """Attack again with trajectories that begin in the middles of open pieces."""
         open_ = np.flatnonzero(~cover.proved)[:512]
         middles = 0.5 * cover.lo[open_] + 0.5 * cover.hi[open_]
         noise = self.system.noise

@@ -23,7 +23,7 @@ PARTS = 4
 def answer_pipe(system: FlowSystem, cover: Cover | None, simulations: Simulations) -> Pipe:
     """Return the pipe of an answer: the hull of all pieces' pipes, and the simulated ranges.
 
-    The bounds are infinite at times that some piece's pipe does not reach.
+    At times after 0 that some piece's pipe does not reach, the bounds are infinite.
 
     Args:
         cover: The pieces and their pipes; None if there are none.

@@ -254,7 +254,7 @@ def _forms(plan: CrownPlan, sets: FormBatch, count: int) -> tuple[LinearForm, Li
 
 
 def _parallel(plan: CrownPlan, sweep: CrownPass, net: RelaxedGraph) -> RelaxedGraph:
-    """Return a relaxation in which the lines below and above each curve have the same slope."""
+    """Return a relaxation with parallel lines around curves, except steps, where possible."""
     lines = dict(net.lines)
     for value, source, op in plan.curves:
         relaxation = net.lines.get(value)
@@ -273,9 +273,10 @@ def _one_slope(
 ) -> CurveRelaxation:
     """Return two parallel lines around a curve.
 
-    For a piecewise-linear curve, their slope is that of the upper line of `relaxation`. For a
-    smooth curve, it is the flatter of the slopes at the two endpoints of the interval. Where no
-    finite offsets exist for this slope, the lines of `relaxation` are kept.
+    For a piecewise-linear curve, their slope is that of the upper line of `relaxation`. For any
+    other curve, its absolute value is the smaller of those at the two endpoints of the interval,
+    and its sign follows the lines of `relaxation`. Where the offsets are not finite, the lines of
+    `relaxation` are kept.
     """
     with np.errstate(all="ignore"):
         if op.is_piecewise_linear:

@@ -33,7 +33,7 @@ WORTH = 0.01
 """Radius of a band, relative to the variation of the controls, above which the band is narrowed."""
 
 CUTS, ROUNDS = 4, 2
-"""Number of bisections of each set in a round, and number of rounds."""
+"""Largest number of bisections of each set in a round, and largest number of rounds."""
 
 NEAR = 1.5
 """Ratio of a band's radius to its sampled radius above which another round is worthwhile."""
@@ -47,7 +47,7 @@ tried.
 """
 
 WORK = 1 << 26
-"""Approximate number of multiplications above which the bisections of one period stop."""
+"""Approximate number of multiplications for all sets above which they are not bisected further."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,7 +207,7 @@ class Controller:
         return sets, parent, gaps
 
     def _bending(self, sets: FormBatch, gaps: np.ndarray) -> np.ndarray:
-        """Return the `BENDING` initial variables along which lower and upper bounds differ most."""
+        """Return at most `BENDING` initial variables, along which the bounds differ most."""
         able = np.flatnonzero(sets.place >= 0)
         share = gaps / np.maximum(gaps.sum(axis=1, keepdims=True), 1e-300)
         order = np.argsort(-share.max(axis=0)[sets.place[able]], kind="stable")
@@ -237,7 +237,7 @@ class Controller:
         return _with_new_symbols(controls)
 
     def _by_models(self, states: Models, time: Fraction) -> Models:
-        """Evaluate the graph on Taylor models, with infinite remainders if it is not smooth."""
+        """Evaluate the graph on Taylor models, with infinite remainders if it may not be smooth."""
         assert states.rest is not None
         symbols, count = states.sym.shape[-1], states.count
         off = np.full((count, 1), abs(float(time)) * 2.0**-52)
@@ -270,7 +270,7 @@ class Controller:
 
 
 def _with_new_symbols(models: Models) -> Models:
-    """Replace finite remainders with new symbols, and set unbounded controls to infinity."""
+    """Replace finite remainders with new symbols; unbounded controls get infinite remainders."""
     assert models.rest is not None
     bad = ~np.isfinite(models.rest) | ~np.isfinite(models.coef).all(axis=-1)
     bad |= ~np.isfinite(models.sym).all(axis=(-2, -1))
@@ -282,9 +282,9 @@ def _with_new_symbols(models: Models) -> Models:
 
 
 def _is_smooth(graph: Graph) -> bool:
-    """Return whether a graph is smooth and has exactly one input besides `t`.
+    """Return whether a graph is known to be smooth and has exactly one input besides `t`.
 
-    Only a graph of this kind is evaluated on Taylor models.
+    Only a controller of this kind is evaluated on Taylor models.
     """
     if sum(slot.name != "t" for slot in graph.inputs) != 1:
         return False

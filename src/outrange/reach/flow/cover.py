@@ -1,14 +1,13 @@
 """Answers to questions about a loop, found by splitting the initial set.
 
 Each box has one pipe, which stops at the first segment that leaves the question open. The box is
-then cut across the initial variable that adds most to the width of that segment, directly (unless
-the decision allows for linear terms) or through the remainders that it caused. A box whose pipe
-stopped early is cut across two variables. The pieces wait in a queue, the oldest first, and many
-are computed together: thirty pipes hardly take longer than one.
+then cut across the initial variable that is blamed most for the width of that segment, directly or
+through the remainders that it caused. A box whose pipe stopped early is cut twice. The pieces wait
+in a queue, the oldest first, and many are computed together: thirty pipes hardly take longer than
+one.
 
-Once the question is answered, the remaining time may be used to tighten the pipes: pieces whose
-remainders exceed a tenth of a state's width are cut and replaced by their halves, the loosest
-first.
+Once the question is answered, the remaining time may be used to tighten the pipes: pieces that are
+not tight (see `TIGHT`) are cut and replaced by their parts, the loosest first.
 """
 
 from __future__ import annotations
@@ -32,14 +31,13 @@ from .spread.batches import FlowTask
 
 
 AT_ONCE = 96
-"""Number of boxes whose pipes are computed together."""
+"""Largest number of boxes whose pipes are computed together."""
 
 EARLY = 0.6
-"""A box whose pipe stopped before this fraction of the loop's duration is cut across two
-variables."""
+"""A box whose pipe stopped before this fraction of the loop's duration is cut twice, not once."""
 
 FEW = 12
-"""When pipes are tightened, pieces are cut across two variables if there are at most this many."""
+"""When pipes are tightened, pieces are cut twice if at most this many are not tight."""
 
 _PipeAndFailures = tuple[FlowPipe, dict[int, Failure]]
 
@@ -47,8 +45,8 @@ TROUBLES = "domain", "step", "controller"
 """Causes of failures other than an open question or the time limit."""
 
 SMALLEST = 2.0**-10
-"""A piece on which the plant is undefined at time 0 ends the search if it is at most this fraction
-of the initial set, because further cuts do not help."""
+"""If the plant is undefined at time 0 on a piece with at most this share of the initial set, no
+more pieces are cut, because cuts do not help."""
 
 TIGHT = 0.1
 """A piece is tight if remainders are at most this fraction of each width."""
@@ -64,7 +62,8 @@ class Cover:
         proved: `(N,)`: whether the question is answered on each piece up to the end of the loop.
         pipe: The pipes of all pieces, in the order of the pieces. The pipes of open pieces stop
             early.
-        share: Fraction of the volume that is proved, from 0 to 1.
+        share: Fraction of the initial set that is proved, from 0 to 1. All initial boxes have equal
+            weight.
         tried: Number of pipes computed.
         interrupted: Whether Ctrl-C ended the search.
         trouble: First failure whose cause is in `TROUBLES`; None if there is none.
@@ -151,7 +150,7 @@ class _CoverSearch:
             yield self._record(pipes[k]) if k in pipes else self.run(batch)
 
     def resume(self, leaves: Sequence[SettledPiece]) -> list[InitialPiece]:
-        """Keep the proved pieces of an earlier search, cut the open ones, and return the parts."""
+        """Cut the open pieces of an earlier search and return the parts; keep the other pieces."""
         pieces: list[InitialPiece] = []
         for leaf in leaves:
             failure = None if leaf.proved else leaf.failure
@@ -209,7 +208,7 @@ class _CoverSearch:
         return piece.cut(failure.free, failure.blame, 2 if early else 1)
 
     def tighten(self, tight: float) -> None:
-        """Cut the pieces that are not tight, the loosest first, until time runs out."""
+        """Cut pieces that are not tight, the loosest first, while time and such pieces are left."""
         given_up: set[int] = set()
         while not self.clock.expired:
             loose = [
@@ -252,11 +251,11 @@ def decide_by_splits(
     tight: float = TIGHT,
     since: Cover | None = None,
 ) -> Cover:
-    """Split the initial set until a question is answered on all of it or time runs out.
+    """Split the initial set until a question is answered on all of it or a limit is reached.
 
     Sound: every proof is a pipe, see `flow_pipe`. Not complete: if the answer is no, some piece
-    stays open. Cost: one run of `flow_pipe` for each piece. Each cut may double the number of
-    pieces.
+    stays open. Cost: one pipe for each piece. Each round of cuts may double the number of pieces or
+    more.
 
     See `flow_pipe` for `disturbance` and the arguments before `decide`.
 
@@ -268,8 +267,8 @@ def decide_by_splits(
         tighten: Function that maps the seconds that the answer took to the seconds that may be
             spent on tightening the pipes afterward, within the deadline. None means no tightening.
         tight: A piece is tight if remainders are at most this fraction of each width.
-        since: An earlier result for the same question: its open pieces are cut further, with `most`
-            more pipes.
+        since: An earlier result for the same question: its open pieces are cut further, and `most`
+            counts only new pipes.
     """
     clock, (lo, hi) = Clock(deadline), corners(boxes)
     task = FlowTask(plant, controller, Fraction(dt), steps, decide, disturbance, keep)

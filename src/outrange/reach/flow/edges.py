@@ -81,11 +81,11 @@ class FirstBox:
         return least, most
 
     def _falls(self, rows: np.ndarray, limit: np.ndarray) -> np.ndarray:
-        """Return whether each form `rows @ x` decreases whenever it is at its limit, `(b, R)`.
+        """Return whether each form is proved to decrease whenever it is at its limit, `(b, R)`.
 
-        A sufficient condition is `rate + weight * (form - limit) < 0` throughout, for any
-        non-negative weight: at the limit the second term is 0. The weight is chosen so that the sum
-        varies least.
+        The forms are `rows @ x`. A sufficient condition is `rate + weight * (form - limit) < 0`
+        throughout, for some non-negative weight: at the limit the second term is 0. The weight is
+        chosen so that the sum varies little.
         """
         assert self.tube is not None and self.rate is not None
         op = dense(rows.T)

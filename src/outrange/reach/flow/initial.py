@@ -45,7 +45,7 @@ def initial_models(
 ) -> Models:
     """Return models `center + radius eps`, with one variable for each state that varies.
 
-    The radius is rounded up, so a box may grow by a unit in the last place, but never shrink.
+    The radius is rounded up, so a box may grow slightly, but never shrinks.
     """
     middle = 0.5 * lo + 0.5 * hi
     radius = up(np.maximum(hi - middle, middle - lo))

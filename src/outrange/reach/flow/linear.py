@@ -29,7 +29,7 @@ BITS = 128
 """Precision of the exponential, in bits."""
 
 MOST = 40
-"""Largest number of plant inputs; with more inputs, the exponential takes too long."""
+"""Largest number of entries of a plant's inputs; with more, the exponential takes too long."""
 
 
 class LinearFlow:
@@ -49,7 +49,8 @@ class LinearFlow:
     def of(graph: Graph) -> LinearFlow | None:
         """Return the flow of a graph; None if the graph has no exact flow.
 
-        A graph has one if it is affine in `x`, `u` and `t` and has at most `MOST` inputs.
+        A graph has one if it consists of affine maps and rearrangements, and its inputs are among
+        `x`, `u` and `t` and have at most `MOST` entries.
         """
         plain = all(isinstance(node.op, Affine | Rearrange) for node in graph.nodes)
         has_known_inputs = all(slot.name in ("x", "u", "t") for slot in graph.inputs)

@@ -39,7 +39,7 @@ class Window:
     held_to: Fraction | None = None
 
     def counts(self, segment: Segment) -> bool:
-        """Return whether a segment meets the window, so that the question is about it."""
+        """Return whether the question must be decided on a segment."""
         if segment.start == segment.end:
             return self.held_to is None and self.start <= segment.start <= self.end
         if self.held_to is not None:
@@ -114,7 +114,7 @@ class AllOf:
 
 @dataclass(frozen=True, eq=False)
 class AnyOf:
-    """The decision on whether at least one part holds at every time.
+    """The decision on whether, at every time, at least one part holds.
 
     An example is the claim that the states stay outside a box. If no part holds throughout a
     segment, its time is bisected: one part may hold before the trajectory passes a corner, and

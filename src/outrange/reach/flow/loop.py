@@ -31,7 +31,7 @@ SYMBOLS = 12
 """Number of symbols per state above which the smallest symbols are merged."""
 
 ORDER = 2
-"""The degree of the models in the initial variables."""
+"""The default degree of the models in the initial variables."""
 
 
 def flow_pipe(
@@ -54,7 +54,7 @@ def flow_pipe(
     every segment of its box at all times of that segment; every truncation and rounding is
     accounted for. Not complete: boxes that are too wide fail, and each failure states its time and
     reason. Cost: per step, a few evaluations of the plant on Taylor models for all boxes together;
-    per period, one computation of linear bounds on the controller.
+    per period, at least one pass through the controller.
 
     Args:
         plant: The right-hand side: a graph with inputs among `t`, `x`, `u`, `w`, and one output per
@@ -179,7 +179,7 @@ class FlowRun:
         self.span = self._record(done, done.states, now, now)
 
     def _control(self, span: Span, start: Fraction) -> tuple[Span, Models | None]:
-        """Return the boxes on which the controller is defined, and the controls for them."""
+        """Return the boxes on which the controller is defined, and their controls (or None)."""
         assert self.network is not None
         try:
             return span, self.network.control(span.states, start)

@@ -35,10 +35,10 @@ Field = Callable[[Models, Fraction, Fraction], Models]
 tau`."""
 
 TIME, LEAST_TIME = 6, 2
-"""Largest and smallest number of powers of time in a tube."""
+"""Largest and smallest degree in time of a tube's models."""
 
 TRIES = 5
-"""Number of remainders tried before a step is given up."""
+"""Largest number of remainders tried before a step is given up."""
 
 REFINEMENTS = 1
 """Number of further applications of the operator, which tighten a verified remainder."""
@@ -197,7 +197,7 @@ def _distance(image: Models, guess: Models) -> np.ndarray:
 
 
 def _inflate(rest: np.ndarray | None, guess: Models) -> np.ndarray:
-    """Return a remainder to try, which is larger than `rest` and never zero."""
+    """Return a remainder to try, which is somewhat larger than `rest`."""
     assert rest is not None
     least = 2.0**-50 * guess.norm
     share = 0.05 * rest.max(axis=1, keepdims=True)

@@ -19,7 +19,7 @@ too thin to cut."""
 
 @dataclass(frozen=True, eq=False)
 class InitialPiece:
-    """A box, its fraction of the initial volume, and the settled piece from which it was cut."""
+    """A box, its share of the initial set, and the piece with a pipe from which it was cut."""
 
     lo: np.ndarray
     hi: np.ndarray
@@ -27,12 +27,14 @@ class InitialPiece:
     origin: SettledPiece | None = None
 
     def cut(self, free: Sequence[int], blame: Sequence[float], most: int) -> list[InitialPiece]:
-        """Cut across the variables with the most blame; return [] if every side is too thin.
+        """Cut once or twice where the blame is greatest; return [] if every side is too thin.
+
+        The second cut is across another variable, unless that has much less blame.
 
         Args:
             free: Indices of the states that vary.
             blame: The blame of each of these states.
-            most: Number of variables to cut across, 1 or 2.
+            most: Number of successive cuts, 1 or 2: two cuts yield four parts.
         """
         order = [j for j in np.argsort(-np.asarray(blame), kind="stable") if self._can_cut(free[j])]
         if not order:
@@ -63,7 +65,7 @@ def corners_of(pieces: Sequence[InitialPiece]) -> Bounds:
 
 @dataclass(frozen=True, eq=False)
 class SettledPiece:
-    """A piece that is proved or given up; its result is the box with index `box` in a pipe."""
+    """A piece whose pipe is computed; its result is the box with index `box` in `pipe`."""
 
     piece: InitialPiece
     pipe: FlowPipe

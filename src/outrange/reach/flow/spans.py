@@ -19,7 +19,7 @@ class Span:
         states: Models of the states.
         origins: Attribution of the symbols in these models to their causes.
         levels: `(b,)`: number of bisections of the period for each box.
-        calm: `(b,)`: whether all steps of this period could have been longer.
+        calm: `(b,)`: whether all steps of this period so far could have been longer.
         controls: The held controls; None without controls.
     """
 
@@ -68,8 +68,8 @@ class Span:
     def loose(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the largest fraction of a state's radius that is due to remainders, and the blame.
 
-        The fraction has shape `(b,)`. The blame, `(b, d)`, is the contribution of each initial
-        variable to these remainders.
+        States that hardly vary are ignored. The fraction has shape `(b,)`. The blame, `(b, d)`, is
+        the contribution of each initial variable to these remainders.
         """
         remainders = self.states.sym_norm + (0.0 if self.states.rest is None else self.states.rest)
         with np.errstate(all="ignore"):

@@ -53,7 +53,7 @@ class SymbolOrigins:
         return size @ parts + self.remainders(models)
 
     def blame(self, models: Models) -> np.ndarray:
-        """Return how much a cut across each variable may tighten each form, `(B, n, d)`.
+        """Estimate how much a cut across each variable may tighten each form, `(B, n, d)`.
 
         The range of a linear term together with its square is already exact, and after a cut, one
         half still contains the worst corner. So blame is assigned only to the other monomials and

@@ -6,10 +6,10 @@ constant coefficient `c` plus a Lagrange remainder:
     f(c + d) = sum_{j <= J} f^(j)(c) / j! d^j + f^(J + 1)(z) / (J + 1)! d^(J + 1),   |z - c| <= |d|.
 
 The curve's description encloses the coefficients. If the curve has a kink, or its derivatives are
-unknown, it is enclosed between two lines of one slope with the tightest offsets.
+unknown, it is enclosed between two parallel lines.
 
-For models at an instant, a parabola through three points of the curve is better: if the points are
-the zeros of a Chebyshev polynomial, the error is a quarter of the Lagrange remainder.
+For models at an instant, a parabola through three points of the curve is often better: if the
+points are the zeros of a Chebyshev polynomial, the error bound is a quarter of Lagrange's.
 
 Reference: L. N. Trefethen, *Approximation Theory and Approximation Practice*, SIAM 2013.
 """
@@ -56,7 +56,7 @@ def undefined_mask(op: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
 def apply_curve(op: Curve, x: Models) -> tuple[Models, np.ndarray]:
     """Return `f(x)`, and a mask `(B, n)` of the entries at which `f` may be undefined.
 
-    Those entries have an infinite remainder.
+    Those entries have an infinite remainder, unless `x` has no remainders.
     """
     middle, radius = x.coef[..., 0], x.radius
     lo, hi = down(middle - radius), up(middle + radius)
@@ -83,7 +83,7 @@ def apply_curve(op: Curve, x: Models) -> tuple[Models, np.ndarray]:
 
 
 def _expand(op: Curve, x: Models, lo: np.ndarray, hi: np.ndarray) -> Models:
-    """Return `f(x)` by a Taylor polynomial where the curve is smooth, and by lines elsewhere."""
+    """Return `f(x)` by a polynomial where the curve is smooth, and by lines elsewhere."""
     if op.is_piecewise_linear:
         return _line(op, x, lo, hi)
     order = max(x.frame.time, x.frame.order, 1)
@@ -153,7 +153,7 @@ def _parabola(op: Curve, x: Models, low: np.ndarray, high: np.ndarray, last: np.
     that bound is poor, the curve is compared with the parabola on `CELLS` parts.
 
     Args:
-        op: The curve, smooth where `low`, `high` and `last` are finite.
+        op: The curve. The result is valid where the curve is smooth.
         x: Models at an instant, of second degree.
         low: `(3, B, n)`: lower bounds on the Taylor coefficients at the middle.
         high: `(3, B, n)`: upper bounds on these coefficients.
@@ -195,7 +195,7 @@ def _parabola(op: Curve, x: Models, low: np.ndarray, high: np.ndarray, last: np.
 def _compare_with_parabola(
     op: Curve, middle: np.ndarray, radius: np.ndarray, *coefficients: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the best shift for a parabola, and the curve's distance from the shifted parabola.
+    """Return a shift for a parabola, and a bound on the shifted parabola's distance from the curve.
 
     On each of `CELLS` parts, the difference is bounded by its value in the middle plus the change
     that its slope allows.
@@ -244,7 +244,7 @@ def _value(op: Curve, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _line(op: Curve, x: Models, lo: np.ndarray, hi: np.ndarray) -> Models:
-    """Enclose a curve between parallel lines with the mean of the best slopes below and above."""
+    """Enclose a curve between parallel lines; their slope is the mean of those of `relax`."""
     lines = relax(op, lo, hi)
     slope = 0.5 * lines.lo_slope + 0.5 * lines.hi_slope
     slope = np.where(np.isfinite(slope), slope, 0.0)

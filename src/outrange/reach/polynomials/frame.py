@@ -117,7 +117,7 @@ class MonomialFrame:
 
     @cached_property
     def _pairs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Indices of two factors and of their product, for every product of monomials in `eps`."""
+        """Indices of two monomials in `eps` and of their product, for products within the order."""
         place = {tuple(row): i for i, row in enumerate(self.exponents.tolist())}
         triples = []
         for i, a in enumerate(self.exponents):

@@ -117,7 +117,7 @@ class Models:
         return replace(self, sym=np.pad(self.sym, [(0, 0)] * 3 + [(0, short)]))
 
     def to_frame(self, frame: MonomialFrame) -> Models:
-        """Convert the models to a frame that has higher powers of `tau`."""
+        """Convert the models to a frame with at least as many powers of `tau`."""
         more = frame.times - self.frame.times
         coef = np.pad(self.coef, [(0, 0), (0, 0), (0, more * frame.width)])
         return Models(frame, coef, np.pad(self.sym, [(0, 0), (0, 0), (0, more), (0, 0)]), self.rest)

@@ -106,7 +106,7 @@ class BoundedHere:
     Args:
         result: The result of `Bounding.bound`; None if it raised `error`.
         trouble: A sentence that says where the plant may be undefined; empty if nowhere.
-        error: The error that `Bounding.bound` raised; None if it returned or ran out of time.
+        error: The error that `Bounding.bound` raised; None if it raised none.
     """
 
     result: tuple[np.ndarray, np.ndarray, np.ndarray] | None

@@ -1,8 +1,8 @@
 """Submission of batches of pieces to workers in waves, one task for each batch.
 
 Pieces wait in a queue, the oldest first, and their parts go to its end. So all full batches in the
-queue are known before the first of them is done. A wave submits them together and stores the
-results in their order, as if one process had bounded them one after another.
+queue are known before the first of them is done. A wave submits several of them together. Its
+results are keyed by the index of the batch, so the order in which workers finish does not matter.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from .threads import batches_at_once
 
 
 AHEAD = 4
-"""Number of batches per worker in a wave; with several, workers are idle only at the end of a
-wave."""
+"""Largest number of batches per worker in a wave; with several, workers are idle only at the end of
+a wave."""
 
 LATE = 1.0
 """Seconds after the deadline within which workers may finish a batch, since they check the clock
-only between steps. If a batch is still missing after that, its pieces stay open."""
+only between steps. Results of batches that take longer are lost."""
 
 GRACE = 30.0
 """Seconds beyond twice its time limit after which a task is considered hung; they allow time for a
@@ -32,7 +32,9 @@ worker to start."""
 
 
 def full_batches(waiting: int, size: int) -> int:
-    """Return how many full batches to bound together, on workers or on threads of this process.
+    """Return how many batches to bound together, on workers or on threads of this process.
+
+    If there are several, all of them are full.
 
     Args:
         waiting: Number of pieces in the queue.
@@ -78,7 +80,7 @@ class Waves:
             report: Called with the index of each batch that is done.
 
         Raises:
-            InputError: A task raised this error.
+            InputError: A task raised this error. Other errors of tasks are raised too.
         """
         dispatcher, waiting, lost = self._dispatcher, deque(range(len(batches))), Counter()
         end = read_wall_clock() + seconds

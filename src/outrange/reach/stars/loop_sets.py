@@ -57,11 +57,12 @@ class LoopSets:
 
 
 def exact_sets(system: LoopSystem, clock: Clock, most: int, seed: int = 0) -> LoopSets:
-    """Compute the reach set of a loop after every step, exact for as many steps as time permits.
+    """Compute the reach set of a loop after every step, exact for as many steps as limits permit.
 
     Args:
         clock: The clock of the question.
-        most: Largest number of pieces after a step.
+        most: Limit on the number of pieces after a step, shared equally by the parts of the initial
+            set.
         seed: Random seed of the trajectories.
 
     Raises:

@@ -41,7 +41,7 @@ class Attainable:
 
     @property
     def accuracy(self) -> float:
-        """The largest upper bound on accuracy over all models; 0 if no model has a bound."""
+        """The largest of the models' upper bounds on accuracy; 0 if no model has a bound."""
         return max(self._ceilings, default=0.0)
 
     @property

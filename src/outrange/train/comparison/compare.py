@@ -58,7 +58,7 @@ LOSSES = {
     "positive": ("mse", "mae", "msle", "log_cosh"),
     "real": ("mse", "mae", "huber", "log_cosh"),
 }  # fmt: skip
-"""Default losses for each kind of targets, the recommended one first."""
+"""Default losses for each kind of targets, the one that is usually recommended first."""
 
 
 def compare(build: Callable[[Any], Any], x: Any, y: Any, **options: Any) -> Study:
@@ -264,7 +264,7 @@ def _data(x: Any, rows: int) -> TrainingData:
 
 
 def _default_optimizers() -> dict[str, Any]:
-    """Return three optimizers by label, with which small problems converge within a minute."""
+    """Return the default optimizers by label."""
     o = keras().optimizers
     return {
         "sgd 0.1": o.SGD(0.1),

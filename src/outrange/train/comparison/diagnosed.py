@@ -1,4 +1,4 @@
-"""Diagnoses one training run and converts the findings to reasons."""
+"""Diagnoses of training runs, converted to reasons, and of models without a hidden layer."""
 
 import warnings
 from typing import Any
@@ -19,7 +19,7 @@ def diagnose_lane(group: Group, lane: int, data: TrainingData, from_start: bool)
     Args:
         group: The group that contains the run.
         lane: Index of the run in the group.
-        from_start: Whether to use the initial weights, because the final ones are not finite.
+        from_start: Whether to use the initial weights instead of the final ones.
     """
     optimizer, loss, start = group.place(lane)
     objective = group.objectives[loss]
@@ -65,8 +65,8 @@ def linear_problem_of(model: Any, x: Any, y: Any) -> LinearProblem | None:
         y: The classes: for each row, a class number or a one-hot vector.
 
     Returns:
-        The problem, or None if the model has a hidden layer, if the rows are separable, or if a
-        nonlinear model would not fit them better.
+        The problem, or None if the model or the rows are unsuitable, if there is no proof that the
+        rows are not separable, or if a nonlinear model is not expected to fit them clearly better.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -14,8 +14,8 @@ CENTERED = ("VarianceScaling", "RandomNormal", "TruncatedNormal", "RandomUniform
 class Initializers:
     """The initializers of a model's weights.
 
-    Keras names an initializer after its weight: `kernel_initializer` creates `kernel`. Each draw
-    uses a copy of the initializer with a new seed, even if the user fixed the seed.
+    Keras names an initializer after its weight: `kernel_initializer` creates `kernel`. If an
+    initializer has a seed, each draw uses a copy with a new seed, even if the user fixed the seed.
 
     Args:
         model: A built Keras model.
@@ -50,13 +50,15 @@ class Initializers:
 
 
 def initializer_of(layer: Any, variable: Any) -> Any:
-    """Return the initializer of a weight, or None if the layer has no attribute for it."""
+    """Return the initializer of a weight, or None if the layer has no such initializer."""
     maker = getattr(layer, f"{variable.name}_initializer", None)
     return maker if hasattr(maker, "get_config") and callable(maker) else None
 
 
 def is_centered(initializer: Any) -> bool:
-    """Return whether an initializer's draws are independent, continuous and symmetric about 0.
+    """Return whether an initializer's draws are known to be independent and symmetric about 0.
+
+    Their distribution must also be continuous.
 
     Keras's named initializers (Glorot, He, LeCun) are variance scalings. Entries of orthogonal
     matrices are not independent, and constants are not continuous. The result is False for a user's
@@ -75,7 +77,7 @@ def is_centered(initializer: Any) -> bool:
 
 
 def is_zero(initializer: Any) -> bool:
-    """Return whether an initializer creates zeros."""
+    """Return whether an initializer is Keras's own `Zeros`."""
     return type(initializer).__name__ == "Zeros" and is_keras_own(initializer)
 
 

@@ -1,4 +1,4 @@
-"""Prepares losses with their targets, and the metric by which all training runs are compared."""
+"""Prepares losses, targets and optimizers, and the metric by which training runs are compared."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,8 @@ class Yardstick:
     Args:
         name: `"accuracy"`, `"mse"`, or the name of the user's function.
         better: Which values are better, `"higher"` or `"lower"`.
-        baseline: The metric of the best constant prediction.
+        baseline: The metric of a constant prediction: the best one for the built-in metrics, the
+            mean of the targets for the user's function.
         function: The user's `function(targets, predictions)`; None for the built-in metrics.
     """
 
@@ -119,7 +120,8 @@ def _kind(k: Any, loss: Any) -> str:
 def _threshold(loss: Any, kind: str, targets: Targets) -> float:
     """Return the threshold at which a single output decides between two classes: 0 or 0.5.
 
-    It is 0 for hinge losses, for losses that read logits, and for labels of -1 and 1.
+    It is 0 for losses named `hinge` or `squared_hinge`, for losses that expect logits, and for
+    labels of -1 and 1.
     """
     margin = kind in ("hinge", "squared_hinge") or getattr(loss, "from_logits", False)
     return 0.0 if margin or targets.names == (-1, 1) else 0.5

@@ -18,8 +18,8 @@ from .plan import Group, Options, TrainedPart
 LEADERS = 5
 
 GOAL_SHARE = 0.95
-"""Position of the default goal between the metric of the best constant prediction (0) and the best
-result (1)."""
+"""Position of the default goal between the metric of a constant prediction (0) and the best result
+(1)."""
 
 
 SAME = 1e-6
@@ -109,8 +109,8 @@ class ComparisonRecord:
     def leaders(self) -> tuple[tuple[str, float, float, float], ...]:
         """The best combinations so far, at most `LEADERS`.
 
-        Each entry consists of the label of the combination and the median, the least and the
-        largest metric of its starts.
+        Each entry consists of the label of the combination and the (lower) median, the least and
+        the largest metric of its starts.
         """
         sign = -1.0 if self.yardstick.better == "higher" else 1.0
         ranked = []

@@ -16,8 +16,8 @@ from ...frontends.keras.api import keras
 def seed_generators(seed: int) -> Iterator[None]:
     """Seed Python's and NumPy's generators inside the context, and restore them afterwards.
 
-    A Keras initializer without a seed draws one from Python's generator when it is created. So a
-    model that is built inside the context has the same initial weights every time.
+    A Keras initializer without a seed draws one from Python's generator when it is created. So the
+    initializers of a model that is built inside the context create the same weights every time.
     """
     python, numpy = random.getstate(), np.random.get_state()
     random.seed(seed)
@@ -30,7 +30,7 @@ def seed_generators(seed: int) -> Iterator[None]:
 
 
 def build_model(build: Callable[[Any], Any], activation: Any, seed: int) -> Any:
-    """Call `build(activation)`, with initial weights that are determined by `seed`.
+    """Call `build(activation)` with the random generators seeded, and check the model.
 
     Raises:
         InputError: `build` raises an exception, or does not return a built Keras model with one

@@ -39,7 +39,7 @@ class TrainingSlice:
 
 
 def keras_settings() -> dict[str, str]:
-    """Return the settings other than the model that affect training arithmetic."""
+    """Return settings of Keras, such as the backend, that affect training arithmetic."""
     k = keras()
     return {
         "Keras": k.__version__,

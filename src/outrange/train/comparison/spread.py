@@ -17,12 +17,12 @@ from .trainings import Trainings
 
 
 SECONDS = 10.0
-"""Maximum length of a slice in seconds. A lost worker or Ctrl-C discards one slice. Short training
-runs fit into a single slice."""
+"""Largest time limit of a slice after its first tick, in seconds. A lost worker or Ctrl-C discards
+the results of running slices. Short training runs fit into a single slice."""
 
 LAPS = 4
-"""Minimum number of slices per activation within the time limit, so that all activations have
-trained for about the same time when it is reached."""
+"""Planned minimum number of slices per activation within the time limit, so that all activations
+have trained for about the same time when it is reached."""
 
 LATE = 10.0
 """Seconds to wait after the time limit for running tasks to end on their own."""
@@ -113,7 +113,7 @@ class Spread:
         self.longest = math.inf
 
     def run(self) -> None:
-        """Train until all runs are complete, the time limit is reached, or the pool breaks."""
+        """Train until runs are complete or given up, time runs out, or the pool breaks."""
         try:
             while self.laps.open and self.left() > 0 and not self.pool.broken:
                 self.give()

@@ -28,8 +28,8 @@ from ...questions.inputs.parse_box import input_box
 class Structure:
     """The recorded operations of a model in training.
 
-    The operations are recorded once, and compared with the model once: at construction, or when
-    `compare` is called. Later, only the current weights are inserted into the recording. Some
+    The operations are recorded at construction. They are compared with the model at construction or
+    when `compare` is called. Later, the current weights are inserted into the recording. Some
     layers compute values from their weights alone; for example, batch normalization casts its
     statistics. Their recording contains numbers in place of weights, so a model with such layers is
     recorded again by each call to `now`.

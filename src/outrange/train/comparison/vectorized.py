@@ -2,8 +2,8 @@
 
 All combinations of loss, optimizer and start share a model's forward and backward pass. Their
 weights are stacked, and `Model.stateless_call` is mapped over them. Each loss reads the predictions
-of its lanes, and each optimizer updates its lanes with `Optimizer.stateless_apply`. A lane computes
-the same numbers as Keras does for a single training run.
+of its lanes, and each optimizer updates its lanes with `Optimizer.stateless_apply`. Up to rounding,
+a lane computes the same numbers as Keras does for a single training run.
 """
 
 from collections.abc import Callable, Sequence

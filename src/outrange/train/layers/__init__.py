@@ -1,1 +1,1 @@
-"""Keras layers: channel-wise activations, masked connections, wirings, grouped classes."""
+"""Keras layers and losses: channel-wise activations, masks, wirings, and grouped classes."""

@@ -1,4 +1,4 @@
-"""Converts keys to channels of an axis, and checks that keys do not overlap."""
+"""Converts keys to channels of an axis or to JSON, and checks that keys do not overlap."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ def places(key: Any, size: int, where: str) -> list[int]:
 
 
 def check_disjoint(parts: Sequence[Sequence[int]], where: str) -> None:
-    """Check that no channel is in two parts.
+    """Check that no channel occurs twice.
 
     Raises:
-        InputError: A channel is in two parts.
+        InputError: A channel is in two parts, or twice in one part.
     """
     seen: set[int] = set()
     for part in parts:

@@ -36,9 +36,9 @@ def _apply_mask(allowed: np.ndarray, kernel: Any) -> Any:
 class MaskedDense(keras.layers.Layer):
     """Computes `activation(x @ kernel + bias)` with a kernel in which a mask forbids connections.
 
-    The weight of a forbidden connection is exactly 0 from the first to the last training step. It
-    is excluded from the product, so no gradient reaches it. After every optimizer step (with
-    momentum, weight decay, orthogonalized updates or constraints) the stored entry is 0 too.
+    The weight of a forbidden connection is exactly 0 from the first to the last training step. In
+    the product, the mask replaces it by 0, so no gradient reaches it. After every optimizer step
+    (with momentum, weight decay, orthogonalized updates or constraints) the stored entry is 0 too.
 
     Args:
         units: Number of units, that is, of outputs.

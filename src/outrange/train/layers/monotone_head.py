@@ -31,7 +31,7 @@ class MonotoneIndexHead(keras.layers.Layer):
         **kwargs: Further arguments of `keras.layers.Layer`, such as `name`.
 
     Raises:
-        InputError: `groups` or `classes` is less than 2.
+        InputError: `groups` or `classes` is not an integer of at least 2.
 
     Example:
         >>> import numpy as np

@@ -24,8 +24,8 @@ class GroupedCrossentropy(keras.losses.Loss):
         **kwargs: Further arguments of `keras.losses.Loss`.
 
     Raises:
-        InputError: `groups` is invalid, or the shapes differ or do not fit `groups` (raised when
-            the loss is called).
+        InputError: `groups` is invalid, or the lengths of the last axes differ or do not fit
+            `groups` (raised when the loss is called).
 
     Example:
         >>> import numpy as np

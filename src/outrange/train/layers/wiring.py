@@ -11,7 +11,7 @@ from .wiring_spec import EdgeSpec, NodeSpec, Wiring, read_wiring
 
 
 def wire(spec: Any, *, name: str = "wired") -> Any:
-    """Build a Keras model from a list of named nodes and edges; feedback is unrolled.
+    """Build a Keras model from named nodes and edges; feedback is unrolled.
 
     A node sums the values of its incoming edges, adds a bias and applies its activation. An edge
     multiplies the value of its source by a matrix of weights. With feedback, the nodes are computed
@@ -19,8 +19,8 @@ def wire(spec: Any, *, name: str = "wired") -> Any:
     previous pass, and nothing in the first pass. The outputs are the values of the last pass.
 
     The result is an ordinary functional model for `fit`, `save` and every function of this library.
-    A node's layer has the node's name and is called once per pass (`layer="B"` bounds it in every
-    pass).
+    A node's layer has the node's name, or its label `"shared"`, and is called in every pass
+    (`layer="B"` bounds it in all of them).
 
     Args:
         spec: The wiring, a dict with

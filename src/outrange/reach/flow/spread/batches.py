@@ -65,8 +65,8 @@ class FlowTask:
         Args:
             batches: Corners of the boxes of each batch.
             seconds: Remaining time; infinite without a limit.
-            results: Filled with the finished pipes, keyed by the index of the batch, even after an
-                interrupt.
+            results: Filled with the finished pipes, keyed by the index of the batch. Those of
+                workers are stored even after an interrupt.
         """
         helpers, decide, report = ambient_workers(), self.decide, _ignore
         if isinstance(decide, Reporting):
