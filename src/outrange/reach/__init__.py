@@ -1,1 +1,1 @@
-"""Closed loops of a controller and a plant: bounds on the states at every step."""
+"""Closed loops of a controller and a plant: bounds on the states over time, and proofs."""

@@ -167,7 +167,7 @@ def _narrow(
     enough: float,
     seconds: float,
 ) -> None:
-    """Propagate every box to the end, then cut boxes if the unrolled loop is not solved exactly."""
+    """Propagate every box to the end, then cut boxes to raise the margin or to narrow the pipe."""
     try:
         # Without a specification every box is propagated to the end.
         with deadline(min(max(SURVEY, seconds), search.clock.left)):

@@ -204,7 +204,7 @@ def _makers(layer: Any) -> dict[str, Any]:
 
 
 def _is_symmetric(network: Network, info: LayerInfo, makers: dict[str, Any]) -> bool:
-    """Return whether weights `w` and `-w` are known to be equally likely, and the bias is 0.
+    """Return whether `w` and `-w` are known to be equally likely and the initial bias is 0.
 
     The activation must also be flat up to its only knot, 0.
     """

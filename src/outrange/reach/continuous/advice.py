@@ -54,7 +54,8 @@ def explain_undecided(
 def safe_until(cover: Cover | None, proved: bool, end: Fraction) -> float:
     """Return the time up to which every piece is proved.
 
-    The result is -1 if nothing is proved, for example because no piece was tried.
+    The result is -1 if a piece is open from the start, or if nothing is proved because no piece was
+    tried.
 
     Args:
         cover: The pieces of the initial set that were tried; None if none were.

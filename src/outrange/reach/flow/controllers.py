@@ -104,7 +104,7 @@ class Controller:
 
     @property
     def controls(self) -> int:
-        """Number of controls."""
+        """Number of controls, including the new values of the memory."""
         return self.graph.value_size(self.graph.output)
 
     def graph_input(self, states: Models, time: Fraction) -> Models:

@@ -150,7 +150,7 @@ class _CoverSearch:
             yield self._record(pipes[k]) if k in pipes else self.run(batch)
 
     def resume(self, leaves: Sequence[SettledPiece]) -> list[InitialPiece]:
-        """Cut the open pieces of an earlier search and return the parts; keep the other pieces."""
+        """Cut open pieces of an earlier search and return the parts; keep all other pieces."""
         pieces: list[InitialPiece] = []
         for leaf in leaves:
             failure = None if leaf.proved else leaf.failure

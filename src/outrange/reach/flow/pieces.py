@@ -29,7 +29,7 @@ class InitialPiece:
     def cut(self, free: Sequence[int], blame: Sequence[float], most: int) -> list[InitialPiece]:
         """Cut once or twice where the blame is greatest; return [] if every side is too thin.
 
-        The second cut is across another variable, unless that has much less blame.
+        The second cut is across another variable if that has at least half as much blame.
 
         Args:
             free: Indices of the states that vary.

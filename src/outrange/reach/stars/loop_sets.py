@@ -57,7 +57,7 @@ class LoopSets:
 
 
 def exact_sets(system: LoopSystem, clock: Clock, most: int, seed: int = 0) -> LoopSets:
-    """Compute the reach set of a loop after every step, exact for as many steps as limits permit.
+    """Compute the reach set after every step, exact for as many steps as the limits permit.
 
     Args:
         clock: The clock of the question.

@@ -58,7 +58,7 @@ LOSSES = {
     "positive": ("mse", "mae", "msle", "log_cosh"),
     "real": ("mse", "mae", "huber", "log_cosh"),
 }  # fmt: skip
-"""Default losses for each kind of targets, the one that is usually recommended first."""
+"""Default losses for each kind of targets; the first is usually the recommended one."""
 
 
 def compare(build: Callable[[Any], Any], x: Any, y: Any, **options: Any) -> Study:

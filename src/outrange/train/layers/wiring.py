@@ -19,7 +19,7 @@ def wire(spec: Any, *, name: str = "wired") -> Any:
     previous pass, and nothing in the first pass. The outputs are the values of the last pass.
 
     The result is an ordinary functional model for `fit`, `save` and every function of this library.
-    A node's layer has the node's name, or its label `"shared"`, and is called in every pass
+    A node's layer has the node's name, or its label if it is shared, and is called in every pass
     (`layer="B"` bounds it in all of them).
 
     Args:
