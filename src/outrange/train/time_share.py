@@ -120,10 +120,11 @@ class TimeShare:
     def allows_measurement(self, compared: bool, *, last: bool = False) -> bool:
         """Return whether there is time for a measurement.
 
-        Before the first measurement, half of the estimated duration of the remaining epochs is
-        added to the training time from which the budget is computed. The other half is not added,
-        since training may be stopped early. After the first measurement, no further one is allowed
-        before the comparison if the remaining epochs will provide enough time for the comparison.
+        If `last` is true, the budget is computed from the training time so far. Otherwise, before
+        the first measurement, half of the estimated duration of the remaining epochs is added to
+        this time. The other half is not added, since training may be stopped early. After the first
+        measurement, no further one is allowed before the comparison if the remaining epochs will
+        provide enough time for the comparison.
 
         Args:
             compared: Whether the recording has been compared with the model.

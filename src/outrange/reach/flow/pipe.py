@@ -82,7 +82,7 @@ class Segment:
         return self.hull.forms(np.atleast_2d(np.asarray(rows, np.float64)))
 
     def within(self, rows: np.ndarray, low: np.ndarray, high: np.ndarray) -> Bounds:
-        """Return bounds on `rows @ x`, `(b, R)` each, tightened to limits that no state exceeds.
+        """Return bounds on `rows @ x`, `(b, R)` each, tightened to limits proved by `edge`.
 
         Args:
             rows: Coefficients of the forms, `(R, n)`.

@@ -67,7 +67,7 @@ class Waves:
         results: dict[int, Any],
         report: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """Send all batches to the workers, and collect the results.
+        """Send batches to the workers, and collect the results.
 
         A batch is missing from `results` if time ran out or its workers were lost. The caller then
         bounds it itself, or leaves its pieces open.

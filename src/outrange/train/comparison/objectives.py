@@ -39,7 +39,7 @@ def label_things(things: Any, what: str) -> dict[str, Any]:
         what: Name of the argument in messages.
 
     Raises:
-        InputError: `things` is empty, or two entries have the same label.
+        InputError: `things` is empty, or two entries of a list have the same label.
     """
     if isinstance(things, Mapping):
         labelled = {str(key): value for key, value in things.items()}

@@ -184,9 +184,9 @@ class Group(ABC):
 def epoch_orders(options: Options, rows: int, first: int, count: int) -> np.ndarray:
     """Return the row order of each of `count` epochs, an array `(count, rows)`.
 
-    The order depends only on the seed and the epoch. So all combinations and starts get the same
-    batches, and a resumed study gets the batches of an uninterrupted one. With one batch per epoch
-    there is nothing to shuffle, and the shape is `(count, 0)`.
+    The order is determined by the seed, the epoch and the number of rows. So all combinations and
+    starts get the same batches, and a resumed study gets the batches of an uninterrupted one. With
+    one batch per epoch there is nothing to shuffle, and the shape is `(count, 0)`.
 
     Args:
         first: Index of the first of these epochs, from 0.
