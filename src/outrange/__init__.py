@@ -1,13 +1,13 @@
-"""outrange computes the exact range of every output of a neural network over a set of inputs.
+"""outrange proves bounds on the outputs of a neural network over a set of inputs.
 
     import outrange
 
     answer = outrange.output_range("model.keras", (0, 1))
     answer.lo, answer.hi      # proved bounds, in the output's shape
-    answer.at_lo              # the inputs that attain them
+    answer.at_lo              # inputs with outputs at or near `lo`
 
-`import outrange` loads no other package. Each public name is imported on first use, and a framework
-such as Keras is imported with the first model that needs it.
+`import outrange` loads no third-party package. Each public name is imported on first use, and a
+framework such as Keras is imported only when it is needed.
 """
 
 from __future__ import annotations

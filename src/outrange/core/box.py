@@ -20,8 +20,8 @@ class Box:
         hi: Float64 array of shape `(n,)`.
 
     Raises:
-        InputError: The bounds are not vectors of real numbers, their shapes differ, an entry is
-            NaN, or `lo > hi` somewhere.
+        InputError: The bounds are not real numbers, have more than one axis or different shapes, an
+            entry is NaN, or `lo > hi` somewhere.
 
     Example:
         >>> Box([0, 0], [1, 2]).contains([[0.5, 0.5], [0.5, 3.0]]).tolist()

@@ -2,9 +2,10 @@
 
 *Deadlines are ambient.* A caller with a time limit opens `deadline`; loops with long rounds call
 `check_deadline` between rounds. The deadline is a context variable because slow code lies ten calls
-below the code that knows the limit. A nested deadline never ends later than the one around it.
-`OutOfTime` is not an `Exception`, so that code that recovers from errors lets it pass. It is raised
-only where half-done work can be discarded, and caught by the code that opened the deadline.
+below the code that knows the limit. A nested deadline ends no later than the one around it, unless
+`no_deadline` or `time_source` lies in between. `OutOfTime` is not an `Exception`, so that code that
+recovers from errors lets it pass. The code that opened the deadline catches it, or code below that
+can use partial results.
 
 *The time source is ambient too.* `WallTime`, the default, reads the computer's clock. `CountedTime`
 advances by work alone: every reading adds a fixed step, and `charge` adds the arithmetic that
@@ -26,7 +27,7 @@ from typing import Protocol
 
 
 OPERATIONS = 1e9
-"""Number of operations (a multiplication and an addition each) in one second of counted time.
+"""Number of multiply-add operations in one second of counted time.
 
 NumPy executes about as many in a second on one core, including the time lost between large
 products.
@@ -288,7 +289,10 @@ class Clock:
 
     @property
     def left(self) -> float:
-        """Seconds left until the limit: 0 after it, infinite without a limit and a deadline."""
+        """Seconds left until the limit, infinite without a limit and a deadline.
+
+        The number is 0 after the limit, or if a flag given to `stopped_by` is set.
+        """
         return 0.0 if is_stopped() else max(0.0, self.limit - self.seconds)
 
     @property

@@ -1,4 +1,4 @@
-"""Confidence intervals for probabilities and means; none relies on a limit theorem.
+"""Confidence intervals for probabilities, means and medians; none relies on a limit theorem.
 
 References: C. Clopper, E. Pearson, *The use of confidence or fiducial limits illustrated in the
 case of the binomial*, Biometrika 26 (1934). W. Hoeffding, *Probability inequalities for sums of
@@ -97,7 +97,10 @@ def check_confidence(confidence: float) -> None:
 
 
 def _least(hits: int, trials: int, confidence: float) -> float:
-    """Return the `p` at which `hits` or more successes have probability `(1 - confidence) / 2`."""
+    """Return the `p` at which `hits` or more successes have probability `(1 - confidence) / 2`.
+
+    The result is 0 if `hits` is 0.
+    """
     tail = (1.0 - confidence) / 2.0
     return 0.0 if hits == 0 else _root(lambda p: _at_most(trials - hits, trials, 1.0 - p) - tail)
 

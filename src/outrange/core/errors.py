@@ -6,22 +6,22 @@
     - UnknownIndexError    an answer has no entry at this index
     - ArgumentError        a call has a missing or an unexpected argument
   + ModelError             the model cannot be read, or its graph does not agree with it
-    - ContradictionError   the model contradicts an answer: a bug in outrange
+    - ContradictionError   the model contradicts a proof: a bug in outrange
     - UnsupportedError     the model has an operation, or the call asks for a combination, that
                            outrange does not support
 """
 
 
 class OutrangeError(Exception):
-    """Base class of every error that this library raises on purpose."""
+    """Base class of the errors of this library that callers may catch."""
 
 
 class InputError(OutrangeError, ValueError):
-    """An invalid argument; the message names it and says how to fix it."""
+    """An argument that breaks a rule, which the message states."""
 
 
 class UnknownKeyError(InputError, KeyError):
-    """A name for which an answer has no entry; the message lists the valid names."""
+    """A name for which an answer has no entry; the message shows which names are valid."""
 
     # KeyError would print the message in quotes, as it prints a bare key.
     __str__ = Exception.__str__
@@ -40,9 +40,9 @@ class ModelError(OutrangeError):
 
 
 class ContradictionError(ModelError):
-    """A contradiction, beyond rounding error, between the model and an answer: a bug in outrange.
+    """A contradiction, beyond rounding error, between a model and a proof: a bug in outrange.
 
-    No answer is returned; the message names the input and both values.
+    The message states the input, or the initial state of the trajectory, that shows it.
     """
 
 
@@ -55,4 +55,4 @@ class RelaxedSetWarning(UserWarning):
 
 
 class UnsupportedError(ModelError):
-    """A model with an operation that outrange does not support."""
+    """A model operation, or a combination of arguments, that outrange does not support."""

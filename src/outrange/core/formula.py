@@ -155,7 +155,8 @@ def clauses(formula: Formula, most: int = MOST_CLAUSES) -> list[tuple[Formula, .
 def value(formula: Formula, v: np.ndarray) -> np.ndarray:
     """Return the violation of a formula for each row of `v`.
 
-    It is at most 0 (below 0 for strict atoms) exactly where the formula holds.
+    Apart from rounding (see `rounding`), it is at most 0 (below 0 for strict atoms) exactly where
+    the formula holds.
 
     Args:
         formula: A formula over the columns of `v`.
@@ -195,7 +196,9 @@ def rounding(formula: Formula, v: np.ndarray) -> np.ndarray:
 
 
 def holds(formula: Formula, lo: Point, hi: Point) -> bool | None:
-    """Return whether the formula holds everywhere in `[lo, hi]`: True, False if nowhere, else None.
+    """Return True if a formula surely holds everywhere in `[lo, hi]`, False if nowhere, or None.
+
+    The parts of a formula are tested one by one, so None does not exclude the other two cases.
 
     Args:
         formula: A formula over the entries of `lo`.
@@ -246,7 +249,10 @@ def _ends(atom: Atom, lo: Point, hi: Point) -> tuple[float, float]:
 
 
 def _rounded_ends(atom: Atom, lo: Point, hi: Point) -> tuple[float, float] | None:
-    """Compute the signs of `_ends` in float64; return None if rounding might change them."""
+    """Compute the signs of `_ends` in float64.
+
+    Return None if rounding might change them, or if an entry is not a float.
+    """
     least = most = float(atom.offset)
     below = above = abs(least)
     for i, c in atom.terms:

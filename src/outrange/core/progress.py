@@ -1,7 +1,7 @@
 """Progress events for an ambient listener.
 
 The listener is a context variable, like the deadline: slow code lies ten calls below the code that
-displays progress. Without a listener, an event costs one lookup.
+displays progress. Without a listener, an event costs very little.
 
 A question also records its phases, so that an answer that exceeds its time limit can name the phase
 that took the time.
@@ -51,7 +51,7 @@ def current_listener() -> Listener | None:
 
 
 def report_progress(event: Any) -> None:
-    """Pass an event to the listener, if any; a stage with a text also begins a phase."""
+    """Pass an event to the listener, if any; a stage with a nonempty text also begins a phase."""
     if isinstance(event, Stage) and event.text:
         begin_phase(event.text)
     listener = _listener.get()

@@ -58,7 +58,7 @@ class Region:
 
     @property
     def is_box(self) -> bool:
-        """Whether the region is its whole box."""
+        """Whether the region has no integer inputs, no condition and no norm balls."""
         return not self.integer.any() and self.condition == TRUE and not self.distances
 
 

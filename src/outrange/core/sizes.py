@@ -1,9 +1,9 @@
-"""Limits on the size of a model, checked before anything is allocated.
+"""Limits on the size of a model, checked before its tensors are allocated.
 
-A file of one kilobyte may declare tensors that no computer can store. The limits lie above the
-largest networks in use (VGG16 has 2^27.05 weights, Xception 2^26.2 values). They lie below the
-memory of a computer with 16 GiB: a value needs about 32 bytes while a graph is compared with its
-model.
+A file of one kilobyte may declare tensors that no computer can store. The limits lie above large
+image networks (VGG16 has about 2^27 weights, Xception about 2^26 values). They lie below the memory
+of a computer with 16 GiB: an entry of a value needs about 32 bytes while a graph is compared with
+its model.
 """
 
 import math
@@ -57,14 +57,17 @@ NODES = SizeLimit(
 )
 
 LARGEST_VALUE = 2**25
-"""Largest number of entries of one value of a graph, or of one computed constant or index array."""
+"""Largest number of entries of one computed constant or index array."""
 
 LARGEST_UNPACKED = 2**30
 """Largest number of bytes that a compressed file may unpack to: `WEIGHTS` numbers in float32."""
 
 _FREE_UNPACKED = 2**26
 _MOST_EXPANSION = 500
-"""Largest ratio of unpacked to packed size; sparse weights in use reach 181, zeros alone 1000."""
+"""Largest ratio of unpacked to packed size beyond `_FREE_UNPACKED` bytes.
+
+Sparse weights in use reach 181, zeros alone 1000.
+"""
 
 
 class Tally:

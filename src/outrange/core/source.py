@@ -41,7 +41,8 @@ class ModelSource(_Source):
         name: The name of the model, or of its file.
         sha256: SHA-256 in hexadecimal digits.
         of: What is hashed: `"file"` for the bytes of the file, as by `sha256sum`; `"weights"` for
-            the type, shape and little-endian bytes of each array, in the model's own order.
+            the type, shape and little-endian bytes of each array, in the model's own order;
+            `"graph"` for the operations of a model that consists only of a graph.
     """
 
 
@@ -58,7 +59,7 @@ class PropertySource(_Source):
 
 @dataclass(frozen=True)
 class Provenance:
-    """The question behind an answer; the same question about the same model has the same answer.
+    """The question behind an answer, recorded so that it can be asked again.
 
     The models are the answer's `sources`; the strength of its proof is its `warrant`.
 
@@ -83,7 +84,7 @@ def file_digest(path: str | os.PathLike[str]) -> str:
 
 
 def text_digest(text: str) -> str:
-    """Return the SHA-256 of a text in UTF-8.
+    """Return the SHA-256 of a string in UTF-8.
 
     Example:
         >>> text_digest("y[0] <= 1")[:8]
@@ -101,7 +102,7 @@ def array_digest(arrays: Iterable[Any]) -> str:
 
 
 def value_digest(value: Any) -> str:
-    """Return the SHA-256 of an argument made of numbers, strings, arrays, records and collections.
+    """Return the SHA-256 of an argument made of numbers, strings, arrays, records, lists and dicts.
 
     Tables and instances of this library's classes are hashed by their contents. For any other
     object, only the name of its class is hashed.

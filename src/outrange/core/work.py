@@ -1,7 +1,7 @@
 """Costs of numerical operations in counted time.
 
-An operation is a multiplication with an addition. Matrix products charge their operations; the
-rates here cover all other work. They were chosen so that a second of counted time takes about a
+An operation is one multiply-add. Matrix products charge their operations; the rates here cover
+other work. They were chosen so that a second of counted time takes about a
 second on one core. Changing a rate affects how much a search achieves within a `budget`, never the
 soundness of an answer.
 """
@@ -28,7 +28,7 @@ ARRAY = 2000
 """Cost of a NumPy operation on arrays of any size, in addition to the cost of their entries."""
 
 MODEL = 3e5
-"""Cost of a product of Taylor models, in addition to its terms: about thirty array operations."""
+"""Cost of a product of Taylor models, in addition to its terms."""
 
 PIVOT = 20
 """Cost of a coefficient in the small linear program of a leaf, or per iteration in a large one."""

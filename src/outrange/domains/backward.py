@@ -1,7 +1,8 @@
 """Back-substitution: linear lower bounds in terms of the input, one rule per kind of op.
 
-Rows `(R, n)` are the same for all boxes until they meet a nonlinear op; from there on they are `(B,
-R, n)`. Upper bounds are lower bounds on the negated row. Rounding: see `rounding`.
+Rows `(R, n)` are the same for all boxes until they meet a nonlinear op; from there on they have the
+shape `(B, R, n)`. An upper bound on a row is a negated lower bound on the negated row. Rounding:
+see `rounding`.
 
 Reference: H. Zhang et al., *Efficient Neural Network Robustness Certification with General
 Activation Functions* (CROWN), NeurIPS 2018; G. Singh et al., *An Abstract Domain for Certifying
@@ -34,7 +35,7 @@ class RelaxedGraph:
     """A graph whose nonlinear ops are replaced by linear bounds.
 
     Args:
-        lines: The relaxation (lines or planes) of every nonlinear node, by value.
+        lines: The relaxations (lines or planes) of nonlinear nodes, by value.
         rounding_terms: The rounding error in each value per unit of `|row|`; None for no error.
         underflow: Bound on the error that underflow may cause in a row.
         rules: The rule of each kind of op.
@@ -189,8 +190,8 @@ class RowInjection:
 
     Args:
         rows: The rows to add, `(B, R, n)`.
-        price: `(n,)` the rounding error of one addition: `2 u H`, where `H` bounds the value's
-            magnitude.
+        price: `(n,)` bound on the rounding error of one addition, per unit of `|row|`: `2 u H`,
+            where `H` bounds the value's magnitude.
     """
 
     rows: np.ndarray

@@ -1,8 +1,9 @@
 """Cones of influence: parts of a graph that some entries of a value depend on.
 
-A few neighboring entries of an image layer depend on a small window of each earlier layer.
-Back-substitution within such a part is the same computation without its zeros. A cone may end
-before the input, at values with known bounds: it then costs less, and its bounds are looser.
+In a convolutional network, any small group of neighboring entries depends on a small window of each
+earlier layer. Back-substitution within such a part is the same computation without its zeros. A
+cone may end before the input, at values with known bounds: it then costs less, and its bounds may
+be looser.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Cone:
         floor: The last value of the whole graph at which the cone may end: values up to it are
             leaves.
         work: The total length of all values of `graph`: the cost of back-substituting one row.
-        widest: The length of the longest value: the most coefficients that one row has at any step.
+        widest: The length of the longest value: the most coefficients of one row over a value.
     """
 
     graph: Graph
@@ -49,8 +50,8 @@ class Cone:
     def restrict_lines(self, net: RelaxedGraph) -> RelaxedGraph:
         """Restrict the lines and the rounding errors of `net` to this cone.
 
-        The rounding errors of the whole graph remain valid: sums of fewer terms have no larger
-        errors.
+        The error bounds of the whole graph remain valid, because those of sums of fewer terms are
+        no larger.
         """
         lines: dict[int, CurveRelaxation | MaxRelaxation | ProductRelaxation] = {}
         rounding_terms: list[RoundingTerm | None] = []
@@ -117,7 +118,7 @@ def _grid(entries: np.ndarray, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def entries_needed(graph: Graph, value: int, wanted: np.ndarray) -> dict[int, np.ndarray]:
-    """Return, for each value, the entries (increasing) that the entries `wanted` depend on."""
+    """Return, for each value, the entries (increasing) to compute for the entries `wanted`."""
     dependencies = _find_dependencies(graph, value, wanted, 0, np.inf)
     assert dependencies is not None
     return dict(dependencies.leaves) | {
@@ -128,7 +129,8 @@ def entries_needed(graph: Graph, value: int, wanted: np.ndarray) -> dict[int, np
 def costs_at_most(graph: Graph, value: int, wanted: np.ndarray, floor: int, most: float) -> bool:
     """Return whether the `work` of the cone of the entries `wanted` is at most `most`.
 
-    Cost: bounded by `most`, so that the cost for a layer does not depend on the depth of the graph.
+    The search stops at more than `most` entries, so that its cost hardly depends on the depth of
+    the graph.
     """
     dependencies = _find_dependencies(graph, value, wanted, floor, most)
     return dependencies is not None and _build_cone(dependencies, floor).work <= most
@@ -216,7 +218,7 @@ class _Plan:
         has = self.entries[at]
         if read.size == has.size:
             return at
-        # Another reader needs more of this value.
+        # The cone has more entries of this value.
         op = Rearrange("part", np.searchsorted(has, read), (has.size,), np.zeros(read.size))
         return self.append(Node(op, (at,), read.size, (1, read.size)), -1, read)
 

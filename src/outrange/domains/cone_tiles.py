@@ -19,13 +19,13 @@ GAIN = 0.85
 """A division is worthwhile if at most this fraction of the work remains."""
 
 LAYERS = 3
-"""Maximum number of nonlinear layers in a cone that does not reach the input."""
+"""A cone that does not reach the input ends at one of this many latest curves or maxima."""
 
 SHARE = 0.25
 """Fraction of the effort that is available for a cone that does not reach the input."""
 
 SMALL = 1 << 17
-"""A group is not divided if its rows have at most this many coefficients over all values."""
+"""A group is not divided if its size times the `work` of its cone is at most this number."""
 
 Tile = tuple[np.ndarray, Cone]
 """Some entries of a value, and their cone."""
@@ -46,9 +46,10 @@ class ConeTiles:
 
     Args:
         value: The value that the entries belong to.
-        room: Largest number of coefficients of one group's rows in the widest value of its cone.
-        effort: Largest number of coefficients of all rows in all values; beyond it, cones end
-            nearer to `value`.
+        room: Largest number of coefficients of one group's rows in the widest value of its cone;
+            one entry is always allowed.
+        effort: Largest number of coefficients of all rows in all values. If an estimate exceeds it,
+            cones end nearer to `value`, or there are no groups.
     """
 
     graph: Graph
@@ -91,7 +92,7 @@ class ConeTiles:
             self.graph.nodes[self.value - 1].shape[-1] if self.value else 1 + neighbors[-1]
         )
         neighbors = neighbors[line == line[0]]
-        # Reach the input, or else only the last few layers with a part of the effort: bounds of a
+        # Reach the input, or only the last few layers with a part of the effort: bounds of a
         # late layer help little if those of earlier layers are loose.
         cheap = [(floor, SHARE * self.effort) for floor in nonlinear[-LAYERS:]]
         for floor, effort in [(0, self.effort), *cheap]:
@@ -100,7 +101,7 @@ class ConeTiles:
         return None
 
     def _gains(self, entries: np.ndarray, along: np.ndarray, whole: Cone) -> bool:
-        """Return whether one half of the entries, split along an axis, has a much smaller cone."""
+        """Return whether the cone of the first half of the entries along an axis is much smaller."""
         half = along <= (along.min() + along.max()) // 2
         if half.all():
             return False
@@ -128,7 +129,7 @@ class ConeTiles:
             yield from self._divide(some, place, cone_part, useful)
 
     def _batch_rows(self, entries: np.ndarray, whole: Cone) -> Iterator[tuple[np.ndarray, Cone]]:
-        """Yield the entries with their cone, in batches whose rows fit into `room`."""
+        """Yield the entries with their cone, in batches whose rows fit into `room`, or singly."""
         step = max(1, self.room // (2 * whole.widest))
         for start in range(0, entries.size, step):
             yield entries[start : start + step], whole

@@ -1,12 +1,12 @@
-"""CROWN: linear bounds on every unstable unit by back-substitution to the input.
+"""CROWN: linear bounds on unstable units by back-substitution.
 
 The pass runs forward over the graph. Each value gets intervals from the values before it, which are
 already tightened. Its entries that feed a nonlinear op and are not stable in every box of the chunk
-are bounded again by back-substitution, and the tighter bound is used. So the bounds are never
-looser than those of interval arithmetic.
+are bounded again by back-substitution, and the tighter bound is used. So the bounds are no looser
+than those of interval arithmetic, apart from rounding.
 
-Cost: one chain of matrix products per nonlinear layer, with one row for each unstable unit. A row
-covers only the cone that its unit depends on (`cone`). Rows that do not fit in memory are batched.
+Cost: one chain of matrix products per nonlinear layer, with two rows for each unstable unit. For
+long values, a row covers only the cone that its unit depends on (`cone`), and rows are batched.
 Reference: see `backward`.
 """
 
@@ -38,10 +38,10 @@ from .stability import find_rivals, is_stable
 
 
 _ROOM = 1 << 18
-"""Largest number of coefficients in the rows of one chunk, about what fits in a core's cache."""
+"""Limit on the coefficients in the rows of a chunk of several boxes: about what a cache holds."""
 
 _WIDE = 1 << 12
-"""If a value is longer than this, back-substitution is restricted to the cones of the rows."""
+"""If a value or an earlier one is longer, back-substitution is restricted to cones of the rows."""
 
 _IMAGE = (1 << 8, 1 << 10)
 """Cones are also used if the number of inputs exceeds the first number and the length of a value
@@ -69,7 +69,7 @@ class CrownPlan:
         curves: Triples of value, input value and op, for every curve, in order.
         largest: Triples of value, input value and op, for every `Largest`.
         products: Tuples of value, input values and op, for every product.
-        origins: By value, the origins of every factor of a product.
+        origins: By value, the origins of every value that a product reads.
         boxes: The number of boxes per chunk.
         counting: `(inputs,)` bool: inputs that select rows of tables. The lines of a table are
             usually level, so they do not show the influence of such an input.
@@ -138,8 +138,8 @@ class CrownPass:
         ends: Result: lower and upper bounds of every value.
         deep: Result: values whose rows all reached the input, in this pass or an earlier one, or
             that need no rows.
-        shares: Result: per refined value, the indices of the refined entries, and each input's
-            fraction of their widths, `(B, rows, d)`.
+        shares: Result: for refined values without cones, the indices of the refined entries, and
+            each input's fraction of their widths, `(B, rows, d)`.
         late: Result: the error if time or memory ran out; later values have only intervals, and no
             lines.
     """
@@ -207,8 +207,8 @@ class CrownPass:
     def _open_rows(self, value: int) -> np.ndarray:
         """Return the indices of the entries of a value to bound by back-substitution.
 
-        They are all entries of a value in `extra`; otherwise those in `needed` that some nonlinear
-        op reads and that are unstable in some box.
+        They are all entries of a value in `extra`. Of other values, they are those in `needed`
+        whose tighter bounds may help a nonlinear op that reads them.
         """
         (lo, hi), undecided = self.ends[value], np.zeros(self.ends[value][0].shape[1], bool)
         if value in self.extra:
@@ -294,7 +294,7 @@ class CrownPass:
     def _shares(self, form: LinearForm, count: int) -> np.ndarray:
         """Return each input's fraction of a row's width, `|A_ji| w_i / sum_i |A_ji| w_i`.
 
-        The result is `(B, rows, d)`.
+        The result is `(B, rows, d)`; `|A|` adds the magnitudes of the rows of both bounds.
         """
         size_of = np.abs(form.rows[..., :count, :]) + np.abs(form.rows[..., count:, :])
         with np.errstate(all="ignore"):
@@ -306,8 +306,8 @@ class CrownPass:
 def run(graph: Graph, lo: np.ndarray, hi: np.ndarray, radii: bool = True) -> list[Bounds]:
     """Bound every value over boxes, using back-substitution also for the output and all layers.
 
-    In a layer longer than `_WIDE` (an image), only the entries that are unstable in a nonlinear op
-    are back-substituted.
+    In a layer longer than `_WIDE` that is not the output, only the entries that are unstable in a
+    nonlinear op are back-substituted.
     """
     plan = CrownPlan.of(graph)
     shown = {v for values in graph.layers.values() for v in values}

@@ -20,7 +20,7 @@ from ..ops.numerics.grid import grid_of
 
 
 LARGEST = 2.0**51
-"""Largest sum of magnitudes, in units of the grid of centers and radii.
+"""Largest sum of magnitudes, in units of the common grid of all products and biases.
 
 The remaining bits allow for the rounding of the sum that is compared with this limit.
 """

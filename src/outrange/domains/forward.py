@@ -1,18 +1,18 @@
 """Forward linear bounds (zonotopes): every value as one linear form in the inputs, plus an error.
 
 Each value satisfies `|v - (c + G^T e)| <= r`, where `e` in `[-1, 1]^k` represents the input by one
-number for each entry that varies. Affine ops act on `c` and on every row of `G`. A nonlinear op
+number for each entry that varies. Affine ops act on `c` and on every row of `G`. A curve `f`
 multiplies by one slope `s` per entry and adds to `r` the range of `f(v) - s v`. A single pass
-bounds all units, whereas back-substitution needs one pass per layer. It is preferable for many
-units over small boxes, where almost all are stable.
+bounds all units, whereas back-substitution needs one pass per layer. Forward bounds are preferable
+for many units over small boxes, where almost all are stable.
 
-Sound: every rounding error goes into `r`; results are intersected with intervals. Cost: `k + 2`
+Sound: every rounding error goes into `r`; results are intersected with intervals. Cost: about `k`
 runs of the graph; memory for `k` times the widest values that are needed at the same time.
 
 Rounding. Let a sum have `t` terms, and let `S = |c| + sum |G| + r` of the input. The new center and
 rows are off by at most `gamma(t + 1) (|A| S + |b|)` together (`t` counts coefficients that had to
-be computed), and `|A| r` is computed up to `1 - gamma(t)`. `g = gamma(2 t + 6)` times both terms
-covers these errors and its own rounding, as in `intervals`.
+be computed), and `|A| r` is computed up to a factor of `1 - gamma(t)`. `g = gamma(2 t + 6)` times
+both terms covers these errors and its own rounding, as in `intervals`.
 
 Reference: G. Singh et al., *Fast and Effective Robustness Certification* (DeepZ), NeurIPS 2018; K.
 Xu et al., *Automatic Perturbation Analysis for Scalable Certified Robustness*, NeurIPS 2020.
@@ -39,12 +39,12 @@ from .rounding import inflate
 
 
 _AT_ONCE = 1 << 22
-"""Largest number of coefficients of a value's rows that an op processes together. Images need
+"""Largest number of coefficients of a value's rows that an op processes together. A step needs
 memory for several times this number.
 """
 
 _CARRIED = 2.0**-10
-"""Forms whose rows contribute less than this fraction of every entry's reach are dropped."""
+"""Forms whose rows contribute at most this fraction of every entry's reach are dropped."""
 
 Each = Callable[[Callable, Sequence], Any]
 """A function `each(work, parts)` that maps `work` over parts, on the cores that the caller chooses.
@@ -73,7 +73,7 @@ class ForwardForm:
 
     @property
     def count(self) -> int:
-        """The number `k` of inputs that have a row."""
+        """The number `k` of rows over each box."""
         return self.rows.shape[1]
 
     def ends(self) -> Bounds:

@@ -5,8 +5,8 @@ however wide its layers are. Back-substitution costs about as much as one run fo
 forward forms bound all units. If a value then has few unstable entries, as in small boxes, these
 are back-substituted. The smaller the boxes, the closer the bounds are to those of `CrownPass`.
 
-Sound: every bound is the better of two sound ones. Cost: that of `forward`, plus `most` rows per
-value.
+Sound: every bound is the better of two sound ones. Cost: that of `forward`, plus back-substitution
+of at most `most` entries per value (or of all entries of a value in `extra`).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Interval bound propagation: bounds on each entry of every value, in one forward pass.
 
-Sound: every rule accounts for its rounding errors. Cost: two products per affine op.
+Sound: every rule accounts for its rounding errors. Cost: about two products per affine op.
 
-An affine op `y = A x + b` on `[lo, hi]` is evaluated at a center `c` with a radius `r >= max(hi -
-c, c - lo)`, so that `|y - (A c + b)| <= |A| r`. In float64, with `t` terms per sum,
+In general, an affine op `y = A x + b` on `[lo, hi]` is evaluated at a center `c` with a radius
+`r >= max(hi - c, c - lo)`, so that `|y - (A c + b)| <= |A| r`. In float64, with `t` terms per sum,
 
     |fl(A c + b) - (A c + b)| <= gamma(t + 1) (|A| |c| + |b|) + t eta,
 
@@ -32,9 +32,7 @@ _NOTHING = 1e-290
 """Bound that exceeds any sum of underflow errors."""
 
 _DENSE_LIMIT = 1 << 24
-"""Largest number of matrix entries, times the number of boxes, for which infinite bounds are traced
-entry by entry.
-"""
+"""Largest number of array entries used to trace infinite bounds, or to clip bounds at a bias."""
 
 
 def affine(op: Affine, los: Sequence[np.ndarray], his: Sequence[np.ndarray]) -> Bounds:
@@ -121,8 +119,8 @@ def _affine_finite(op: Affine, los: Sequence[np.ndarray], his: Sequence[np.ndarr
 def _keep_sign(op: Affine, lo: np.ndarray, hi: np.ndarray, pad: np.ndarray, sign: float) -> None:
     """Clip bounds that rounding moved beyond the bias, where all terms have the same sign.
 
-    A sum of non-negative terms is not below zero, where a square root would be undefined. A unit
-    with negative weights is at most its bias, so it is inactive, not just nearly inactive.
+    A sum of non-negative terms is not below zero, where a square root would be undefined. A sum of
+    non-positive terms is at most its bias; if the bias is 0, a ReLU after it is inactive.
 
     Args:
         op: The affine op.
@@ -148,7 +146,7 @@ def _keep_sign(op: Affine, lo: np.ndarray, hi: np.ndarray, pad: np.ndarray, sign
 def _reach_of_infinities(
     op: Affine, slot: int, lo_infinite: np.ndarray, hi_infinite: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return masks of the lower and upper output bounds that input `slot` makes infinite."""
+    """Return masks of the lower and upper output bounds that input `slot` may make infinite."""
     columns = np.flatnonzero((lo_infinite | hi_infinite).any(axis=0))
     boxes = len(lo_infinite)
     if columns.size == 0:

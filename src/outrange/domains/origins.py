@@ -63,5 +63,5 @@ class Origins:
 
 
 def _passes(graph: Graph, value: int) -> bool:
-    """Return whether every entry of a value is a function of a single entry of its op's inputs."""
+    """Return whether a curve or a rearrangement computes a value."""
     return value > 0 and isinstance(graph.nodes[value - 1].op, Curve | Rearrange)

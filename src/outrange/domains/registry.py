@@ -59,8 +59,8 @@ def bounds(graph: Graph, lo: ArrayLike, hi: ArrayLike, domain: str = "linear") -
         lo: Lower corners, `(boxes, graph.size)`, or `(graph.size,)` for one box.
         hi: Upper corners, the same shape.
         domain: `"intervals"` (one forward pass), `"forward"` (one forward pass of linear forms) or
-            `"linear"` (linear bounds by back-substitution). The latter two are never looser than
-            intervals, but more expensive.
+            `"linear"` (linear bounds by back-substitution). Apart from rounding, the latter two are
+            no looser than intervals, but they are more expensive.
 
     Returns:
         One pair of arrays `(boxes, n)` per value of the graph, value 0 (the input) first. A bound

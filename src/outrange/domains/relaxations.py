@@ -152,7 +152,8 @@ def relax_max(
     `s_k = (hi_k - l) / (hi_k - lo_k)`. The second is a line in only one argument, the one with the
     largest upper bound, from the next largest upper bound to its own. For slopes between 0 and 1
     the least sound offset is `max(l, max_k hi_k - s_k (hi_k - lo_k)) - sum_k s_k lo_k`. The reason:
-    the plane grows with every argument, and no slower than needed with the one that is the maximum.
+    an argument exceeds `sum_k s_k x_k` most where it is at its upper bound, and all others are at
+    their lower bounds.
     """
     source = np.maximum(op.windows, 0)
     absent = op.windows < 0

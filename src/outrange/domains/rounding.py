@@ -39,7 +39,7 @@ the number of additions into `c`. The roundings, one by one:
    8)`, and by `FLOOR` to cover underflow in the radii themselves.
 7. *Concretization* `min a . x + c` over a box of center `m` and radius `d`: `fl(a . m) - fl(|a| .
    d') + c` with `d' = d + gamma(2 n + 8) (|m| + d)` rounded up covers both sums of `n` products.
-   The two remaining additions are followed by a step to the next float64 below.
+   Each of the two remaining additions is followed by a step to the next float64 below.
 
 `H = inf` makes a radius infinite. It matters only where the row is not zero, and the bound is then
 `-inf`, never NaN. The derivation holds for every order of summation, with or without fused
@@ -62,9 +62,7 @@ TINY = 5e-324
 """The `eta` of the derivation: the least subnormal number."""
 
 FLOOR = 2.0**-1000
-"""Amount added to every error: more than any multiple of `eta` that occurs, yet not a (slow)
-subnormal.
-"""
+"""Amount added to errors: more than any multiple of `eta` that occurs, yet no (slow) subnormal."""
 
 
 def inflate(x: np.ndarray) -> np.ndarray:
@@ -126,7 +124,10 @@ class OperationCounts:
         return 1.0 + 4.0 * gamma(length + self.additions + 8)
 
     def constant(self, length: int) -> float:
-        """Return `gamma(n_v + K)`, the relative error of a constant that sums `length` products."""
+        """Return `gamma(n_v + K)`, a bound on the error of a constant that sums `length` products.
+
+        The error is relative to the sum of the magnitudes of the products.
+        """
         return gamma(length + self.additions)
 
 
@@ -172,7 +173,7 @@ def radius(
 
 
 def reach(op: Affine, sizes_of: Sequence[np.ndarray]) -> np.ndarray:
-    """Return `|A| H`; it is infinite exactly where an infinite entry has a nonzero coefficient.
+    """Return `|A| H`; it is infinite where an infinite entry has a nonzero coefficient.
 
     `sizes_of` is the `H` of each input, `(B, n)`.
     """
@@ -186,7 +187,7 @@ def reach(op: Affine, sizes_of: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def underflow(node: Node, sizes_of: list[np.ndarray]) -> float:
-    """Return the error that underflow in one node's step may cause in any row.
+    """Return a bound on the error that underflow in one node's step may cause in any row.
 
     Point 5 of the module docstring derives it.
     """

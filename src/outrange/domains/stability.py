@@ -3,8 +3,8 @@
 A unit is *stable* if its whole range lies in one interval between adjacent knots on which the curve
 is a straight line, or if the range is a single point. Its linear bounds are then exact, and stay
 exact on every smaller box. A stable unit's interval is stored in one byte: `-1` for the first
-interval, `1` for the last, `1 + g` for an inner interval `g`. `0` marks an unstable unit, or one
-on whose interval the curve is not linear.
+interval, `1` for the last, `1 + g` for an inner interval `g`. `0` marks a unit that is not known to
+lie in such an interval.
 """
 
 from collections.abc import Iterator

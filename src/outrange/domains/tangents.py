@@ -33,7 +33,7 @@ class TangentPlan:
     """A graph without the constants of its affine ops.
 
     Args:
-        linear: The op of each node, without its additive constants.
+        linear: The op of each node; the bias of an affine op is replaced by zeros.
     """
 
     graph: Graph

@@ -187,7 +187,7 @@ class BallPass:
     ) -> None:
         """Replace the entries `open_` of `enclosures` by ranges computed in float64.
 
-        At these entries, the curve's definition in ball arithmetic fails.
+        At these entries, the curve's definition in ball arithmetic has no finite result.
         """
         ends = np.array([float_ends(x[n]) for n in open_])
         lo, hi = np.clip(ends[:, 0], *op.on), np.clip(ends[:, 1], *op.on)
@@ -238,7 +238,7 @@ def _on_lines(
 def _along(line: tuple[float, Any, Any], b: Any) -> Any:
     """Evaluate one line of a piecewise-linear curve at the ball `b`.
 
-    Slopes 1 and 0 need no product, so that an infinite ball is not multiplied.
+    Slopes 1 and 0 need no product, so that an infinite ball is not multiplied by 0.
     """
     slope, factor, offset = line
     value = b if slope == 1.0 else factor if slope == 0.0 else b * factor

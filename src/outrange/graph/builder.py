@@ -1,7 +1,7 @@
 """Construction of a graph value by value, with constant folding.
 
 Front-ends use this class and `composites`. An *operand* is a `Value` of this builder or a NumPy
-array. An operation without a `Value` among its operands returns a NumPy array, computed in float64.
+array. An operation on operands without a `Value` among them returns a NumPy array.
 Shapes are those of the user's model with a batch axis of length 1.
 """
 
@@ -94,8 +94,8 @@ class Builder:
     ) -> Graph:
         """Return the graph that computes `outputs`; its output slots have no batch axis.
 
-        Elementwise sub-graphs of one tensor become single curves; values in `keep` and values of
-        layers stay. With `fused=False` every node stays as recorded: a graph that is evaluated
+        Elementwise sub-graphs of one tensor may become single curves; values in `keep` and values
+        of layers stay. With `fused=False` every node stays as recorded: a graph that is evaluated
         only a few times needs no analysis of its curves.
         """  # fmt: skip
         slots = tuple(Slot(n, tuple(o.shape[1:])) for n, o in zip(names, outputs, strict=True))

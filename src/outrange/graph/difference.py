@@ -17,7 +17,7 @@ MOST_ENTRIES = 1 << 22
 
 
 def difference(first: Graph, second: Graph, *, in_full: bool = False) -> Graph:
-    """Build the graph of `first(x) - second(x)`; common computations appear once.
+    """Build the graph of `first(x) - second(x)`; recognized common computations appear once.
 
     Args:
         first: The network to subtract from.
@@ -27,7 +27,7 @@ def difference(first: Graph, second: Graph, *, in_full: bool = False) -> Graph:
 
     Returns:
         A graph with the input and output names of `first`. Each input has the limits of both
-        networks, and accepts integers only if either network does.
+        networks. If it accepts only integers in one of them, it does so here.
 
     Raises:
         InputError: The sizes differ.
@@ -85,7 +85,7 @@ def _format_slots(slots: tuple[Slot, ...]) -> str:
 
 
 def _same(a: Op, b: Op) -> bool:
-    """Return whether two ops of one kind compute the same function with the same numbers.
+    """Return whether two ops of one kind are found to compute the same function.
 
     Two curves are the same only if they are one object.
     """

@@ -32,14 +32,14 @@ def restricted_functions(graph: Graph) -> Iterator[tuple[Curve, int]]:
 
 
 def is_restricted(op: Op) -> bool:
-    """Return whether an op is a function that is not defined everywhere."""
+    """Return whether an op is a curve that is not defined everywhere."""
     if not isinstance(op, Curve) or op.beyond is not None:
         return False
     return bool(op.holes) or bool(np.isfinite(op.on).any())
 
 
 def step_inside(graph: Graph, x: np.ndarray) -> np.ndarray:
-    """Move points toward the domain of the first function that is undefined at them.
+    """Move points toward the interval of the first function whose argument is not inside it.
 
     Each move is one step of the subgradient method, with the length that is exact for a linear
     function.
@@ -49,7 +49,7 @@ def step_inside(graph: Graph, x: np.ndarray) -> np.ndarray:
         x: Points to move, `(batch, size)`.
 
     Returns:
-        A copy of `x` in which the points outside the domain are moved.
+        A copy of `x`. A point stays where it is if all arguments lie strictly inside the intervals.
 
     Reference: B. Polyak, *Minimization of unsmooth functionals*, 1969.
     """

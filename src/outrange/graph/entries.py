@@ -114,7 +114,7 @@ def _one_source(places: Sequence[np.ndarray]) -> np.ndarray | None:
 def _rearranged_places(op: Rearrange, inputs: Sequence[np.ndarray | None]) -> np.ndarray | None:
     """Return the root entry that each rearranged entry depends on, or -1 for a constant.
 
-    Returns None if the op reads a value that does not depend on the root.
+    Returns None if an entry comes from an input that is None.
     """
     columns = [
         x if x is not None else np.full(n, -2) for x, n in zip(inputs, op.sizes, strict=True)

@@ -12,8 +12,8 @@ The bound, for an op that float32 computes from operands with an error of `e`:
   roundings account for weights and scales that the runtime computes itself.
 * An op that only picks one of its operands or a constant (a maximum, a relu, a clip, a negation)
   adds no rounding of its own. Integers up to 2^24 are added and multiplied without rounding.
-* A curve is off by its exact range over `x +- e`, which includes every jump within reach, and by
-  the roundings of its own formula.
+* A curve is off by its range over `x +- e`, which includes every jump within reach, and by the
+  roundings of its own formula.
 
 Reference: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., chapter 3.
 """
@@ -31,7 +31,7 @@ from .graph import Graph, Node
 
 
 LARGEST32 = 1e37
-"""Values beyond this are taken to overflow in float32 (a margin of 30 for intermediate sums)."""
+"""Values beyond this are taken to overflow in float32; intermediate sums may be larger."""
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ def _sums(
 def _are_exact_integers(
     inputs: Sequence[np.ndarray], before: Sequence[np.ndarray], op: Product | None = None
 ) -> np.ndarray:
-    """Return a mask of the entries that are computed from integers alone, without rounding."""
+    """Return a mask of the entries whose operands are all integers without an error."""
     exact = [(x == np.rint(x)) & (e == 0.0) for x, e in zip(inputs, before, strict=True)]
     if op is not None:
         exact = [k[..., places] for k, places in zip(exact, (op.left, op.right), strict=True)]
@@ -273,7 +273,7 @@ def _pointwise(
 
 
 def _curve(op: Curve, x: np.ndarray, e: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return the largest change of `op` when each entry of `x` moves by `e`.
+    """Bound the change of `op` when each entry of `x` moves by at most `e`.
 
     The change is infinite where `op` may be undefined.
     """

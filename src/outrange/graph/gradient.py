@@ -96,7 +96,8 @@ def smoothed_values(
 
     At these values, `vector_jacobian_product` uses the slopes of the smoothed functions (for a
     staircase, the slope of its mean line). Units switch gradually, and each responds to the likely
-    changes of other units. As the widths shrink, the values converge to those of `Graph.run_all`.
+    changes of other units. As the widths shrink, the values converge to those of `Graph.run_all`,
+    except at jumps.
 
     Args:
         graph: The graph to evaluate.

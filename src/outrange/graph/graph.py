@@ -19,10 +19,10 @@ from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 Op = Affine | Rearrange | Curve | Step | Largest | Product
 
 MOST_ENTRIES = 1 << 20
-"""A matrix with more entries than this is hashed by its products with a few random vectors."""
+"""A matrix with more entries than this is hashed by its products with two random vectors."""
 
 _NUMBERS = ("index", "fill", "windows", "left", "right", "knots", "lines", "origin", "limits")
-"""Attributes that, together with the function, define an op that is not affine."""
+"""Attributes that `graph_digest` hashes for an op that is not affine."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Graph:
         output: The value that concatenates all outputs.
         outputs: The user's outputs, in that order.
         layers: Maps a layer path to the values that the layer returned, in the order of its calls.
-        rankings: Maps a value to its ranking. Two entries of the value are equal exactly if the
+        rankings: Maps a value to its ranking. Two entries of a group are equal exactly if the
             corresponding entries of the source are equal.
     """
 
@@ -148,7 +148,7 @@ class Graph:
         return self.size if value == 0 else self.nodes[value - 1].size
 
     def run_all(self, x: np.ndarray) -> list[np.ndarray]:
-        """Return every value at the points `x`, `(batch, size)`, in the precision of `x`."""
+        """Return every value at the points `x`, `(batch, size)`."""
         values = [np.asarray(x)]
         with np.errstate(all="ignore"):
             for node in self.nodes:
@@ -179,7 +179,11 @@ class Graph:
 
 
 def graph_digest(graph: Graph) -> str:
-    """Return a hash of a graph: its operations in order, their inputs, and their numbers."""
+    """Return a hash of a graph: its operations in order, their inputs, and their numbers.
+
+    A function is represented by its values at a few points, and a large matrix by products with
+    random vectors.
+    """
     parts: list[Any] = [[(slot.name, slot.shape) for slot in graph.inputs], graph.output]
     for node in graph.nodes:
         op: Any = node.op

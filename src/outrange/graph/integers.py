@@ -1,7 +1,7 @@
 """Arithmetic of integer types: quotients, remainders, powers, roots and comparisons.
 
-Nothing lies between two integers, so every jump is placed halfway between them. Then float64
-rounding is too small to step across a jump, and no point of interest lies on one.
+No argument lies between two consecutive integers, so every jump is placed halfway between them.
+Then float64 rounding is too small to step across a jump, and no point of interest lies on one.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def quotient(b: Builder, x: Operand, divisor: np.ndarray, *, floored: bool = Fal
 def remainder(b: Builder, x: Operand, divisor: np.ndarray, *, floored: bool = True) -> Operand:
     """Return the remainder of the integer division `quotient(b, x, divisor)`.
 
-    It has the sign of the divisor if `floored`, else the sign of `x`.
+    If it is not 0, it has the sign of the divisor if `floored`, otherwise the sign of `x`.
     """
     divisor = np.asarray(divisor, np.float64)
     whole = quotient(b, x, divisor, floored=floored)

@@ -1,4 +1,4 @@
-"""Specification encoding: outputs that are at most 0 exactly where conditions hold."""
+"""Specification encoding: outputs whose signs state where conditions hold."""
 
 from __future__ import annotations
 
@@ -42,10 +42,13 @@ def measure(
 ) -> Graph:
     """Build the graph whose output `k` is at most 0 exactly where all of `clauses[k]` holds.
 
+    For this, strict inequalities also hold at equality, and the squared radius of a 2-norm is
+    rounded up.
+
     The value of an atom is its left-hand side. The value of an `And` is the largest value of its
-    parts, and the value of an `Or` is the smallest. If its slopes are optimized, a relaxation of
-    the largest of several forms ranges over their convex combinations: this is the Lagrangian bound
-    of their conjunction. Outputs of one softmax are compared by their logits, in the unit of the
+    parts, and the value of an `Or` is the smallest. A relaxation of the largest of several forms,
+    with optimized slopes, ranges over their convex combinations: this is the Lagrangian bound of
+    their conjunction. Outputs of one softmax are compared by their logits, in the unit of the
     logits.
 
     Args:
@@ -54,7 +57,7 @@ def measure(
         distances: Norm balls that belong to every clause; 2-norms are compared by their squares.
 
     Returns:
-        A graph with the same inputs and one output per clause.
+        A graph with the same inputs and one output entry per clause.
     """
     builder = Builder(graph.inputs, nodes=list(graph.nodes), source="property")
     encoding = _Measure(builder, graph, Ranks(graph))
@@ -82,7 +85,7 @@ def _true_where_empty(windows: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Join:
-    """The largest of some entries if `largest` is true, else the smallest."""
+    """The largest of some entries if `largest` is true, otherwise the smallest."""
 
     largest: bool
     entries: list[int]

@@ -2,7 +2,7 @@
 
 Interval arithmetic in float64 loses digits with every layer. Where values feed back through many
 layers (a loop of a controller and its plant), a well-determined value may have no digit left. Balls
-of growing precision lose as many digits, but have more to lose.
+of growing precision lose as many digits, but start with more.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ class BallEvaluator:
         graph: The network to evaluate.
 
     Sound: a ball contains the real value. Float64 intervals replace balls for a curve without a
-    definition in ball arithmetic, and where that definition fails. Complete: every op is continuous
-    except at jumps, so balls shrink to the value wherever coefficients are exact and no jump is
-    met. Cost: bounded by `MOST_WORK`, by `MOST_COEFFICIENTS` and by the deadline; coefficients are
-    read once.
+    definition in ball arithmetic, and where that definition fails. Elsewhere, every op is
+    continuous except at jumps, so balls shrink to the value wherever coefficients are exact and no
+    jump is met. Cost: bounded by `MOST_WORK`, by `MOST_COEFFICIENTS` and by the deadline;
+    coefficients are read once.
 
     Example:
         >>> from outrange.domains import bounds
@@ -76,7 +76,7 @@ class BallEvaluator:
         bits: int,
         until: float | None = None,
     ) -> Iterator[list[Any]]:
-        """Yield balls around the entries of `values`, narrower with each pass.
+        """Yield balls around the entries of `values`, with more bits in each pass.
 
         Args:
             points: Finite points, `(batch, inputs)`.
@@ -130,7 +130,7 @@ class BallEvaluator:
 
     @cached_property
     def work(self) -> int:
-        """Number of 64-bit products needed for one point at a precision of 64 bits."""
+        """Estimated number of 64-bit products for one point at a precision of 64 bits."""
         return sum(
             _products(node.op) if isinstance(node.op, Affine)
             else node.size * (CURVE_WORK if isinstance(node.op, Curve) else 4)

@@ -26,8 +26,8 @@ class RationalEvaluator:
 
     Where an enclosure straddles a threshold, exact evaluation decides on which side the value lies.
     Numbers are integers times a power of two. Coefficients are found by applying the ops to unit
-    vectors, which is exact for ops with `Affine.plain`. Every other op (a rounded coefficient, a
-    nonlinear curve, a jump at the point) makes the values that depend on it unknown.
+    vectors, which is exact for ops with `Affine.plain`. Values are unknown if they depend on a
+    rounded coefficient, a product, a jump at the point, or a curve that is no exact line there.
 
     Args:
         graph: The network to evaluate.
@@ -50,7 +50,7 @@ class RationalEvaluator:
     def at(self, x: np.ndarray, values: Sequence[int]) -> list[list[Fraction] | None]:
         """Return the exact entries of each of `values` at the point `x`, `(d,)`.
 
-        The result is None for each value whose entries are unknown.
+        The result is None for each value that has an unknown entry.
         """
         if not self._small or not np.isfinite(x).all():
             return [None] * len(values)
@@ -132,7 +132,7 @@ def _rearrange(op: Rearrange, inputs: list[_Dyadic]) -> _Dyadic | None:
 
 
 def _on_line(curve: Curve, value: Fraction) -> Fraction | None:
-    """Evaluate the curve where it is an exact line without a jump; else return None."""
+    """Evaluate the curve where it is an exact line without a jump; otherwise return None."""
     if curve.lines is None or not curve.on[0] <= value <= curve.on[1]:
         return None
     if any(value == p for p in (*curve.jumps, *curve.holes)):

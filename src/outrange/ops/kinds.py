@@ -59,14 +59,14 @@ class Affine:
         factor: `(m,)`, if the op has one input and is elementwise, `y = factor * x + b`: bounds can
             then be exact to the last bit. None otherwise.
         part: `part(outputs)` returns a `SubOp` with the results `outputs` (increasing) and perhaps
-            others; its op's bias is ignored. None if no part is cheaper than the whole op.
+            others; its op's bias is ignored. None for an op that is not divided.
         plain: Whether `adjoint` of unit rows returns the coefficients themselves, not rounded sums.
         coefficients: The numbers `c_i`, one per input, if the op is elementwise,
             `y = sum_i c_i x_i + b`; None otherwise.
         grid: A power of two that divides every coefficient; 0 if none is known.
         entries: `entries()` returns, for each input, the nonzero coefficients as
-            `(results, inputs, coefficients)`, listing each position once. None if there are too
-            many, or if they are unknown.
+            `(results, inputs, coefficients)`, listing each position once. None if the op does not
+            list them.
     """
 
     name: str
@@ -85,7 +85,7 @@ class Affine:
     entries: "Callable[[], tuple[Entries, ...]] | None" = None
 
     def run(self, xs: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the value of the op at the inputs `xs`, in their precision."""
+        """Return the value of the op at `xs`; the linear part is computed in their precision."""
         return self.apply(xs, False) + self.bias
 
     def restrict(self, outputs: np.ndarray) -> SubOp:
@@ -157,7 +157,7 @@ class Rearrange:
     def terms(self) -> int:
         """The largest number of outputs that read the same input entry.
 
-        `adjoint` sums so many terms at most.
+        `adjoint` adds at most this many terms into one entry.
         """
         return max(1, self._scatter.most)
 

@@ -57,7 +57,7 @@ def _make_curve(name: str, make: Callable[..., Curve], **attributes: Any) -> Cur
 
 
 def curve(name: str, **attributes: Any) -> Curve:
-    """Return the curve `name` with these attributes (plain floats, bools or None).
+    """Return the curve `name` with these attributes, which must be hashable.
 
     Raises:
         UnsupportedError: No file describes `name`.

@@ -1,4 +1,4 @@
-"""Functions that are constant between jumps, where their limits need not be attained.
+"""Functions that are constant between jumps, where their limits need not be attained, and lookups.
 
 A step function with finitely many jumps is an ordinary curve of level pieces. A *staircase* has
 infinitely many jumps, evenly spaced and of equal height. So the limits at its jumps lie on two
@@ -27,7 +27,7 @@ intervals that extend beyond it use only the values at their endpoints.
 
 @dataclass(frozen=True, eq=False)
 class Step(Curve):
-    """A curve that is constant between its jumps.
+    """A curve that is constant between its jumps, or a lookup in a table.
 
     Args:
         spacing: Distance between the jumps of a staircase; infinite if `jumps` lists them all.
@@ -54,7 +54,7 @@ class Step(Curve):
         return False
 
     def range(self, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-        """Return the exact range over each `[lo, hi]`, including the limits at jumps inside."""
+        """Return the range of `f` over each `[lo, hi]`, including the limits at jumps inside."""
         if self.rows is not None:
             return self.rows.range(lo, hi)
         if not self.rises:
@@ -84,14 +84,14 @@ class Step(Curve):
         return any_lower(self, sign, slope, lo, hi)
 
     def is_flat(self, lo: ArrayLike, hi: ArrayLike) -> np.ndarray:
-        """Return a mask of the intervals `[lo, hi]` on which `f` is constant."""
+        """Return a mask of the intervals `[lo, hi]` on which `f` is known to be constant."""
         least, most = self.range(lo, hi)
         return least == most
 
     def ends(self, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the first and last jump that affect `[lo, hi]`, and whether there is one.
+        """Return the first and last jump that affect `[lo, hi]`, and whether bounds can use them.
 
-        The function must rise.
+        The function must rise. Bounds cannot use them if there are none, or beyond `HUGE`.
         """
         with np.errstate(all="ignore"):
             if self.is_staircase:

@@ -13,10 +13,11 @@ the same input. Each op propagates `d` and adds its own rounding error, `|r_v| <
   jump within reach is added at its full height. The rounding `r_v` is the error that
   `ops.float32.float32_error` states.
 * *Product*: `u dv + v du + du dv`, around the middles of `u` and `v`. *Largest*: the error of one
-  entry if no other can be the largest in either computation, else the largest `e` of the entries
-  that can.
+  entry if no other can be the largest in either computation, otherwise the largest `e` of the
+  entries that can.
 * The runtime may rewrite products of exponentials and quotients of quotients (`formulas`).
-* An op that only picks an operand or a constant does not round, and neither do integers up to 2^24.
+* An op that only picks an operand does not round, and neither does arithmetic on integers below
+  2^24.
 
 So `d` obeys a graph of the same shape with lines in it. The back-substitution of the linear bounds
 (`backward`) bounds any form of `d`, layer by layer as CROWN bounds values: signs cancel as they do
@@ -95,7 +96,7 @@ class Float32Plan:
 
     @cached_property
     def reads(self) -> int:
-        """The largest number of times that any value is read."""
+        """The largest number of nodes that read the same value."""
         return max(map(len, self.graph.readers()), default=1)
 
     @cached_property
@@ -119,7 +120,7 @@ class Float32Plan:
 
     @cached_property
     def whole(self) -> tuple[np.ndarray, ...]:
-        """For each value, a mask of the entries that are integers for every input."""
+        """For each value, a mask of the entries that are known to be integers for every input."""
         slots = self.graph.inputs
         flags = [np.concatenate([np.full(s.size, s.whole) for s in slots] or [np.zeros(0, bool)])]
         for node in self.graph.nodes:
@@ -273,7 +274,8 @@ def plan_of_rows(
         graph: The graph, operation by operation.
         rows: Coefficients `(k, n)`, one row per form.
         value: A value of the graph; None for its output.
-        is_rounded: Whether the forms are computed in float32, in any order, or without rounding.
+        is_rounded: Whether the forms are computed in float32, in any order, rather than without
+            rounding.
     """
     value = graph.output if value is None else value
     k = len(rows)

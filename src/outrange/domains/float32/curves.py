@@ -55,7 +55,7 @@ def _unbounded_error(off: np.ndarray) -> OutputErrors:
 def _rounding(op: Curve, size: np.ndarray) -> np.ndarray:
     """Bound the rounding error of float32 in a curve's value of magnitude at most `size`."""
     if isinstance(op, Step) and (op.is_staircase or op.rows is not None):
-        # An integer or a number of a table: both are rounded to the nearest float32.
+        # A number of a table is rounded to the nearest float32; a staircase adds no error.
         return np.where(size < MOST, FLOAT32.unit * size, np.inf) * (op.rows is not None)
     stated = float32_error(op)
     if stated is None:

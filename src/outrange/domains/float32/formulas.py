@@ -33,7 +33,8 @@ class Formula:
     """A value as a quotient of products.
 
     Args:
-        top: `(2, B, n)`: bounds on the magnitude of the numerator, from below and above.
+        top: `(2, B, n)`: bounds on the magnitude of the numerator, from below and above. Here, in
+            `bottom` and in `widest`, an exponential counts as 1.
         bottom: `(2, B, n)`: bounds on the magnitude of the denominator, from below and above.
         widest: `(B, n)` bound on the magnitude of the largest factor.
         reach: `(B, n)` bound on the product of any subset of its factors, where a factor of the
@@ -41,8 +42,8 @@ class Formula:
         inverse_reach: `(B, n)` the same bound for the reciprocals of its factors.
         factors: The number of factors, constants included.
         divisions: The number of divisions.
-        exponent: `(B, n)` the sum of the magnitudes of all exponents, if all factors are
-            exponentials; else None.
+        exponent: `(B, n)` bound on the sum of the magnitudes of all exponents, if all factors are
+            exponentials; otherwise None.
         exponentials: The number of exponentials.
     """
 

@@ -34,9 +34,9 @@ def propagate_errors(
         op: The op of a node.
         before: Inputs with their errors.
         bounds: Bounds on the real value of the op.
-        reads: The largest number of times that any value is read, which is also the largest number
-            of rows that are added up in float64.
-        exact: Whether the op is computed without rounding.
+        reads: The largest number of nodes that read the same value; their rows are added up in
+            float64.
+        exact: Whether the op, if it is affine, is computed without rounding.
         alone: Whether a runtime cannot merge its sum with others: see `values.find_separate_sums`.
     """
     more = {"alone": True} if alone else {}
@@ -89,7 +89,7 @@ def rearrange(
 
 
 def largest(op: Largest, before: Sequence[InputErrors], bounds: Bounds, reads: int) -> OutputErrors:
-    """Return the largest error of the entries that can be the maximum, often just one entry."""
+    """Bound the error by the largest one of the entries that can be the maximum, often just one."""
     x = before[0]
     source, absent = np.maximum(op.windows, 0), op.windows < 0
     low = np.where(absent, -np.inf, (x.lo - x.off)[:, source])

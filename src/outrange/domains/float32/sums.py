@@ -118,7 +118,7 @@ class _OwnSum(NamedTuple):
     Args:
         size: `(B, n)` the sum of the magnitudes of its terms.
         partial: `(B, n)` bound on the magnitude of every partial sum.
-        terms: The number of additions.
+        terms: Bound on the number of additions.
         rough: `(B, n)` bound on the rounding error of its individual terms, in units of roundoff.
     """
 

@@ -25,7 +25,8 @@ is at least 1, and no node lacks less than a part of it.
   and others at or below `-t`, it is at least `a - 1 + b - 1`.
 
 So `N(t)` is at most `n` minus the least of the three. An order that adds the positive terms from
-the largest down, then the negative ones from the smallest up, attains this number.
+the largest down, then the negative ones from the smallest up, attains this number if the first of
+the three is the least.
 
 A result in `[2^e, 2^(e+1))` is rounded by at most `2^e` units of roundoff. The total rounding error
 is at most `sum_e (2^e - 2^(e-1)) N(2^e)`, plus `2^e (n - 1)` for results below the last `e`
@@ -141,7 +142,7 @@ def _first(side: _Side, amount: np.ndarray) -> np.ndarray:
 
 
 def power_of_two(x: np.ndarray) -> np.ndarray:
-    """Return the largest power of two that is at most `x`.
+    """Return the largest power of two that is at most `x`; 0 and infinity stay unchanged.
 
     A sum of magnitude `x` is rounded by at most half a unit in its last place: `u` times that
     power.

@@ -23,7 +23,7 @@ LOOKED_AT = 1 << 10
 """Largest number of results of an op whose coefficients are inspected one by one."""
 
 MOST = 2.0**127
-"""Magnitude beyond which float32 may overflow."""
+"""Magnitude from which an overflow of float32 is assumed to be possible."""
 
 
 class Constant(IntEnum):
@@ -100,7 +100,7 @@ class InputErrors:
     """An input of an op: bounds on its real value and its error, and a mask of its integer entries.
 
     `sums` is None if the input is not a sum. `formula` is a `Formula` if the input is made of
-    factors, else None.
+    factors, otherwise None.
     """
 
     lo: np.ndarray
@@ -123,11 +123,11 @@ class OutputErrors:
     Args:
         local: `(B, n)` rounding of the op itself, and the error of `lines`, if any.
         off: `(B, n)` bound on the total error; errors of the inputs are propagated as magnitudes.
-        lines: Relaxation that propagates errors, if the op is not linear; else None.
-        own_rounding: `(B, n)` rounding of the op itself, if `local` also contains the error of
-            `lines`; else None.
-        sums: The value as a sum, if it is one; else None.
-        formula: The value as a quotient of products, if it is one; else None.
+        lines: Relaxation that propagates errors, if the op is not linear; otherwise None.
+        own_rounding: `(B, n)` rounding of the op itself, if it is known apart from the error of
+            `lines`; otherwise None.
+        sums: The value as a sum, if it is one; otherwise None.
+        formula: The value as a quotient of products, if it is one; otherwise None.
     """
 
     local: np.ndarray
@@ -139,7 +139,7 @@ class OutputErrors:
 
     @property
     def rounding(self) -> np.ndarray:
-        """Bound on the rounding error of the op itself, without the error of `lines`."""
+        """Bound on the rounding error of the op itself, `local` if no separate one is known."""
         return self.local if self.own_rounding is None else self.own_rounding
 
 
@@ -166,7 +166,7 @@ def replace_pointwise(node: Node) -> Node:
 
 
 def find_separate_sums(graph: Graph, unrounded: frozenset[int]) -> frozenset[int]:
-    """Return the values whose sum a runtime cannot merge with other sums.
+    """Return values whose sum a runtime cannot merge with other sums: small matrices.
 
     The ops before and after such a sum are not affine (except ops that only pick or negate entries,
     and forms in real arithmetic). Its weights and biases are float32 numbers, so the runtime uses

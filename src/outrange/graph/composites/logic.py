@@ -82,8 +82,8 @@ def is_finite(b: Builder, x: Value) -> Operand:
 def constant_where_defined(b: Builder, x: Value, truth_value: float | np.ndarray) -> Operand:
     """Return the constant `truth_value` where `x` is defined.
 
-    The result is an array if `x` is defined at every input. Otherwise, it is a value of the graph
-    that is undefined wherever `x` is.
+    The result is an array if all ops that compute `x` are defined everywhere. Otherwise, it is a
+    value of the graph that is undefined wherever `x` is.
     """
     needed, waiting = set(), [x.index]
     while waiting:

@@ -1,4 +1,4 @@
-"""Normalization by statistics of the value itself, with known limits on every result."""
+"""Normalization by statistics of the value itself, with known limits on the results."""
 
 from __future__ import annotations
 

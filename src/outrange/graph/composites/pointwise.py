@@ -44,8 +44,8 @@ def pointwise(
         eager: See the op `Pointwise`.
 
     Returns:
-        A value, or an array if all operands are constant. None if the operands depend on different
-        tensors, or if a table lookup computes one of them.
+        A value, or an array if all operands are constant. None if `shares_root` is false for the
+        operands.
     """
     operands = tuple(operand(x) for x in operands)
     shape = np.broadcast_shapes(*(tuple(x.shape) for x in operands))
@@ -65,7 +65,8 @@ def pointwise(
 def shares_root(nodes: Sequence[Node], values: Sequence[int], size: int) -> bool:
     """Return whether values of one size are, entry by entry, functions of the same earlier entries.
 
-    The result is False if a table lookup computes one of the values.
+    The result is False if no common earlier value is found, or if a table lookup is among the
+    elementwise ops that compute one of the values.
 
     Args:
         nodes: Nodes of the graph.
@@ -85,7 +86,7 @@ def shares_root(nodes: Sequence[Node], values: Sequence[int], size: int) -> bool
 
 
 def multiply(b: Builder, x: Operand, y: Operand, eager: bool = False) -> Operand | None:
-    """Return `x * y`, or None if they depend on different tensors."""
+    """Return `x * y`, or None where `pointwise` returns None."""
 
     def product(n: int) -> Product:
         return Product("multiply", np.arange(n), np.arange(n), (n, n))
@@ -108,9 +109,9 @@ COMPARISONS: dict[str, tuple[Callable, tuple[int, int, int]]] = {
 
 
 def compare(b: Builder, how: str, x: Operand, y: Operand) -> Operand | None:
-    """Return 1 where the comparison `how` of `x` with `y` is true, else 0.
+    """Return 1 where the comparison `how` of `x` with `y` is true, otherwise 0.
 
-    The result is None if the operands depend on different tensors.
+    If the operands may not be integers, the result is None where `pointwise` returns None.
     """
     if (whole := compare_integers(b, how, x, y)) is not None:
         return whole
@@ -124,9 +125,7 @@ def compare(b: Builder, how: str, x: Operand, y: Operand) -> Operand | None:
 
 
 def select(b: Builder, condition: Operand, x: Operand, y: Operand) -> Operand | None:
-    """Return `x` where `condition` is not 0, else `y`.
-
-    The result is None if the operands depend on different tensors.
+    """Return `x` where `condition` is not 0, otherwise `y`, or None where `pointwise` returns None.
     """
 
     def write(t: Expressions, c: int, u: int, v: int) -> int:

@@ -30,7 +30,7 @@ def fold_constants(nodes: Sequence[Node], size: int) -> list[Node]:
         domain.
 
     Raises:
-        ModelError: A computed constant is NaN.
+        ModelError: A constant computed from numbers is NaN.
     """
     constants: dict[int, np.ndarray] = {}
     folded: list[Node] = []

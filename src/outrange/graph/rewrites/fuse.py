@@ -1,8 +1,9 @@
 """Fusion of elementwise sub-graphs of one tensor, such as `x * sigmoid(x)`, into proved curves.
 
-A region (`regions`) grows backwards from a value over elementwise ops whose results have no other
-readers. If the whole region depends on a single value, every entry is an expression of one entry of
-that value. Equal expressions share a curve, and each channel may have its own.
+A region (`regions`) grows backwards from a value over elementwise ops, in general only those whose
+results have no other readers. If every entry of the last value depends on a single entry of one
+earlier value, it is an expression of that entry. Equal expressions share a curve, and each channel
+may have its own.
 
 Sound: the rewriting is exact, and the properties of the curves are proved (`ops.pointwise`). Cost:
 linear in the number of values; optional regions share a bounded amount of analysis.
@@ -45,7 +46,7 @@ ONE_OPTION = OPTIONAL_WORK // 8
 def fuse(
     nodes: Sequence[Node], output: int, keep: Iterable[int] = ()
 ) -> tuple[list[Node], dict[int, int], set[int]]:
-    """Replace elementwise sub-graphs by curves, and drop nodes that no output needs.
+    """Replace elementwise sub-graphs by curves, and then drop nodes that are not needed.
 
     Args:
         nodes: Nodes of a graph under construction; they may have `Pointwise` ops.
@@ -58,8 +59,8 @@ def fuse(
         model may no longer read it. Its bounds hold, but a path or a derivative through it is lost.
 
     Raises:
-        UnsupportedError: A `Pointwise` op depends on several tensors, or its curve cannot be
-            analyzed.
+        UnsupportedError: A `Pointwise` op without another form depends on several tensors, or its
+            curve cannot be analyzed.
     """
     work = _Fusion(list(nodes), output, set(keep))
     return work.run()
@@ -128,12 +129,15 @@ class _Fusion:
         return self.may_end(v) and has_region(self.nodes, v)
 
     def may_end(self, v: int) -> bool:
-        """Return whether `v` is the result of a nonlinear op or a sum, where a region may end."""
+        """Return whether a curve, a formula, a maximum or a sum of values computes `v`.
+
+        A region may end only at such a value.
+        """
         op = self.nodes[v - 1].op
         return is_bent(op) or (isinstance(op, Affine) and op.coefficients is not None)
 
     def region(self, v: int) -> tuple[FusedRegion, EntryExpressions] | None:
-        """Return the best region that ends at `v`, with the expressions of the entries, or None.
+        """Return an analyzed region that ends at `v`, with the expressions of the entries, or None.
 
         Raises:
             UnsupportedError: No region can be analyzed, and `v` has no form other than a curve.
@@ -179,7 +183,7 @@ class _Fusion:
     ) -> tuple[EntryExpressions | None, UnsupportedError | None]:
         """Return the analyzed expressions of the entries of `v`, and None.
 
-        If the analysis fails, return None and the error. If the entries of `v` are no functions of
+        If the analysis fails, return None and the error. If the entries of `v` are not functions of
         single entries of the root, return None twice.
         """
         from ..entries import entry_expressions
@@ -218,7 +222,7 @@ class _Fusion:
             raise UnsupportedError(f"a function of more than {MANY} knots")
 
     def measure(self, e: int) -> None:
-        """Store an expression as a line if it has float64 coefficients, or else as a curve."""
+        """Store an expression as a line if it is one with float64 coefficients, or as a curve."""
         coefficients = self.table.polynomial(e)
         is_line = coefficients is not None and set(coefficients) <= {0, 1}
         if (

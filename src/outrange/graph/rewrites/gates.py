@@ -33,7 +33,7 @@ def simplify(graph: Graph) -> Graph:
 
 
 def merge_gates(graph: Graph) -> Graph:
-    """Rewrite every sum `z a + (1 - z) b` of two products with a single product.
+    """Rewrite every recognized sum `z a + (1 - z) b` of two products with a single product.
 
     The result is equal to the original in real arithmetic. Values that are no longer needed remain.
     """
@@ -179,7 +179,7 @@ def _is_sum(node: Node) -> bool:
 
 
 def _factors(nodes: list[Node], value: int) -> tuple[int, int] | None:
-    """Return the two factors of a value if it is an entrywise product, else None."""
+    """Return the two factors of a value if it is an entrywise product, otherwise None."""
     node = nodes[value - 1] if value else None
     if node is None or not isinstance(node.op, Product) or node.op.limits != (-np.inf, np.inf):
         return None

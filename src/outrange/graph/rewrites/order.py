@@ -18,8 +18,8 @@ def reduce_to_logits(graph: Graph, groups: Sequence[Sequence[int]]) -> Graph:
     Each group lists flat output entries.
 
     The output entries of each group are traced back through ops that only move them. If all of them
-    belong to one softmax, its logits replace them: differences of logits are equivalent, and
-    simpler.
+    belong to one group of a softmax, its logits replace them: differences of logits have the same
+    signs, and are simpler.
 
     Returns:
         A graph with one output `"order"`: the groups' entries, one group after the other.

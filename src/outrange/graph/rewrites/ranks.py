@@ -1,4 +1,4 @@
-"""Comparisons of outputs, rewritten in terms of the logits of a softmax or a sigmoid."""
+"""Comparisons of outputs, rewritten in terms of logits or the argument of an increasing curve."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Fusible regions: parts of a graph whose entries may each depend on one entry of one value.
 
-Regions are found backwards. A region may have any number of values up to the first single value
-that it depends on. From there on it only grows by a few nonlinear ops. Bounds on longer
+Regions are found backwards. A region may have up to `MOST_VALUES` values before the first single
+value that it depends on. From there on it only grows by a few nonlinear ops. Bounds on longer
 compositions are sharper, but the derivatives that prove them grow with each op. So a chain is
 divided into curves of bounded length.
 """

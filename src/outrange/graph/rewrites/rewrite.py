@@ -28,7 +28,8 @@ def extract_subgraph(graph: Graph, values: Sequence[int], slots: Sequence[Slot])
         are the layers whose values it still computes.
 
     Raises:
-        InputError: A value does not exist, or its slot has another size.
+        InputError: A value does not exist, its slot has another size, there are no values, or there
+            are more or fewer slots.
     """
     if not values or len(values) != len(slots):
         raise InputError(
@@ -211,7 +212,7 @@ def _merge_rearrangements(node: Node, op: Rearrange, nodes: list[Node]) -> Node:
 def _drop_unread_inputs(
     node: Node, index: np.ndarray, fill: np.ndarray, size_of: dict[int, int]
 ) -> Node:
-    """Return `node` as a rearrangement by `index`, without inputs that `index` does not read."""
+    """Return `node` as a rearrangement by `index`, without unread inputs, but with at least one."""
     sizes = [size_of[v] for v in node.inputs]
     ends = np.cumsum((0, *sizes))
     which = np.searchsorted(ends, index, side="right") - 1

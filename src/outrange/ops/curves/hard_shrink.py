@@ -1,4 +1,4 @@
-"""Hard shrink: `y = x` outside `[-threshold, threshold]` and 0 inside, with two jumps."""
+"""Hard shrink: `y = x` outside `[-threshold, threshold]` and 0 inside, with a jump at each end."""
 
 import numpy as np
 

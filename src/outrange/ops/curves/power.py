@@ -1,4 +1,4 @@
-"""`y = x ** exponent`, for all `x` if the exponent is a nonnegative integer, else for `x >= 0`.
+"""`y = x ** exponent`, for `x >= 0`, or for all `x` if the exponent is a nonnegative integer.
 
 A negative exponent excludes 0.
 """

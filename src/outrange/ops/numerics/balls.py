@@ -2,7 +2,7 @@
 
 No other file imports `flint`.
 
-A ball is an `arb`: a midpoint and a radius, both with the number of bits of `precision`.
+A ball is an `arb`: a midpoint, computed with the number of bits of `precision`, and a radius.
 
 Reference: F. Johansson, *Arb: efficient arbitrary-precision midpoint-radius interval arithmetic*,
 IEEE Transactions on Computers 66 (2017).
@@ -21,7 +21,7 @@ import numpy as np
 
 
 MOST_EXPONENT = 1 << 16
-"""Binary exponent, in absolute value, beyond which numbers are not converted to fractions."""
+"""Binary exponent, in absolute value, beyond which a fraction is only approximate."""
 
 
 _PRECISION = RLock()
@@ -99,7 +99,10 @@ def float_ends(x: Any) -> tuple[float, float]:
 
 
 def fraction_ends(x: Any) -> tuple[Fraction, Fraction] | None:
-    """Return a ball's endpoints, exact unless an exponent is extreme; None if it is not finite."""
+    """Return bounds of a ball, or None if there are no finite ones.
+
+    They are the exact endpoints unless an exponent is extreme.
+    """
     if not x.is_finite():
         return None
     parts = []
@@ -140,7 +143,7 @@ def integer_power(x: Any, n: int) -> Any:
 
 
 def _below(x: Any) -> float:
-    """Return the largest float64 that is not above any number in a finite ball."""
+    """Return a float64 number at or just below the lower end of a finite ball."""
     low = x.lower()
     near = float(low)
     if math.isinf(near):

@@ -11,7 +11,7 @@ from .nodes import Sum
 
 
 MOST_EXPRESSIONS = 4000
-"""Largest number of expressions in a formula and its derivatives; no formula in use needs more."""
+"""Largest number of expressions in a formula and its derivatives."""
 
 MOST_TERMS = 512
 """Largest number of terms in one sum. A product of polynomials that has more is not multiplied out.

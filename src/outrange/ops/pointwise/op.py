@@ -13,8 +13,9 @@ import numpy as np
 class Pointwise:
     """The op `y = f(x_1, ..., x_k)`, entry by entry, while a graph is being built.
 
-    Ultimately, each `y_j` depends on one entry of one tensor: `graph.fuse` finds it, and replaces
-    this op by the curve of that entry, or by its `otherwise` form. No finished graph contains one.
+    Ultimately, each `y_j` depends on one entry of one tensor: `graph.rewrites.fuse` finds it, and
+    replaces this op by the curve of that entry, or by its `otherwise` form. Graphs that are not
+    fused may still contain this op.
 
     Args:
         name: Name of the op in reports.

@@ -26,7 +26,7 @@ _ALL: Range = (-np.inf, np.inf)
 
 
 def apply_curve(t: Expressions, c: Curve, u: int) -> int:
-    """Apply a curve to an expression; return the expression itself if no value changes.
+    """Apply a curve to an expression; return the expression if the curve is known to be `y = x`.
 
     Raises:
         UnsupportedError: The curve has no expression.

@@ -189,7 +189,7 @@ def one_cup(
     stop: np.ndarray,
     theta: np.ndarray | None,
 ) -> EnvelopeLine:
-    """Return a tangent of the only cup among lines and caps, below the points outside the cup."""
+    """Return a line below a curve with one cup, in general a tangent of the cup."""
     cup = side.next_cup[start]
     a, b = np.maximum(lo, side.left[cup]), np.minimum(hi, side.right[cup])
     first, last = np.maximum(lo, side.first[cup]), np.minimum(hi, side.last[cup])

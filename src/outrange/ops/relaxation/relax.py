@@ -33,16 +33,16 @@ class LinePair:
 
     Args:
         lo_slope: Slope of the lower line; finite.
-        lo_offset: Offset of the lower line; may be `-inf` where `f` has no lower bound.
+        lo_offset: Offset of the lower line; `-inf` where no lower bound is known.
         hi_slope: Slope of the upper line; finite.
         hi_offset: Offset of the upper line; may be `inf`.
         lo_theta: The `theta` that yields this lower line.
         hi_theta: The `theta` that yields this upper line.
         lo_pivot: The `x` about which the lower line turns as `theta` grows.
         hi_pivot: The `x` about which the upper line turns.
-        lo_gain: Slope at `theta = 1` minus slope at `theta = 0`; 0 where there is no choice. So the
-            value of the line at `x` changes by about `gain * (x - pivot)` per unit of theta.
-        hi_gain: The same difference for the upper line.
+        lo_gain: Rate at which the lower slope grows with `theta`; 0 where there is no choice. So
+            the value of the line at `x` changes by about `gain * (x - pivot)` per unit of theta.
+        hi_gain: The same rate for the upper line.
     """
 
     lo_slope: np.ndarray
@@ -60,10 +60,10 @@ class LinePair:
 def relax(curve: Curve, lo: ArrayLike, hi: ArrayLike, theta: ArrayLike | None = None) -> LinePair:
     """Return lines that enclose the curve on every `[lo, hi]`.
 
-    By default, the lines are the best ones at the midpoint. Where there is a choice, `theta` makes
-    it: the point of tangency inside a cup (0 at its left endpoint, 1 at its right; only the part
-    that the convex envelope touches), or the slope at a convex corner (0: left slope, 1: right).
-    Everywhere else, `theta` is ignored.
+    By default, the lines are about the best ones at the midpoint. Where there is a choice, `theta`
+    makes it: the point of tangency inside a cup (0 at its left endpoint, 1 at its right; only the
+    part that the convex envelope touches), or the slope at a convex corner (0: left slope, 1:
+    right). Elsewhere, `theta` is ignored.
 
     Sound: yes, for the exact function; the stated float64 error and all rounding are included.
     Cost: a few dozen array operations; about 15 evaluations of `f` and its slope for elements that
@@ -108,9 +108,9 @@ def relax(curve: Curve, lo: ArrayLike, hi: ArrayLike, theta: ArrayLike | None = 
 
 
 def least_offset(curve: Curve, slope: ArrayLike, lo: ArrayLike, hi: ArrayLike) -> np.ndarray:
-    """Return a lower bound on `f(x) - slope * x` over every `[lo, hi]`, tight up to rounding.
+    """Return a lower bound on `f(x) - slope * x` over every `[lo, hi]`.
 
-    Sound: yes, rounding included. It is `-inf` where the difference has no lower bound.
+    Sound: yes, rounding included. It is `-inf` where no finite bound is known.
 
     Args:
         curve: The curve `f`.

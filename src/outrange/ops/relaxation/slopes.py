@@ -13,7 +13,7 @@ def slope_range(curve: Curve, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray,
 
     On a convex gap the slope rises, and on a concave one it falls, so its values at the endpoints
     suffice. At a kink inside the interval, both one-sided slopes are included; the same is true if
-    the interval consists of the kink alone. Between two turns, the sign of the slope is known.
+    the interval consists of the kink alone. Between two turns, the sign of the slope is used, too.
 
     Args:
         curve: The curve `f`.
@@ -24,7 +24,7 @@ def slope_range(curve: Curve, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray,
         `(least, most)` of that shape; infinite where a jump or a hole lies inside, or nothing is
         known.
 
-    Sound: the stated error of `df` is included. Complete: exact on linear gaps.
+    Sound: the stated error of `df` is included. Complete: exact on gaps with a known line.
 
     Example:
         >>> from outrange.ops import curve

@@ -37,8 +37,9 @@ def analyze(t: Expressions, e: int, name: str = "") -> Curve:
     """Return an expression as a `Curve`: knots, bends, turns, jumps and errors, all of them proved.
 
     Enclosures of the first and second derivative over cells of the line give the sign of each.
-    Cells are cut until the sign is known or does not matter. For large arguments, or where float64
-    overflows, the description ends (`on`), and only an enclosure of the values is known (`beyond`).
+    Cells are cut until the sign is known, does not matter, or stays undecided. Where it stays
+    undecided, or float64 overflows, the description ends (`on`). Beyond, an enclosure of the values
+    may be known (`beyond`).
 
     Sound: yes; `off` includes the error of undecided parts. Complete: no; a function with too many
     inflection points is refused. Cost: a few hundred cells, some milliseconds.
@@ -52,8 +53,8 @@ def analyze(t: Expressions, e: int, name: str = "") -> Curve:
         The curve; its `exact` is the formula.
 
     Raises:
-        UnsupportedError: The function is defined nowhere, or it has infinitely many branches or too
-            many inflection points.
+        UnsupportedError: The function is defined nowhere, or its properties cannot be proved within
+            the limits.
 
     Example:
         >>> t = Expressions()
@@ -209,7 +210,7 @@ class _Facts:
         self.shapes = min(groups, key=lambda g: _distance(g[0].piece.lo, g[-1].piece.hi))
 
     def reach(self, lo: float, hi: float) -> tuple[float, float]:
-        """Return an interval around 0 that contains no cell marked as broken in its `Shape`.
+        """Return an interval around 0 without broken cells (see `Shape`), except tiny ones at a pole.
 
         If 0 is not inside `[lo, hi]`, the interval is around a point near the endpoint closer to 0.
         If its length is negligible, the result is an interval around 1 or -1 instead. The length is

@@ -44,7 +44,7 @@ class Shape:
         slope: Index of the expression for the piece's derivative.
         bend: Index of the expression for its second derivative, up to positive factors.
         cells: Cells with the sign of its second derivative.
-        line: `(slope, offset)` as fractions, if the piece is a line; else None.
+        line: `(slope, offset)` as fractions, if the piece is a line; otherwise None.
         error_added: The error that the undecided convexity of each cell adds.
         broken: Mask of the cells that cannot be described, because the convexity is undecided or
             float64 is inaccurate.

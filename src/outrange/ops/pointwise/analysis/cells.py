@@ -21,7 +21,7 @@ from ..values import program
 
 
 FAR = 2.0**40
-"""The last grid point; everything beyond it is one cell."""
+"""The last point of the grid around 0."""
 
 _STEPS = np.concatenate([
     np.arange(0.0, 8.0, 0.125), 8.0 * 1.25 ** np.arange(0, 53), [2.0**20, 2.0**30, FAR],
@@ -46,7 +46,7 @@ class CellGrid:
         lo: `(cells,)`: the lower endpoints of the cells.
         hi: `(cells,)`: the upper endpoints of the cells.
         sign: 1 (nowhere negative), -1 (nowhere positive), 0 (zero) or 2 (unknown).
-        size: The largest absolute value of the expression on the cell.
+        size: Upper bound on the absolute value of the expression on the cell.
         stuck: Number of consecutive cuts that left every part of the cell undecided.
     """
 
@@ -91,7 +91,7 @@ def _subdivide(lo: np.ndarray, hi: np.ndarray, count: int) -> np.ndarray:
 
 
 def _refine(t: Expressions, e: int, cells: CellGrid, payable: Callable, rounds: int) -> CellGrid:
-    """Repeatedly cut each undecided cell into four, until two consecutive cuts decide nothing."""
+    """Cut undecided cells into four, for a few rounds, unless two cuts in a row decided nothing."""
     for _ in range(rounds):
         again = (cells.sign == 2) & ~payable(cells.hi - cells.lo, cells.size) & (cells.stuck < 2)
         again &= np.isfinite(cells.lo) & np.isfinite(cells.hi)
@@ -171,7 +171,7 @@ def has_waves(t: Expressions, e: int) -> bool:
 
 
 def roots(height: Elementwise, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return a sign change of a function between each `a` and `b`, or NaN if there is none."""
+    """Return a sign change of a function between each `a` and `b`, or NaN if its signs agree."""
     if not a.size:
         return a
     first, last = np.asarray(height(a), float), np.asarray(height(b), float)

@@ -95,7 +95,7 @@ def _gap(t: Expressions, u: int, knots: Sequence[Fraction], a: Edge, b: Edge) ->
 
 
 def between(lo: float, hi: float) -> float:
-    """Return a number inside an interval, away from its endpoints but not far from a finite one."""
+    """Return a number inside an interval, not far from the endpoint if only one is finite."""
     if np.isinf(lo) and np.isinf(hi):
         return 0.3
     if np.isinf(lo):

@@ -67,7 +67,8 @@ def pieces(
         settled: The conditions at which the line has already been cut.
 
     Raises:
-        UnsupportedError: There are infinitely many branches, or two of them cannot be separated.
+        Endless: There may be infinitely many branches.
+        UnsupportedError: There are too many pieces, or a branch is undecided somewhere.
     """
     e, restrictions = t.split(e)
     conditions = conditions | set(restrictions) | needs(t, e)
