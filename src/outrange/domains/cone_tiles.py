@@ -101,7 +101,7 @@ class ConeTiles:
         return None
 
     def _gains(self, entries: np.ndarray, along: np.ndarray, whole: Cone) -> bool:
-        """Return whether the cone of the first half of the entries along an axis is much smaller."""
+        """Return whether the first half of the entries along an axis has a cone with less work."""
         half = along <= (along.min() + along.max()) // 2
         if half.all():
             return False

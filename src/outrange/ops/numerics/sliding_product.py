@@ -5,8 +5,8 @@ product per group and sample then remains. Its transpose multiplies first, and a
 its entry. If the strides divide the kernel, the transpose may itself be computed as a convolution
 with stride one. It maps the results to cells, each with as many entries along an axis as its
 stride, and with a separate part of the kernel for each entry of a cell (sub-pixel convolution).
-Both maps put the channels before the spatial axes, whatever the order in the model: this is faster for few channels,
-and as fast for many.
+Both maps put the channels before the spatial axes, whatever the order in the model: this is faster
+for few channels, and as fast for many.
 
 Reference: W. Shi et al., *Is the deconvolution layer the same as a convolutional layer?*, 2016.
 """

@@ -210,7 +210,7 @@ class _Facts:
         self.shapes = min(groups, key=lambda g: _distance(g[0].piece.lo, g[-1].piece.hi))
 
     def reach(self, lo: float, hi: float) -> tuple[float, float]:
-        """Return an interval around 0 without broken cells (see `Shape`), except tiny ones at a pole.
+        """Return an interval around 0 without broken cells (see `Shape`) other than tiny ones.
 
         If 0 is not inside `[lo, hi]`, the interval is around a point near the endpoint closer to 0.
         If its length is negligible, the result is an interval around 1 or -1 instead. The length is
