@@ -4,8 +4,8 @@
 `check_deadline` between rounds. The deadline is a context variable because slow code lies ten calls
 below the code that knows the limit. A nested deadline ends no later than the one around it, unless
 `no_deadline` or `time_source` lies in between. `OutOfTime` is not an `Exception`, so that code that
-recovers from errors lets it pass. The code that opened the deadline catches it, or code below that
-can use partial results.
+recovers from errors lets it pass. It is caught by the code that opened the deadline, or earlier by
+code that can use partial results.
 
 *The time source is ambient too.* `WallTime`, the default, reads the computer's clock. `CountedTime`
 advances by work alone: every reading adds a fixed step, and `charge` adds the arithmetic that

@@ -196,9 +196,10 @@ def rounding(formula: Formula, v: np.ndarray) -> np.ndarray:
 
 
 def holds(formula: Formula, lo: Point, hi: Point) -> bool | None:
-    """Return True if a formula surely holds everywhere in `[lo, hi]`, False if nowhere, or None.
+    """Decide whether a formula holds everywhere or nowhere in `[lo, hi]`.
 
-    The parts of a formula are tested one by one, so None does not exclude the other two cases.
+    Return True for everywhere, False for nowhere, and None if undecided. Parts are decided one by
+    one, so the result may be None even if the whole formula holds everywhere or nowhere.
 
     Args:
         formula: A formula over the entries of `lo`.

@@ -1,9 +1,9 @@
 """Limits on the size of a model, checked before its tensors are allocated.
 
-A file of one kilobyte may declare tensors that no computer can store. The limits lie above large
-image networks (VGG16 has about 2^27 weights, Xception about 2^26 values). They lie below the memory
-of a computer with 16 GiB: an entry of a value needs about 32 bytes while a graph is compared with
-its model.
+A file of one kilobyte may declare tensors that no computer can store. The limits lie above the
+sizes of large image networks (VGG16 has about 2^27 weights, Xception about 2^26 values). They lie
+below the memory of a computer with 16 GiB: an entry of a value needs about 32 bytes while a graph
+is compared with its model.
 """
 
 import math

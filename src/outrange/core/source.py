@@ -59,7 +59,7 @@ class PropertySource(_Source):
 
 @dataclass(frozen=True)
 class Provenance:
-    """The question behind an answer, recorded so that it can be asked again.
+    """The question behind an answer: the called function, its arguments and the property.
 
     The models are the answer's `sources`; the strength of its proof is its `warrant`.
 

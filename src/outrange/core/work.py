@@ -1,9 +1,9 @@
 """Costs of numerical operations in counted time.
 
 An operation is one multiply-add. Matrix products charge their operations; the rates here cover
-other work. They were chosen so that a second of counted time takes about a
-second on one core. Changing a rate affects how much a search achieves within a `budget`, never the
-soundness of an answer.
+other work. They were chosen so that a second of counted time takes about a second on one core.
+Changing a rate affects how much a search achieves within a `budget`, never the soundness of an
+answer.
 """
 
 TERM = 4

@@ -19,7 +19,7 @@ GAIN = 0.85
 """A division is worthwhile if at most this fraction of the work remains."""
 
 LAYERS = 3
-"""A cone that does not reach the input ends at one of this many latest curves or maxima."""
+"""Number of preceding curves or maxima at which a cone that does not reach the input may end."""
 
 SHARE = 0.25
 """Fraction of the effort that is available for a cone that does not reach the input."""

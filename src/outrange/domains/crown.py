@@ -41,7 +41,7 @@ _ROOM = 1 << 18
 """Limit on the coefficients in the rows of a chunk of several boxes: about what a cache holds."""
 
 _WIDE = 1 << 12
-"""If a value or an earlier one is longer, back-substitution is restricted to cones of the rows."""
+"""Length beyond which a value, and every later one, is back-substituted within cones of rows."""
 
 _IMAGE = (1 << 8, 1 << 10)
 """Cones are also used if the number of inputs exceeds the first number and the length of a value
@@ -207,8 +207,8 @@ class CrownPass:
     def _open_rows(self, value: int) -> np.ndarray:
         """Return the indices of the entries of a value to bound by back-substitution.
 
-        They are all entries of a value in `extra`. Of other values, they are those in `needed`
-        whose tighter bounds may help a nonlinear op that reads them.
+        They are all entries of a value in `extra`. Of other values, they are those in `needed` for
+        which tighter bounds may help a nonlinear op that reads them.
         """
         (lo, hi), undecided = self.ends[value], np.zeros(self.ends[value][0].shape[1], bool)
         if value in self.extra:

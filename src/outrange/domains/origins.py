@@ -63,5 +63,5 @@ class Origins:
 
 
 def _passes(graph: Graph, value: int) -> bool:
-    """Return whether a curve or a rearrangement computes a value."""
+    """Return whether a value is the result of a curve or a rearrangement."""
     return value > 0 and isinstance(graph.nodes[value - 1].op, Curve | Rearrange)

@@ -62,7 +62,7 @@ TINY = 5e-324
 """The `eta` of the derivation: the least subnormal number."""
 
 FLOOR = 2.0**-1000
-"""Amount added to errors: more than any multiple of `eta` that occurs, yet no (slow) subnormal."""
+"""Amount added to errors: more than any multiple of `eta` that occurs, but not a slow subnormal."""
 
 
 def inflate(x: np.ndarray) -> np.ndarray:

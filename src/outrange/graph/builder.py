@@ -1,8 +1,8 @@
 """Construction of a graph value by value, with constant folding.
 
 Front-ends use this class and `composites`. An *operand* is a `Value` of this builder or a NumPy
-array. An operation on operands without a `Value` among them returns a NumPy array.
-Shapes are those of the user's model with a batch axis of length 1.
+array. If no operand of an operation is a `Value`, the result is a NumPy array. Shapes are those of
+the user's model with a batch axis of length 1.
 """
 
 from __future__ import annotations

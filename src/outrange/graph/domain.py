@@ -39,7 +39,7 @@ def is_restricted(op: Op) -> bool:
 
 
 def step_inside(graph: Graph, x: np.ndarray) -> np.ndarray:
-    """Move points toward the interval of the first function whose argument is not inside it.
+    """Move points toward the domain of the first function whose argument does not lie inside it.
 
     Each move is one step of the subgradient method, with the length that is exact for a linear
     function.
@@ -49,7 +49,7 @@ def step_inside(graph: Graph, x: np.ndarray) -> np.ndarray:
         x: Points to move, `(batch, size)`.
 
     Returns:
-        A copy of `x`. A point stays where it is if all arguments lie strictly inside the intervals.
+        A copy of `x`. A point stays where it is if all arguments lie strictly inside the domains.
 
     Reference: B. Polyak, *Minimization of unsmooth functionals*, 1969.
     """

@@ -26,7 +26,7 @@ INTEGER_LIMITS = {
     **dict.fromkeys(("uint32", "uint64"), (0.0, _EXACT)),
     **dict.fromkeys(("int32", "int64"), (-_EXACT, _EXACT)),
 }  # fmt: skip
-"""Integer dtypes, with the least and the largest accepted value."""
+"""Bool and the integer dtypes, with the least and the largest accepted value."""
 
 
 RANGES = {
@@ -34,7 +34,7 @@ RANGES = {
     **{f"int{n}": (-(2.0 ** (n - 1)), 2.0 ** (n - 1) - 1.0) for n in (8, 16, 32, 64)},
     **{f"uint{n}": (0.0, 2.0**n - 1.0) for n in (8, 16, 32, 64)},
 }
-"""The range of each integer dtype; beyond it, arithmetic wraps around."""
+"""The range of bool and of each integer dtype; beyond it, integer arithmetic wraps around."""
 
 
 def cast_to_integer(b: Builder, x: Operand, dtype: str) -> Operand | None:

@@ -42,7 +42,7 @@ def measure(
 ) -> Graph:
     """Build the graph whose output `k` is at most 0 exactly where all of `clauses[k]` holds.
 
-    For this, strict inequalities also hold at equality, and the squared radius of a 2-norm is
+    Here, a strict inequality counts as true at equality, and the squared radius of a 2-norm is
     rounded up.
 
     The value of an atom is its left-hand side. The value of an `And` is the largest value of its

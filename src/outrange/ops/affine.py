@@ -25,7 +25,7 @@ SPARSE_FROM = 1 << 16
 """Number of coefficients at or above which a matrix is searched for zeros."""
 
 SPARSE = 16
-"""A large matrix is stored in sparse form if no result reads more than `1 / SPARSE` of its inputs.
+"""A large matrix is stored in sparse form if each result reads at most `1 / SPARSE` of the inputs.
 """
 
 

@@ -42,7 +42,7 @@ class Curve:
             `f(0)` is 0, its float64 value is exactly 0.
         off: Absolute part of the error; see `ulps`.
         slope_error: `|df(x) - f'(x)| <= slope_error * (1 + |f'(x)|)`.
-        saturated: None, or a function: `saturated(lo, hi)` returns a mask of the intervals on which
+        saturated: Optional function; `saturated(lo, hi)` returns a mask of the intervals on which
             `f` is nearly flat.
         lines: For each gap, `(slope, offset)` if `f` is exactly that line there, with unrounded
             coefficients; else None. All None by default.
@@ -137,8 +137,8 @@ class Curve:
         """Return a mask of the ranges `[lo, hi]` that extend outside `on`.
 
         Raises:
-            InputError: A range contains a hole. Or `beyond` is None, and a range extends outside
-                `on` or contains an endpoint of it at which `f` is infinite.
+            InputError: A range contains a hole; or, if `beyond` is None, it extends outside `on` or
+                contains an endpoint of `on` at which `f` is infinite.
         """
         out = ~((lo >= self.on[0]) & (hi <= self.on[1]))
         undefined = np.zeros(np.shape(out), bool) if self.beyond is not None else out
@@ -160,8 +160,7 @@ class Curve:
     def range(self, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Return the range of `f` over each `[lo, hi]`, widened by the stated error.
 
-        If more than one argument is in `[lo, hi]`, and some lie outside `on`, the result is
-        `beyond`.
+        If `lo < hi` and `[lo, hi]` extends outside `on`, the result is `beyond`.
 
         Args:
             lo: Lower bounds of the argument, of any shape.
@@ -171,8 +170,8 @@ class Curve:
             `(least, most)`, arrays of that shape.
 
         Raises:
-            InputError: A range contains a hole. Or `beyond` is None, and a range extends outside
-                `on` or contains an endpoint of it at which `f` is infinite.
+            InputError: A range contains a hole; or, if `beyond` is None, it extends outside `on` or
+                contains an endpoint of `on` at which `f` is infinite.
         """
         lo, hi = np.asarray(lo, np.float64), np.asarray(hi, np.float64)
         out = self.outside(lo, hi)

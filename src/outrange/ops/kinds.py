@@ -59,7 +59,7 @@ class Affine:
         factor: `(m,)`, if the op has one input and is elementwise, `y = factor * x + b`: bounds can
             then be exact to the last bit. None otherwise.
         part: `part(outputs)` returns a `SubOp` with the results `outputs` (increasing) and perhaps
-            others; its op's bias is ignored. None for an op that is not divided.
+            others; its op's bias is ignored. None if the op is computed only as a whole.
         plain: Whether `adjoint` of unit rows returns the coefficients themselves, not rounded sums.
         coefficients: The numbers `c_i`, one per input, if the op is elementwise,
             `y = sum_i c_i x_i + b`; None otherwise.

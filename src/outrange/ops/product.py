@@ -104,7 +104,7 @@ def planes(
     `(low u, high v)` (0) to `(high u, low v)` (1). Halfway between them, which is the default, the
     largest distance from `u v` is smallest.
 
-    Sound: yes, rounding included. Complete: at `theta` 0 and 1, they are the facets of the hull.
+    Sound: yes, rounding included. Complete: the planes at `theta` 0 and 1 bound the convex hull.
     Cost: about 60 array operations.
 
     Args:

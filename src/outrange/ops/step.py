@@ -1,4 +1,4 @@
-"""Functions that are constant between jumps, where their limits need not be attained, and lookups.
+"""Step functions, whose limits at jumps need not be attained, and lookups in tables.
 
 A step function with finitely many jumps is an ordinary curve of level pieces. A *staircase* has
 infinitely many jumps, evenly spaced and of equal height. So the limits at its jumps lie on two

@@ -190,7 +190,7 @@ def _deviations(run: _Pass) -> Deviations:
 
 @dataclass(eq=False)
 class _Pass:
-    """A forward pass over all values, each refined by back-substitution where it helps.
+    """A forward pass over all values, some of which are refined by back-substitution.
 
     Args:
         plan: The plan of the graph.

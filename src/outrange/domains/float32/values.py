@@ -139,7 +139,7 @@ class OutputErrors:
 
     @property
     def rounding(self) -> np.ndarray:
-        """Bound on the rounding error of the op itself, `local` if no separate one is known."""
+        """Bound on the rounding error of the op itself; `local` if `own_rounding` is None."""
         return self.local if self.own_rounding is None else self.own_rounding
 
 
@@ -166,7 +166,7 @@ def replace_pointwise(node: Node) -> Node:
 
 
 def find_separate_sums(graph: Graph, unrounded: frozenset[int]) -> frozenset[int]:
-    """Return values whose sum a runtime cannot merge with other sums: small matrices.
+    """Return the results of small matrices whose sums a runtime cannot merge with other sums.
 
     The ops before and after such a sum are not affine (except ops that only pick or negate entries,
     and forms in real arithmetic). Its weights and biases are float32 numbers, so the runtime uses

@@ -1,4 +1,4 @@
-"""Tangent, inverse trigonometric and hyperbolic functions, cube root and logarithm, from curves.
+"""Tangent, inverse trigonometric and inverse hyperbolic functions, cube root and logarithm.
 
 The inverse hyperbolic sine and the cube root are written as `f(relu(x)) - f(relu(-x))`, so that
 nothing cancels and nothing jumps at 0.

@@ -111,7 +111,7 @@ COMPARISONS: dict[str, tuple[Callable, tuple[int, int, int]]] = {
 def compare(b: Builder, how: str, x: Operand, y: Operand) -> Operand | None:
     """Return 1 where the comparison `how` of `x` with `y` is true, otherwise 0.
 
-    If the operands may not be integers, the result is None where `pointwise` returns None.
+    Except for integers (see `compare_integers`), the result is None where `pointwise` returns None.
     """
     if (whole := compare_integers(b, how, x, y)) is not None:
         return whole
@@ -125,7 +125,9 @@ def compare(b: Builder, how: str, x: Operand, y: Operand) -> Operand | None:
 
 
 def select(b: Builder, condition: Operand, x: Operand, y: Operand) -> Operand | None:
-    """Return `x` where `condition` is not 0, otherwise `y`, or None where `pointwise` returns None.
+    """Return `x` where `condition` is not 0, otherwise `y`.
+
+    The result is None where `pointwise` returns None.
     """
 
     def write(t: Expressions, c: int, u: int, v: int) -> int:

@@ -1,9 +1,9 @@
 """Softmax as a small graph of differences and softplus, without overflow and with monotone pieces.
 
 `softmax_i(x) = sigmoid(x_i - logsumexp_{j != i} x_j)` and `logsumexp(a, b) = b + softplus(a - b)`.
-For more than `_SEPARATE` classes, it is `exp(x_i - logsumexp(x))`. The log-sum-exps over all
-entries but one share their parts. In a balanced tree, the entries outside a node are those outside
-its parent and those of its sibling.
+With more than `_SEPARATE` classes, it is written as `exp(x_i - logsumexp(x))`. The log-sum-exps
+over all entries but one share their parts. In a balanced tree, the entries outside a node are those
+outside its parent and those of its sibling.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Predicates on entrywise nodes, through which fusion may grow a region."""
+"""Properties of entrywise nodes, through which fusion may grow a region."""
 
 from __future__ import annotations
 

@@ -28,8 +28,8 @@ def extract_subgraph(graph: Graph, values: Sequence[int], slots: Sequence[Slot])
         are the layers whose values it still computes.
 
     Raises:
-        InputError: A value does not exist, its slot has another size, there are no values, or there
-            are more or fewer slots.
+        InputError: A value does not exist, its slot has another size, there are no values, or the
+            number of slots differs.
     """
     if not values or len(values) != len(slots):
         raise InputError(

@@ -21,7 +21,7 @@ import numpy as np
 
 
 MOST_EXPONENT = 1 << 16
-"""Binary exponent, in absolute value, beyond which a fraction is only approximate."""
+"""Binary exponent, in absolute value, beyond which `fraction_ends` is only approximate."""
 
 
 _PRECISION = RLock()

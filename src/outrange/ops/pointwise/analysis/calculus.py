@@ -82,7 +82,7 @@ def _common_factor(monomials: list[Monomial]) -> Monomial:
 
 
 def multiply_out(t: Expressions, e: int) -> int:
-    """Return `e` with powers 1 to 3 of sums expanded, or `e` itself if that would be too long."""
+    """Return `e` with sums up to the third power multiplied out, or `e` if that is too long."""
     terms, constant = t.terms(e)
     total: Terms = {}
     for monomial, c in terms.items():
