@@ -1,4 +1,4 @@
-"""outrange proves bounds on the outputs of a neural network over a set of inputs.
+"""outrange proves the range of every output of a neural network over a set of inputs.
 
     import outrange
 

@@ -111,8 +111,8 @@ class Specification:
         shapes: The shapes of the inputs and of the outputs; None if the file does not declare them.
         elements: The element type of all inputs and outputs: `"real"`, or the declared type.
         networks: The declared networks in the order of the file; empty without declarations. The
-            flat inputs are those of the first network, then those of the second. The outputs have
-            the same order.
+            flat inputs are those of the first network, then those of the second, and so on. The
+            outputs have the same order.
         source: Name and hash of the file.
         has_float32_sums: Whether an inequality is about a sum that float32 may round.
     """

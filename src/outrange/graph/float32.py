@@ -207,7 +207,7 @@ def _sums(
 def _are_exact_integers(
     inputs: Sequence[np.ndarray], before: Sequence[np.ndarray], op: Product | None = None
 ) -> np.ndarray:
-    """Return a mask of the entries whose operands are all integers without an error."""
+    """Return a mask of the entries whose operands are all integers, with errors of 0."""
     exact = [(x == np.rint(x)) & (e == 0.0) for x, e in zip(inputs, before, strict=True)]
     if op is not None:
         exact = [k[..., places] for k, places in zip(exact, (op.left, op.right), strict=True)]
@@ -232,7 +232,7 @@ def gamma_of(terms: int, computed: FloatType) -> float:
 
 
 def only_picks(op: Affine | Curve, computed: FloatType) -> bool:
-    """Return whether an op adds no rounding error of its own.
+    """Return whether an op is known to add no rounding error of its own.
 
     Every result is an operand, its negative, a constant, or an integer level of a staircase.
     """

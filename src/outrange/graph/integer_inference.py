@@ -134,7 +134,7 @@ def _is_integer(x: np.ndarray) -> np.ndarray:
 
 
 def compare_integers(b: Builder, how: str, x: Operand, y: Operand) -> Operand | None:
-    """Return 1 where the comparison `how` of integers is true, else 0.
+    """Return 1 where the comparison `how` of integers is true, otherwise 0.
 
     The result is None if an operand may not be an integer, or if no input of the graph is one.
 

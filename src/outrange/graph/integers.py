@@ -76,10 +76,10 @@ def power(b: Builder, x: Operand, exponent: int) -> Operand:
 
 
 def compare(b: Builder, how: str, x: Operand, y: Operand) -> Operand:
-    """Return 1 where the comparison `how` (a NumPy name) of integers is true, else 0."""
+    """Return 1 where the comparison `how` (a NumPy name) of integers is true, otherwise 0."""
     return integer_comparison(b, how, x, y)
 
 
 def truth(b: Builder, x: Value) -> Operand:
-    """Return 1 where an integer is not 0, else 0."""
+    """Return 1 where an integer is not 0, otherwise 0."""
     return integer_comparison(b, "not_equal", x, np.zeros(()))

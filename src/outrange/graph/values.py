@@ -35,7 +35,7 @@ Shape = Sequence[int]
 
 
 def operand(x: Value | ArrayLike) -> Operand:
-    """Return `x` itself if it is a value, else a float64 array."""
+    """Return `x` itself if it is a value, otherwise a float64 array."""
     return x if isinstance(x, Value) else np.asarray(x, np.float64)
 
 

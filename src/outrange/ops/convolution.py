@@ -1,6 +1,6 @@
 """Convolutions and their transposes as `Affine` ops, in any number of spatial dimensions.
 
-The matrix of a whole layer is never formed; see `SlidingProduct`.
+They are applied without forming the matrix of a whole layer; see `SlidingProduct`.
 """
 
 import math

@@ -30,7 +30,7 @@ class Curve:
             knots.
         bends: `"line"`, `"cup"` (convex) or `"cap"` (concave) for each gap. The gaps are the
             `len(knots) + 1` intervals between adjacent knots, the two infinite ones included.
-        turns: Every point where `f` may stop rising or falling, kinks and jumps included.
+        turns: Every point where `f` may stop rising or falling, also at a kink or a jump.
         on: Interval on which this description is valid. Inputs outside it get the bounds `beyond`,
             or raise an error if that is None. An endpoint at which `f` is infinite is excluded.
         beyond: Bounds `(least, most)` on `f` over its whole domain if `f` is defined outside `on`,
@@ -45,7 +45,7 @@ class Curve:
         saturated: Optional function; `saturated(lo, hi)` returns a mask of the intervals on which
             `f` is nearly flat.
         lines: For each gap, `(slope, offset)` if `f` is exactly that line there, with unrounded
-            coefficients; else None. All None by default.
+            coefficients; otherwise None. All None by default.
         holes: Points at which `f` is not defined; an input range that contains one is an error.
         part: Whether `f` is also defined at arguments that this description does not cover.
         crossings: Exact points `(x, f(x))` of a function that increases everywhere: its value is
@@ -108,7 +108,7 @@ class Curve:
 
     @functools.cached_property
     def rays(self) -> tuple[float, float] | None:
-        """Slopes below and above 0 if `f` is exactly two rays from the origin, else None."""
+        """Slopes below and above 0 if `f` is exactly two rays from the origin, otherwise None."""
         if tuple(self.knots) != (0.0,) or not self.is_piecewise_linear:
             return None
         if self.lines is not None and None not in self.lines:

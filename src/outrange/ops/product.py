@@ -76,7 +76,7 @@ class Product:
 
     @cached_property
     def terms(self) -> int:
-        """The largest number of products that read one entry (which `pull` adds up)."""
+        """The largest number of products that read the same entry; `pull` adds them up."""
         return max(1, *(scatter.most for scatter in self._scatters))
 
 

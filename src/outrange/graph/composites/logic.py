@@ -31,7 +31,7 @@ MOST_COMPARED = 4096
 
 
 def compare(b: Builder, how: str, x: Operand | float, y: Operand | float) -> Operand:
-    """Return 1 where the comparison `how` of `x` with `y` is true, else 0; see `COMPARE`."""
+    """Return 1 where the comparison `how` of `x` with `y` is true, otherwise 0; see `COMPARE`."""
     x, y = operand(x), operand(y)
     if not isinstance(x, Value) and not isinstance(y, Value):
         return COMPARE[how](x, y).astype(np.float64)
@@ -111,7 +111,7 @@ def either(b: Builder, x: Operand, y: Operand) -> Operand:
 
 
 def truth(b: Builder, x: Operand) -> Operand:
-    """Return 1 where `x` is not 0, else 0."""
+    """Return 1 where `x` is not 0, otherwise 0."""
     return compare(b, "not_equal", x, 0.0)
 
 

@@ -146,7 +146,7 @@ def sign(b: Builder, x: Operand) -> Operand | None:
 
 
 def logical_not(b: Builder, x: Operand) -> Operand | None:
-    """Return 1 where `x` is 0, else 0; None if a table lookup computes `x`."""
+    """Return 1 where `x` is 0, otherwise 0; None if a table lookup computes `x`."""
 
     def write(t: Expressions, u: int) -> int:
         return t.switch(u, (0,), (t.zero, t.zero), (t.one,))
@@ -155,7 +155,7 @@ def logical_not(b: Builder, x: Operand) -> Operand | None:
 
 
 def truth(b: Builder, x: Operand) -> Operand | None:
-    """Return 0 where `x` is 0, else 1; None if a table lookup computes `x`."""
+    """Return 0 where `x` is 0, otherwise 1; None if a table lookup computes `x`."""
 
     def write(t: Expressions, u: int) -> int:
         return t.switch(u, (0,), (t.one, t.one), (t.zero,))

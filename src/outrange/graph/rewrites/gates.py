@@ -1,10 +1,10 @@
 """Convex combinations rewritten with one product: `z a + (1 - z) b = b + z (a - b)`.
 
 Gates of recurrent cells mix two values in this way. Two products are relaxed independently, and
-their errors add up. A single product with the difference is never worse, and exact where `a` and
-`b` agree. A mixture never leaves the hull of the mixed values. If that hull is known for all inputs
-(the state of a GRU mixes values of tanh), the mixture is clipped to it. Otherwise bounds would grow
-from step to step.
+their errors add up. A single product with the difference is tighter in general, and exact where `a`
+and `b` agree. For `z` in [0, 1], a mixture stays in the hull of the mixed values. If that hull is
+known for all inputs (the state of a GRU mixes values of tanh), the mixture is clipped to it.
+Otherwise, bounds would grow from step to step.
 """
 
 from collections.abc import Callable, Sequence

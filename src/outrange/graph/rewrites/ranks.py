@@ -23,7 +23,7 @@ class Ranks:
         self._end = graph.size + graph.value_size(graph.output)
 
     def sharpen(self, formula: Formula) -> Formula:
-        """Return an equivalent formula in which `sharpen_atom` has rewritten every atom."""
+        """Return an equivalent formula with the atoms on outputs rewritten by `sharpen_atom`."""
         if isinstance(formula, Atom):
             return self.sharpen_atom(formula)
         inputs = self._graph.size
@@ -37,7 +37,7 @@ class Ranks:
         return And(parts) if isinstance(formula, And) else Or(parts)
 
     def sharpen_atom(self, atom: Atom) -> Atom:
-        """Return an equivalent atom on logits or on a curve's argument, or else `atom` itself."""
+        """Return an equivalent atom on logits or on a curve's argument; `atom` if there is none."""
         if len(atom.terms) == 1:
             on_input = atom.terms[0][0] < self._graph.size
             return atom if on_input else self._before_curve(atom)

@@ -129,7 +129,7 @@ class RealBall:
 
     @staticmethod
     def of(value: Any) -> RealBall:
-        """Return `value` itself if it is a `RealBall`, else a ball that contains it."""
+        """Return `value` itself if it is a `RealBall`, otherwise a ball that contains it."""
         if isinstance(value, RealBall):
             return value
         return RealBall(number(value), None)

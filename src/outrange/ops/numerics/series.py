@@ -71,7 +71,7 @@ class Functions:
         return SeriesBall([x, *([1] if self.length > 1 else [])], self)
 
     def of(self, value: Any) -> SeriesBall:
-        """Return `value` itself if it is a series, else the number `value` as a constant series."""
+        """Return `value` itself if it is a series, otherwise `value` as a constant series."""
         if isinstance(value, SeriesBall):
             return value
         return SeriesBall([number(value)], self)

@@ -77,7 +77,7 @@ class Slide:
         return seen, seeing
 
     def gather(self, image: np.ndarray) -> np.ndarray:
-        """Return all windows of images `(b, channels, *inputs)` that the kernel touches.
+        """Return all windows that the kernel touches in images `(b, channels, *inputs)`.
 
         The result is a view of shape `(b, channels, *kernel, *outputs)`.
         """

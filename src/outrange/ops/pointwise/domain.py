@@ -114,7 +114,7 @@ def _of_primitive(node: Apply) -> set[Need]:
 
 
 def _one_logarithm(t: Expressions, e: int) -> Apply | None:
-    """Return the only logarithm in `e` if all other parts are defined everywhere, else None."""
+    """Return the only logarithm in `e`, or None if another part may be undefined somewhere."""
     logarithm: Apply | None = None
     for monomial in t.terms(e)[0]:
         base, power = monomial[0]
@@ -168,7 +168,7 @@ def _follows(need: Need, stated: frozenset[Need]) -> bool:
 
 
 def _sign(t: Expressions, e: int, depth: int) -> str | None:
-    """Return `POSITIVE` or `NONNEGATIVE` if `e` is proved to have this sign, else None."""
+    """Return `POSITIVE` or `NONNEGATIVE` if `e` is proved to have this sign, otherwise None."""
     node = t.nodes[e]
     if isinstance(node, Apply):
         if node.name in _POSITIVE:

@@ -48,11 +48,11 @@ class Expressions:
         self.nodes: list[Expression] = []
         self.effort = Effort() if effort is None else effort
         self.ranges: dict[int, tuple[float, float]] = {}
-        """Recorded lower and upper bounds on the value of each expression."""
+        """Lower and upper bounds on the values of expressions, as far as they are recorded."""
         self.slopes: dict[int, int] = {}
         """Derivatives computed so far, by expression."""
         self.domains: dict[int, frozenset[Need]] = {}
-        """Conditions under which each expression is defined (see `domain`)."""
+        """Conditions under which expressions are defined, as far as computed (see `domain`)."""
         self.made: dict[tuple, int] = {}
         """Expressions derived from others, by the name of the operation and all its arguments."""
         self._indices: dict[Expression, int] = {}
@@ -234,7 +234,7 @@ class Expressions:
         return (node.value, node.needs) if isinstance(node, Restricted) else (e, ())
 
     def polynomial(self, e: int) -> dict[int, Fraction] | None:
-        """Return the coefficients by power if `e` is a polynomial in `x`, else None."""
+        """Return the coefficients by power if `e` is a polynomial in `x`, otherwise None."""
         terms, constant = self.terms(e)
         coefficients = {0: constant} if constant else {}
         for monomial, c in terms.items():

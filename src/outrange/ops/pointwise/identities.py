@@ -90,7 +90,7 @@ def in_product(t: Expressions, monomial: Monomial) -> Monomial:
 
 
 def _one_plus_exp(t: Expressions, base: int) -> int | None:
-    """Return `u` if the expression `base` is `1 + exp(u)`, else None."""
+    """Return `u` if the expression `base` is `1 + exp(u)`, otherwise None."""
     node = t.nodes[base]
     if not isinstance(node, Sum) or node.constant != 1 or len(node.terms) != 1:
         return None

@@ -159,8 +159,8 @@ def sum_ends(node: Sum, bounds: dict[int, Bounds], shape: tuple[int, ...]) -> Bo
 def _square_completed(node: Sum, bounds: dict[int, Bounds]) -> Bounds | None:
     """Bound `a u^2 + b u + c` as `a (u + b / 2 a)^2 + c - b^2 / 4 a`; None for any other sum.
 
-    In this form `u` occurs once, so both bounds are attained, and the sign of a denominator is
-    visible.
+    In this form, `u` occurs once, so both bounds are attained up to rounding, and the sign of a
+    denominator is visible.
     """
     if {m[1:] for m, _ in node.terms} != {()} or len({m[0][0] for m, _ in node.terms}) != 1:
         return None

@@ -56,7 +56,7 @@ def value_error(
 
 
 def slope_error(t: Expressions, shapes: Sequence[Shape], lo: float, hi: float) -> float:
-    """Return the largest error of the slope, relative to 1 plus the absolute slope."""
+    """Return a bound on the error of the slope, relative to 1 plus the absolute slope."""
     worst = 0.0
     for shape in shapes:
         cells = shape.cells

@@ -102,7 +102,7 @@ class Side:
         self.meets_convex = np.append(self.line_slope[:-1] <= self.line_slope[1:], False)
 
     def _state_knots(self) -> None:
-        """Set the smallest of the value and the one-sided limits at every knot, and its error."""
+        """Set a number below the value and the one-sided limits at every knot, up to its error."""
         values, extras = [], []
         for i, knot in enumerate(self.knots):
             candidates = [self._at(knot), self._limit(i, knot), self._limit(i + 1, knot)]
