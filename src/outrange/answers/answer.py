@@ -43,7 +43,7 @@ class Cost:
 class Answer(ABC):
     """Base class of answers: records of plain data that `print` and notebooks render.
 
-    The JSON form of an answer contains its fields under their own names.
+    In the JSON form of an answer, most fields keep their own names; see `as_dict`.
 
     Args:
         sources: Models analyzed, each with its hash; empty if unknown.
@@ -99,7 +99,10 @@ class Answer(ABC):
 
     @property
     def box(self) -> Bounds | None:
-        """The smallest box around the input set, `(lo, hi)`, each `(inputs,)`; None if unknown."""
+        """The bounding box of the input set, `(lo, hi)`, each `(inputs,)`; None if unknown.
+
+        Entries that only further constraints limit have infinite bounds.
+        """
         return None if self.over is None else (self.over.lo, self.over.hi)
 
     def as_dict(self) -> dict[str, Any]:
@@ -152,7 +155,7 @@ class Answer(ABC):
         return html(self._in_full())
 
     def _in_full(self) -> Document:
-        """Return the document with the methods and provenance, which only HTML pages show."""
+        """Return the document with the methods and provenance, which only HTML shows."""
         shown = self.annotated_document()
         methods = Listing("Methods:", getattr(self, "methods", ()))
         found_by = Fold("How this was found", (methods,), in_text=False)

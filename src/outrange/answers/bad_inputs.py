@@ -152,7 +152,7 @@ class BadInputs(Answer):
     def contains(self, x: Any) -> Any:
         """Return whether inputs are bad: True, False, or None if unknown.
 
-        In entirely bad or good boxes and in undecided boxes (where linear bounds decide most
+        In entirely bad or good boxes and in undecided boxes (where linear bounds may decide
         inputs), True and False are proofs. In boxes with pieces they are only as accurate as
         float64, and the result is None for inputs within rounding error of a face. The result is
         False for inputs outside the set.

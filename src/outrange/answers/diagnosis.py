@@ -22,7 +22,7 @@ class Level(IntEnum):
     SUSPECTED = 1
     """A rule of thumb: neither proved nor measured."""
     MEASURED = 2
-    """Observed in a short measurement on the data."""
+    """Observed in a measurement, such as a short training run."""
     PROVED = 3
     """Proved by a bound or by exact analysis; `holds_for` states for which inputs and weights."""
 
@@ -56,11 +56,11 @@ class Finding:
         code: Code of the rule, such as `"OR001"`; codes never change their meaning.
         title: The rule in a few words.
         level: Level of evidence for the finding.
-        layer: Path of the layer; `""` if the finding is about the whole model.
-        message: One or two sentences, including the relevant numbers.
-        fix: Code that replaces the faulty part.
+        layer: Path of the layer, or name of the output; `""` if the finding is about neither.
+        message: Description of the fault, including the relevant numbers.
+        fix: Proposed repair, as code or as advice.
         holds_for: The set of inputs and weights for which the finding is true.
-        interval: Proved bounds `(lo, hi)` from which the finding follows, or None.
+        interval: Range `(lo, hi)` on which the finding is based, or None.
         cost: Dict of consequences as numbers, with keys such as `"loss_floor"`, `"share"` or
             `"unreachable"`.
         note: Whether the finding is true but not a fault; notes are listed separately.
@@ -125,7 +125,7 @@ class Diagnosis(Answer, Sequence):
         backend: Keras backend of the model.
         findings: Faults, those with the strongest evidence first.
         notes: True statements about the model or the data that are not faults.
-        unread: Sentences about parts of the model that could not be checked, each with the reason.
+        unread: Descriptions of what could not be checked, with the reasons.
         rules: Dict from code to title of every rule that was applied.
         explanations: Dict from code to the text that `explain` returns.
         ignored: Codes of rules that were left out on request.
@@ -211,13 +211,13 @@ class Diagnosis(Answer, Sequence):
         return self
 
     def explain(self, code: str) -> str:
-        """Return a text about a rule: its purpose, its importance, and its levels of evidence.
+        """Return the explanation of a rule: its purpose, and the basis of its levels of evidence.
 
         Args:
             code: Code of the rule, such as `"OR001"`.
 
         Returns:
-            The text.
+            The explanation.
 
         Raises:
             InputError: The code does not exist.
@@ -284,7 +284,7 @@ class Diagnosis(Answer, Sequence):
         )
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw findings by rule and layer, colored by level.
+        """Draw findings and notes by rule and layer, colored by level.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.

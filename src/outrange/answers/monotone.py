@@ -158,7 +158,7 @@ class Monotone(Answer):
 
     @property
     def status(self) -> str:
-        """`"VIOLATED"` if any claim is refuted, `"HOLDS"` if all are proved, else `"UNKNOWN"`.
+        """`"VIOLATED"` if a claim is refuted, `"HOLDS"` if all are proved, otherwise `"UNKNOWN"`.
 
         If no direction is claimed, the claim about each pair is that its output never falls or
         never rises. It is proved if either is proved, and refuted if both are refuted.
@@ -232,7 +232,7 @@ class Monotone(Answer):
         return rows
 
     def document(self) -> Document:
-        """Return a document with one table row per pair, and inputs that refute both directions."""
+        """Return a document with one table row per pair, and inputs that refute directions."""
         return Document(
             f"Monotonicity of {self.model}",
             f"{self.headline} ({REASONS[self.reason]}); {self.warrant.name}, {self.cost}.",

@@ -62,7 +62,8 @@ class Robustness(Answer):
         warrant: Evidence for `lo` (see `Warrant`).
         cost: Time in seconds, and number of sub-problems.
         methods: Methods used, with references.
-        reading: Sentence about how the class is read off a single output number; else empty.
+        reading: Sentence about how the class is read off a single output number; empty for other
+            models.
         scale: `(inputs,)`, change of each input at distance 1; None if it is 1 for all.
         arithmetic: `"real"`, or `"float32"`: both bounds are then about float32 inference with sums
             in any order.
@@ -199,7 +200,7 @@ class Robustness(Answer):
         return f"{sentence}, where {names[i]} moved most, from {start} to {end}."
 
     def _units(self) -> str:
-        """Return advice to use `scale=` if the inputs seem to have different units; else empty."""
+        """Return advice to use `scale=`; empty unless the inputs seem to have different units."""
         parts = list(self.x.values()) if isinstance(self.x, dict) else [self.x]
         sizes = np.abs(np.concatenate([np.ravel(part) for part in parts]))
         sizes = sizes[sizes > 0]
@@ -216,7 +217,7 @@ class Robustness(Answer):
         )
 
     def _limits(self) -> str:
-        """Return advice to use `clip=(0, 1)` if the violating image leaves [0, 1]; else empty."""
+        """Return advice to use `clip=(0, 1)`; empty unless the violating image leaves [0, 1]."""
         example = self.adversarial
         if self.clip is not None or example is None or isinstance(self.x, dict):
             return ""

@@ -38,7 +38,7 @@ MOST_NUMBERS = 64
 """Maximum number of inputs and outputs of a counterexample that is shown in full."""
 
 MOST_TWICE = 8
-"""Maximum size of an input or output that is shown only once, with all its digits."""
+"""Maximum size of an input or output for which only the text with all digits is shown."""
 
 LONGEST_CLAIM = 80
 """Maximum number of characters of a claim in `repr` and titles; a longer one loses its middle."""
@@ -59,8 +59,8 @@ class Counterexample:
         reproduced: Whether the model's own output violates the property too; None if the model was
             not run.
         flat_x: All inputs, of shape `(inputs,)`.
-        flat_y: All outputs, of shape `(outputs,)`: those of the user's model if it was run, else
-            those of the real-valued network.
+        flat_y: All outputs, of shape `(outputs,)`: those of the user's model if it was run,
+            otherwise those of the real-valued network.
     """
 
     x: np.ndarray | dict[str, np.ndarray]
@@ -152,7 +152,7 @@ class Verdict(Decided, Answer):
         model: Name of the model.
         claim: The property, as text.
         status: `"HOLDS"`, `"VIOLATED"` or `"UNKNOWN"`.
-        counterexample: An input that breaks the property, with `VIOLATED`; else None.
+        counterexample: An input that breaks the property, with `VIOLATED`; otherwise None.
         margin: Proved lower bound on the distance of every input from breaking the property, in the
             units of its inequalities (of the logits if those decide it). Negative if undecided.
         nearest: Smallest distance among the inputs tried, negative if broken; None if unknown.
@@ -166,7 +166,7 @@ class Verdict(Decided, Answer):
         remedies: If time ran out: sentences about smaller sets on which the property holds.
         arithmetic: `"real"`, or `"float32"`: then `HOLDS` is a proof about every float32 run with
             sums in any order, and `VIOLATED` was reproduced in float32 by the model itself.
-        in_real: With `"float32"`: the status in real arithmetic if it differs; else empty.
+        in_real: With `"float32"`: the status in real arithmetic if it differs; otherwise empty.
         sources: Models analyzed, each with its hash.
         over: Input set analyzed; None if unknown.
         provenance: The question, its arguments and the outrange version; None if not recorded.

@@ -102,7 +102,7 @@ The distance is relative to the unit's largest absolute input.
 def _with_edges(
     curve: Curve, lo: np.ndarray, hi: np.ndarray, off: np.ndarray | float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Widen ranges so that they enclose the backend's values and any kink close to a bound.
+    """Widen ranges by rounding errors, and by enough to enclose any kink close to a bound.
 
     A relu's bound of exactly 0 is not moved if nothing is rounded.
 
@@ -125,6 +125,6 @@ def _with_edges(
 
 
 def behind_noise(case: DiagnosisContext, layer: Layer) -> bool:
-    """Return whether batch statistics or dropout may change an activation's input in training."""
+    """Return whether a layer or its inputs may differ between training and inference."""
     del case
     return layer.behind or layer.noisy

@@ -19,8 +19,8 @@ def value(loss: Loss, y: np.ndarray, p: np.ndarray) -> float | None:
         p: Predictions of the output, float64, with rows along the first axis.
 
     Returns:
-        The value. None if the loss is not supported, if a prediction is not finite, or if the
-        targets do not fit the predictions.
+        The value. None if the loss is not supported, if a prediction or a Poisson loss is not
+        finite, or if the targets do not fit the predictions.
     """
     function = _VALUES.get(loss.name)
     if function is None or not loss.known or not np.isfinite(p).all():
@@ -33,6 +33,9 @@ def value(loss: Loss, y: np.ndarray, p: np.ndarray) -> float | None:
 
 def constant(loss: Loss, y: np.ndarray, width: int) -> float | None:
     """Compute the least loss of any prediction that is the same for every row.
+
+    If a row has several positions, such as time steps, the prediction is also the same at every
+    position.
 
     Args:
         y: Targets of the output, float64, with rows along the first axis.
@@ -68,7 +71,10 @@ def least(loss: Loss, y: np.ndarray) -> float:
 
 
 def _columns(y: np.ndarray, width: int) -> np.ndarray:
-    """Reshape targets to a matrix: `width` columns if the last axis has that length, else one."""
+    """Reshape targets to a matrix with one row per position.
+
+    It has `width` columns if the last of several axes has this length, otherwise one column.
+    """
     return y.reshape(-1, y.shape[-1] if y.ndim > 1 and y.shape[-1] == width else 1)
 
 

@@ -47,8 +47,7 @@ def interval_ends(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> Ranges:
     """Compute interval bounds of every value of a graph over boxes that may be unbounded.
 
     If an op is not defined on its whole input range, its result is unbounded and its value is
-    listed in `leaves`. The result of an op without an interval rule is unbounded too. Only unfused
-    graphs contain such ops.
+    listed in `leaves`. The result of an op without an interval rule is unbounded too.
 
     Sound: the rules are those of the domain `intervals`. Cost: one forward pass.
 

@@ -46,11 +46,11 @@ class Case(Protocol):
 
     @property
     def batch_normalized(self) -> bool:
-        """Whether training may normalize by batch statistics, unlike inference."""
+        """Whether training may use batch statistics or unknown values, unlike inference."""
         ...
 
     def targets(self, loss: Loss) -> np.ndarray | None:
-        """Return the targets of one loss; None if they are not numeric."""
+        """Return the targets of one loss; None if they are missing or not numeric."""
         ...
 
     def head(self, loss: Loss) -> Head | None:
@@ -64,12 +64,14 @@ class Change:
 
     Args:
         rate: Factor applied to the learning rate.
-        scaled_x: Whether the inputs are scaled to mean 0 and standard deviation 1.
+        scaled_x: Whether the inputs are scaled to mean 0 and standard deviation 1. It has no effect
+            on models with an `Embedding` layer.
         scaled_y: Whether the targets are scaled to mean 0 and standard deviation 1.
         redrawn: Whether the training starts from newly drawn weights.
         without: The mechanism that is disabled: `"penalties"`, `"noise"`, `"clipping"` or
             `"freezing"`.
-        held_out: Whether a quarter of the rows is excluded from the batches.
+        held_out: Whether some rows are excluded from the batches; a quarter unless the case has
+            `training_rows`.
         bent: Names of the layers whose activation is replaced by a relu.
         loss: Name of a different loss to train with; results are still compared by the user's loss.
         steps: Maximum number of steps; 0 for the default maximum of short training runs.
@@ -92,7 +94,10 @@ AS_IS = Change()
 
 
 def standardize(data: Any) -> Any:
-    """Scale each column of the arrays in a nested structure to mean 0 and standard deviation 1."""
+    """Scale each column of the arrays in a nested structure to mean 0 and standard deviation 1.
+
+    A constant column becomes 0.
+    """
     if isinstance(data, dict):
         return {key: standardize(part) for key, part in data.items()}
     if isinstance(data, list | tuple):

@@ -99,7 +99,10 @@ class DiagnosisContext:
         return np.asarray(np.isfinite(self.flat_model_inputs).all(axis=1))
 
     def targets(self, loss: Loss) -> np.ndarray | None:
-        """Return the targets of one loss, `(rows, ...)` float64; None if they are not numeric."""
+        """Return the targets of one loss, `(rows, ...)` float64.
+
+        Returns None if they are missing or not numeric.
+        """
         if self.y is None or loss.output >= len(self.y):
             return None
         array = np.asarray(self.y[loss.output])
@@ -131,7 +134,10 @@ class DiagnosisContext:
 
     @cached_property
     def free_written(self) -> Ranges | None:
-        """Ranges as in `free`, but for the unfused graph; None if both graphs are the same."""
+        """Ranges as in `free`, but for the unfused graph.
+
+        None if there is no graph, or if both graphs are the same.
+        """
         part = self.program.free
         if part is None or part.written is part.graph:
             return None
@@ -195,9 +201,9 @@ class DiagnosisContext:
 
     @cached_property
     def at_rows(self) -> dict[int, UnitRanges]:
-        """Bounds of the outputs and of every activation's input and output for `bounded_rows`.
+        """Bounds of the outputs and of the activations' inputs and outputs for `bounded_rows`.
 
-        The keys are tensor numbers.
+        The keys are tensor numbers. Tensors that are not values of the fused graph are omitted.
         """
         part = self.program.whole
         if part is None or not len(self.bounded_rows):
@@ -294,8 +300,8 @@ class DiagnosisContext:
     def is_nonfinite_at(self, rows: np.ndarray) -> bool | None:
         """Return whether the loss or a gradient is not finite on the given rows.
 
-        If the program has no loss, its outputs are checked instead. Returns None if the values
-        cannot be measured.
+        If the program has no loss or targets, its outputs are checked instead. Returns None if the
+        model is not run, or if its loss cannot be measured.
         """
         if not self.runs:
             return None
@@ -337,7 +343,7 @@ class DiagnosisContext:
 
     @property
     def batch_normalized(self) -> bool:
-        """Whether training may use batch statistics, which the measured gradients do not use."""
+        """Whether training may use batch statistics or unknown values, unlike the measurements."""
         return any(layer.statistics for layer in self.program.layers)
 
 

@@ -60,7 +60,8 @@ def history_of(history: Any) -> dict[str, np.ndarray] | None:
             numbers.
 
     Raises:
-        InputError: `history` is neither of these, or one of its lists is empty or not numeric.
+        InputError: `history` is neither of these or is empty, or one of its lists is empty or not
+            numeric.
     """
     if history is None:
         return None
@@ -95,7 +96,8 @@ def split_rows(rows: int, fraction: Any) -> int:
         fraction: The fraction of the rows that `fit` holds out for validation.
 
     Raises:
-        InputError: The fraction is not in [0, 1), or leaves no rows for training or validation.
+        InputError: The fraction is not in [0, 1), or it is positive and leaves no rows for training
+            or validation.
     """
     number = isinstance(fraction, int | float | np.number) and not isinstance(fraction, bool)
     if not number or not 0.0 <= fraction < 1.0:

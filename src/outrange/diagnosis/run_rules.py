@@ -1,4 +1,4 @@
-"""Runs every rule on one program and collects the findings in a diagnosis."""
+"""Runs the rules on one program and collects the findings in a diagnosis."""
 
 import importlib
 import pkgutil
@@ -34,16 +34,16 @@ CONSEQUENCES = ("OR025", "OR030")
 """Rules whose findings may follow from bad initial weights or data, which other rules report."""
 
 DATA_RULES = ("OR036", "OR037")
-"""Rules about the data. Their findings come first within a level, because bad data may cause
-dead units."""
+"""Rules about the data whose findings come first within a level, because bad data may cause dead
+units."""
 
 
 def resolve_references(findings: Sequence[Finding]) -> list[Finding]:
     """Complete each finding whose fix refers to other findings.
 
     It gets the layer and the fix of the first other finding that may be its cause. A cause is at
-    least measured, is no note, and has a fix that can be parsed. If there is no cause, only the
-    reference is removed from the fix.
+    least measured, is no note, and has a fix that can be parsed. If there is no cause and the fix
+    states an alternative, only the alternative remains.
 
     Args:
         findings: The findings, with the most certain ones first.
@@ -122,7 +122,7 @@ def diagnose(
     held_out: tuple[list[np.ndarray], list[np.ndarray]] | None = None,
     try_fixes: bool = False,
 ) -> Diagnosis:
-    """Apply every rule and return the findings as a diagnosis; see `outrange.diagnose`."""
+    """Apply the rules and return the findings as a diagnosis; see `outrange.diagnose`."""
     if isinstance(ignore, str) or not isinstance(ignore, Iterable):
         raise InputError(
             '`ignore` must be a list of rule codes, such as ["OR014"]. '

@@ -24,7 +24,7 @@ class Signal:
         rows: Number of rows used.
         linear: Cross-validated skill of linear ridge regression: 1 for perfect predictions, 0 for
             those of the best constant, and negative for worse ones. It is measured by accuracy if
-            all targets are 0 or 1, else by explained variance.
+            all targets are 0 or 1, and otherwise by explained variance.
     """
 
     explained: float

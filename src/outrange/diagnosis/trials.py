@@ -80,7 +80,7 @@ class Trials(ShortTrainings):
 
     @property
     def signal(self) -> Signal | None:
-        """The result of `signal_of` for the only loss; None if there are several losses."""
+        """The result of `signal_of` for the only loss; None unless there is exactly one loss."""
         losses = self._case.program.losses
         return self.signal_of(losses[0]) if len(losses) == 1 else None
 
@@ -110,7 +110,10 @@ class Trials(ShortTrainings):
         return signal(x, y)
 
     def _columns(self, loss: Loss) -> np.ndarray | None:
-        """Return the targets of a loss as a matrix, with one column per class; None if unknown."""
+        """Return the targets of a loss as a matrix; None if unknown.
+
+        Class numbers are converted to one column per class.
+        """
         case = self._case
         head, y = case.head(loss), case.targets(loss)
         if y is None or head is None or not np.isfinite(y).all():
@@ -225,8 +228,8 @@ class Trials(ShortTrainings):
         Returns:
             The correlation coefficient, averaged over the entries of the output and multiplied by
             the square root of the number of held-out rows. For unrelated data, its standard
-            deviation is then about 1. The result is the largest over all training runs. None if
-            unknown.
+            deviation is then at most about 1. The result is the largest over all training runs.
+            None if unknown.
         """
         rest = np.setdiff1d(np.arange(min(self._case.rows, ROWS)), self.fitted)
         y, runs = self._columns(loss), self.all(change)
@@ -255,8 +258,8 @@ class Trials(ShortTrainings):
         """Return the losses on held-out rows, without and with a change, if the gain is clear.
 
         Args:
-            change: The change to evaluate. The training runs with and without it also hold out a
-                quarter of the rows.
+            change: The change to evaluate. The training runs with and without it also hold out
+                rows.
 
         Returns:
             Two fractions of the best constant's loss, as in `gain`; None if unknown, or if the gain
@@ -271,8 +274,8 @@ class Trials(ShortTrainings):
     def _heldout_ratios(self, change: Change) -> list[float]:
         """Return every run's loss on held-out rows, divided by the best constant's loss on them.
 
-        The least possible loss is subtracted from both. The list is empty if a ratio is unknown,
-        if a run failed, or if fewer than 20 rows are held out.
+        The least possible loss is subtracted from both. The list is empty if a ratio is unknown, if
+        a run failed or was too short, or if fewer than 20 rows are held out.
         """
         rest = np.setdiff1d(np.arange(min(self._case.rows, ROWS)), self.fitted)
         losses, ratios = self._case.program.losses, []

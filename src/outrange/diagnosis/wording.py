@@ -6,7 +6,7 @@ import numpy as np
 
 
 FLOAT32 = 2.0**-23
-"""Relative rounding error of a number stored in float32."""
+"""Bound on the relative rounding error of a number stored in float32."""
 
 
 def span(lo: float, hi: float) -> str:
@@ -117,7 +117,7 @@ def units_of(count: int, total: int, width: int) -> str:
 def names(items: Iterable[str], most: int = 3) -> str:
     """Join the first `most` names, each in backticks, and count the others.
 
-    For example, seven names become the first three, separated by commas, and `and 4 more`.
+    For example, the result for seven names lists the first three and ends with `and 4 more`.
     """
     items = list(items)
     more = f" and {len(items) - most} more" if len(items) > most else ""

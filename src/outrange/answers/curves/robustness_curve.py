@@ -73,7 +73,7 @@ class RobustnessCurve(Answer):
 
     @property
     def hi(self) -> np.ndarray:
-        """`(k,)`, fraction of inputs that no known attack breaks at each radius."""
+        """`(k,)`, fraction of inputs neither misclassified nor broken by an attack, per radius."""
         return np.array([answer.hi for answer in self.answers])
 
     @property

@@ -134,7 +134,10 @@ class Extrapolation(Answer):
         return entries or [{"row": row, "column": RULE, **rule}]
 
     def document(self) -> Document:
-        """Return a table of values outside their ranges and, with a model, of output ranges."""
+        """Return a document with the values outside their ranges and, with a model, output ranges.
+
+        Output ranges are shown only if a row is outside.
+        """
         records = self.records()
         blocks: list[Block] = []
         if records:

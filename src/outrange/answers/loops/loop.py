@@ -29,7 +29,7 @@ class Loop(Decided, Answer):
     `HOLDS` is a proof for every trajectory from the initial set, for every disturbance. `VIOLATED`
     comes with a violating trajectory. With `UNKNOWN`, the answer states how far the proof got. In a
     condition (`if answer:`) the answer is true only if the specification is proved. Without a
-    specification (`status` is `REACHED`), the answer contains only the pipe.
+    specification (`status` is `REACHED`), the answer contains no verdict.
 
     Args:
         model: Name of the controller.
@@ -47,7 +47,7 @@ class Loop(Decided, Answer):
         safe_until: Last step (in continuous time: last time) up to which a violation is excluded;
             -1 if not even the initial set is proved safe, None without a specification.
         covered: Fraction of the initial set for which the specification is proved.
-        helps: Sentences of advice if the specification is undecided.
+        helps: Sentences of advice, for example if the specification is undecided.
         warnings: Sentences about unusual features of the question.
         warrant: Evidence for the verdict (see `Warrant`).
         cost: Time in seconds, and number of boxes.
@@ -55,7 +55,7 @@ class Loop(Decided, Answer):
         trajectories: `(runs, steps + 1, states)`, a few simulated trajectories for figures.
         zones: Sets that the specification mentions, for figures.
         dt: Period of a loop in continuous time; None in discrete time.
-        invariant: Set in which the loop stays forever; None if the number of steps is limited.
+        invariant: Set in which the loop is proved to stay forever; None if none is known.
         runs_at: `(times,)`, times of the trajectories; empty in discrete time, where they are the
             steps from 0.
         sources: Models analyzed, each with its hash.
@@ -242,7 +242,8 @@ class Loop(Decided, Answer):
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.
             x: State on the horizontal axis, by name or index; None for time.
-            y: State on the vertical axis. If both are None, the first two states are drawn.
+            y: State on the vertical axis; None for the first. If both are None, the first two
+                states are drawn, or the only state over time.
 
         Returns:
             The axes.

@@ -157,7 +157,7 @@ class Pipe:
 
     @property
     def looseness(self) -> np.ndarray:
-        """`(times, states)`, ratio of proved to simulated width; 1 if they agree, else above 1."""
+        """`(times, states)`, ratio of proved to simulated width, at least 1."""
         proved, seen = self.hi - self.lo, self.seen_hi - self.seen_lo
         size = np.maximum(np.abs(self.seen_lo), np.abs(self.seen_hi))
         flat = proved <= 1e-9 * np.maximum(size, 1e-300)

@@ -32,7 +32,7 @@ def nearest(images: np.ndarray, y: np.ndarray, scale: np.ndarray) -> np.ndarray:
 
     The hull is that of `images`, `(k, outputs)`. Distances are measured relative to `scale`,
     `(outputs,)`. Wolfe's method moves to the nearest point of the affine hull of some corners; if
-    that point lies outside of their convex hull, it stops at the boundary.
+    that point lies outside their convex hull, it stops at the boundary.
     Reference: P. Wolfe, *Finding the nearest point in a polytope*, 1976.
     """
     points = (images - y) / scale
@@ -52,8 +52,8 @@ def nearest(images: np.ndarray, y: np.ndarray, scale: np.ndarray) -> np.ndarray:
 def _to_edge(points: np.ndarray, weights: np.ndarray, corners: np.ndarray) -> np.ndarray:
     """Return the convex weights of `points` after one major cycle of Wolfe's method.
 
-    The nearest point of the corners' affine hull is the result if it lies inside of their convex
-    hull. Otherwise the corners not needed at the boundary are dropped, and the step is repeated.
+    The nearest point of the corners' affine hull is the result if it lies inside their convex hull.
+    Otherwise, the corners not needed at the boundary are dropped, and the step is repeated.
     """
     while True:
         ones = np.ones((corners.size, 1))
@@ -80,7 +80,7 @@ def _to_edge(points: np.ndarray, weights: np.ndarray, corners: np.ndarray) -> np
 
 
 class Separation:
-    """Test that proves outputs outside of a piece, because they are beyond it in some direction.
+    """Test that proves outputs outside a piece, because they are beyond it in some direction.
 
     Args:
         along: Directions to try, `(k, outputs)`; None for those that `directions` returns.

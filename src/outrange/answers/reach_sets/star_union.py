@@ -30,11 +30,12 @@ SIDES = (True, False, None)
 
 @dataclass(frozen=True, eq=False)
 class StarUnion:
-    """All possible outputs of a network on an input set, as a union of pieces.
+    """All possible outputs of a network on an input set, or states of a loop, as a union of pieces.
 
-    Every output of the real-valued network on the set is proved to be in some piece. Each point of
-    a piece's `images` is within its `error` of an attained output, or of a limit of attained
-    outputs: pieces are closed even if a condition on the inputs is strict.
+    Every output of the real-valued network on the set is proved to be in some piece. For an exact
+    piece, each point of the convex hull of its `images` is within its `error` of an attained
+    output, or of a limit of attained outputs: pieces are closed even if a condition on the inputs
+    is strict.
 
     Args:
         names: Names of the outputs.
@@ -118,9 +119,9 @@ class StarUnion:
         """Return `INSIDE` or `OUTSIDE` for each output, `(n,)`; `OPEN` if a search is needed.
 
         Each piece is compared with all outputs in one pass. First, directions across its faces
-        prove that outputs lie outside of it. Then a fixed point near an input, which the
-        pseudoinverse of the piece's map provides, proves that outputs are attained. Outputs near
-        edges stay OPEN, and so do outputs for which this input lies outside of the piece.
+        prove that outputs lie outside it. Then a fixed point near an input, which the pseudoinverse
+        of the piece's map provides, proves that outputs are attained. Outputs near edges stay
+        `OPEN`, and so do outputs for which this input lies outside the piece.
         """
         lo, hi = self._ends
         attained = np.array([row.tobytes() in self._attained for row in y + 0.0], bool)

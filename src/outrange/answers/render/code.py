@@ -48,7 +48,7 @@ def _text(values: np.ndarray) -> str:
 
 
 def _number(value: float) -> str:
-    """Return the shortest digits that reproduce the float32, even when read as float64 first."""
+    """Return digits that reproduce the float32, even when they are read as float64 first."""
     with np.errstate(over="ignore"):
         single = np.float32(value)
     short = repr(float(str(single)))

@@ -1,4 +1,4 @@
-"""Figures of answers: strips, matrices, number lines, points in boxes."""
+"""Figures of answers, such as strips, curves, matrices, number lines and points in boxes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def plot_strips(
     Args:
         names: Names of the rows.
         shares: Dict from the name of a part to its lengths `(rows,)` and its color.
-        notes: One text per row, shown to its right if there are at most `MOST_BARS` rows.
+        notes: One note per row, shown to its right if there are at most `MOST_BARS` rows.
         ax: Matplotlib axes; None for a new figure.
         label: Label of the axis.
     """
@@ -72,7 +72,8 @@ def plot_curve(
 
     Args:
         at: Radii, `(k,)`.
-        ends: Fractions of the inputs, `(k,)` each: proved robust, and not broken by a known attack.
+        ends: Fractions of the inputs, `(k,)` each: proved robust, and neither misclassified nor
+            broken by a known attack.
         start: Fraction classified correctly without a perturbation; NaN if unknown.
         label: Label of the axis of radii.
         ax: Matplotlib axes; None for a new figure.
@@ -272,7 +273,8 @@ def plot_counterexamples(
 ) -> Any:
     """Draw counterexamples relative to the input set; return the axes.
 
-    Counterexamples with the shape of an image are drawn as images, next to the middle of the set.
+    If `box` is known, counterexamples with the shape of an image are drawn as images, next to the
+    middle of the set.
 
     Args:
         names: Names of the inputs, flat.

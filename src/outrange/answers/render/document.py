@@ -15,10 +15,10 @@ import numpy as np
 
 
 MOST_ROWS = 100
-"""Maximum number of rows of a folded table; data frames contain all rows."""
+"""Maximum number of rows of most long tables; data frames contain all rows."""
 
 MOST_PRINTED = 20
-"""Maximum number of rows shown outside of a fold; longer tables are abridged or summarized."""
+"""Usual limit on the rows shown outside a fold; longer tables are abridged or summarized."""
 
 GOOD, BAD, OPEN = "good", "bad", "open"
 """Tones of outcomes: as desired, refuted, unknown. Pages show them as colors, text in words."""
@@ -57,7 +57,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Word:
-    """Table cell with a text in the color of `tone`.
+    """Table cell with text in the color of `tone`.
 
     Args:
         tone: `GOOD`, `BAD`, `OPEN`, or empty.
@@ -124,7 +124,7 @@ class Entry:
         title: Title of the item.
         lines: Sentences about the item.
         mark: Word at the end of the title line.
-        fix: Replacement code; empty if there is none.
+        fix: Proposed repair, as code or as advice; empty if there is none.
         tone: Tone of the mark.
     """
 

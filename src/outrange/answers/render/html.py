@@ -30,7 +30,7 @@ TOP = "text-align:left;vertical-align:top"
 
 
 def html(document: Document) -> str:
-    """Render a document as an HTML `<div>` with a style sheet; every text is escaped.
+    """Render a document as an HTML `<div>` with a style sheet; all text is escaped.
 
     Alignment is part of the tags, so that it survives where style sheets are removed (untrusted
     notebooks, GitHub). Colors come from the style sheet.

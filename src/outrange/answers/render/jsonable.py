@@ -10,7 +10,7 @@ import numpy as np
 
 
 def jsonable(value: Any) -> Any:
-    """Convert a value to dicts, lists, strings and finite numbers.
+    """Convert a value to dicts, lists, strings, finite numbers, booleans and None.
 
     Float64 numbers keep every bit (`repr` round-trips). Infinities and NaN, which JSON lacks,
     become the strings `"inf"`, `"-inf"` and `"nan"`, which `float` reads back. Objects with a

@@ -159,7 +159,10 @@ def _over_time(ax: Any, ends: Ends, i: int) -> None:
 
 
 def word_of(ends: Ends) -> str:
-    """Return `"step"` if all boxes belong to single times, as in discrete time; else `"time"`."""
+    """Return the unit of the time axis, `"step"` or `"time"`.
+
+    It is `"step"` if all boxes belong to single times, as in discrete time.
+    """
     return "step" if (ends[0] == ends[1]).all() else "time"
 
 

@@ -177,7 +177,11 @@ def plot_bars(
 
 
 def legend_below(ax: Any) -> None:
-    """Draw a legend below the axes in a figure created by `new_axes`, else where it fits best."""
+    """Draw a legend of the labeled parts, if there are any.
+
+    In a figure created by `new_axes`, it is below the axes. In other figures, it is where it fits
+    best.
+    """
     handles, labels = ax.get_legend_handles_labels()
     if not handles:
         return
@@ -192,9 +196,9 @@ def legend_below(ax: Any) -> None:
 
 
 def set_limits(ax: Any, values: np.ndarray, across: bool) -> None:
-    """Set axis limits with a margin around the values, and draw a line at 0 if they contain 0.
+    """Set axis limits with a margin around the values; draw a line at 0 if it is in their range.
 
-    The axis is the horizontal one if `across`, else the vertical one.
+    The axis is horizontal if `across` is true, and vertical otherwise.
     """
     finite = values[np.isfinite(values)] if len(values) else np.zeros(0)
     lo, hi = float(finite.min(initial=np.inf)), float(finite.max(initial=-np.inf))

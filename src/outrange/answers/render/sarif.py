@@ -14,7 +14,7 @@ def sarif(record: Mapping[str, Any], explanations: Mapping[str, str], uri: str) 
 
     Args:
         record: The diagnosis as returned by `Diagnosis.as_dict`.
-        explanations: Dict from code to a longer text.
+        explanations: Dict from code to the explanation of the rule.
         uri: File that the results refer to.
 
     Reference: OASIS, *Static Analysis Results Interchange Format*, version 2.1.0.

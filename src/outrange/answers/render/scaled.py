@@ -1,4 +1,4 @@
-"""Figure of bars with different units: each row has its own scale, and its bounds as text."""
+"""Figure of bars of very different sizes: each row has its own scale, and its bounds as text."""
 
 from __future__ import annotations
 

@@ -99,8 +99,9 @@ def clipped_name(name: str, most: int) -> str:
 def text(document: Document) -> str:
     """Render a document as plain text, without a final line break.
 
-    Lines have at most `WIDTH` characters (`WIDEST` in tables). Paragraphs follow the title and each
-    other directly; all other blocks have blank lines around them.
+    Sentences are wrapped at `WIDTH` characters. Tables are at most `WIDEST` characters wide if
+    possible. Paragraphs follow the title and each other directly; blank lines separate all other
+    blocks.
     """
     lines = wrap_lines(": ".join(part for part in (document.title, document.lead) if part))
     lines += wrap_lines(document.over)
@@ -125,7 +126,7 @@ def _unfold(blocks: Sequence[Block]) -> list[Block]:
 
 
 def wrap_lines(lines: str) -> list[str]:
-    """Wrap each line to at most `WIDTH` characters, with continuation lines indented."""
+    """Wrap each line at `WIDTH` characters between words, with continuation lines indented."""
     return [part for line in lines.splitlines() for part in (_wrap(line, "", "  ") or [""])]
 
 
@@ -270,7 +271,7 @@ def _entries(entries: Sequence[Entry]) -> list[str]:
 
 
 def fix_lines(entry: Entry) -> list[str]:
-    """Return lines with `Fix:` and the replacement code of an entry; empty if it has none."""
+    """Return lines with `Fix:` and the proposed repair of an entry; empty if it has none."""
     return f"Fix: {entry.fix}".replace("\n", "\n     ").splitlines() if entry.fix else []
 
 

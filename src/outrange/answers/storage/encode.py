@@ -1,7 +1,7 @@
-"""Lossless conversion of record values to JSON and back, without running code.
+"""Conversion of record values to JSON and back without running code, lossless except for sets.
 
-Finite numbers, strings, booleans and None represent themselves, and a tuple becomes a list. Every
-other value becomes an object whose key `"@"` names its kind, such as
+Finite Python numbers, strings, booleans and None represent themselves, and a tuple becomes a list.
+Every other value becomes an object whose key `"@"` names its kind, such as
 `{"@": "array", "dtype": "float64", "shape": [2], "data": [0.5, "inf"]}`.
 Decoding builds only the kinds defined here and the record classes that the caller permits.
 """
@@ -78,7 +78,7 @@ def decode(tree: Any, records: Mapping[str, type]) -> Any:
         records: Dataclasses and enumerations that may be built, by name.
 
     Raises:
-        ValueError: `encode` cannot produce this tree.
+        ValueError, KeyError: `encode` cannot produce this tree.
         TypeError: The fields of a record do not match its class.
     """
     if isinstance(tree, list):

@@ -129,7 +129,7 @@ def _between(answer: Any) -> str:
 
 
 def _evidence(answer: Any, names: list[str]) -> list[str]:
-    """Return one line per bound: the value seen, its input, and whether it is the extreme value.
+    """Return lines with the values seen, their inputs, and whether these values are extreme.
 
     A value that is extreme up to the tolerance is called least or most; any other is called least
     seen or most seen. With many inputs or outputs, and for derivatives, a single line refers to the

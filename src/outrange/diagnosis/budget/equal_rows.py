@@ -1,7 +1,8 @@
 """Lower bounds ("floors") on a loss when all rows of a group have the same output.
 
-Within a group, the best output is the mean of the targets for squared errors and cross-entropies,
-and their median for absolute errors. The floor is the loss of these best outputs.
+Within a group, the best prediction is the mean of the targets for squared errors, and their median
+for absolute errors. For cross-entropies, the best probabilities are proportional to the mean of the
+targets. The floor is the loss of these best predictions, minus a margin for clipping and rounding.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ ROUNDED = 1e-9
 
 
 def is_plain_mean(program: Program, loss: Loss) -> bool:
-    """Return whether a loss is the mean of its values over all entries, without masks.
+    """Return whether a loss is known to be the mean of its values over all entries, without masks.
 
     The result is False for losses that are not in `FLOORS`, and for label smoothing.
     """
@@ -108,7 +109,7 @@ def _binary(y: np.ndarray, groups: _Grouping) -> float:
 
 
 def _classes(y: np.ndarray, groups: _Grouping) -> float:
-    """Return the floor for targets `(rows, positions, classes)` that sum to at most 1."""
+    """Return the floor for targets `(rows, positions, classes)` that sum to about 1 or less."""
     p = groups.means(y)
     mass = p.sum(axis=-1)
     left = _entropy(p).sum(axis=-1) - _entropy(mass)

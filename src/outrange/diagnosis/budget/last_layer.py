@@ -8,8 +8,8 @@ so at any point
 
     minimum >= value - <gradient, point> - sum |gradient| * half width of the box
 
-(the Frank-Wolfe gap). Accelerated projected gradient descent finds a point with a small gap; the
-bound holds at any point.
+The subtracted terms are the Frank-Wolfe gap. Accelerated projected gradient descent finds a point
+with a small gap; the bound holds at any point.
 
 Sound: if the ranges of the layer's input are sound. The bound is lowered by more than its own
 float64 rounding. Complete: for networks of one layer, up to the gap. Cost: at most `STEPS`

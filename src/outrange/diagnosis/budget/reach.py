@@ -120,8 +120,8 @@ def reach_of(stepping: Stepping, steps: int) -> Reach | str:
     """Bound how far `steps` more steps can move any weight, or return why there is no bound.
 
     Sound: for float32 weights, as derived in the module's docstring, if all weights stay finite.
-    Complete: some gradients attain the bounds of Adam, Adamax and Lion, up to rounding.
-    Cost: `O(steps)`.
+    Complete: for new Adamax and Lion optimizers, and for a new Adam over few steps; some gradients
+    then attain the bound, up to rounding. Cost: `O(steps)`.
     """
     if stepping.refusal:
         return stepping.refusal
@@ -314,7 +314,7 @@ def _sgd(settings: _Settings) -> float | str:
 
 
 def _momentum_factor(momentum: float) -> float:
-    """Return the largest factor by which plain or Nesterov momentum enlarges the sum of steps."""
+    """Bound the factor by which plain or Nesterov momentum enlarges the sum of steps."""
     return 1.0 if momentum == 0 else (1.0 + 1e-5) / (1.0 - momentum)
 
 

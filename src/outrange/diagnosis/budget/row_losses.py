@@ -14,8 +14,8 @@ from ...program import Head, Loss
 
 
 CLIPPED = 15.9
-"""Largest absolute logit used in bounds. Keras clips probabilities at 1e-7, which corresponds to an
-absolute logit of 16.1."""
+"""Limit on the absolute logit of a sigmoid, and on the loss of a softmax, if probabilities are
+clipped. Keras clips them at 1e-7, which corresponds to a limit of 16.1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,13 +25,13 @@ class RowLoss:
     Args:
         least: Maps `lo` and `hi`, `(rows, units)` each, to a lower bound on the loss, `(rows,)`.
         slope: Maps `lo` and `hi` to the derivative of `least` with respect to a common shift of
-            both bounds of an entry, `(rows, units)`. `least` is convex in these shifts.
+            both bounds of an entry, `(rows, units)`.
         curved: The approximate largest curvature of `least`.
         constant: The mean loss of the best constant prediction.
         says: A phrase that describes the best constant, such as `"the mean of the targets"`.
         logits: Whether `lo` and `hi` bound the input of the last activation.
-        inside: `inside(lo, hi)` returns whether Keras clips no value between the bounds. If so, the
-            loss is convex there.
+        inside: `inside(lo, hi)` returns whether Keras clips no value between the bounds. If so,
+            `least` is convex there in common shifts of both bounds.
     """
 
     least: Callable[[np.ndarray, np.ndarray], np.ndarray]

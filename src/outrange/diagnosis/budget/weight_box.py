@@ -29,7 +29,7 @@ from .reach import Reach
 
 
 LINEAR = ("Matmul", "Add", "Conv", "DepthwiseConv", "Einsum")
-"""Operations that are linear in the weights they read, for fixed inputs."""
+"""Operations that are affine in the weights they read, for fixed inputs."""
 
 CONVOLUTIONS = ("Conv", "DepthwiseConv")
 """Linear operations whose bias Keras reshapes before adding it to the result."""

@@ -17,7 +17,7 @@ from .scores import Scores, scores
 
 
 HELD_OUT = replace(AS_IS, held_out=True)
-"""A change that holds out a quarter of the rows from training and changes nothing else."""
+"""A change that only holds out rows from training; see `Change.held_out`."""
 
 LEAST_ROWS = 40
 """Minimum number of held-out rows; with fewer, individual rows would decide the comparison."""
@@ -50,8 +50,8 @@ class Harmless:
             runs and outputs.
         after: Map from each metric to its reported value with the fix; empty if no fix was tried.
         changed: The change as a phrase, for example "the fix (`Dense(1)`)".
-        lost: The largest improvement by the fix of a score that is averaged over the training runs,
-            at most `SLIGHT`. It is negative if the fix makes all scores worse.
+        lost: The largest improvement of a score by the fix, averaged over the training runs; at
+            most `SLIGHT`. It is negative if the fix makes all scores worse.
     """
 
     steps: int
@@ -105,8 +105,8 @@ def score_copies(case: DiagnosisContext, rows: np.ndarray, least: float = 0.0) -
         least: Minimum of each score. The minima `LEARNS` and `NEARLY` apply as well.
 
     Returns:
-        The scores of each copy, one per training run. Empty if a copy learned too little or if
-        there are fewer than `LEAST_ROWS` rows.
+        The scores of each copy, one per training run. Empty if a copy failed, if the copies learned
+        too little, or if there are fewer than `LEAST_ROWS` rows.
     """
     trainings: list[Scores] = []
     if len(rows) < LEAST_ROWS:

@@ -14,9 +14,10 @@ from .comparison import Harmless, score_copies, score_unless_better, summarize
 
 
 def compare_with_shuffled(case: DiagnosisContext) -> Harmless | None:
-    """Compare copies trained on the first rows with copies trained on shuffled rows.
+    """Compare copies trained on the training rows with copies trained on a random mix of rows.
 
-    Both are trained on the same number of rows and scored on the same random quarter of all rows.
+    The mix also contains rows that were held out. Both are trained on the same number of rows, and
+    scored on the same rows of a random quarter of the data.
 
     Args:
         case: The program, with held-out rows.

@@ -1,4 +1,4 @@
-"""Scores of predictions on held-out rows: accuracies, explained variances, and losses."""
+"""Scores of predictions on held-out rows, such as accuracies, explained variances and losses."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -19,7 +19,8 @@ class Score(NamedTuple):
 
     Args:
         value: The normalized score: 1 for perfect predictions, 0 for the best constant.
-        reported: The reported value: an accuracy, a fraction of the variance, or a loss.
+        reported: The reported value: an accuracy, a fraction of the variance, a Brier skill score,
+            or a loss.
     """
 
     value: float
@@ -49,7 +50,7 @@ def scores(case: DiagnosisContext, outputs: Sequence[np.ndarray], rows: np.ndarr
         labels, `"right"` is the balanced accuracy. For other targets, `"explained"` is the
         explained fraction of the variance. If the loss is a cross-entropy and the targets are
         classes or labels, `"chances"` is the Brier skill score of the probabilities. `"loss"` is
-        present if `baselines` supports the loss. The result is empty if some output cannot be
+        present only if `baselines` supports the loss. The result is empty if some output cannot be
         scored.
     """
     result: dict[tuple[int, str], Score] = {}
@@ -88,7 +89,7 @@ def _score(value: float, reported: float | None = None) -> Score:
 
 
 def _classes(loss: Loss, y: np.ndarray, p: np.ndarray) -> np.ndarray | None:
-    """Return the true class of every prediction; None if the targets are not classes."""
+    """Return the true class of every prediction; None if `y` does not contain classes."""
     width = p.shape[-1] if p.ndim > 1 else 1
     if width < 2:
         return None
@@ -101,7 +102,7 @@ def _classes(loss: Loss, y: np.ndarray, p: np.ndarray) -> np.ndarray | None:
 
 
 def _labels(y: np.ndarray, p: np.ndarray) -> np.ndarray | None:
-    """Return binary labels, `(rows, columns)`; None if the targets are not binary."""
+    """Return binary labels, `(rows, columns)`; None if `y` is not binary or does not fit `p`."""
     binary = np.isin(y, (0.0, 1.0)).all() or np.isin(y, (-1.0, 1.0)).all()
     if not binary or y.size != p.size or not y.size:
         return None
@@ -160,7 +161,7 @@ def _explained_variance(y: np.ndarray, p: np.ndarray) -> Score | None:
 def _brier_score(
     loss: Loss, head: Head, classes: np.ndarray | None, labels: np.ndarray | None, p: np.ndarray
 ) -> Score | None:
-    """Return the Brier skill score of the class probabilities: 1 if perfect, 0 for a constant.
+    """Return the Brier skill score of the probabilities: 1 if perfect, 0 for the best constant.
 
     Returns None if the loss is not a cross-entropy, if the targets are neither classes nor labels,
     or if they are all equal.
@@ -187,7 +188,7 @@ def _brier_score(
 def _loss(loss: Loss, head: Head, y: np.ndarray, p: np.ndarray) -> Score | None:
     """Return the score of the loss: 1 for the least possible loss, 0 for the best constant.
 
-    Returns None if one of these losses is unknown.
+    Returns None if one of these losses is unknown, or if both are equal.
     """
     constant = baselines.constant(loss, y, head.width)
     if constant is None or constant - baselines.least(loss, y) < 1e-12:

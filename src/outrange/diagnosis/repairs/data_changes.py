@@ -57,14 +57,14 @@ def _each(data: Any, make: Callable[[np.ndarray], np.ndarray]) -> Any:
 
 
 def standardize(array: np.ndarray) -> np.ndarray:
-    """Scale each column to mean 0 and standard deviation 1."""
+    """Scale each column to mean 0 and standard deviation 1; a constant column becomes 0."""
     wide = array.astype(np.float64)
     spread = wide.std(axis=0)
     return ((wide - wide.mean(axis=0)) / np.where(spread > 0, spread, 1.0)).astype(np.float32)
 
 
 def standardize_jointly(array: np.ndarray) -> np.ndarray:
-    """Scale an array to mean 0 and standard deviation 1 over all its entries."""
+    """Scale an array to mean 0 and standard deviation 1 over all entries; a constant becomes 0."""
     wide = array.astype(np.float64)
     return ((wide - wide.mean()) / (wide.std() or 1.0)).astype(np.float32)
 
@@ -80,7 +80,7 @@ def scale_into(lo: float, hi: float) -> DataChange:
 
 
 def shift_labels(by: float) -> DataChange:
-    """Return the change that subtracts `by` from the labels, so that they start at 0."""
+    """Return the change that subtracts `by` from the labels."""
     return DataChange("y", lambda array: array - array.dtype.type(by))
 
 

@@ -51,7 +51,7 @@ def strip_comments(fix: str) -> str:
 
 
 def parse_joint_repairs(fix: str, layers: Sequence[str]) -> list[Repair]:
-    """Return the alternatives of a fix, each of which changes all the given layers.
+    """Return the alternatives of a fix that can be parsed, each applied to all the given layers.
 
     Changing only one of the layers might not repair the fault.
 

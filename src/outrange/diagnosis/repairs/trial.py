@@ -129,14 +129,14 @@ def _add_outcome(finding: Finding, outcome: Outcome) -> Finding:
 
 
 def try_fix(case: DiagnosisContext, finding: Finding, layers: Sequence[str] = ()) -> Outcome | None:
-    """Try the fix of a finding; return None if no alternative could be applied.
+    """Try the fix of a finding; return None if no alternative has an outcome.
 
     Args:
         layers: Paths of all layers to repair together; empty for the layer of the finding.
 
     Returns:
         The outcome of the first alternative that lowers the loss. If none does, the outcome of the
-        first alternative that makes the finding disappear, or else of the first one applied.
+        first alternative that makes the finding disappear; otherwise that of the first one applied.
     """
     outcomes = []
     for repair in parse_joint_repairs(finding.fix, layers or (finding.layer,)):

@@ -31,8 +31,8 @@ first threshold times the best constant's loss, and if more steps reduce it to a
 threshold times its value. One pair is sufficient."""
 
 TIMES, USUAL_BATCH = 3, 32
-"""Minimum ratio of the steps of a longer training run to the planned steps, and the batch size of
-this run if the planned batches contain more than half of the rows."""
+"""Minimum ratio of the steps of a longer training run to the planned steps, if both have the same
+batch size; and a batch size that may replace planned batches of more than half of the rows."""
 
 FASTER = 3.0
 """The largest fall of the loss per step that is regarded as possible, divided by the largest one
@@ -118,7 +118,7 @@ class _Case:
 
 
 def _data(case: DiagnosisContext, loss: Loss, size: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return evenly spaced rows of inputs and targets, rounded to float32.
+    """Return rows of inputs and targets, spread over the data and rounded to float32.
 
     Returns None if an entry is not finite or if there are no numeric targets.
 
@@ -219,7 +219,7 @@ def _measure_pace(case: _Case, steps: int) -> Finding | None:
     """Return a finding if the loss stays too high even at `FASTER` times its measured pace.
 
     The pace is the fastest fall of the loss per step in a short training run. Returns None if the
-    loss may get low enough, or if its pace is unknown.
+    loss may get low enough, or if that cannot be judged.
     """
     context, head = case.context, case.context.head(case.loss)
     training = context.trials.run()

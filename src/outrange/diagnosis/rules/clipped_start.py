@@ -97,7 +97,7 @@ def _consequence(case: DiagnosisContext, clipped: np.ndarray) -> str:
 def _find_clipped_rows(case: DiagnosisContext, loss: Loss, head: Head) -> np.ndarray | None:
     """Return a mask of the bounded rows for which clipping provably makes the loss gradient 0.
 
-    Returns None if that cannot be decided for this loss and this last activation.
+    Returns None if that cannot be decided.
     """
     rows, y = case.rows_of(head.logits), case.targets(loss)
     if rows is None or y is None or not len(rows.lo):

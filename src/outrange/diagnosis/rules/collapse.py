@@ -71,7 +71,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Report layers that together compute a single affine map.
 
     An output is reported if two or more layers up to its last activation compose to an affine map.
-    If there is no output of this kind, hidden layers without a nonlinearity between them are
+    If there is no output of this kind, successive layers without a nonlinearity between them are
     reported.
     """
     findings = list(_check_outputs(rule, case))
@@ -141,7 +141,7 @@ def _suffices(case: DiagnosisContext) -> bool:
 
 
 def _find_stretches(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report consecutive hidden layers without a nonlinearity between them."""
+    """Report successive layers without a nonlinearity between them."""
     pairs = stretches(case.program)
     first = list(dict.fromkeys(a for a, _ in pairs))
     if not first:

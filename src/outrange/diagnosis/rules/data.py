@@ -19,7 +19,7 @@ ENOUGH = 100
 """Minimum number of rows for the test of whether the targets are independent of the inputs."""
 
 OF_A_CLASS = 10
-"""Minimum average number of rows per class for a missing class to be reported."""
+"""Minimum average number of labels per class for a missing class to be reported."""
 
 
 def three_classes(keras: ModuleType) -> ModelAndData:

@@ -69,7 +69,8 @@ def _hidden(keras: ModuleType, bias: float) -> ModelAndData:
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Report layers whose activations are flat for every row, based on bounds on their inputs.
 
-    A hidden layer is reported if all its units are dead, an output layer if any of them is.
+    A hidden layer is reported if all its units are dead, an output layer if any of them is. Layers
+    are not reported if measured gradients contradict this.
     """
     outputs = set(case.program.output_tensors)
     for layer in case.program.layers:

@@ -58,7 +58,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _inside(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report softmaxes between two layers with kernels.
+    """Report softmaxes whose result enters a later layer with a kernel.
 
     Copies in which a relu replaces each of these softmaxes are trained, to measure whether the
     softmaxes do harm.

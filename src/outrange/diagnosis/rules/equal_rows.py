@@ -2,8 +2,8 @@
 
 A network is a function of its input, so equal rows get the same output for all weights. The loss
 with the best output for each group of equal rows is therefore a lower bound for every network.
-Within a group, the best output is the mean of the targets for squared errors and cross-entropies,
-and their median for absolute errors.
+Within a group, the best prediction is the mean of the targets for squared errors, and their median
+for absolute errors. For cross-entropies, the best probabilities are proportional to the mean.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from ..wording import share, short
 
 
 AT_ONCE = 256
-"""Number of rows that are evaluated in one batch."""
+"""Maximum number of candidate rows that are tested together."""
 
 
 def _log(keras: ModuleType, epsilon: float) -> ModelAndData:
@@ -47,9 +47,10 @@ def _missing(keras: ModuleType, value: float) -> ModelAndData:
     Example(lambda k: _missing(k, np.nan), lambda k: _missing(k, 0.0)),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report values that are not finite: in the data, else in the outputs, else in the loss.
+    """Report values that are not finite in the data, in the outputs or in the loss.
 
-    A failure explains the later ones, so the check stops at the first kind of failure.
+    Findings about the data explain the others, so the outputs are not checked after them. For the
+    same reason, the loss is not checked after findings about the outputs.
     """
     in_data = [*_data(rule, case, case.x, "x"), *_data(rule, case, case.y or [], "y")]
     if in_data:
@@ -88,7 +89,7 @@ def _data(
 
 
 CARRYING = ("SGD", "RMSprop", "Adam", "AdamW", "Adadelta", "Adagrad", "Adamax", "Nadam")
-"""Keras optimizers that use no signs or comparisons, so a NaN gradient makes its weight NaN."""
+"""Keras optimizers with which a NaN in the gradient makes the weight NaN."""
 
 HOLDING = (
     "clipnorm", "clipvalue", "global_clipnorm", "use_ema", "gradient_accumulation_steps",

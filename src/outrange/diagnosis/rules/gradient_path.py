@@ -90,7 +90,7 @@ SOFT_COMPARISON = "ops.sigmoid(beta * (a - b))   # a soft comparison"
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report weights to which no path of recorded operations passes a gradient of the losses."""
+    """Report weights that no gradient of the losses reaches."""
     program = case.program
     if not program.losses:
         return

@@ -158,7 +158,7 @@ def _faster(case: DiagnosisContext) -> str:
 
 
 def _oscillates(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
-    """Report losses that jump up and down by a large fraction of their value without a trend."""
+    """Report losses that jump up and down by a large fraction of their value and hardly fall."""
     if len(losses) < 8:
         return None
     late = losses[len(losses) // 3 :]
@@ -182,7 +182,7 @@ def _oscillates(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
 def _row_loss(case: DiagnosisContext) -> RowLoss | None:
     """Return the only loss of a program as a function of each row's output.
 
-    Returns None if there are several losses or if the loss is not supported.
+    Returns None if there is not exactly one loss, or if the loss or its targets are not supported.
     """
     if len(case.program.losses) != 1:
         return None
@@ -220,7 +220,7 @@ def _as_a_constant(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
 
 
 def _departs(case: DiagnosisContext, losses: np.ndarray, validation: np.ndarray) -> Said | None:
-    """Report a validation loss that rose while the training loss kept falling."""
+    """Report a validation loss that rose while the training loss fell."""
     if len(losses) < 4 or not (np.isfinite(losses).all() and np.isfinite(validation).all()):
         return None
     least = int(validation.argmin())

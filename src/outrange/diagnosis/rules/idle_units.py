@@ -1,4 +1,7 @@
-"""OR020: units that contribute nothing for the given data. Healthy networks have some as well."""
+"""OR020: units that are dead, always on, or copies of others on the given data.
+
+Healthy networks have some as well.
+"""
 
 from collections.abc import Iterator
 from types import ModuleType

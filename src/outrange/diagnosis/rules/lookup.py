@@ -17,7 +17,7 @@ KEPT = ("Cast", "ConvertToTensor", "ExpandDims", "Flatten", "Identity", "Reshape
 """Operations whose results are the numbers of their argument, unchanged or truncated."""
 
 WIDE = (None, "float32", "float64", "int32", "int64")
-"""Types that can represent the indices of any table; None is the type of the argument."""
+"""Types that can represent the indices of tables of common sizes; None is the argument's type."""
 
 MOST = 2.0**31
 """Limit on the absolute value of the numbers that are checked. Larger numbers are not valid indices

@@ -23,7 +23,7 @@ SAME = ("Reshape", "Squeeze", "ExpandDims", "Ravel", "Copy")
 
 
 def computed_ends(case: DiagnosisContext, tensor: int) -> Bounds | None:
-    """Return bounds of a tensor for all trainable weights that hold in the model's own precision.
+    """Return bounds of a tensor that hold for all trainable weights and in the model's precision.
 
     The bounds of `case.free_ends` hold for a copy that computes in 32 bits. If an operation after
     the last trainable weights computes in 16 bits, its rounded result may lie outside these bounds.
@@ -46,7 +46,7 @@ def computed_ends(case: DiagnosisContext, tensor: int) -> Bounds | None:
 
 
 def in_16_bits(program: Program, tensor: int) -> bool:
-    """Return whether an operation after the last trainable weights computes in 16 bits.
+    """Return whether an operation after the last trainable weights may compute in 16 bits.
 
     Args:
         tensor: The tensor whose computation is checked.

@@ -230,7 +230,7 @@ def _gives(case: DiagnosisContext, loss: Loss, head: Head) -> str:
 
 
 def _within_one(case: DiagnosisContext, loss: Loss) -> bool:
-    """Return whether the output lies in [0, 1] for all weights."""
+    """Return whether the output is proved to lie in [0, 1] for all weights, up to 1e-9."""
     ends = computed_ends(case, case.program.output_tensors[loss.output])
     return ends is not None and bool(np.all(ends[0] >= -1e-9) and np.all(ends[1] <= 1 + 1e-9))
 

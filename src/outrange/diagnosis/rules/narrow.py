@@ -95,7 +95,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _returns_inputs(case: DiagnosisContext) -> bool:
-    """Return whether some target array equals an input array, as in an autoencoder."""
+    """Return whether some target array nearly equals an input array, as in an autoencoder."""
     flat = [np.asarray(x, np.float64).reshape(len(x), -1) for x in case.x]
     targets = [case.targets(loss) for loss in case.program.losses]
     return any(

@@ -13,7 +13,7 @@ CLASSES = ("categorical_crossentropy", "sparse_categorical_crossentropy")
 def outside(case: DiagnosisContext, loss: Loss) -> str:
     """Describe in a sentence at how many rows the current predictions are outside [0, 1].
 
-    The sentence also states the effect on the loss or its gradient.
+    If there are such rows, the sentence also states the effect on the loss or its gradient.
     """
     entries = _entries(case, loss) if loss.known and case.predictions else None
     if entries is None:

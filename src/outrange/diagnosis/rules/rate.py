@@ -17,31 +17,31 @@ from ..wording import at_least, at_most, format_steps, short
 
 
 STILL = 1e-5
-"""A weight is regarded as unchanged if the measured steps change it by at most this fraction of its
-size."""
+"""A weight is regarded as unchanged if at least 12 steps change it by at most this fraction of its
+size. With fewer steps, the fraction is smaller."""
 
 FOREVER = 1e7
 """Training that would take more steps than this at the measured pace practically never ends."""
 
 SMALLER = (0.1, 0.01)
-"""Factors for smaller learning rates, which are tried if a training run learns nothing."""
+"""Factors for smaller learning rates to try."""
 
 USUAL, LARGEST = {True: 3e-3, False: 3e-2}, {True: 0.1, False: 1.0}
 """Usual learning rates of small networks, and the largest rates to try.
 
-The key is whether the optimizer normalizes its steps.
+The key is False for the optimizers in `UNSCALED`, and True for all others.
 """
 
 UNSCALED = ("SGD", "Adadelta", "Adagrad", "Ftrl")
-"""Optimizers whose first steps are proportional to the gradient."""
+"""Optimizers for which larger learning rates are usual."""
 
 FEWEST_STEPS = 4
 """Minimum number of steps of a training run for its loss to be evidence. With fewer steps, only a
 loss that is not finite is evidence."""
 
 STAYS = 0.02
-"""A training run makes no progress if its loss changes by less than this fraction of the best
-constant's loss."""
+"""A training run makes no progress if its loss changes by less than this fraction of the difference
+between the best constant's loss and the least possible loss."""
 
 MANY = 20_000
 """Number of training steps that is assumed if there is no plan."""
@@ -331,8 +331,8 @@ def _slow(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> 
 def _pace(case: DiagnosisContext, losses: Sequence[float], steps: int) -> float | None:
     """Return the number of steps in which a regression's error would reach 0 at the measured pace.
 
-    The result is infinite if the error did not fall, and None if the program is not a regression
-    with a squared or an absolute error.
+    The result is infinite if the error did not fall. It is None if the first loss is 0, or if the
+    program is not a regression with a squared or an absolute error.
 
     Args:
         losses: Losses before the first and after the last step, and possibly in between.

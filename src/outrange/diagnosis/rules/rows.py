@@ -2,7 +2,7 @@
 
 Graphs describe a single row. For a single row, a softmax over axis 0 is 1 and a mean over axis 0 is
 the row itself, but for a batch they are not. Proofs about one row would not hold for such a model,
-so this check runs before any rule.
+so `look_for_mixed_rows` runs before any rule.
 """
 
 from collections.abc import Iterator
@@ -81,7 +81,7 @@ class BatchDependence:
 
 
 def find_batch_dependence(case: DiagnosisContext) -> BatchDependence | None:
-    """Find the first row whose output changes with the other rows; return None if there is none.
+    """Find a row whose output changes with the other rows; return None if none is found.
 
     The model runs on at most `MOST` rows, on the same rows in reverse order, and with every second
     row replaced by a copy of one row. The rows that are not replaced must keep their outputs. Rows
@@ -167,7 +167,7 @@ def _outputs(case: DiagnosisContext, rows: np.ndarray) -> list[np.ndarray]:
 def _first_difference(
     before: list[np.ndarray], after: list[np.ndarray], rows: np.ndarray, places: np.ndarray
 ) -> tuple[int, int, int] | None:
-    """Find the first row whose outputs differ between two calls.
+    """Find a row whose outputs differ between two calls.
 
     Args:
         before: Outputs for the original rows.

@@ -21,7 +21,7 @@ SMALL = 0.05
 """Spread of the inputs below which the inputs, rather than the network, are the likely cause."""
 
 DEEP = 3
-"""Minimum number of sigmoids for which the fix proposes a relu in place of each of them."""
+"""Minimum number of sigmoids for which the fix proposes relus in the hidden layers."""
 
 
 def _deep(keras: ModuleType, deviation: float) -> ModelAndData:

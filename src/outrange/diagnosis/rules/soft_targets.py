@@ -75,7 +75,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _floor(loss: Loss, y: np.ndarray, head: Head) -> float | None:
-    """Return the mean entropy of the targets, rounded down; None if there is no such bound."""
+    """Return a lower bound on the loss from the entropy of the targets; None if unknown."""
     if not loss.known or not np.isfinite(y).all() or y.min() < 0 or y.max() > 1:
         return None
     width, weight = head.width, float(loss.options.get("weight", 1.0))

@@ -71,7 +71,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _labels(loss: Loss, y: np.ndarray) -> np.ndarray | None:
-    """Return the class number of each row; None if the targets are measurements or soft labels."""
+    """Return the class number of each target; None if they are not recognized as classes."""
     if not (y == np.floor(y)).all():
         return None
     if loss.name == "sparse_categorical_crossentropy":

@@ -27,7 +27,7 @@ REGRESSION = (
     *POWERS, "mean_absolute_percentage_error", "mean_squared_logarithmic_error", "huber",
     "log_cosh",
 )  # fmt: skip
-"""Keras losses that are 0 only if the output equals the target."""
+"""Keras losses for regression, which are least where the output equals the target."""
 
 SLACK = 1e-5
 """Distance by which targets may lie outside the range, as a fraction of the size of the targets.

@@ -1,4 +1,4 @@
-"""Lower bounds on compiled losses, derived from certificates.
+"""Lower bounds on compiled losses, derived from certificates and dual points.
 
 For any weights, each certificate contains a misclassified row. If the model has one output, two of
 these rows have different classes, and their outputs are equal or in the wrong order. The sum of

@@ -165,8 +165,8 @@ class Margins:
                 room are preferred in the choice of the independent columns.
 
         Returns:
-            The multipliers; None if the sums cannot be made zero, or only by multipliers that are
-            all 0. Signs are not checked.
+            The multipliers; None if the correction does not make the sums zero, or if all
+            multipliers are 0. Signs are not checked.
         """
         whole = np.array([round(float(v) * 2.0**BITS) for v in near], object)
         basis = self._basis(room)

@@ -36,7 +36,8 @@ LOST = 0.5
 """Minimum fraction of the class entropy that linear scores must leave unexplained for a finding."""
 
 BEND = 0.15
-"""Minimum gain in explained held-out variance of a nonlinear model over a linear one."""
+"""Minimum excess of the explained held-out variance of a nonlinear model over the squared skill of
+a linear one."""
 
 
 @dataclass(frozen=True, eq=False)
