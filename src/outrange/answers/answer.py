@@ -155,7 +155,7 @@ class Answer(ABC):
         return html(self._in_full())
 
     def _in_full(self) -> Document:
-        """Return the document with the methods and provenance, which only HTML shows."""
+        """Return the document with the methods and provenance, which plain text omits."""
         shown = self.annotated_document()
         methods = Listing("Methods:", getattr(self, "methods", ()))
         found_by = Fold("How this was found", (methods,), in_text=False)

@@ -41,7 +41,7 @@ class Range(Answer):
     """Range of every output over an input set: a claim and its evidence.
 
     The claim: over the whole input set, each output of the real-valued network with the stored
-    weights lies in `[lo, hi]`. It is true whatever the status.
+    weights lies in `[lo, hi]`. It is true regardless of the status.
 
     The evidence: the network was evaluated at the inputs `at_lo` and `at_hi` in interval arithmetic
     with sufficient precision. This proves `lo <= least value <= seen_lo` and

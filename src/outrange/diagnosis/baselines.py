@@ -71,9 +71,9 @@ def least(loss: Loss, y: np.ndarray) -> float:
 
 
 def _columns(y: np.ndarray, width: int) -> np.ndarray:
-    """Reshape targets to a matrix with one row per position.
+    """Reshape targets to a matrix of `width` columns, or of one column if the width does not fit.
 
-    It has `width` columns if the last of several axes has this length, otherwise one column.
+    It fits if it is the length of the last of several axes.
     """
     return y.reshape(-1, y.shape[-1] if y.ndim > 1 and y.shape[-1] == width else 1)
 

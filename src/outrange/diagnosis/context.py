@@ -343,7 +343,7 @@ class DiagnosisContext:
 
     @property
     def batch_normalized(self) -> bool:
-        """Whether training may use batch statistics or unknown values, unlike the measurements."""
+        """Whether training may use batch statistics or unknown values, unlike `measurement`."""
         return any(layer.statistics for layer in self.program.layers)
 
 

@@ -23,7 +23,7 @@ class Piece:
     same set as an input set.
 
     Args:
-        a: `(rows, inputs)`, coefficients of the flat inputs. The last row is the property, the
+        a: `(rows, inputs)`, coefficients of the flat inputs. The last row is the property; the
             others are the zero planes of units.
         b: `(rows,)`, right-hand sides.
         lo: `(inputs,)`, lower corner of the box.

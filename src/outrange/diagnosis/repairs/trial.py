@@ -177,7 +177,7 @@ def _outcome(case: DiagnosisContext, finding: Finding, repair: Repair) -> Outcom
         comparable, shares = False, (np.nan, np.nan)
     steps = ends[0], 0 if reference is None else ends[1]
     outcome = Outcome(repair, steps, before, after, comparable, shares, _disappears(fixed, finding))
-    # If the first part of a longer training run shows no gain, its remaining steps may still do so.
+    # Even if the first part of a longer training run shows no gain, its remaining steps may.
     short_of = repair.plan is not None and ends[0] < repair.plan.steps(fixed.rows)
     return None if short_of and not outcome.lowers else outcome
 

@@ -67,7 +67,7 @@ def _scaling_phrase(case: DiagnosisContext, helped: tuple[float, float] | None, 
     Example(lambda k: _houses(k, False), lambda k: _houses(k, True), level=Level.SUSPECTED),
 )  # fmt: skip
 def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report input features of unusual size or spread, unless the first layer scales them."""
+    """Report input features of unusual size or spread, unless the first layer is in `SCALERS`."""
     first = next((x for x in case.program.layers if x.kind not in ("InputLayer", "Flatten")), None)
     if first is None or first.kind in SCALERS:
         return

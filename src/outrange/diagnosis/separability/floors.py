@@ -1,9 +1,9 @@
 """Lower bounds on compiled losses, derived from certificates and dual points.
 
-For any weights, each certificate contains a misclassified row. If the model has one output, two of
-these rows have different classes, and their outputs are equal or in the wrong order. The sum of
-their squared errors is then at least half the squared distance of the targets, and the sum of
-their absolute errors is at least the distance. With a softmax, a misclassified row has a wrong
+For any weights, each certificate contains a misclassified row. If the model has one output, two
+rows of a certificate have different classes, and their outputs are equal or in the wrong order. The
+sum of their squared errors is then at least half the squared distance of the targets, and the sum
+of their absolute errors is at least the distance. With a softmax, a misclassified row has a wrong
 class that is at least as probable as the right one.
 """
 
