@@ -147,7 +147,7 @@ class Robustness(Answer):
         return f"Robustness({claim!r}, norm {self.norm}, {ends}, {self.reason})"
 
     def records(self) -> list[dict[str, Any]]:
-        """Return a list of one dict with the lower and upper bound of the radius."""
+        """Return a list of one dict with the lower and upper bounds on the radius."""
         return [
             {
                 "claim": self.claim, "norm": self.norm, "lo": self.lo, "hi": self.hi,

@@ -162,7 +162,7 @@ def row_ends(part: PartialGraph, x: np.ndarray, tensors: Iterable[int]) -> dict[
 
 
 def at_once(graph: Graph, count: int) -> list[slice]:
-    """Split `count` rows into slices, each small enough that its graph values fit in memory."""
+    """Split `count` rows into slices of at most `AT_ONCE` graph values, or of single rows."""
     rows = max(1, AT_ONCE // max(sum(n.size for n in graph.nodes) + graph.size, 1))
     return [slice(start, start + rows) for start in range(0, count, rows)]
 

@@ -33,7 +33,7 @@ def html(document: Document) -> str:
     """Render a document as an HTML `<div>` with a style sheet; all text is escaped.
 
     Alignment is part of the tags, so that it survives where style sheets are removed (untrusted
-    notebooks, GitHub). Colors come from the style sheet.
+    notebooks, GitHub). The colors of text come from the style sheet.
     """
     title = _with_color(f"<strong>{escape(document.title)}</strong>", document.tone)
     lead = f": {_lines(document.lead)}" if document.lead else ""

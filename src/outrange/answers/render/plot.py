@@ -85,7 +85,7 @@ def set_title(ax: Any, sentence: str) -> Any:
 
 
 def balance_lines(sentence: str, room: int, most: int = 4) -> str:
-    """Wrap a sentence into lines of similar length, so that the last line is not a single word.
+    """Wrap a sentence into lines of similar length, to avoid a last line of a single word.
 
     Args:
         room: Maximum number of characters per line.

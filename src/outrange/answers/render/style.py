@@ -86,7 +86,8 @@ PAGE = (
 def bar(cell: Bar, left: float, right: float) -> str:
     """Return an SVG bar of an interval on the axis from `left` to `right`.
 
-    It shows the range seen inside the interval, and a mark at 0.
+    It shows the range seen inside the interval, or a tick for a single number. If the axis contains
+    0, a line marks it.
     """
 
     def at(x: float) -> float:

@@ -85,7 +85,7 @@ def _as_note(finding: Finding, result: Harmless) -> Finding:
 
 
 def describe_harmless(result: Harmless) -> str:
-    """Describe in a sentence, with metrics of trained copies, that a fault does no harm."""
+    """Describe in a sentence, with metrics of trained copies, that a fault does hardly any harm."""
     kinds = [kind for kind in METRIC_NAMES if kind in result.before]
     numbers = _join([f"{METRIC_NAMES[kind]} of {_number(result.before[kind])}" for kind in kinds])
     harm = "no harm" if result.lost <= NEGLIGIBLE else "hardly any harm"

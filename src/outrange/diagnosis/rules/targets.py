@@ -91,8 +91,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 def _sums(head: Head, loss: Loss, y: np.ndarray) -> np.ndarray | None:
     """Return the distance between 1 and the sum of each target row, `(rows,)`.
 
-    Returns None if the output is not a softmax trained with a squared error, or if all target rows
-    add up to 1 within 1e-3.
+    Returns None if the output is not a softmax trained with a squared error, if the targets do not
+    fit it, or if all target rows add up to 1 within 1e-3.
     """
     if head.activation != "softmax" or head.axis != -1 or not 1 < y.shape[1] == head.width:
         return None

@@ -43,7 +43,7 @@ class Certificate:
 
 
 def find_certificate(margins: Margins) -> Certificate | None:
-    """Find a certificate with few rows and verify it in integers.
+    """Find a certificate by linear programming, and verify it in integers.
 
     Returns:
         The certificate. None if the linear program has no solution (the classes are separable), if
@@ -84,7 +84,7 @@ def exact_certificate(margins: Margins, near: np.ndarray, room: np.ndarray) -> C
 
 
 def disjoint_certificates(margins: Margins, first: Certificate) -> list[Certificate]:
-    """Return a list of certificates that have no rows in common, as many as are found.
+    """Return certificates that have no rows in common, up to a maximum number.
 
     For any weights, each certificate contains a misclassified row.
 
