@@ -22,8 +22,8 @@ AT_LEAST, TOGETHER = 16, 256
 checks of the clock."""
 
 ENOUGH = 1.0
-"""Time, in seconds, after which sampling and descents end if an objective is below its goal. Lower
-values would cost too much.
+"""Time, in seconds, after which sampling and descents end if an objective is below its goal. Until
+then, they look for even lower values.
 """
 
 LONG = 3.0
@@ -31,8 +31,8 @@ LONG = 3.0
 bounds."""
 
 SAMPLE_ENTRIES = 4_000_000 // 8
-"""Maximum number of entries in all samples together, in case the set has very many inputs. At least
-64 samples are drawn regardless."""
+"""Maximum number of entries in all samples of a single box together, in case it has very many
+inputs. At least 64 samples are drawn regardless."""
 
 STARTS = 12
 """Maximum number of descents per objective."""

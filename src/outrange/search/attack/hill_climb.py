@@ -33,19 +33,19 @@ TIMED = 64
 """Number of points whose gradients are timed first, enough to outweigh the overhead of a call."""
 
 CLIMBERS, LEFT = 32, 8
-"""Number of points per objective that start to climb, and minimum number of points, over all
-objectives, that remain after each halving."""
+"""Maximum number of points per objective that start to climb, and minimum number of points, over
+all objectives, that remain after each halving."""
 
 STEPS, HALVED = 120, 15
-"""Number of moves per round, and number of moves between two halvings: enough for step lengths to
-adapt."""
+"""Maximum number of moves per round, and number of moves between two halvings: enough for step
+lengths to adapt."""
 
 FIRST_STEP, LEAST_STEP, MOST_STEP = 0.15, 1e-5, 0.3
 """First, least and largest step, as fractions of the box's width."""
 
 LONGER, SHORTER = 1.3, 0.8
-"""Factors applied to a step after a success and after a failure. They balance if half the moves
-succeed."""
+"""Factors applied to a step after a success and after a failure. They roughly balance if half the
+moves succeed."""
 
 ENDS = 0.15
 """Fraction of the sampled coordinates at each bound of the box, where extremes often lie."""
@@ -155,7 +155,7 @@ class _Climbers:
 
 
 def _samples(lo: np.ndarray, hi: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Sample `SAMPLES` points of a box; each input lies at either bound with probability `ENDS`."""
+    """Sample `SAMPLES` points of a box; each input lies at each bound with probability `ENDS`."""
     place, chance = rng.random((2, SAMPLES, lo.size))
     place = np.where(chance < ENDS, 0.0, np.where(chance > 1.0 - ENDS, 1.0, place))
     return np.clip(lo + (hi - lo) * place, lo, hi)

@@ -34,7 +34,7 @@ STEPS = 24
 """Number of steps of a descent."""
 
 STEP, SHORTER = 0.5, 0.95
-"""First step, as a fraction of the box's width, and ratio of successive steps."""
+"""Largest first step, as a fraction of the box's width, and ratio of successive steps."""
 
 NARROWER = 0.9
 """Ratio of the widths of smoothed jumps in successive steps."""
@@ -57,8 +57,8 @@ KEPT = 6
 """Number of best points that are kept, and from which a generation starts."""
 
 SECONDS = 0.3
-"""Target duration of one call of `advance`, in seconds. The number of points per evaluation adapts
-to it."""
+"""Target duration of the generations in one call of `advance`, in seconds. The number of points per
+evaluation adapts to it."""
 
 MOST_POINTS, MOST_ENTRIES = 256, 1 << 25
 """Maximum number of points per evaluation, and maximum number of graph entries over all of these
@@ -73,7 +73,7 @@ PATIENCE = 400
 
 
 def has_jumps(graph: Graph) -> bool:
-    """Return whether some op of a graph is a curve with jumps or a staircase."""
+    """Return whether some op of a graph is a curve with jumps, other than a table lookup."""
     return any(is_discontinuous(node.op) for node in graph.nodes)
 
 

@@ -21,7 +21,7 @@ ATTACK_ENTRIES = 1 << 23
 """
 
 CORNERS = 0.3
-"""Fraction of the starts that are corners."""
+"""Approximate fraction of the starts that are corners."""
 
 
 def initial_samples(
@@ -51,7 +51,8 @@ def attack(
         graph: Graph whose outputs are the objectives.
         box: Box of the inputs.
         which: Indices of the objectives to attack.
-        starts: Number of descents per objective.
+        starts: Desired number of descents per objective. `ATTACK_ENTRIES` may allow only fewer; at
+            least 2 run.
         rng: Random generator for the starts.
         late: Function that returns whether to stop.
 

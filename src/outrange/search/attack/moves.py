@@ -1,8 +1,8 @@
 """Random moves of points within a box: blocks, entries with large slopes, crossings.
 
-A network with jumps is constant almost everywhere. Changing a single input has no effect, or causes
-a jump. Changing a block of neighboring inputs often has a larger effect than the sum of the single
-changes.
+A network with jumps is often constant almost everywhere. Changing a single input then has no
+effect, or causes a jump. Changing a block of neighboring inputs often has a larger effect than the
+sum of the single changes.
 
 Reference: M. Andriushchenko et al., *Square Attack: a query-efficient black-box adversarial attack
 via random search*, ECCV 2020 (blocks at the bounds of their ranges); M. Alzantot et al.,

@@ -40,7 +40,7 @@ class Descent:
         steps: Number of evaluations; the points move between them.
         step: First step, as a fraction of the box's width.
         decay: Ratio of successive steps, or None for steps that fall linearly from `step + floor`
-            to `floor`.
+            toward `floor`.
         momentum: Fraction of the mean direction that carries over to the next step.
         floor: Lower limit of linearly falling steps, as a fraction of the width.
     """
@@ -59,14 +59,14 @@ class Descent:
 
 
 FIRST = Descent(steps=30, step=0.25, decay=0.85)
-"""Settings for descents from the best samples of a whole input set."""
+"""Settings for descents from samples of an input set."""
 
 NEAR = Descent(steps=30, step=0.05, decay=0.85)
 """Settings for descents near a point that has just improved."""
 
 SECONDS = 2.0
-"""Target duration of a set of descents, in seconds. On a slow network, fewer descents run (at least
-`FEWEST`), each with all its steps."""
+"""Target duration of a set of descents, in seconds. On a slow network, fewer descents are started
+(at least `FEWEST`), not shorter ones."""
 
 FEWEST = 4
 """Minimum number of descents, even on a slow network."""
@@ -89,8 +89,8 @@ class PacedGradient:
     def affords(self, wanted: int, steps: int) -> int:
         """Return how many of `wanted` descents with `steps` steps run within `SECONDS`.
 
-        Return `wanted` before the first call of the gradient, and otherwise at least `FEWEST` if so
-        many are wanted.
+        Return `wanted` before the first call of the gradient, and otherwise at least `FEWEST` if
+        that many are wanted.
         """
         if not self._points:
             return wanted

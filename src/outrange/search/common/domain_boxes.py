@@ -51,7 +51,10 @@ class DomainBoxes:
         return replace(self, lo=lo, hi=hi)
 
     def around(self, at: np.ndarray) -> DomainBoxes:
-        """Return one box for each point of `at` `(c, d)`: the first box that contains the point."""
+        """Return one box for each point of `at` `(c, d)`: the first box that contains the point.
+
+        If no box contains it, return the first box.
+        """
         if len(self.lo) == 1:
             which = np.zeros(len(at), np.int64)
         else:

@@ -11,13 +11,14 @@ from .tolerance import Convergence, Tolerance, relative_gap
 
 
 REPORTS = 0.5
-"""Minimum number of seconds between two reports of the bounds. Each report reads all open boxes."""
+"""Minimum number of seconds between two reports of a running search. Each report reads the bounds
+of all open boxes."""
 
 FLOOR = 16 * np.finfo(np.float64).eps
-"""Largest gap that is attributed to rounding, as a fraction of the values."""
+"""Gap that may always be attributed to rounding, as a fraction of the values."""
 
 UNDERFLOW = 1e-290
-"""Largest absolute gap that is attributed to underflow."""
+"""Absolute gap that may always be attributed to underflow."""
 
 
 class Incumbent:
@@ -29,8 +30,8 @@ class Incumbent:
         rows: Objectives as rows, `(m, outputs)`; a row and its negative bound the same range.
         tol: Target gap, relative to the range that each objective attains, or a `Tolerance`.
         time_limit: Wall-clock seconds, or None for no limit.
-        progress: Called with a `SearchProgress` every `REPORTS` seconds at most. If None, the
-            ambient listener is called, if there is one.
+        progress: Called with a `SearchProgress` every `REPORTS` seconds at most, and at the end. If
+            None, the ambient listener is called, if there is one.
     """
 
     def __init__(

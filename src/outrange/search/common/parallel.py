@@ -98,7 +98,7 @@ def even_parts(count: int, most: int, least: int = 1) -> list[slice]:
 def parallel_map(
     work: Callable[[Part], Result], parts: Sequence[Part], most: int | None = None
 ) -> list[Result]:
-    """Apply `work` to every part, in threads if there are several; return the results in order.
+    """Apply `work` to every part, in several threads if possible; return the results in order.
 
     Threads inherit the caller's context: its deadline and its ascent backend.
 

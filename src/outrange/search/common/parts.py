@@ -1,8 +1,8 @@
 """Splits a problem into independent parts by cones of influence.
 
 An output of two stacked convolutions depends on a window of the image, not on the whole image. Its
-cone of influence is a network with few inputs, which input splits solve exactly. If the input box
-is uniform, the cones of a layer are many copies of one problem, which is solved once.
+cone of influence is a network with few inputs, which suits input splits. If the input box is
+uniform, many cones of a layer are copies of one problem, which is solved once.
 
 Reference: E. Clarke, O. Grumberg, D. Peled, *Model Checking* (cone of influence reduction), MIT
 Press 1999.
@@ -35,8 +35,8 @@ entries in the network. Above it, sharing the bounds of the whole network saves 
 would."""
 
 MOST_COEFFICIENTS = 1 << 20
-"""Maximum number of coefficients of an affine op. Up to this number, ops are compared in full. A
-network with a larger op that cannot be restricted to a cone is not split."""
+"""Number of coefficients up to which plain affine ops are compared in full. A network with a larger
+plain op that cannot be restricted to a cone is not split."""
 
 _Support = tuple[np.ndarray, np.ndarray]
 """Indices of some outputs, and indices of the objectives that read exactly these outputs."""
@@ -71,8 +71,8 @@ def independent_parts(
 ) -> list[Part] | None:
     """Split a problem by cones of influence, or return None if the problem should not be split.
 
-    It should not be split if a part would read all free inputs, if there are too many parts, or if
-    the parts are too large.
+    For example, it should not be split if a part would read all free inputs, if there are too many
+    parts, or if the parts are too large.
 
     Args:
         rows: Coefficients of the objectives, shape `(m, outputs)`.
@@ -111,7 +111,7 @@ def _supports(rows: np.ndarray) -> list[_Support]:
 
 
 def _matrices(graph: Graph) -> Iterator[Affine]:
-    """Yield the affine ops of which every cone reads all coefficients."""
+    """Yield the plain affine ops that cannot be restricted to a cone."""
     for node in graph.nodes:
         if isinstance(node.op, Affine) and node.op.part is None and node.op.plain:
             yield node.op

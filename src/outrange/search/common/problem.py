@@ -126,7 +126,7 @@ class Problem:
 
 
 def _without_unread(graph: Graph) -> Graph:
-    """Return the graph without entries that its output does not need, if there are many of them.
+    """Drop entries that the output does not need, if these are many and it needs all inputs.
 
     For example, a property may constrain one of hundreds of lines of a power grid.
     """

@@ -32,7 +32,7 @@ class Stop(StrEnum):
 
 
 EARLY = (Stop.TIME, Stop.MEMORY, Stop.INTERRUPTED, Stop.ERROR)
-"""Reasons to stop that leave a search unfinished."""
+"""Reasons to stop that become the status of a search whose gaps are still open."""
 
 
 class Status(StrEnum):
@@ -51,7 +51,7 @@ class Status(StrEnum):
     INTERRUPTED = "interrupted"
     ERROR = "error"
     ROUNDING = "rounding"
-    """No sub-problem is left to split, but float64 rounding keeps a gap open."""
+    """No work is left, but a gap is still open, usually because of float64 rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +74,7 @@ class SearchProgress:
 
 
 Progress = Callable[[SearchProgress], object]
-"""Callback that receives the state of a running search about twice a second."""
+"""Callback that receives the state of a running search, at most about twice a second."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +159,7 @@ class Solution:
         """Combine solutions of one objective over several sets into a solution over their union."""
         best = min(parts, key=lambda part: float(part.seen[0]))
         lower = min(float(part.lower[0]) for part in parts)
-        # An unfinished set matters only if the least value may lie in it.
+        # An unfinished set matters only if its bound is the least one.
         open_ = [
             part.status
             for part in parts

@@ -24,8 +24,8 @@ GRACE = 2.0
 """Minimum number of seconds granted for the step from `ENOUGH` to `TOL`."""
 
 AGAIN = 2.0
-"""Number of sub-problems after which a search for `TOL` stops, as a multiple of the number at which
-it reached `ENOUGH`."""
+"""Number of sub-problems after which a search for `TOL` may stop, as a multiple of the number at
+which it reached `ENOUGH`."""
 
 PATIENCE = 12.0
 """Number of seconds before a search may be considered stalled, so that portfolios can try every

@@ -111,7 +111,7 @@ class ConflictSearch(Search):
             self._begin()
 
     def advance(self) -> bool:
-        """Search until `PIECE` conflicts have occurred, or a point is found.
+        """Search until `PIECE` conflicts have occurred, a point is found, or the time is up.
 
         Return whether work is left.
         """

@@ -67,7 +67,7 @@ class AlphaAscent:
         box: `(P,)` index of the box of each pair.
         which: `(P,)` index of the objective of each pair.
         value: The graph value to which the rows apply; None for the output.
-        optimize_smooth: Whether to optimize also the lines of curves with an inflection point in
+        optimize_smooth: Whether to also optimize the lines of smooth units with a knot in their
             range.
         least: Best bounds, shape `(P,)`.
         form_rows: Coefficients of the best bounds' forms, shape `(P, d)`.
@@ -174,8 +174,9 @@ class AlphaAscent:
     ) -> dict[int, np.ndarray]:
         """Return, per curve or product, a mask of the active lines that are worth optimizing.
 
-        A smooth unit with a knot in its range keeps its line. Moving this line costs ten times as
-        much as moving a tangent, and near an inflection point little is gained.
+        Unless `optimize_smooth` is set, a smooth unit with a knot in its range keeps its line.
+        Moving this line costs ten times as much as moving a tangent, and near an inflection point
+        little is gained.
         """
         out = {}
         for v, source, op in self.sweep.plan.curves:

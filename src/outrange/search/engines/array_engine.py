@@ -59,9 +59,9 @@ class ArrayEngine(GraphObjectives):
     """Engine that bounds `rows @ output + offset` over boxes inside one root box.
 
     It computes the linear bounds of `domains.crown` and optimizes the slopes of the objective rows.
-    Chunks of boxes fit in a core's cache. If threads work on several chunks, BLAS is limited to one
-    thread. Activation phases are stored with the boxes, one byte per unit (`domains.stability`).
-    Between calls, the engine stores only how often second-order forms have helped.
+    Boxes are bounded in chunks that fit in a core's cache if possible. If there are several chunks,
+    BLAS is limited to one thread. Activation phases are stored with the boxes, one byte per unit
+    (`domains.stability`). Between calls, the engine stores no boxes.
 
     Args:
         rows: Float64 array of shape `(m, outputs)`.
@@ -132,7 +132,7 @@ class ArrayEngine(GraphObjectives):
 
     @cached_property
     def _root(self) -> list[Bounds]:
-        """Bounds on every value over all boxes, computed when the first box is bounded."""
+        """Bounds on every value over all boxes, computed on first use."""
         if len(self._roots.lo) > 1:
             return self._hulls()
         # If errors multiply from product to product, better first bounds are worth their time.
@@ -255,7 +255,8 @@ class ArrayEngine(GraphObjectives):
     def _tries_second_order(self) -> bool:
         """Return whether to try second-order forms in this call.
 
-        They are tried before `TRIALS` pairs were refined, if they often help, or if a retry is due.
+        They are tried until `TRIALS` pairs have been refined. After that, they are tried if they
+        often help, or if a retry is due.
         """
         self._calls += 1
         enough = self._tried < TRIALS or self._helped >= OFTEN * self._tried

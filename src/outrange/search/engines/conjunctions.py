@@ -212,9 +212,9 @@ def _mixture(
 ) -> tuple[QuadraticForms, np.ndarray]:
     """Return a good mixture of the forms in each row of `pair` `(Q, k)`, and its blame `(Q, d)`.
 
-    Parts are added one after another. The next part is the one that is largest at the minimum of
-    the current mixture. Its weight is chosen so that the part equals the current mixture at the
-    minimum of the new mixture.
+    Up to two parts are added to the first, one after another. The next part is the one that is
+    largest near the minimum of the current mixture. Its weight is chosen so that the part is close
+    to the current mixture at the minimum of the new mixture.
     """
     first = least[pair].argmax(axis=1)
     rows = np.arange(len(pair))
@@ -251,7 +251,7 @@ def _minimizers(forms: QuadraticForms) -> np.ndarray:
 
 
 def engine_of_conjunctions(problem: Problem) -> ConjunctionEngine | None:
-    """Create the engine of a conjunction, or return None if its parts lack second-order forms."""
+    """Create the engine of a conjunction whose parts have second-order forms, or return None."""
     parts_and_windows = conjunction(problem.of_outputs(problem.graph))
     if parts_and_windows is None:
         return None

@@ -92,7 +92,7 @@ class QuadraticAscent(AlphaAscent):
     def _remainder(
         self, record: Record, box: np.ndarray, reach: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the parts of products that planes omit: quadratic forms, losses, and blame.
+        """Return what tangents omit of products and curves: quadratic forms, losses, and blame.
 
         The forms `(P, d, d)` are in units of the radii. The losses have shape `(P,)`. The blame
         `(P, d)` is the part of the losses that each input causes.

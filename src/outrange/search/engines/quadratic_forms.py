@@ -2,9 +2,9 @@
 
 `z` is the offset from the center in units of the box's radii, so `|z| <= 1`. With
 `2 S_ij z_i z_j >= -|S_ij| (z_i^2 + z_j^2)`, a form is bounded by a sum of functions of one input
-each, `G_i z_i + q_i z_i^2`. Their minima, and the regions where they stay below a level, are exact.
-Before that, a convex part `z W W' z` may be replaced by its tangent: `|W' (z - z0)|^2 >= 0` for any
-`W` and `z0`, so eigenvectors need not be exact.
+each, `G_i z_i + q_i z_i^2`. These functions are easy to minimize, and the regions where their sum
+may stay below a level are easy to enclose. Before that, a convex part `z W W' z` may be replaced by
+its tangent: `|W' (z - z0)|^2 >= 0` for any `W` and `z0`, so eigenvectors need not be exact.
 
 Sound: yes. Each result is a sum of fewer than `4 d^2 + 64` terms. `gamma` of this number, times the
 sum of the terms' absolute values, is subtracted once.
@@ -118,7 +118,7 @@ class QuadraticForms:
         return np.nan_to_num(slack, posinf=1e100)
 
     def corner(self) -> np.ndarray:
-        """Return the minimizers `z` of the separable lower bounds, `(P, d)`."""
+        """Return approximate minimizers `z` of the separable lower bounds, `(P, d)`."""
         slope, bend = self.rows * self.cells.reach, self.bend
         with np.errstate(all="ignore"):
             inside = np.clip(-0.5 * slope / bend, -1.0, 1.0)

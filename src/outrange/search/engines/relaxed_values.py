@@ -8,7 +8,7 @@ from ...ops import Product
 
 
 Record = dict[int, np.ndarray]
-"""Coefficients `(P, n)` of the rows at every nonlinear value."""
+"""Coefficients `(P, n)` of the rows at nonlinear values, keyed by value."""
 
 Chosen = dict[int, tuple[np.ndarray, ...]]
 """Active line of each unit of a nonlinear value, as in `UsedRelaxation.line`, keyed by value."""
@@ -21,7 +21,7 @@ def relaxed_values(
 
     Args:
         net: The graph, and the picks of its window maxima.
-        chosen: The active lines; a value without lines or picks is evaluated exactly.
+        chosen: The active lines; a value without lines or picks is evaluated without relaxation.
         record: Coefficients of the rows, whose signs select the bounds of window maxima.
         x: Points, shape `(P, d)`.
         last: Index of the last value.

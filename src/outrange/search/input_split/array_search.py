@@ -31,12 +31,12 @@ MOST_BOXES = 4096
 """Maximum number of boxes per call."""
 
 SECONDS_A_CALL = 0.2
-"""Duration of a call, in seconds, below which the next call gets twice as many boxes.
-After a longer call, the next one gets half as many."""
+"""Duration of a call, in seconds. After a shorter call, the maximum number of boxes is doubled, up
+to `MOST_BOXES`; after a longer call, it is halved, down to a minimum."""
 
 
 class ArraySearch(BestFirstSearch):
-    """Search that splits inputs, on any `Engine`; used with the array engine.
+    """Search that splits inputs, on any `Engine`.
 
     Args:
         engine: Bounds boxes; its objectives are minimized.

@@ -18,13 +18,13 @@ from .frontier import Frontier
 class BestFirstSearch(Search):
     """Best-first search, which pops boxes from a frontier, bounds them, and pushes sub-boxes.
 
-    A subclass works on the free inputs, and sets the attributes declared here.
+    A subclass calls `_set_up` and then `_begin`, which set the attributes that have no default.
     """
 
     boxes: DomainBoxes
     """The root boxes, restricted to the free inputs."""
     free: np.ndarray
-    """`(d,)` mask of the inputs that vary within boxes."""
+    """`(d,)` mask of the inputs that boxes of the frontier contain; the others are fixed."""
     frontier: Frontier
     attack = OpenBoxAttack
     _fixed: np.ndarray

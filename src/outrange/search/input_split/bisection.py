@@ -32,13 +32,12 @@ searched only if the ratio is below this limit for at least one half and one ope
 FINEST = 2.0**-64
 """Rounding error, as a fraction of an objective's range, up to which halving does not help.
 
-If the rounding error is so small and the gap is still open, some point attains the target exactly.
+If the rounding error is that small and the gap is still open, some point attains the target.
 Around this point, halving would continue down to the smallest floating-point numbers.
 """
 
 SAMPLES = 16
-"""Number of random points at the start of a search on a half, in addition to the best known
-points."""
+"""Number of random points at which `few_points` evaluates the objectives."""
 
 
 class BoxSearch(Protocol):
@@ -82,7 +81,7 @@ class BisectionSearch(Search):
 
     Args:
         begin: Function that starts a search on a part of the box. Its second argument is a function
-            that finds the first points; None selects the usual one.
+            that finds the first points of a half; it is None for the whole box.
 
     Sound: every part's bound is proved, and the parts cover the box. Complete: up to rounding on
     the smallest parts, of which there are at most `MOST_SPLITS + 1`. Cost: nothing if the first
@@ -98,7 +97,7 @@ class BisectionSearch(Search):
         self._open = [_Part(domain, first, np.full(m, -np.inf))]
         self._closed = np.full(m, np.inf)
         self._floor = self.incumbent.floor = np.zeros(m)
-        """`(m,)` the gaps that rounding errors may cause on parts that could not be halved."""
+        """`(m,)` the gaps that rounding errors may cause on finished parts."""
         self._left = MOST_SPLITS
 
     def lower(self) -> np.ndarray:

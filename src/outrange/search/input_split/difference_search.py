@@ -85,7 +85,7 @@ class RidgeAttack(OpenBoxAttack):
         began, goal = incumbent.clock.seconds, incumbent.goal
         if goal is None or incumbent.met:
             return False
-        # A goal of minus infinity is no goal, and nothing lies below a proved bound.
+        # Objectives without a goal are skipped, and closed ones: no value lies below their bounds.
         open_ = np.flatnonzero(np.isfinite(incumbent.cutoff()) & np.isfinite(goal))
         # A single point has already been evaluated: there is no other point to climb to.
         if not open_.size or not self._roots.lo.size:

@@ -17,10 +17,10 @@ from .kernel_search import KernelSearch
 
 
 MOST_BOXES = 4096
-"""Maximum number of boxes in the search of a part; a part that needs more is halved."""
+"""Number of boxes after which the search of a part stops; a part that needs more is halved."""
 
 STEPS = 48
-"""Number of slope ascent steps per box if few units are unstable."""
+"""Number of slope ascent steps per box in small boxes and in parts with few unstable units."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +50,8 @@ class BoxResult(NamedTuple):
         lower: `(m,)` lower bounds on the objectives over the box.
         boxes: Number of boxes bounded.
         ended: Whether no box is left open.
-        at: `(m, d)` points at which the least values of the objectives were found; None if the time
-            ran out.
+        at: `(m, d)` points at which the least values of the objectives were found; None if a
+            deadline interrupted the search.
     """
 
     lower: np.ndarray

@@ -8,17 +8,18 @@ float32 ranges; its target is the real range, slightly widened. A float32 run ma
 input as zero, so the box is first widened by the resulting error.
 
 The errors are computed separately for each part of the box. On a large part, where unstable units
-amplify each other, the errors exceed those at any single point by many orders of magnitude. So the
-worst parts are halved until they are good enough. The target is limited to bounds that can be
-proved near points that attain the real bounds (`float32_points`), because no part, however small,
-allows more. Near the edge of a region where an output is constant, the kernel's exact leaves
+amplify each other, the errors may exceed those at any single point by many orders of magnitude. So
+the worst parts are halved until they are good enough. The target is lowered to bounds that can be
+proved near the points that nearly attain the real bounds (`float32_points`), because no part,
+however small, allows more. Near the edge of a region where an output is constant, the exact leaves
 count the error of each unit only once (`_signed.h`). So their bounds are close to the values of
 actual runs. Bounds that treat the errors of different forms as independent would never close a part
 at such an edge.
 
-The kernel first bounds each part as a single box. If that bound misses the target, the part is
-searched. But if a run with worst-case errors at some point of the part lies below the target, the
-part is halved without a search.
+Each part is first bounded by the real bounds minus the deviations. If these bounds miss the target,
+the kernel bounds the part as a single box, and then searches it if that bound also misses. But if a
+run with worst-case errors at some point of the part lies below the target, the part is halved
+without a search.
 
 The kernel derives float64's own rounding errors from the magnitudes of layer values. A half
 inherits the magnitudes of the whole part, because a float32 run on the half is also a run on the
@@ -52,13 +53,14 @@ from .kernel_search import KernelSearch
 
 
 PATIENCE = 512
-"""Maximum number of parts halved in a row without improving the worst gap by 1%."""
+"""The search ends after more than this number of halved parts in a row that did not improve the
+worst gap by 1%."""
 
 IMPATIENCE = 24
-"""Maximum number of parts halved before any bound is proved."""
+"""The same limit as long as the worst gap is infinite."""
 
 AT_ONCE = 8
-"""Number of parts halved in one step."""
+"""Maximum number of parts halved in one step."""
 
 LEAST = 0.05
 """Minimum time limit for the search of a part, in seconds."""
@@ -69,7 +71,8 @@ the bound that is provable near a point."""
 
 
 AIMING = 0.2
-"""Fraction of the remaining time spent on lowering the target to bounds provable near points."""
+"""Maximum fraction of the remaining time spent on lowering the target to bounds provable near
+points."""
 
 FEW = 14
 """Maximum number of unstable units for which a part's bounds get many ascent steps."""
@@ -99,7 +102,7 @@ class _SizedPart:
 
 
 def has_kernel_for(plan: Float32Plan) -> bool:
-    """Return whether the kernel can search the forms of a plan."""
+    """Return whether the kernel is available and supports the ops of a plan's graph."""
     return library() is not None and all(
         node.op.is_piecewise_linear if isinstance(node.op, Curve) else hasattr(node.op, "adjoint")
         for node in plan.graph.nodes
@@ -112,7 +115,7 @@ def float32_lower(
     """Return lower bounds `(m,)` of float32 objectives over a box, and the number of boxes bounded.
 
     Args:
-        plan: A plan of `k` forms that the kernel can search.
+        plan: A plan of `k` forms; see `has_kernel_for`.
         lo: Array of shape `(d,)`.
         hi: Array of shape `(d,)`.
         seconds: Time limit in seconds.
@@ -173,7 +176,7 @@ class _PartSearch:
         return np.maximum(self.goal.scale, 1e-300)
 
     def _lower_target(self, part: _SizedPart) -> None:
-        """Lower the target to bounds that can be proved near points that attain the real bounds.
+        """Lower the target to bounds provable near points that nearly attain the real bounds.
 
         This concerns only objectives whose bounds on `part` miss the target.
         """
@@ -191,7 +194,8 @@ class _PartSearch:
     def _miss(self, lower: np.ndarray) -> np.ndarray:
         """Return how far each bound lies below its target, in units of `scale`.
 
-        The result is negative where a bound exceeds its target, and infinite where it is NaN.
+        The result is negative where a bound exceeds its target, and infinite where the difference
+        is NaN.
         """
         miss = (self.target - lower) / self._scale
         return np.where(np.isnan(miss), np.inf, miss)

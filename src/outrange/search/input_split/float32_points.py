@@ -20,12 +20,12 @@ SAMPLES = 8
 """Number of random points of a part at which the reachability of the target is checked."""
 
 NEAR = 256
-"""Number of random points at each distance from a given point, and maximum number of boxes of a
-search near it."""
+"""Number of random points at each distance from a given point, and number of boxes after which a
+search near it stops."""
 
 DISTANCES = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4)
-"""Distances of random points from a given point, as fractions of the box's widths. Beyond a nearby
-kink, a float32 run may deviate by more."""
+"""Maximum distances of random points from a given point, as fractions of the box's widths. Beyond a
+nearby kink, a float32 run may deviate by more."""
 
 
 BESIDE = 8
@@ -116,9 +116,9 @@ def lowest_run_near(
 ) -> float:
     """Return the lowest value found for a run near a point, with worst-case errors of all sums.
 
-    The signs of the errors decide where the objective is lowest. The minimum lies at a kink, and
-    the slopes differ between the two sides of a kink. So random means of nearby slopes are tried to
-    choose the signs.
+    The signs of the errors decide where the objective is lowest. The minimum usually lies at a
+    kink, and the slopes differ between the two sides of a kink. So random means of nearby slopes
+    are tried to choose the signs.
 
     Args:
         program: Program whose layers state how far they may deviate from their definitions.
@@ -153,7 +153,7 @@ def lowest_run_near(
 def amounts(
     plan: Float32Plan, roundings: Mapping[int, np.ndarray], box: int
 ) -> dict[int, np.ndarray]:
-    """Return the rounding errors `(n,)` of graph values in one box, without rearrangements.
+    """Return the rounding errors `(n,)` of graph values in one box, except rearrangements.
 
     Args:
         roundings: See `Deviations.roundings`.
@@ -219,8 +219,8 @@ def provable_near(
 
     Small boxes around the point are searched. The result is the least bound among the finished
     searches, or the largest bound if none has finished. The bound of an unfinished search is too
-    low. A search has finished when none of its boxes is open. No box is closed early, because the
-    target is the bound in real arithmetic, which no float32 bound reaches.
+    low. A search has finished when none of its boxes is open. Boxes are hardly ever closed early,
+    because their target is the bound in real arithmetic, which float32 bounds rarely reach.
 
     Args:
         program: Program whose layers state how far they may deviate from their definitions.

@@ -16,7 +16,7 @@ at each call would cost more than bounding."""
 
 
 class _Slots:
-    """Stack of row indices; the cost of its operations does not depend on the number of rows."""
+    """Stack of row indices, stored in an array that grows as needed."""
 
     def __init__(self, first: np.ndarray) -> None:
         self._room, self.size = first, first.size
@@ -140,9 +140,9 @@ class Frontier:
 
         Boxes of high priority are popped first, in the order of the last sort (see `SHARE_AHEAD`).
         Once the memory is full, the boxes of lowest priority are popped first: they are the closest
-        to being closed, so the frontier shrinks. All boxes sorted in that order are popped, even if
-        the memory is no longer full, because switching back immediately would require a sort at
-        every call. The bounds are valid either way.
+        to being closed, so the frontier shrinks. That order stays in use until a call needs more
+        boxes than are sorted, even if the memory is no longer full, because switching back
+        immediately would require a sort at every call. The bounds are valid either way.
 
         Until `settle` is called, `lower` includes the popped boxes, in case work on them is
         interrupted.

@@ -50,7 +50,7 @@ class KernelCall:
         incumbent: Provides the current best points, tolerances and cutoffs.
         free: `(d,)` mask of the inputs that vary within boxes.
         tasks: The boxes, as `Frontier.pop` returns them.
-        budget: Number of boxes to bound for each box of `tasks`.
+        budget: Maximum number of boxes to bound for each box of `tasks`.
         settings: Maximum number of units of an exact leaf, maximum number of its linear programs,
             number of ascent steps, and number of threads.
         arrays: Arrays that receive the boxes that stay open.

@@ -75,7 +75,7 @@ class Pace:
         """Return whether a call may start before the last one has ended.
 
         Args:
-            waiting: Number of open boxes that are in neither call.
+            waiting: Number of open boxes that are in no call.
         """
         return self.threads > 1 and self.most >= LONG and waiting >= AHEAD * self.most
 
@@ -102,7 +102,7 @@ class KernelSearch(BestFirstSearch):
         incumbent: Clock, tolerances and the best points.
         seed: Seed of the samples.
         first: Finds the first points; see `first_points.first_points`.
-        kernel: The program, compiled for `domain`; None to compile it.
+        kernel: The program, compiled for a box that contains `domain`; None to compile it.
     """
 
     methods = METHODS
@@ -163,11 +163,12 @@ class KernelSearch(BestFirstSearch):
 
     @cached_property
     def _thread(self) -> ThreadPoolExecutor:
-        """Executor whose only thread runs the kernel calls of this search."""
+        """Executor whose only thread runs kernel calls while this thread stores results."""
         return ThreadPoolExecutor(1, thread_name_prefix="outrange")
 
     def _call(self, count: int) -> KernelCall:
-        """Pop `count` boxes, lend them under a new ticket, and return the call that bounds them."""
+        """Pop up to `count` boxes, lend them under a ticket, and return the call that bounds them.
+        """
         tasks, pace = self.frontier.pop(count), self._pace
         ticket = next(self._calls)
         self.frontier.lend(ticket)

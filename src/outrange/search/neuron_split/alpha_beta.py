@@ -30,7 +30,7 @@ class BoundProblem:
     Args:
         start: Rows `(P, n)` per value; the sum of the resulting forms is bounded.
         splits: The split constraints of each sub-problem.
-        alpha: `(P, s)` slopes; the ascent changes them.
+        alpha: `(P, s)` line parameters, which the ascent changes.
         beta: `(P, s)` multipliers of the splits, which the ascent changes; None if there are none.
         least: `(P,)` the best bounds, rounding errors not included.
         below: Output constraint `row . output < cutoff`, whose multipliers are optimized too; None
@@ -90,10 +90,10 @@ def _with_output_constraint(
 
 
 def optimize_bounds(net: RelaxedNet, task: BoundProblem, steps: int, target: np.ndarray) -> None:
-    """Improve the bounds of a problem by ascent until each one reaches its target.
+    """Improve the bounds of a problem by ascent, until all reach their targets or no step is left.
 
-    The best bounds, slopes and multipliers are stored in `task`. They are not proved yet; see
-    `RelaxedNet.proof`.
+    The best bounds, line parameters and multipliers are stored in `task`. The bounds are not proved
+    yet; see `RelaxedNet.proof`.
 
     Args:
         net: The relaxed graph over its box.

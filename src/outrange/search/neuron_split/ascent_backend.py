@@ -1,6 +1,6 @@
-"""Selects the arrays on which the alpha-beta ascent runs: NumPy's, or those of another backend.
+"""Selects the implementation of the alpha-beta ascent: NumPy's, or another backend's.
 
-An ascent returns slopes and multipliers. NumPy always recomputes the resulting bounds in float64,
+An ascent finds slopes and multipliers. NumPy always recomputes the resulting bounds in float64,
 with every rounding error accounted for. So another backend or precision can make an answer slower
 or looser, but never wrong.
 """

@@ -1,6 +1,7 @@
-"""Inactive-neuron elimination: a net without the units that are 0 on the whole box.
+"""Inactive-neuron elimination: drops units that are 0 on the whole box.
 
-Only dense matrices are reduced. The elimination is exact: an inactive unit adds exactly 0.
+Only units between dense matrices are dropped. The elimination is exact: an inactive unit adds
+exactly 0.
 """
 
 from __future__ import annotations

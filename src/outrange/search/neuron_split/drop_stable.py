@@ -1,7 +1,8 @@
-"""Stable-neuron elimination: a net without the units that are linear on the whole box.
+"""Stable-neuron elimination: a net without ReLU-like units that are linear on the whole box.
 
 A value is `sum over bases of M^T base + c`, up to `error`; the bases are the inputs and the
-unstable units. If these sums take fewer multiplications than the layers, they replace the layers.
+remaining units. `drop_stable` replaces the layers with these sums if that saves enough
+multiplications.
 
 The rounding errors of the matrices are accounted for as well. A product of computed factors
 satisfies `|fl(A^T M) - A^T M| <= gamma(t) |A|^T |M|` entry by entry. So, for magnitudes `H` of the
@@ -53,7 +54,7 @@ class StableForm:
 
 
 def drop_stable(net: RelaxedNet) -> RelaxedNet:
-    """Return an equivalent net with only unstable units, or `net` if that is not worthwhile."""
+    """Return an equivalent net without stable ReLU-like units, or `net` if it is not worthwhile."""
     unstable = net.unstable(net.lo, net.hi)
     widest = max([net.graph.size, *(node.size for node in net.graph.nodes)])
     if unstable.all() or widest * (net.graph.size + int(unstable.sum())) > MOST_ENTRIES:
@@ -64,12 +65,12 @@ def drop_stable(net: RelaxedNet) -> RelaxedNet:
 
 
 def without_stable(net: RelaxedNet) -> RelaxedNet:
-    """Return an equivalent net of affine ops and unstable units, even if it is more expensive."""
+    """Return an equivalent net without stable ReLU-like units, even if it is more expensive."""
     return _StableElimination(net).build()
 
 
 def _products(graph: Graph) -> int:
-    """Count the multiplications in the back-substitution of one row."""
+    """Count the multiplications of the affine ops in the back-substitution of one row."""
     ops = [node.op for node in graph.nodes if isinstance(node.op, Affine)]
     return sum(op.size * (sum(op.sizes) if _is_dense(op) else op.terms) for op in ops)
 

@@ -65,9 +65,10 @@ def bound_by_lp(net: RelaxedNet, task: BoundProblem, cutoff: float) -> tuple[flo
 def _form(
     net: RelaxedNet, start: Mapping[int, np.ndarray], task: BoundProblem
 ) -> tuple[np.ndarray, float]:
-    """Return `(form, height)` such that the row `start` equals `form . x + height`.
+    """Return `(form, height)` such that `form . x + height` approximates the row `start`.
 
-    This holds because the sub-problem `task` has no unstable units.
+    Only rounding and very thin ranges cause a difference, because the sub-problem `task` has no
+    unstable units.
     """
     splits = task.splits.first(net.units_before(max(start)))
     relaxed = net.relax(net.prepare(splits), task.alpha)

@@ -20,7 +20,7 @@ class SplitNode:
         beta: Multipliers of the split constraints from the same ascent.
         score: The branching score of each unit.
         least: The proved bound on the objective.
-        age: Number of splits since the ranges were last tightened.
+        age: Number of splits since the ranges were last tightened; a root starts at 1.
     """
 
     low: np.ndarray

@@ -1,9 +1,9 @@
 """Linear relaxations of activations for neuron splitting.
 
-A sub-problem restricts the ranges of some units. `Activation.prepare` computes, once, everything
-that depends only on the ranges. `PreparedActivation.relax` then returns the lines for any `alpha`,
-a number in [0, 1] per unit: the slope of a convex kink's lower line, or the tangent point of a
-curve.
+A sub-problem restricts the ranges of some units. `Activation.prepare` does most of the work that
+depends only on the ranges. `PreparedActivation.relax` then returns the lines for any `alpha`, a
+number in [0, 1] per unit. It selects the slope of a convex kink's lower line, or the tangent point
+of a curve.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ...ops import Curve
 
 @dataclass(frozen=True, eq=False)
 class Relaxation:
-    """Lines of one activation layer, `(P, n)` or `(n,)` each; rounding errors not included.
+    """Lines of one activation layer, `(P, n)` or `(n,)` each; not yet widened by rounding errors.
 
     Args:
         slope: Slopes of the lower and the upper lines.
@@ -37,8 +37,9 @@ class Relaxation:
 class Activation(Protocol):
     """An activation layer: `KinkActivation`, or `smooth_relaxations.SmoothActivation`.
 
-    `below` is the slope to the left of the only kink, or NaN if the activation has no single kink.
-    The ascent on a lower bound of a unit's input, or of its negative, stops at `enough`.
+    `below` is the slope to the left of the kink of a `KinkActivation`, and NaN for other
+    activations. The ascent on a lower bound of a unit's input, or of its negative, stops at
+    `enough`.
     """
 
     value: int
@@ -99,11 +100,11 @@ class KinkActivation:
         return (lo >= 0) | (hi <= 0)
 
     def stable_slope(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Return the slopes of stable units, whose lines pass through 0."""
+        """Return the slopes of stable units, whose lines pass through the origin."""
         return np.where(lo >= 0, self.above, self.below)
 
     def start(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Return the `alpha` whose line is nearest to the curve."""
+        """Return the `alpha` whose lower line encloses the least area with the curve."""
         return (hi > -lo).astype(np.float64)
 
     def split_point(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
@@ -111,10 +112,10 @@ class KinkActivation:
         return np.zeros(np.shape(lo))
 
     def prepare(self, lo: np.ndarray, hi: np.ndarray) -> PreparedKink:
-        """Compute the chords, which are the upper lines; the lower lines depend on `alpha`."""
+        """Compute the upper lines (chords of unstable units), and the lines of stable units."""
         span = np.where(hi > lo, hi - lo, 1.0)
         chord = np.clip((self.above * hi - self.below * lo) / span, self.below, self.above)
-        # The chord's slope is rounded; its offset is the least sound one for that slope.
+        # The chord's slope is rounded; its offset is the least sound one for that slope, padded.
         ends = np.maximum((self.above - chord) * hi, (self.below - chord) * lo)
         sizes = (abs(self.above) + np.abs(chord)) * np.abs(hi)
         sizes = sizes + (abs(self.below) + np.abs(chord)) * np.abs(lo)

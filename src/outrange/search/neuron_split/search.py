@@ -1,7 +1,7 @@
 """Branch and bound over the phases of units, for graphs of many inputs.
 
-First the ranges of all units are tightened, layer by layer. Then every open objective gets its own
-tree, on a net without the inactive units.
+First the ranges of unstable units are tightened, layer by layer. Then every open objective gets its
+own tree.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def supports(graph: Graph) -> bool:
 
 
 class NeuronSplitSearch(Search):
-    """Search by neuron splits with alpha-beta-CROWN bounds, one tree per objective.
+    """Search by neuron splits with alpha-beta-CROWN bounds, one tree per open objective.
 
     Args:
         graph: A graph whose outputs are the objectives, each to be minimized; see `supports`.

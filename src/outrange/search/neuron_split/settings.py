@@ -12,39 +12,41 @@ class NeuronSplitSettings:
     """Amount of effort that neuron splitting spends on each part of its work.
 
     Args:
-        root_steps: Number of ascent steps on the bounds of the objectives before the first split;
-            the bounds of all sub-problems start from these.
-        layer_steps: Number of ascent steps on each intermediate bound; there are many of them.
-        steps: Number of ascent steps on a new sub-problem, which starts from its parent's slopes.
-        tight_steps: Number of ascent steps on intermediate bounds of a sub-problem.
-        together: Maximum number of entries in the rows of objectives bounded together. These rows
-            stay in cache, and a pass over them takes well under a second.
+        root_steps: Maximum number of ascent steps on the bounds of the objectives before the first
+            split.
+        layer_steps: Maximum number of ascent steps on each intermediate bound before the first
+            split. There are many such bounds.
+        steps: Maximum number of ascent steps on a new sub-problem, which starts from its parent's
+            slopes.
+        tight_steps: Maximum number of ascent steps on intermediate bounds of a sub-problem.
+        together: Maximum number of entries in the rows of several objectives bounded together.
         most_rounds: Maximum number of rounds that tighten intermediate bounds before the first
             split.
         worth: Fraction of the gap that a round must close; a round that closes less is the last
             one.
         slope_pace: Step size of Adam for slopes between 0 and 1, before its decay.
-        beta_pace: Step size of Adam for multipliers of splits, as a fraction of their size.
+        beta_pace: Step size of Adam for multipliers of splits, as a fraction of their typical size.
         gamma_pace: Step size of Adam for multipliers of the output constraint, as a fraction of
-            their size.
-        gamma_start: Initial multipliers of the output constraint, as a fraction of their size.
+            their typical size.
+        gamma_start: Initial multipliers of the output constraint, as a fraction of their typical
+            size.
         decay: Ratio of successive step sizes.
-        candidates: Number of units of each nonlinear value that look-ahead tries. Scores are not
-            comparable between layers.
-        last_candidates: Number of units of the last nonlinear value that look-ahead tries. Splits
-            there gain the most, but the scores do not show it.
+        candidates: Maximum number of units of each nonlinear value but the last that look-ahead
+            tries. Scores are not comparable between layers.
+        last_candidates: Maximum number of units of the last nonlinear value that look-ahead tries.
+            Splits there gain the most, but the scores do not show it.
         least_gain: Lower limit on the gain of a half, as a fraction of the distance to the cutoff.
             So the product of the two gains is not 0 if only one half gains.
-        batch: Maximum number of sub-problems bounded together.
+        batch: Maximum number of new sub-problems whose bounds are optimized together.
         tighten_every: Number of splits after which intermediate bounds are tightened again.
-        tighten_share: Fraction of the total score that the tightened units must account for, after
-            a split.
-        root_tighten_share: Fraction of the total score that the tightened units must account for,
+        tighten_share: Fraction of the total score that the tightened units should account for,
+            after a split.
+        root_tighten_share: Fraction of the total score that the tightened units should account for,
             before the first split.
         most_units: Maximum number of units tightened together in a sub-problem. Before the first
             split, a multiple of this number is allowed.
-        most_tried: Maximum number of entries of the candidate sub-problems in one batch, which
-            limits memory.
+        most_tried: Maximum number of entries (candidates times units) that look-ahead tries in one
+            batch, which limits memory.
         large: Number of units above which nets get fewer steps and rows before the first split.
         least_share: Number of entries (units times sub-problems) that justify using one more core.
         chunk: Maximum number of rows of intermediate bounds optimized together.

@@ -1,9 +1,9 @@
 """Relaxations of smooth activations for neuron splitting: movable tangents, fixed chords.
 
-If a range meets exactly one convex part of the curve, its lower line is a tangent to that part, and
-`alpha` selects the tangent point. The tangent is lowered until it lies below the curve at the
-range's bounds and at the knots. On other ranges, the lower line is fixed. Upper lines are lower
-lines of the mirrored curve.
+If a range meets exactly one convex part of the curve, its lower line is usually a tangent to that
+part, and `alpha` selects the tangent point. The tangent is lowered until it lies below the curve on
+the range. On other ranges, the lower line is fixed. Upper lines are lower lines of the mirrored
+curve.
 
 Reference: Z. Shi et al., *Neural Network Verification with Branch-and-Bound for General
 Nonlinearities* (GenBaB), TACAS 2025, for splitting the ranges of smooth units.
@@ -31,7 +31,7 @@ THIN = 1e-7
 
 @dataclass(eq=False)
 class SmoothActivation:
-    """An activation layer of any curve without jumps.
+    """An activation layer of a curve without jumps or holes.
 
     Args:
         value: Index of the activation's value in the graph.
@@ -65,8 +65,7 @@ class SmoothActivation:
     def split_point(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
         """Return the points at which to split ranges.
 
-        A range is split at the knot nearest to its middle, or at its middle if no knot lies well
-        inside the range.
+        A range is split at a knot near its middle, or at its middle if it has no suitable knot.
         """
         middle = 0.5 * lo + 0.5 * hi
         out = middle.copy()
@@ -149,7 +148,7 @@ def _family(
 ) -> _TangentFamily:
     """Return the lower lines of a curve or of its mirror image.
 
-    A unit's tangent point is free if its range meets exactly one convex part.
+    A unit's tangent point is free only if its range meets exactly one convex part.
     """
     start, stop = side.gaps(lo, hi)
     top = side.cups_before.size - 2

@@ -1,8 +1,8 @@
 """Layer-wise tightening before any split: ascent on the slopes of each unit's own rows.
 
 In an image layer, any small group of neighboring units depends on a small window of each earlier
-layer. So the rows of such a group are bounded in the net of that window only. This omits only
-multiplications by zero.
+layer. So if layers are long, the rows of such a group are bounded in the net of that window only.
+This omits only multiplications by zero.
 
 Reference: K. Xu et al. (alpha-CROWN), ICLR 2021.
 """

@@ -53,7 +53,8 @@ def tighten(
 
     Args:
         net: The relaxed graph over its box.
-        splits: The sub-problems; their ranges are updated. An empty range closes its sub-problem.
+        splits: The sub-problems; their ranges are updated. A sub-problem with an empty range has no
+            point below the cutoff.
         worth: `(P, s)` mask of the units to tighten; None for all.
     """
     lo, hi = splits.lo[:, activation.place], splits.hi[:, activation.place]
@@ -112,9 +113,9 @@ def _bound_units(
 
 
 def most_of(score: np.ndarray, share: float, most: int) -> np.ndarray:
-    """Return a mask of each row's best units, which make up a fraction `share` of its total score.
+    """Return a mask of each row's best units that make up a fraction `share` of its total score.
 
-    Each row selects at most `most` units.
+    Each row selects at most `most` units, even if these make up less.
     """
     order = np.argsort(-score, axis=1)
     total = np.cumsum(np.take_along_axis(score, order, axis=1), axis=1)

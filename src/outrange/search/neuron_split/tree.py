@@ -219,7 +219,7 @@ class SplitTree:
         return [leaves[i] for i in still], proof.form[still], closed
 
     def _scores(self, task: BoundProblem, rows: np.ndarray) -> np.ndarray:
-        """Return `|a|` times the largest distance from curve to active line per unit, `(P, s)`.
+        """Return `|a|` times the activation's `gap` for each unit, `(P, s)`.
 
         Args:
             rows: `(P, s)` coefficients `a` of the units.
@@ -271,7 +271,7 @@ class SplitTree:
             least[part] = lower.reshape(-1, 2)
         before = np.array([leaves[i].least for i, _ in tried])[:, None]
         missing = cutoff - before
-        # Bounds above the cutoff are treated as the cutoff, and NaN bounds as no gain.
+        # Bounds above the cutoff, and NaN bounds, are treated as the cutoff.
         gain = np.fmax(np.fmin(least, cutoff) - before, SETTINGS.least_gain * missing)
         worth = np.prod(gain / missing, axis=1)
         chosen: list[tuple[int, float] | None] = [None] * len(leaves)

@@ -188,7 +188,7 @@ class _PatternEnumeration:
                 yield PatternPolytope(int(k), row[None], np.array([-constant]), at)
 
     def parts(self, cell: Vertices, forms: Forms) -> Iterator[PatternPolytope]:
-        """Yield the parts of a cell where clauses hold, one part per clause.
+        """Yield the parts of a cell where clauses hold, at most one part per clause.
 
         If some clause holds everywhere in the cell, yield only the whole cell.
         """

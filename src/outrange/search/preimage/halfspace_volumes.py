@@ -88,7 +88,7 @@ def _unit_shares(
 def _corner(weight: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the module's sum over subsets, minus and plus a bound on its rounding error.
 
-    Both are NaN on overflow.
+    On overflow, neither is a finite number.
     """
     r = weight.shape[1]
     charge(2**r * 8 * (work.ARRAY + len(t)))

@@ -160,8 +160,8 @@ class Paving:
     def refine(self, tol: float, seconds: float, most: int) -> str | None:
         """Bisect boxes until the satisfying fraction is known up to `tol`.
 
-        If the clauses are piecewise linear, the refinement continues until at most `tol` of the
-        volume lies in boxes with too many unstable units to enumerate their patterns.
+        If the compiled kernel bounds the clauses, the refinement continues until at most `tol` of
+        the volume lies in boxes with too many unstable units to enumerate their patterns.
 
         Args:
             tol: Fraction of the whole volume.
@@ -233,7 +233,7 @@ class Paving:
         return None
 
     def _unenumerable_share(self, cell: PavingBox) -> float:
-        """Return a mixed box's fraction of the volume if it has too many patterns, else 0."""
+        """Return a mixed box's fraction of the volume if it has too many patterns, or 0."""
         clauses = self.clauses
         too_many = len(cell.lo) <= SETTINGS.most_inputs and cell.undecided > SETTINGS.most_units
         return cell.share if clauses.exact_units and too_many and cell.label == MIXED else 0.0

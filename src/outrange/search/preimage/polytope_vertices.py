@@ -1,9 +1,9 @@
 """Convex polytopes, represented by their vertices and cut by half-spaces in plain float64.
 
-Each vertex stores the faces that it lies on. Two vertices with `d - 1` common faces are treated as
-joined by an edge, and an edge that crosses a plane yields a vertex of the remaining part. If more
-than `d` faces meet, some of these pairs are not edges. The points found on them still lie in the
-polytope. So the polytope is never cut too small; it may only have redundant points.
+Each vertex stores the faces that it lies on. Two vertices with at least `d - 1` common faces are
+treated as joined by an edge, and an edge that crosses a plane yields a vertex of the remaining
+part. If more than `d` faces meet, some of these pairs are not edges. The points found on them still
+lie in the polytope. So the polytope is never cut too small; it may only have redundant points.
 Reference: Motzkin et al., the double description method (1953).
 """
 
@@ -22,7 +22,7 @@ TOLERANCE = 1e-12
 
 
 class TooManyVertices(Exception):
-    """Raised if a polytope has too many vertices, or a box too many cells for the time left."""
+    """Raised if a polytope has too many vertices, a box has too many cells, or time runs out."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
 """Covers for networks that are not piecewise linear: boxes, each with an affine form and an error.
 
 The box with the largest error, as a fraction of the outputs' range, is halved until all errors are
-small enough. A box is halved along the input with the largest effect on the outputs.
+small enough. A box is halved along an input that is wide or has a large effect on the outputs.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ def cover_by_boxes(
 
     Args:
         box: Box of the inputs.
-        atoms: Linear inequalities of the inputs; boxes where one of them holds nowhere are left
-            out.
+        atoms: Linear inequalities of the inputs; halves where one of them provably holds nowhere
+            are left out.
         tol: Tolerated error of each output, as a fraction of its range.
         most: Maximum number of boxes.
 
@@ -139,7 +139,7 @@ def _is_atomic(boxes: FormBoxes, i: int) -> bool:
 def _halve(
     graph: Graph, boxes: FormBoxes, halves: np.ndarray, wide: np.ndarray, atoms: tuple[Atom, ...]
 ) -> FormBoxes:
-    """Replace some boxes by their halves, and drop halves where an inequality holds nowhere."""
+    """Replace some boxes with their halves, and drop halves where an inequality holds nowhere."""
     lo, hi = boxes.lo[halves], boxes.hi[halves]
     free = np.flatnonzero((boxes.lo < boxes.hi).any(axis=0))
     moves = np.abs(boxes.form.rows[halves] / wide).max(axis=2)

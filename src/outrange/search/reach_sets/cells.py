@@ -22,12 +22,12 @@ from .polytope import CutPolytope, Face, face_of
 
 
 MOST_SYMBOLS = 48
-"""Maximum number of symbols for rounding errors. If a form has more, all of its symbols are merged
-into one error per entry."""
+"""Number of symbols for rounding errors above which all of a form's symbols are merged into one
+error per entry."""
 
 AT_ONCE = 128
-"""Number of cells processed together: more would save NumPy calls, fewer would finish the first
-cells earlier.
+"""Maximum number of cells processed together: more would save NumPy calls, fewer would finish the
+first cells earlier.
 """
 
 

@@ -1,7 +1,8 @@
 """A few hulls that replace many cells if there is no time to process each cell.
 
-An affine map is fitted to all cells, and used for the entries where it is much tighter than a box.
-The largest distance of a cell's form from the map is added to the error.
+For each hull, an affine map is fitted to the cells that may meet it, and used for the entries where
+it is much tighter than a box. The largest distance of a cell's form from the map is added to the
+error.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
 Vertices are rational, and each stores the faces on which it lies. Two vertices are joined by an
 edge exactly if no third vertex lies on all their common faces. An edge that crosses a plane yields
-a vertex of both parts. Faces are float64 rows, and `d` of them determine a vertex. So the integers
-that represent a vertex have a limited length, however often a polytope is cut.
+a vertex of both parts. The numbers of a face have a limited length, and `d` faces determine a
+vertex. So the integers that represent a vertex also have a limited length, however often a polytope
+is cut.
 Reference: Motzkin et al., the double description method (1953); Fukuda, Prodon (1996).
 """
 
@@ -44,7 +45,7 @@ class CutPolytope:
         on: Bit masks of the faces on which each vertex lies; the faces of the box come first.
         faces: The other faces, in order.
 
-    Sound: nothing is rounded. Cost: every pair of vertices on both sides of a cut is compared with
+    Sound: nothing is rounded. Cost: pairs of vertices on opposite sides of a cut are compared with
     all vertices, so the class is meant for few inputs.
     """
 

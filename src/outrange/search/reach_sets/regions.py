@@ -36,7 +36,7 @@ class LinearRegions:
         """Why cells are no longer cut (`"time"`, `"interrupted"` or `"pieces"`), or `""`."""
 
     def advance(self, start: list[Cells], until: int) -> list[Cells]:
-        """Propagate cells to a value; return all cells there, whether decided or enclosing.
+        """Propagate cells to a value; return all cells there, whether cut or only enclosed.
 
         Args:
             start: Cells at earlier values.
@@ -68,7 +68,7 @@ class LinearRegions:
         return done
 
     def _to_next_curve(self, cells: Cells, until: int) -> Cells:
-        """Propagate cells through affine ops and rearrangements, up to a curve."""
+        """Propagate cells through affine ops and rearrangements, up to a curve or to `until`."""
         while cells.value < until:
             node = self.graph.nodes[cells.value]
             if isinstance(node.op, Curve):

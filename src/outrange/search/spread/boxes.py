@@ -43,7 +43,7 @@ class Boxes:
 
     @classmethod
     def pop(cls, frontier: Frontier, count: int) -> Self:
-        """Pop the most urgent boxes; the frontier's bound includes them until they are settled."""
+        """Pop up to `count` boxes; the frontier's bound includes them until they are settled."""
         return cls(**frontier.pop(count))
 
     @classmethod
@@ -71,8 +71,8 @@ class SearchState:
         best: Best values, shape `(m,)`.
         at: Points at which the best values are attained, shape `(m, inputs)`.
         most: `(m,)` the largest known values of the objectives.
-        dropped: `(m,)` mask of the objectives closed elsewhere.
-        proved: `(m,)` bounds proved elsewhere.
+        dropped: `(m,)` mask of the objectives that need no more work.
+        proved: `(m,)` bounds proved so far for the whole problem.
         floor: `(m,)` gaps that rounding may cause.
         target: `(m,)` targets of a decision; None for ranges.
         goal: `(m,)` goals of a decision; None for ranges.

@@ -21,7 +21,7 @@ from .boxes import Boxes
 
 
 EVERY = 30.0
-"""Minimum time between two checkpoints, in seconds."""
+"""Minimum time between two checkpoints of a running search, in seconds."""
 
 SHARE = 0.05
 """Maximum fraction of the search time that is spent writing checkpoints."""
@@ -137,7 +137,7 @@ class Checkpoint:
         """Read the state, or return None if there is no file.
 
         Raises:
-            InputError: The file is damaged, or belongs to another question.
+            InputError: The file cannot be read, is damaged, or belongs to another question.
         """
         if not self._path.exists():
             return None

@@ -29,8 +29,8 @@ from .subtree import Machine, explore, explore_payload, products_of_box
 METHOD = "sub-trees on workers"
 
 ALONE = 256
-"""Maximum number of boxes that this process bounds before it uses workers; most questions need no
-more."""
+"""Approximate maximum number of boxes that this process bounds before it uses workers; most
+questions need no more."""
 
 HERE = 64
 """Maximum number of roots of a task that runs in this process."""
@@ -114,7 +114,7 @@ class SpreadSearch(Search):
 
     @property
     def free(self) -> np.ndarray:
-        """`(d,)` mask of the inputs that vary within boxes."""
+        """`(d,)` mask of the inputs that boxes of the frontier contain; the others are fixed."""
         return self.local.free
 
     def lower(self) -> np.ndarray:
@@ -133,7 +133,7 @@ class SpreadSearch(Search):
         self.local.recover()
 
     def advance(self) -> bool:
-        """Send tasks, and process the reports that arrive within at most `TICK` seconds."""
+        """Search here, or send tasks and process the reports that arrive within `TICK` seconds."""
         if self._is_alone:
             return self.local.advance()
         if self._bounded < self._first:
@@ -159,7 +159,8 @@ class SpreadSearch(Search):
         return True
 
     def leave(self) -> None:
-        """Cancel all tasks at the end of the question; save the state if checkpoints are on."""
+        """Cancel all tasks at the end of the question, and save a last checkpoint if appropriate.
+        """
         self._dispatcher.cancel_all()
         if self._checkpoint is not None and self._bounded >= self._first:
             self._checkpoint.save(self._state())

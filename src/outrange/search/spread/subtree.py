@@ -2,8 +2,8 @@
 
 A search in one process paces itself by the clock. Here, steps are counted, so that equal work has
 equal results. On a node of one core, a single thread runs the steps in order. So if a node of one
-core is the only worker, the whole search is reproducible bit for bit, regardless of the machine's
-load. The cores of a larger node share a call of the kernel.
+core is the only worker, the whole search is reproducible bit for bit, unless a task or its descents
+take so long that the clock limits them. The cores of a larger node share a call of the kernel.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ the end of the call, this last number is small: with 16, the worst bound was 10%
 same work."""
 
 STEP = 256
-"""Number of boxes per core in one step of the array engine."""
+"""Maximum number of boxes per core in one step of the array engine."""
 
 ATTACK_EVERY = 8
 """Number of steps between two descents from open boxes, in a decision."""
