@@ -78,8 +78,8 @@ class Bottleneck:
 def find_bottleneck(graph: Graph) -> Bottleneck | None:
     """Find the narrowest bottleneck whose front is supported by neuron splits, or return None.
 
-    If several qualify, the last one is returned: a longer front keeps more correlation between the
-    entries.
+    If several are equally narrow, the last one is chosen: a longer front keeps more correlation
+    between the entries.
     """
     every = np.arange(graph.value_size(graph.output))
     whole = cone(graph, graph.output, every)
@@ -303,7 +303,8 @@ class BottleneckSearch(Search):
 def _half(
     rest: Graph, lo: np.ndarray, hi: np.ndarray, splits: np.ndarray, side: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the lower (`side` 0) or upper half of a region, cut at the most influential entry."""
+    """Return the lower (`side` 0) or upper half of a region, cut along its most influential entry.
+    """
     corners = np.where(np.eye(lo.size, dtype=bool), hi, 0.5 * lo + 0.5 * hi)
     others = np.where(np.eye(lo.size, dtype=bool), lo, 0.5 * lo + 0.5 * hi)
     moves = np.abs(rest.run(corners) - rest.run(others)).sum(axis=1)

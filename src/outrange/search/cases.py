@@ -1,7 +1,7 @@
 """Branch and bound over unions of boxes and over integer inputs, by searches of single boxes.
 
 Each case is a box whose integers are relaxed to reals, so any search of one box bounds it. The case
-with the worst bound is searched next. A case whose relaxation has an optimum below the cutoff is
+with the worst bound is searched next. A case whose relaxation has a point below the cutoff may be
 split at an integer (Land, Doig 1960). A case whose bounds no longer rise is halved along the input
 that gains most.
 
@@ -34,7 +34,7 @@ SETTLED = 0.3
 """Length of a turn, in seconds. A case whose next turn is longer has had its first turns."""
 
 WORTH = 0.05
-"""Fraction of a gap that a turn must close; a case is split after a turn that closes less."""
+"""Fraction of a gap that a turn should close; a case may be split after a turn that closes less."""
 
 NO_GAIN = 1e-9
 """Largest gain that is attributed to rounding, as a fraction of an objective's range."""
@@ -134,7 +134,7 @@ class CaseSearch(Search):
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The branching method, and the methods that the searches of the cases used."""
+        """The branching method, and the methods of the cases' searches that improved bounds."""
         return (METHOD, *self._methods)
 
     @property
@@ -271,9 +271,9 @@ class CaseSearch(Search):
         """Return the input along which to split a case, and the split value, or None.
 
         None means that the case is not split now. A relaxation with a point below the cutoff
-        cannot close the case. The case is still searched while its bound is further from its best
-        point than that point is from the cutoff. If a search over real inputs has ended, only
-        rounding errors are left, which no split removes.
+        cannot close the case. But a range search that still makes progress continues while the
+        bound is further from the best point than that point is from the cutoff. If a search over
+        real inputs has ended, only rounding errors are left, which no split removes.
         """
         whole = self._problem.domain.whole & (case.lo < case.hi)
         if case.search is not None and case.search.incumbent.best.size and whole.any():

@@ -37,14 +37,14 @@ def decide(
 ) -> Solution:
     """Find a point that satisfies a clause, or prove that there is none.
 
-    First, an attack looks for points in every group. Then the searches of the groups take turns.
+    First, the search of every group starts with some points. Then the searches take turns.
 
     Args:
         groups: Clauses and the boxes on which they are decided; at least one.
         accept: Called with a point `(d,)` whose value is low enough in float64; True ends the
             search, False continues it for lower values.
         time_limit: Wall-clock seconds, or None for no limit.
-        progress: Called about twice a second with a `SearchProgress`.
+        progress: Called at most about twice a second with a `SearchProgress`.
         seed: Seed for the samples.
         engine: `"auto"` uses the compiled kernel if the graph allows it; `"array"` never does.
 
@@ -60,8 +60,8 @@ def decide(
         InputError: A box exceeds the limits of an input.
 
     Sound: yes, float64 rounding errors accounted for. Complete: for piecewise-linear graphs up to
-    float64 resolution; convergent for smooth ones. Cost: exponential in the number of inputs at
-    worst.
+    float64 resolution; convergent for smooth ones; neither for very wide graphs (`wide_search`).
+    Cost: exponential in the number of inputs at worst.
     """
     for group in groups:
         check_within(graph.inputs, group.roots.lo, group.roots.hi)
@@ -110,8 +110,8 @@ class _Decision:
         return self._solution(status, unproved or self.searches, partial)
 
     def _begin(self) -> Stop | None:
-        """Attack every group and compute its first bounds; return why this ended early, or None."""
-        # If the preparation fails, every clause is searched separately.
+        """Start the search of every group; return why this ended early, or None."""
+        # If the preparation fails, every group is searched separately.
         with suppress(SearchFailedError):
             attempt(self._prepare, "the refutation of clauses before the search")
         progress, seed, engine = self._options

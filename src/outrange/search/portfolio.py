@@ -17,7 +17,7 @@ from .common.search import Search
 
 
 FIRST_TURN = 0.5
-"""Length of the first turn of each search, in seconds; it doubles with every round."""
+"""Length of the first turn of a search of `share` 1, in seconds; it doubles with every round."""
 
 LEAST_GAIN = 0.01
 """Fraction of its open gap that the leading search must close in a turn to remain the leader."""
@@ -30,7 +30,8 @@ class Portfolio(Search):
     """Several searches of one problem with a shared incumbent, taking turns of growing length.
 
     A bound proved by one search is available to all. From the second round on, the search with the
-    best bounds gets most of the time, because its lead shows which kind of split suits the network.
+    best bounds usually gets most of the time, because its lead shows which kind of split suits the
+    network.
     """
 
     def __init__(self, parts: tuple[Search, ...]) -> None:

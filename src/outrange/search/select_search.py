@@ -58,8 +58,6 @@ def select_search(
 ) -> Search:
     """Start the search that suits a problem; `choose_kind` describes the choice.
 
-    Nothing is compiled or rewritten for a search that is not used.
-
     Args:
         problem: Objectives and their boxes.
         incumbent: Clock and tolerances; receives the first points and interval bounds.

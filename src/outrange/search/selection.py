@@ -14,7 +14,7 @@ from .kernel.compile import LayerProgram, compile_layers
 
 
 FEW_INPUTS = 12
-"""Maximum number of free inputs for which only inputs are split; above it, neurons are split too.
+"""Maximum number of free inputs of a problem that is searched by input splits, at least at first.
 """
 
 HARD_INPUTS, HARD_UNITS = 9, 32
@@ -26,7 +26,8 @@ SOME_INPUTS = 40
 inputs often dominate."""
 
 WIDE_ENTRIES = 1 << 18
-"""Number of entries in a graph's values at or above which nothing is split; see `wide_search`."""
+"""Number of entries in a graph's values at or above which a graph is usually not split; see
+`wide_search`."""
 
 
 class Kind(StrEnum):
@@ -62,23 +63,25 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
     otherwise                                              neuron splits
     =====================================================  ==========================
 
+    The exception for few inputs and rows needs a graph without steps and maxima.
+
     A decision about a graph with jumps also gets an attack, alternating with its search
-    (`attack/jumps.py`). A decision over one hidden layer whose conjunction forces the phases of
-    most units also gets the conflict-driven search, alternating with neuron splits. Input splits of
-    more than 12 free inputs take turns with a search through a bottleneck, if a decision has one
-    (`bottleneck.py`).
+    (`attack/jumps.py`). A decision over more than 12 free inputs and one hidden layer whose
+    conjunction fixes the phases of many units also gets the conflict-driven search, alternating
+    with neuron splits. Input splits of more than 12 free inputs take turns with a search through a
+    bottleneck, if a decision has one (`bottleneck.py`).
 
-    A graph with counterparts, such as two nearly equal networks, also gets differential
-    verification (`differential/`), alternating with its search.
+    Without workers, a graph with counterparts, such as two nearly equal networks, usually also gets
+    differential verification (`differential/`), alternating with its search.
 
-    A problem with 9 to 12 free inputs and 32 units or more also gets neuron splits, after a first
-    turn of input splits: over wide boxes, neuron splits bound the units together. A problem with up
-    to 4 free inputs and many single outputs first gets boxes that all objectives share
-    (`shared_boxes.py`).
+    A problem with 9 to 12 free inputs and 32 units or more also gets neuron splits if they support
+    its graph, after a first turn of input splits: over wide boxes, neuron splits bound the units
+    together. A problem with up to 4 free inputs and many single outputs first gets boxes that all
+    objectives share (`shared_boxes.py`).
 
-    Input splits run on the box kernel if the graph compiles to layers, else on the array engine
-    (`compile_problem`). If the caller allows it, a mixed-integer solver takes turns with them for
-    up to 12 free inputs.
+    Input splits run on the box kernel if the graph compiles to layers, and otherwise on the array
+    engine (`compile_problem`). If the caller allows it, a mixed-integer solver may take turns with
+    them.
 
     Args:
         problem: Objectives and their boxes.

@@ -141,7 +141,7 @@ class SharedBoxSearch(Search):
         hi: np.ndarray,
         lower: np.ndarray,
     ) -> None:
-        """Replace the chosen boxes by their halves, and drop boxes without open objectives."""
+        """Replace the chosen boxes with their halves, and drop boxes without open objectives."""
         done = done.copy()
         done[chosen] = False
         self._closed = np.minimum(self._closed, self._lower[done].min(axis=0, initial=np.inf))

@@ -42,7 +42,7 @@ def solve(
         tol: Gap to reach, relative to the range that each form attains. None: 1e-6, or 1e-4 if the
             network is curved and a smaller gap would cost more than the whole search so far.
         time_limit: Wall-clock seconds, or None for no limit.
-        progress: Called about twice a second with a `SearchProgress`.
+        progress: Called at most about twice a second with a `SearchProgress`.
         seed: Seed for the samples that start the search.
         engine: `"auto"` uses the compiled kernel if the graph allows it; `"array"` never does.
         solver: Whether a mixed-integer solver may close objectives that box splits leave open; its
@@ -52,8 +52,8 @@ def solve(
         A `Solution`, which is valid regardless of why the search stopped.
 
     Sound: yes, float64 rounding errors accounted for. Complete: yes for piecewise-linear graphs (up
-    to float64 resolution), convergent for smooth ones. Cost: exponential in the number of inputs at
-    worst.
+    to float64 resolution), convergent for smooth ones; neither for very wide graphs
+    (`wide_search`). Cost: exponential in the number of inputs at worst.
     """
     rows = np.atleast_2d(np.asarray(rows, np.float64))
     offset = np.zeros(len(rows)) if offset is None else np.asarray(offset, np.float64)
@@ -75,7 +75,7 @@ def solve(
 
 
 def _before_any_search(problem: Problem, incumbent: Incumbent, status: Status) -> Solution:
-    """Return a solution with interval bounds and the values at the middle of the domain."""
+    """Return a solution with interval bounds or better, and values at the middle of a box."""
     middle = problem.domain.middle()
     with no_deadline():
         if np.isneginf(incumbent.known).all():

@@ -1,9 +1,9 @@
 """Case distinction by the values of the step functions of a graph with few inputs.
 
-In each case, every step function is a constant, and its argument is limited to the interval on
-which the function has this value. Some functions of a number and its floor do not jump, such as an
-angle modulo a full turn. But over a box with a jump inside, bounds only show that the floor is one
-of two numbers.
+In each case, every open step function is a constant, and its argument is limited to the interval on
+which the function has this value. Some functions of a number and its floor do not jump, such as the
+sine of an angle modulo a full turn. But over a box with a jump inside, bounds only show that the
+floor is one of two numbers.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def step_cases(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> StepCases:
 
 
 def _pieces(step: Step, first: float, last: float) -> list[Piece]:
-    """Return the pieces of a step over an interval, or no pieces if they are not known exactly."""
+    """Return the pieces of a step over an interval, or [] if they are too many or not known."""
     if step.rows is not None or step.ulps or step.off or not np.isfinite([first, last]).all():
         return []
     if step.is_staircase:

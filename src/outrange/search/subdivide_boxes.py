@@ -33,7 +33,8 @@ MOST_ROWS = 12
 """Maximum number of free inputs of a box that is bounded: a forward form has a row for each."""
 
 WIDER = 3
-"""Base of the limit on the number of boxes: the sum of `WIDER**free` over the root boxes."""
+"""Base of the limit on the number of boxes: the sum of `WIDER**free` over the boxes that may be
+halved at the start, plus the number of the other boxes."""
 
 PATIENCE = 8
 """Number of halving rounds per free input without a new minimum of the box count before giving

@@ -1,11 +1,11 @@
 """Incomplete verification of very wide graphs: CROWN passes of increasing depth, no splits.
 
 If one pass takes seconds, branch and bound makes no progress in a reasonable time. The only choice
-left is how far each pre-activation is substituted back. A forward pass bounds all units first: in
-small input sets almost all units are stable, and little is left to substitute. Only units that an
-open objective depends on are substituted: a detector's cell sees only a window of each layer. Once
-the units are bounded, the slopes of the objectives are optimized by ascent, which is cheap compared
-with a pass.
+left is how far each pre-activation is substituted back. A forward pass may bound all units first:
+in small input sets almost all units are stable, and little is left to substitute. Only units that
+an open objective depends on are substituted: a detector's cell sees only a window of each layer.
+Once the units are bounded, the slopes of the objectives are optimized by ascent, which is cheap
+compared with a pass.
 """
 
 from __future__ import annotations
@@ -171,11 +171,12 @@ class WideSearch(Search):
         return np.flatnonzero(self._lower < self.incumbent.cutoff())
 
     def _forms_pay(self) -> bool:
-        """Return whether a forward pass fits in memory and time, and settles most units."""
+        """Return whether a forward pass fits in memory and time, and probably settles most units.
+        """
         return self._forms_fit() and self._forms_settle()
 
     def _forms_settle(self) -> bool:
-        """Return whether forms prove most units stable in the cone of a sampled unit.
+        """Return whether forms prove almost all units of a layer stable in a sampled unit's cone.
 
         The sample is the middle unit of the deepest layer in which its cone is small. Return True
         if there is no such layer.

@@ -22,8 +22,8 @@ class Canvases:
     def place(self, entries: np.ndarray, values: np.ndarray) -> int:
         """Write `values` to `entries` of a point, and return the index of this point.
 
-        The point is one of the last `LATEST` points if the values do not conflict with it, or else
-        a new point.
+        The point is one of the last `LATEST` points if the values do not conflict with it.
+        Otherwise, it is a new point.
         """
         for i in range(len(self.points) - 1, max(-1, len(self.points) - 1 - LATEST), -1):
             free = ~self._filled[i][entries]

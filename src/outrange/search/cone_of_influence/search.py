@@ -175,7 +175,7 @@ class ConeSearch(Search):
         """Offer points of the whole input that attain the values of a part's points.
 
         Points of several copies are merged into one point of the whole input if they do not
-        overlap. So the answer contains few inputs, each of which is evidence for many objectives.
+        conflict. So the answer contains few inputs, each of which is evidence for many objectives.
         """
         whole, incumbent = self.incumbent, run.incumbent
         middle = self._problem.domain.middle()[0]

@@ -86,7 +86,7 @@ def pair_counterparts(graph: Graph) -> PairedGraph | None:
     Also return None if a value has more than `WIDEST` entries.
 
     Two values are counterparts if their structural key occurs exactly twice, their inputs are
-    counterparts, and their coefficients are close.
+    counterparts or the same, and their coefficients are close.
 
     Args:
         graph: Any graph, for example the product of two copies of a network.

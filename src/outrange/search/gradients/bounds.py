@@ -29,7 +29,8 @@ class DerivativeBounds:
     Args:
         least: `(B, m)` lower bounds of the objectives on each box.
         blame: `(B, d)` the gap attributed to each input.
-        undecided: `(B,)` number of units whose slope is not a single number.
+        undecided: `(B,)` number of units whose slope is not a single number, plus the number of
+            factors of products that vary.
         slopes: Slope ranges of every curve, `(B, n)`, by value.
         ends: Bounds of every value.
     """

@@ -218,7 +218,7 @@ class _CellEnumeration:
         return self.count <= MOST_CELLS
 
     def _follow(self, branch: _Branch) -> list[_Branch]:
-        """Compute values up to a unit with several linear pieces; return a branch for each piece.
+        """Compute values up to an open unit; return a branch for each of its possible pieces.
 
         A branch that reaches the output is a cell; it has no further branches.
         """

@@ -61,7 +61,7 @@ class _CellEngine:
         wanted: np.ndarray,
         cutoff: np.ndarray,
     ) -> BoxBounds:
-        """Bound the objectives by constants; boxes whose cells were all enumerated are decided."""
+        """Bound the objectives by constants; boxes whose bounds are final count as decided."""
         step = self._engine.chunk
         parts = [
             self._bound_chunk(lo[i : i + step], hi[i : i + step], wanted[i : i + step], cutoff)
@@ -154,7 +154,7 @@ def minimize_derivatives(
         derivatives: `m` objectives; opposite partial derivatives are the two bounds of a range.
         tol: Gap to reach, relative to the observed range of each objective; None as in `solve`.
         time_limit: Seconds, or None for no limit.
-        progress: Called about twice a second with a `SearchProgress`.
+        progress: Called at most about twice a second with a `SearchProgress`.
         seed: Seed for the samples.
 
     Sound: yes, float64 rounding errors accounted for. Complete: for piecewise-linear networks;
@@ -272,10 +272,10 @@ def derivative_signs(
     Args:
         box: Finite box of the inputs.
         derivatives: The `m` partial derivatives.
-        accept: Called with an objective and a point where its slope is negative in float64; True
-            marks the objective as broken.
+        accept: Called with the index of an objective and a point where its slope may be negative;
+            True marks the objective as broken.
         time_limit: Seconds, or None for no limit.
-        progress: Called about twice a second with a `SearchProgress`.
+        progress: Called at most about twice a second with a `SearchProgress`.
         seed: Seed for the samples.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Bindings to the compiled box kernel; all other modules call the kernel through them."""
+"""Bindings to the compiled box kernel."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ _FUNCTIONS: dict[str, tuple[type | None, list[type]]] = {
 
 
 def library() -> Kernel | None:
-    """Return the kernel for this processor, or None if the package has no compiled kernel."""
+    """Return the best compiled kernel that runs on this processor, or None if there is none."""
     return next(iter(installed_kernels()), None)
 
 
@@ -277,9 +277,9 @@ def root_magnitudes(
 ) -> CompiledProgram:
     """Compile a program, with rounding radii derived from linear bounds over this box.
 
-    In a deep network, the magnitudes from interval arithmetic are so large that the rounding radii
-    swamp the bounds. Radii derived from the bounds of the previous pass are then much smaller, so
-    up to `MOST_PASSES` passes are made.
+    In a deep network, the magnitudes from interval arithmetic may be so large that the rounding
+    radii swamp the bounds. Radii derived from the bounds of the previous pass are then much
+    smaller, so up to `MOST_PASSES` passes are made.
 
     Args:
         whole: `(inputs,)` mask of the integer inputs.

@@ -1,7 +1,7 @@
 """Compiles a graph into layers of units.
 
-A curve with one kink becomes one layer. A curve with more kinks becomes a layer of shifted kinks
-and a linear layer that adds them up:
+A curve whose only kink is at the origin becomes one layer. Any other piecewise-linear curve with
+kinks becomes a layer of shifted kinks for each knot, and a linear layer that adds them up:
 `f(x) = f(t0) + s0 (x - t0) + sum_k (s_k - s_{k-1}) max(x - t_k, 0)`.
 """
 
@@ -60,7 +60,7 @@ def compile_layers(
     """Compile objectives `rows @ output + offset`, or return None if the graph has no program.
 
     A graph has no program if the compiler does not support one of its ops, such as a curve that is
-    not piecewise linear, or if a matrix has more than `MOST_WEIGHTS` entries.
+    not piecewise linear, or if a matrix is too large (see `MOST_WEIGHTS`).
 
     Args:
         graph: A graph without `Largest` nodes (rewrite them first).

@@ -16,7 +16,7 @@ entries."""
 
 
 class SparseMatrix:
-    """Sparse matrix, stored as the nonzero entries' rows, columns and values, row by row.
+    """Sparse matrix, stored as rows, columns and values of some of its entries, row by row.
 
     Supports `x @ M`, `M @ x`, `c * M`, `abs(M)`, `M + N` and `M.T`, like an array.
 
@@ -100,12 +100,12 @@ def as_array(matrix: Matrix) -> np.ndarray:
 
 
 def share_of(matrix: Matrix) -> float:
-    """Return the fraction of a matrix's entries that are nonzero."""
+    """Return the fraction of a matrix's entries that `entries_of` returns."""
     return len(entries_of(matrix)[2]) / max(1, np.prod(matrix.shape))
 
 
 def entries_of(matrix: Matrix) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the rows, columns and values of a matrix's nonzero entries, ordered by row."""
+    """Return the rows, columns and values of a matrix's nonzero or stored entries, row by row."""
     if isinstance(matrix, SparseMatrix):
         return matrix.row, matrix.column, matrix.value
     row, column = np.nonzero(matrix)

@@ -33,7 +33,7 @@ class MilpBound(NamedTuple):
     """Result of one minimization by HiGHS.
 
     Args:
-        lower: The dual bound, or the cutoff if no point lies below it; `-inf` if HiGHS found none.
+        lower: The dual bound, or the cutoff if no point lies below it; `-inf` if there is no bound.
         at: `(d,)` the inputs of the best point, inside the box; None if no point was found.
         optimal: Whether HiGHS closed the gap, or excluded points below the cutoff.
     """

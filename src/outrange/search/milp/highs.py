@@ -14,7 +14,7 @@ from ...core.clock import charge, is_counted
 
 
 def module() -> Any:
-    """Import the package highspy, and return it."""
+    """Import the `highspy` package, and return it."""
     import highspy
 
     return highspy

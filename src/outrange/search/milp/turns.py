@@ -24,7 +24,7 @@ from .encoding import FEASIBILITY, Encoding
 METHOD = "mixed-integer programs with linear bounds (HiGHS; Tjeng et al. 2019)"
 
 MOST_BINARIES = 48
-"""Maximum number of unstable neurons for which the solver is used."""
+"""Maximum number of binary variables for which the solver is used."""
 
 PATIENCE = 3.0
 """Length of the first turn of the box search, in seconds. Each later turn is twice as long as the

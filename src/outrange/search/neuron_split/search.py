@@ -126,7 +126,7 @@ class NeuronSplitSearch(Search):
     def _bound_by_moments(self) -> Iterator[bool]:
         """Bound all open objectives by semidefinite relaxations, if these suit the net.
 
-        Yield True after every turn, until the bounds stop improving.
+        Yield True after every turn, until no objective is worth another turn.
         """
         net = self._net
         assert net is not None

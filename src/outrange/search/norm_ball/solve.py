@@ -26,8 +26,8 @@ IN_BALL = "linear forms over a box and a norm ball by duality (Boyd, Vandenbergh
 def lone_ball(region: Region) -> Distance | None:
     """Return the ball of a region, or None if the region is not a ball cut by a box.
 
-    The box must contain the ball's center. The region must have no integer inputs and no other
-    condition.
+    The ball's radius must be positive, and the box must contain the ball's center. The region must
+    have no integer inputs and no other condition.
     """
     if len(region.distances) != 1 or region.integer.any() or region.condition != TRUE:
         return None
@@ -54,7 +54,7 @@ def solve_in_ball(
         ball: Norm ball whose center lies in the box.
         rows: Array of shape `(m, outputs)`.
         time_limit: Seconds, or None for no limit.
-        progress: Called a few times a second.
+        progress: Called at most about twice a second with a `SearchProgress`.
         seed: Seed for the samples.
 
     Sound: yes, float64 rounding accounted for. Complete: convergent. Cost: as for `solve` with

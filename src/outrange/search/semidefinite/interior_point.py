@@ -153,7 +153,7 @@ class InteriorPoint:
         raise NoCenterError
 
     def _find_center(self, now: Iterate) -> Iterate:
-        """Return an iterate near the analytic center."""
+        """Return an iterate that approximates the analytic center."""
         nothing = np.zeros_like(now.moments)
         for _ in range(MOST_STEPS):
             check_deadline()

@@ -28,7 +28,7 @@ POINTS = 2048
 """Minimum number of points from whose moments a method starts."""
 
 EACH = 8
-"""Minimum number of points per variable, from whose moments a method starts."""
+"""Minimum number of these points per variable."""
 
 MIXED = 1e-6
 """Weight of the identity in the moments, since a unit may be active at none of the points."""
@@ -95,7 +95,7 @@ class SemidefiniteRelaxation:
         return self._methods[count] is not None
 
     def turn(self, row: SemidefiniteRow) -> None:
-        """Bound a row, using more products than in its last turn, and update it in place."""
+        """Bound a row with the products selected in its last turn, and update it in place."""
         began = read_clock()
         count = self._forms.variables_of(row.value)
         products, method = self._products.first(count), self._methods[count]
