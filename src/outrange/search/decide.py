@@ -37,7 +37,8 @@ def decide(
 ) -> Solution:
     """Find a point that satisfies a clause, or prove that there is none.
 
-    First, the search of every group starts with some points. Then the searches take turns.
+    First, the search of every group is started, and its first points are offered. Then the searches
+    take turns.
 
     Args:
         groups: Clauses and the boxes on which they are decided; at least one.
@@ -60,8 +61,8 @@ def decide(
         InputError: A box exceeds the limits of an input.
 
     Sound: yes, float64 rounding errors accounted for. Complete: for piecewise-linear graphs up to
-    float64 resolution; convergent for smooth ones; neither for very wide graphs (`wide_search`).
-    Cost: exponential in the number of inputs at worst.
+    float64 resolution; convergent for smooth ones. Very wide graphs get an incomplete search
+    (`wide_search`). Cost: exponential in the number of inputs at worst.
     """
     for group in groups:
         check_within(graph.inputs, group.roots.lo, group.roots.hi)

@@ -14,8 +14,7 @@ from .kernel.compile import LayerProgram, compile_layers
 
 
 FEW_INPUTS = 12
-"""Maximum number of free inputs of a problem that is searched by input splits, at least at first.
-"""
+"""Maximum number of free inputs of a problem whose search starts with input splits."""
 
 HARD_INPUTS, HARD_UNITS = 9, 32
 """Minimum numbers of free inputs and of nonlinear entries for which input splits of up to
@@ -63,7 +62,7 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
     otherwise                                              neuron splits
     =====================================================  ==========================
 
-    The exception for few inputs and rows needs a graph without steps and maxima.
+    The exception for few inputs and rows requires a graph without steps and maxima.
 
     A decision about a graph with jumps also gets an attack, alternating with its search
     (`attack/jumps.py`). A decision over more than 12 free inputs and one hidden layer whose

@@ -52,7 +52,7 @@ def solve(
         A `Solution`, which is valid regardless of why the search stopped.
 
     Sound: yes, float64 rounding errors accounted for. Complete: yes for piecewise-linear graphs (up
-    to float64 resolution), convergent for smooth ones; neither for very wide graphs
+    to float64 resolution), convergent for smooth ones. Very wide graphs get an incomplete search
     (`wide_search`). Cost: exponential in the number of inputs at worst.
     """
     rows = np.atleast_2d(np.asarray(rows, np.float64))

@@ -171,8 +171,7 @@ class WideSearch(Search):
         return np.flatnonzero(self._lower < self.incumbent.cutoff())
 
     def _forms_pay(self) -> bool:
-        """Return whether a forward pass fits in memory and time, and probably settles most units.
-        """
+        """Return whether a forward pass fits in memory and time, and is likely to settle units."""
         return self._forms_fit() and self._forms_settle()
 
     def _forms_settle(self) -> bool:

@@ -66,7 +66,7 @@ class Clauses:
         return None
 
     def _holds(self, literal: Literal) -> int:
-        """Return 1 if a literal is known to hold, -1 if it is known to be false, or 0."""
+        """Return 1 if a literal is known to hold, -1 if it is known to be false, 0 otherwise."""
         return int(self._trail.phase[literal[0]]) * literal[1]
 
     def _falsify(self, literal: Literal) -> Antecedent | None:

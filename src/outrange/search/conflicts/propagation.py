@@ -96,7 +96,7 @@ class Propagation:
         for row in range(len(net.height)):
             form, height = self.form(row, trail.phase)
             left = net.slack[row] - _least(form, height, trail.lo, trail.hi)
-            # The form must not contain the unit whose limit it gives, so the unit's slope is 0.
+            # The form must not contain the unit whose limit it gives: only slope 0 qualifies.
             eligible = (net.weights[row] > 0) & (self.slope[row] == 0) & (trail.phase == 0)
             room = max(left, 0.0) / np.where(eligible, net.weights[row], 1.0) * (1 + DIVISION)
             # A limit above the unit's range adds nothing, and would round too coarsely.

@@ -76,7 +76,7 @@ class ArrayEngine(GraphObjectives):
             bounds are then violated.
 
     Raises:
-        InputError: Shapes do not match, or an op's input can leave its domain over `box`.
+        InputError: Shapes do not match. `bound` raises it if an op's input can leave its domain.
     """
 
     def __init__(

@@ -163,12 +163,11 @@ class KernelSearch(BestFirstSearch):
 
     @cached_property
     def _thread(self) -> ThreadPoolExecutor:
-        """Executor whose only thread runs kernel calls while this thread stores results."""
+        """Executor whose only thread runs kernel calls while the caller's thread stores results."""
         return ThreadPoolExecutor(1, thread_name_prefix="outrange")
 
     def _call(self, count: int) -> KernelCall:
-        """Pop up to `count` boxes, lend them under a ticket, and return the call that bounds them.
-        """
+        """Pop up to `count` boxes, lend them, and return the call that bounds them."""
         tasks, pace = self.frontier.pop(count), self._pace
         ticket = next(self._calls)
         self.frontier.lend(ticket)

@@ -54,7 +54,7 @@ class StableForm:
 
 
 def drop_stable(net: RelaxedNet) -> RelaxedNet:
-    """Return an equivalent net without stable ReLU-like units, or `net` if it is not worthwhile."""
+    """Return an equivalent net without stable ReLU-like units, or `net` if this saves little."""
     unstable = net.unstable(net.lo, net.hi)
     widest = max([net.graph.size, *(node.size for node in net.graph.nodes)])
     if unstable.all() or widest * (net.graph.size + int(unstable.sum())) > MOST_ENTRIES:

@@ -28,7 +28,7 @@ POINTS = 2048
 """Minimum number of points from whose moments a method starts."""
 
 EACH = 8
-"""Minimum number of these points per variable."""
+"""Minimum number of points per variable from whose moments a method starts."""
 
 MIXED = 1e-6
 """Weight of the identity in the moments, since a unit may be active at none of the points."""

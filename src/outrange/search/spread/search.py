@@ -159,7 +159,9 @@ class SpreadSearch(Search):
         return True
 
     def leave(self) -> None:
-        """Cancel all tasks at the end of the question, and save a last checkpoint if appropriate.
+        """Cancel all tasks at the end of the question, and save the state if it is worth saving.
+
+        It is worth saving if checkpoints are on and the first boxes have been bounded.
         """
         self._dispatcher.cancel_all()
         if self._checkpoint is not None and self._bounded >= self._first:

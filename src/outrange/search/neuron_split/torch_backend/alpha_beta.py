@@ -1,6 +1,6 @@
 """The ascent of `alpha_beta` on PyTorch arrays, on the CPU or a GPU.
 
-The ascent returns slopes and multipliers; NumPy computes the resulting bounds in float64.
+The ascent finds slopes and multipliers; NumPy computes the resulting bounds in float64.
 """
 
 from __future__ import annotations
@@ -97,7 +97,10 @@ class _TorchAscent:
         )
 
     def ascend(self, steps: int) -> bool:
-        """Run the ascent, and write the best results to the task; return False on overflow."""
+        """Run the ascent, and write the best results to the task.
+
+        Return False, and write nothing, if a bound is not finite.
+        """
         for step in range(steps + 1):
             self._backward()
             better = self.least > self.best[self.active]
@@ -120,7 +123,7 @@ class _TorchAscent:
         task.least[:] = _to_numpy(self.best)
         task.alpha[:] = _to_numpy(self.best_alpha)
         if task.beta is not None and self.best_beta is not None:
-            # Zeros and signs are preserved: the clip below is exact in both types.
+            # Zeros and signs are preserved: clamping at 0 is exact in both types.
             task.beta[:] = _to_numpy(self.best_beta)
         if task.below is not None and self.best_gamma is not None:
             task.below.gamma[:] = _to_numpy(self.best_gamma)

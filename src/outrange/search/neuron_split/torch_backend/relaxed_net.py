@@ -1,4 +1,4 @@
-"""A net of kinks on PyTorch arrays: every linear op is a matrix or a gather.
+"""A net of kinks on PyTorch arrays: every other op is a matrix, elementwise factors, or a gather.
 
 Convolutions become matrices too, because GPUs are fastest at dense products.
 """
@@ -19,7 +19,7 @@ from ..relaxed_net import RelaxedNet
 
 
 Tensor = Any
-"""A `torch.Tensor`; the module `torch` is passed as an argument, never imported here."""
+"""A `torch.Tensor`; the `torch` module is passed as an argument, and not imported here."""
 
 MOST_WEIGHTS = 1 << 26
 """Maximum number of matrix entries of a net; larger nets are left to NumPy."""
@@ -30,7 +30,7 @@ class TensorPlacement:
     """The module, device and type with which tensors are created.
 
     Args:
-        t: The module `torch`.
+        t: The `torch` module.
         device: A device in PyTorch's notation.
         dtype: Type of the numbers, float32 or float64.
     """
@@ -67,7 +67,7 @@ class TensorMatrix:
 
 @dataclass(eq=False)
 class TensorGather:
-    """A linear op whose entries are entries of its concatenated inputs, or constants."""
+    """An op whose results are entries of its concatenated inputs, or constants."""
 
     t: Any
     index: Tensor
