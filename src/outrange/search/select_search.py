@@ -178,7 +178,7 @@ def _case_search(
 def _with_case_searches(
     problem: Problem, incumbent: Incumbent, seed: int, engine: str, solver: bool
 ) -> Search:
-    """Start input splits, alternating with searches of each box and, if several, of their hull."""
+    """Start input splits, alternating with searches of single boxes and perhaps their hull."""
     if problem.small is not problem.graph:
         incumbent.prove(problem.by_intervals(problem.small))
     first = _input_split_search(problem, incumbent, seed, engine, solver)

@@ -33,7 +33,8 @@ class StepCases:
     Args:
         graph: Graph that reads the inputs, then the values of the steps, then the least and the
             largest argument of each step. Its outputs are those of the original graph, followed by
-            outputs that are above 0 only if an argument is outside its limits.
+            outputs that are above 0 only if an argument is outside its limits. If no cases are
+            distinguished, this is the original graph.
         outputs: The number of outputs of the original graph.
         boxes: One box per case.
     """

@@ -30,8 +30,8 @@ class Incumbent:
         rows: Objectives as rows, `(m, outputs)`; a row and its negative bound the same range.
         tol: Target gap, relative to the range that each objective attains, or a `Tolerance`.
         time_limit: Wall-clock seconds, or None for no limit.
-        progress: Called with a `SearchProgress` every `REPORTS` seconds at most, and at the end. If
-            None, the ambient listener is called, if there is one.
+        progress: Called with a `SearchProgress` every `REPORTS` seconds at most while a search
+            runs. If None, the ambient listener is called, if there is one.
     """
 
     def __init__(

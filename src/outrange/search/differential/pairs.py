@@ -184,7 +184,7 @@ def _apart(a: Affine, b: Affine, inputs: tuple[tuple[int, int], ...]) -> PairedA
 
 
 def _sizes(op: Affine) -> list[np.ndarray]:
-    """Return, for each input, the sums `(m, n_i)` of absolute values behind each coefficient."""
+    """Return, for each input, the sums `(m, n_i)` of the absolute terms of each coefficient."""
     sizes = []
     for i, n in enumerate(op.sizes):
         units = [np.zeros((n, m)) for m in op.sizes]

@@ -21,7 +21,7 @@ from .array_engine import ArrayEngine
 
 
 STEPS = 20
-"""Number of ascent steps on the slopes of an objective."""
+"""Maximum number of ascent steps on the slopes of an objective."""
 
 ROOM = 1 << 23
 """Limit on the number of rows times the number of entries of all values that are optimized

@@ -55,7 +55,7 @@ class QuadraticForms:
         return QuadraticForms(self.cells.take(index), *parts, self.radii)
 
     def adopt(self, index: np.ndarray, others: "QuadraticForms", which: np.ndarray) -> None:
-        """Replace the forms at `index` by the forms `which` of `others`, over the same boxes."""
+        """Replace the forms at `index` with the forms `which` of `others`, over the same boxes."""
         self.rows[index] = others.rows[which]
         self.constant[index] = others.constant[which]
         self.total[index] = others.total[which]

@@ -138,7 +138,8 @@ class DerivativeEngine:
     def at(self, x: np.ndarray) -> np.ndarray:
         """Evaluate the objectives at points `(batch, d)` in plain float64, without proof.
 
-        A value is infinite at a kink, where there is no derivative.
+        A value is infinite at a kink that affects it (up to rounding), where there is no
+        derivative.
         """
         step = max(1, AT_ONCE // self.entries)
         parts = [self._at(x[i : i + step]) for i in range(0, len(x), step)]

@@ -25,7 +25,7 @@ METHODS = (
 )
 
 FIRST_BOXES = 8
-"""Number of boxes per call at the start, where best-first order matters most."""
+"""Maximum number of boxes per call at the start, where best-first order matters most."""
 
 MOST_BOXES = 4096
 """Maximum number of boxes per call."""

@@ -31,7 +31,7 @@ METHODS = (
 )
 
 UNIT_ASCENT = 4
-"""Number of ascent steps on the bound of a nearly stable unit."""
+"""Maximum number of ascent steps on the bound of a nearly stable unit."""
 
 FIRST_SHARE, FIRST_SECONDS = 0.01, 1.0
 """Two limits on the duration of hill climbing before any box is bounded: as a fraction of the time

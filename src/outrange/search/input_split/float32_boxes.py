@@ -20,7 +20,8 @@ MOST_BOXES = 4096
 """Number of boxes after which the search of a part stops; a part that needs more is halved."""
 
 STEPS = 48
-"""Number of slope ascent steps per box in small boxes and in parts with few unstable units."""
+"""Maximum number of slope ascent steps per objective, for small boxes and for parts with few
+unstable units."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +93,7 @@ def explore_box(
         target: `(m,)` bounds to reach.
         proved: `(m,)` bounds that are already proved.
         seconds: Time limit in seconds.
-        steps: Number of slope ascent steps per box.
+        steps: Maximum number of slope ascent steps per objective of a box.
         most: Number of bounded boxes after which the search stops.
     """
     incumbent = Incumbent(rows, 0.0, seconds, None)

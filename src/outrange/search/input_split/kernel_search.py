@@ -33,7 +33,7 @@ LEAF_LPS = 2000
 """Maximum number of linear programs per leaf and objective; a leaf that needs more is split."""
 
 ASCENT = 5
-"""Number of slope ascent steps per box."""
+"""Maximum number of slope ascent steps per objective of a box."""
 
 MOST_TASKS = 512
 """Maximum number of boxes per call."""

@@ -112,7 +112,8 @@ def kernels(path: Path) -> list[Kernel]:
     """Return the kernels of a compiled library that run on this processor, best first.
 
     Args:
-        path: The library. If it was built for another system or package version, the list is empty.
+        path: The library. If it was built for another system or with another interface version, the
+            list is empty.
     """
     try:
         lib = ctypes.CDLL(str(path))

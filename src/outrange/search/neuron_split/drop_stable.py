@@ -105,7 +105,7 @@ def _slopes(net: RelaxedNet, activation: Activation) -> tuple[np.ndarray, np.nda
 
 
 def _is_dense(op: Affine) -> bool:
-    """Return whether each output of an op is a sum of as many terms as with a dense matrix."""
+    """Return whether an op's longest sums are as long as those of a dense matrix."""
     return op.factor is None and op.terms >= max(*op.sizes, op.size)
 
 

@@ -169,8 +169,8 @@ class Paving:
             most: Maximum number of boxes that are not labeled outside.
 
         Returns:
-            None if the goal is reached (or no box can be bisected), else `"time"`, `"memory"`,
-            `"pieces"` or `"interrupted"`.
+            None if the goal is reached (or no box can be bisected), and otherwise `"time"`,
+            `"memory"`, `"pieces"` or `"interrupted"`.
         """
         until = read_clock() + seconds
         try:

@@ -13,8 +13,8 @@ class PavingSettings:
         seconds_a_call: Target duration of a call in seconds.
         settled: Uncertainty, as a fraction of a box's own volume, below which the box is not
             bisected.
-        ascent: Number of slope ascent steps per box; more steps would cost more time than they
-            save.
+        ascent: Maximum number of slope ascent steps per clause value and box, if the compiled
+            kernel bounds the boxes. More steps would cost more time than they save.
         starts: Number of descents in each box that may contain violations.
         retreats: Number of points tried between the middle of a box and its lowest point.
         most_inputs: Maximum number of inputs for which boxes are cut into exact cells. The cuts
