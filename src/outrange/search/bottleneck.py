@@ -40,7 +40,7 @@ FIRST_TURN = 2.0
 It doubles whenever the ranges are searched again."""
 
 SLICE = 0.25
-"""Length of one call of `advance`, in seconds."""
+"""Target duration of one call of `advance`, in seconds."""
 
 PAVED = 256
 """Maximum number of open boxes into which a case is divided. The hull of these boxes is a

@@ -41,7 +41,7 @@ class Kind(StrEnum):
 
 
 def is_wide(graph: Graph) -> bool:
-    """Return whether a graph is too large for branch and bound."""
+    """Return whether a graph is usually too large for branch and bound."""
     return graph.entries >= WIDE_ENTRIES
 
 

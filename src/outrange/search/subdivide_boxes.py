@@ -98,7 +98,7 @@ def open_boxes(
 
 
 def _is_piecewise_linear(graph: Graph) -> bool:
-    """Return whether every op is piecewise linear, as the box kernel requires."""
+    """Return whether a graph has no products, no steps, and only piecewise-linear curves."""
     return not any(
         isinstance(node.op, Product | Step)
         or (isinstance(node.op, Curve) and not node.op.is_piecewise_linear)

@@ -50,12 +50,12 @@ MOST_OF_TIME = 0.9
 sets."""
 
 SETTLED = 0.99
-"""Fraction of sampled units that forms must prove stable to justify a forward pass of all units.
+"""Fraction of the units in a trial that forms must prove stable to justify a forward pass of all.
 
 The errors that unstable units introduce add up from layer to layer."""
 
 PILOT = 1 << 14
-"""Maximum number of entries in the cone of the sampled units."""
+"""Maximum number of entries in the cone of the unit that is sampled for the trial."""
 
 RUNS = 8
 """Number of graph evaluations in the trial that estimates the time of a forward pass."""

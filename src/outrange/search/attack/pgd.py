@@ -186,7 +186,7 @@ def polish(
         k: `(c,)` index of each point's objective.
         box: One box per point.
         rng: Random generator for the nearby points.
-        near: Number of descents per point, including the descent from the point itself.
+        near: Maximum number of descents per point, including the descent from the point itself.
 
     Returns:
         The least values `(m,)`, their points `(m, d)` and the largest values `(m,)`.

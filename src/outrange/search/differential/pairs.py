@@ -164,7 +164,7 @@ def _is_one_curve(a: Curve, b: Curve) -> bool:
 
 
 def _apart(a: Affine, b: Affine, inputs: tuple[tuple[int, int], ...]) -> PairedAffine | None:
-    """Return the difference `b - a`, or None if it is too large or too costly to compute."""
+    """Return the difference `b - a`, or None if the ops differ too much or have too many terms."""
     if a.sizes != b.sizes or a.size * sum(a.sizes) > MOST_ENTRIES:
         return None
     unit = np.eye(a.size)

@@ -181,7 +181,7 @@ class ArrayEngine(GraphObjectives):
 
     @property
     def outputs(self) -> tuple[np.ndarray, np.ndarray]:
-        """Initial lower and upper bounds on every output over the whole box."""
+        """Initial lower and upper bounds on every output over all boxes."""
         return self._root[self.graph.output]
 
     def bound(

@@ -113,7 +113,7 @@ class LinearRegions:
 
 
 def has_regions(graph: Graph) -> bool:
-    """Return whether all ops of a network are affine, rearrangements or piecewise linear."""
+    """Return whether all ops of a network are affine, rearrangements or piecewise-linear curves."""
     return all(
         isinstance(node.op, Affine | Rearrange)
         or (isinstance(node.op, Curve) and node.op.is_piecewise_linear)

@@ -50,7 +50,7 @@ the others, or that the multipliers of added products are halved."""
 
 
 class NoCenterError(Exception):
-    """Raised if the products have no strictly interior point, up to rounding."""
+    """Raised if no strictly interior point of the products is found."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +78,7 @@ class InteriorPoint:
             None to find the center anew.
 
     Raises:
-        NoCenterError: No multipliers or moments are strictly feasible.
+        NoCenterError: No strictly feasible multipliers and moments are found.
     """
 
     def __init__(

@@ -45,7 +45,7 @@ HANGS = 120.0
 compile."""
 
 TICK = 0.1
-"""Maximum number of seconds between two checks of the clock."""
+"""Maximum duration of one wait for reports, in seconds."""
 
 GONE = 10.0
 """Seconds without any worker after which the boxes of unfinished tasks are reopened."""

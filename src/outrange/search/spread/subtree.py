@@ -141,7 +141,7 @@ class StepArraySearch(ArraySearch):
 
 @dataclass(frozen=True, eq=False)
 class Machine:
-    """The compiled engine of a problem, created once on each worker.
+    """The compiled engine of a problem, created once per process.
 
     Args:
         problem: The objectives and their boxes.
