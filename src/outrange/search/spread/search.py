@@ -182,7 +182,7 @@ class SpreadSearch(Search):
         """Search a part of the tree in this process, by the same steps as a worker.
 
         Args:
-            budget: Number of boxes to bound.
+            budget: Approximate number of boxes to bound.
             cores: Number of cores of this process to use.
         """
         if self._machine is None:
