@@ -1,4 +1,4 @@
-"""outrange proves the range of every output of a neural network over a set of inputs.
+"""outrange proves the exact range of every output of a neural network over a set of inputs.
 
     import outrange
 

@@ -47,11 +47,11 @@ def ball(lo: float | Fraction, hi: float | Fraction | None = None) -> Any:
     """
     from flint import arb
 
-    if hi is None or lo == hi:
-        if isinstance(lo, Fraction):
-            return arb(lo.numerator) / arb(lo.denominator)
-        return arb(float(lo))
-    return arb(float(lo)).union(arb(float(hi)))
+    if hi is not None and lo != hi:
+        return ball(lo).union(ball(hi))
+    if isinstance(lo, Fraction):
+        return arb(lo.numerator) / arb(lo.denominator)
+    return arb(float(lo))
 
 
 def balls(values: Iterable[float]) -> list[Any]:
