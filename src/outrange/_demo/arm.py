@@ -2,8 +2,8 @@
 
 The inputs are the two joint angles, their speeds and their accelerations. The outputs are the
 torques that the two motors need. The engineer's question is: what is the largest torque that the
-network can request? The extremes lie inside the input set, not at its corners, and random inputs
-rarely come near them.
+network can request? The extremes do not lie at corners of the input set, and random inputs rarely
+come near them.
 """
 
 from types import ModuleType

@@ -110,8 +110,8 @@ def _output_names(network: Network) -> tuple[str, ...]:
 def share_feature_names(network: Network, other: Network) -> Network:
     """Return `network` with the feature names of `other`.
 
-    The network is returned unchanged if it already has feature names, if `other` has none, or if
-    the number of features differs.
+    The network is returned unchanged if it already has feature names, if `other` has none, or if it
+    does not have exactly one input with that number of features.
     """
     names = [slot.name for slot in other.graph.inputs if slot.column_of]
     nameless = not any(slot.column_of for slot in network.graph.inputs)
@@ -143,7 +143,7 @@ def parse_condition(where: Any) -> Any:
 
 
 def _is_set(value: Any) -> bool:
-    """Return whether a value describes an input set rather than a condition on inputs."""
+    """Return whether a value looks like an input set rather than a property."""
     parts = ("dtype", "regions", "columns")
     return isinstance(value, tuple | list | dict) or any(hasattr(value, part) for part in parts)
 
@@ -246,7 +246,8 @@ def compose_models(
 
     Returns:
         The network, the property, and the remaining seconds (None for no limit). If the property
-        declares several networks, inputs that it requires to be equal are merged in both.
+        declares several networks, inputs that it requires to be equal are merged in both, provided
+        that all coefficients remain float64 numbers.
 
     Raises:
         InputError: The property is neither of these, or the keys of `models` are not the names of

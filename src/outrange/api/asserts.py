@@ -38,8 +38,8 @@ def assert_holds(
 ) -> Verdict:
     """Fail a test unless a property is proved for every input of a set.
 
-    The failure message contains the verdict and, as Python code, the input that violates the
-    property.
+    The failure message contains the verdict and, for a violation, Python code with the input that
+    violates the property.
 
     Args:
         model: As for `outrange.output_range`.
@@ -255,7 +255,7 @@ def _check_verdict(
 
 
 def _code(example: Counterexample, model: Any) -> list[str]:
-    """Return lines of code that run the model on the counterexample.
+    """Return lines of code with the counterexample, and a call of the model if it can be run.
 
     The input is flat in this code unless the model is a Keras model.
     """

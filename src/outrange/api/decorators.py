@@ -102,7 +102,7 @@ def with_budget(ask: Ask) -> Ask:
     """Decorate a function with the argument `budget`, a limit in units of work instead of seconds.
 
     Args:
-        ask: A public function with the parameters `budget` and `time_limit`.
+        ask: A public function; without a `budget`, it is called unchanged.
     """
 
     @wraps(ask)
@@ -123,7 +123,7 @@ def with_effort(ask: Ask) -> Ask:
     `effort` is returned unchanged.
 
     Args:
-        ask: A public function with the parameter `time_limit`.
+        ask: A public function; if it has `effort`, it also has the parameter `time_limit`.
     """
     if "effort" not in signature(ask).parameters:
         return ask
@@ -165,7 +165,7 @@ def with_effort(ask: Ask) -> Ask:
 
 
 def _ran_out(answer: Answer) -> bool:
-    """Return whether an answer says that time ran out, at least for some of the inputs."""
+    """Return whether an answer says that time ran out, or that some of its inputs are undecided."""
     ends = [getattr(answer, name, None) for name in ("status", "reason")]
     return "time" in [end for end in ends if isinstance(end, str)] or any(
         bool(np.isin(end, ("", "open")).any()) for end in ends if isinstance(end, np.ndarray)
@@ -270,7 +270,7 @@ def _arguments(bound: BoundArguments) -> tuple[tuple[str, str], ...]:
 
 
 def format_argument(value: Any) -> str:
-    """Return a short description of an argument; equal values have equal descriptions.
+    """Return a short description of an argument, such as its text, or its type and hash.
 
     Example:
         >>> format_argument((0, 1)), format_argument(1e-3)
@@ -306,7 +306,7 @@ def _is_condition(value: Any) -> bool:
 
 
 def _is_plain(value: Any) -> bool:
-    """Return whether `repr` describes a value completely and reproducibly."""
+    """Return whether a value is a number, a string, None, or a short container of such values."""
     if value is None or isinstance(value, bool | int | float | str):
         return True
     if isinstance(value, Mapping):
@@ -315,9 +315,9 @@ def _is_plain(value: Any) -> bool:
 
 
 def with_arguments(answer: Answer, **arguments: Any) -> Any:
-    """Return an answer whose provenance shows the user's arguments instead of converted ones.
+    """Return an answer with the user's arguments in its provenance instead of converted ones.
 
-    The command line uses this, since it converts arguments before it calls a function.
+    For example, the command line converts arguments before it calls a function.
 
     Args:
         answer: The result of a public function.

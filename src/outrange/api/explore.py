@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 def explore(model: Any, box: Any = None, *, time_limit: float = 60.0) -> ExplorerWidget:
     """Explore a model in a notebook: drag the inputs, and the proved ranges update.
 
-    Sliders set the input set. Bars show the range of every output, and strips show the range of
-    every unit. Click an end of a bar to see the input that attains it. Type a property to verify
-    it; a counterexample appears on the sliders. `outrange explore model.keras` opens the same page
-    in a browser. The function requires the package `anywidget` (`pip install anywidget`).
+    Sliders set the input set. Bars show the range of every output, and strips show the ranges of
+    units (in large layers, of some of them). Click an end of a bar to see the input that attains
+    it. Type a property to verify it; a counterexample appears on the sliders. `outrange explore
+    model.keras` opens the same page in a browser. The function requires the `anywidget` package
+    (`pip install anywidget`).
 
     Args:
         model: As for `outrange.output_range`.
         box: The initial input set, which the sliders span, as for `outrange.output_range`. None for
-            [0, 1] for each input.
+            [0, 1] for each input, within the limits of its type.
         time_limit: Limit in seconds for one search for ranges; moving a slider ends the search
             immediately.
 
@@ -31,8 +32,8 @@ def explore(model: Any, box: Any = None, *, time_limit: float = 60.0) -> Explore
         A widget. Make it the last line of a cell to show it; `close()` removes it.
 
     Raises:
-        InputError: The box is invalid, anywidget is not installed, or the model has too many inputs
-            or outputs to draw.
+        InputError: The box or `time_limit` is invalid, anywidget is not installed, or the model has
+            too many inputs or outputs to draw.
         ModelError, UnsupportedError: As for `outrange.output_range`.
 
     Example:

@@ -63,8 +63,8 @@ def minimize(
             the call takes longer than 2 s.
 
     Returns:
-        An `Optimum`: `lo <= least value <= hi`, and an input `at` at which the form is at most
-        `hi`. If no input satisfies `where`, `lo` and `hi` are infinite.
+        An `Optimum`: `lo <= least value <= hi`, and an input `at` (None if none is known) at which
+        the form is at most `hi`. If no input satisfies `where`, `lo` and `hi` are infinite.
 
     Raises:
         InputError, ModelError, UnsupportedError: As for `outrange.verify`.
@@ -126,8 +126,8 @@ def maximize(
             the call takes longer than 2 s.
 
     Returns:
-        An `Optimum`: `lo <= largest value <= hi`, and an input `at` at which the form is at least
-        `lo`. If no input satisfies `where`, `lo` and `hi` are infinite.
+        An `Optimum`: `lo <= largest value <= hi`, and an input `at` (None if none is known) at
+        which the form is at least `lo`. If no input satisfies `where`, `lo` and `hi` are infinite.
 
     Raises:
         InputError, ModelError, UnsupportedError: As for `outrange.verify`.

@@ -82,7 +82,7 @@ def verify(
             declares, and `"real"` for every other property.
         certificate: File for a certificate if the property holds: a proof that the independent
             program `outrange-check` verifies in exact arithmetic (docs/certificates.md). Only for
-            boxes and linear inequalities on the outputs.
+            boxes of real inputs, and linear inequalities on the outputs.
         check: Whether to run the checker on the certificate; if the checker accepts it, the
             answer's `warrant` is `CERTIFIED`.
         executor: Workers for the search tree: a `concurrent.futures.Executor`, a `dask.distributed`
@@ -111,8 +111,8 @@ def verify(
         >>> verify(model, "y[0] <= 1.5", (0, 1)).status
         'VIOLATED'
 
-    Sound: `HOLDS` is a statement about the real-valued network with the stored weights; its proof
-    accounts for every float64 rounding error.
+    Sound: in real arithmetic, `HOLDS` is a statement about the real-valued network with the stored
+    weights; its proof accounts for every float64 rounding error.
     Complete: for piecewise-linear networks, up to float64 resolution, given enough time; for smooth
     networks the bounds converge.
     Cost: exponential in the number of inputs or unstable neurons in the worst case.

@@ -46,10 +46,9 @@ def output_range(
 ) -> Range:
     """Compute the exact minimum and maximum of every output over an input set.
 
-    The method is branch and bound with linear bound propagation; all outputs and both bounds share
-    one search tree. The bounds are valid at any time. The search stops when each bound is within
-    `tol` of an attained value, at the time limit, or at Ctrl-C, and returns the bounds proved so
-    far.
+    The method is branch and bound with linear bound propagation. The bounds are valid at any time.
+    The search stops when each bound is within `tol` of an attained value, at the time limit, or at
+    Ctrl-C, and returns the bounds proved so far.
 
     Args:
         model: A Keras model or layer, a PyTorch module or exported program, a scikit-learn MLP or

@@ -34,7 +34,7 @@ def load(
     Args:
         model: A Keras model or layer, a fitted scikit-learn estimator, a PyTorch module, or a path
             to a `.keras`, `.h5`, `.onnx`, `.onnx.gz` or `.pt2` file. A network that `load` returned
-            is returned unchanged.
+            is returned unchanged, except for `names`.
         custom_objects: Dict from names in a Keras file to classes or functions.
         safe_mode: Refuse Keras files that contain code (`Lambda` layers) and PyTorch files that
             could run code. False runs that code.
@@ -72,7 +72,7 @@ def load(
 
 
 def read_property(path: str | os.PathLike) -> Specification:
-    """Read a property from a VNN-LIB file (version 1.0, or 2.0 with the package `vnnlib`).
+    """Read a property from a VNN-LIB file (version 1.0, or 2.0 with the `vnnlib` package).
 
     Args:
         path: A `.vnnlib` or `.vnnlib.gz` file.
@@ -82,7 +82,7 @@ def read_property(path: str | os.PathLike) -> Specification:
 
     Raises:
         InputError: The file does not exist, or has another suffix.
-        ModelError: The file is damaged; the message names the line.
+        ModelError: The file is damaged; where possible, the message names the line.
         UnsupportedError: The file states a condition that is not linear.
 
     Example:
@@ -108,7 +108,7 @@ def read_property(path: str | os.PathLike) -> Specification:
 
 
 def is_property_file(name: str) -> bool:
-    """Return whether a string ends like the name of a VNN-LIB file; other strings are conditions.
+    """Return whether a string ends like the name of a VNN-LIB file.
 
     Upper and lower case are not distinguished.
     """

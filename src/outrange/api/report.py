@@ -45,8 +45,8 @@ def report(
     attain them, properties with their counterexamples, robustness on data, and monotonicity. The
     input set and the limits of the proofs follow. For specialists there are folded sections:
     sensitivity, layers, a diagnosis, the model's hash, and code that repeats every question.
-    One-hot columns are shown as categories. Most of the time is spent on ranges; later sections get
-    the time that earlier ones leave unused. After Ctrl-C, the page contains the results so far.
+    One-hot columns are shown as categories. Most of the time is reserved for ranges; later sections
+    get the time that earlier ones leave unused. After Ctrl-C, the page contains the results so far.
 
     Args:
         model: As for `outrange.output_range`. For a Keras model or the path of one, the page also
@@ -64,7 +64,8 @@ def report(
             `names`), to its unit; or a string with the unit of all outputs.
         output_names: Names of the output entries as a flat list; by default the columns of the
             targets.
-        title: Heading of the page; by default the name of the model's file, or of the model.
+        title: Heading of the page; by default "What NAME can output", with the name of the model's
+            file, or of the model.
         standard: `"iso-24029"` for the headings of ISO/IEC 24029-2.
         time_limit: Limit in seconds for the whole report.
         seed: Seed of the random points of attacks; no proof depends on it.
@@ -121,7 +122,7 @@ def report_on(
 
     Args:
         network: The loaded network.
-        model: The original model or its path, for the diagnosis.
+        model: The original model or its path, for the diagnosis and the default title.
         box: As for `report`.
         clock: Clock with the limit of the whole report.
         standard: As for `report`.
@@ -142,5 +143,5 @@ def report_on(
 
 
 def _model_name(model: Any, network: Network) -> str:
-    """Return the file name without its suffix if `model` is a path, else the network's name."""
+    """Return the file name without its last suffix if `model` is a path, or the network's name."""
     return Path(model).stem if isinstance(model, str | os.PathLike) else network.name

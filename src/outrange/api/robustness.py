@@ -88,9 +88,9 @@ def robustness(
         arithmetic: Arithmetic of the network, `"real"` or `"float32"`: see `outrange.verify`.
         certificate: File for a certificate of `lo`, only with `norm="inf"`: see `outrange.verify`.
         check: Whether to run the checker on the certificate.
-        progress: A function called with `(lo, hi)` after each decision; or True to show progress,
-            False to hide it. None shows it in a terminal or notebook if the call takes longer than
-            2 s.
+        progress: A function called with `(lo, hi)` after each decision about a positive radius; or
+            True to show progress, False to hide it. None shows it in a terminal or notebook if the
+            call takes longer than 2 s.
 
     Returns:
         A `Robustness`: `lo <= radius <= hi`, and the `adversarial` input at distance `hi`. If none
@@ -110,7 +110,7 @@ def robustness(
         (True, True)
 
     Sound: `lo` is proved for the real-valued network, and the proof accounts for every float64
-    rounding error; `hi` is the distance of an input that was run on the model.
+    rounding error; `hi` is the distance of an input that violates the property, rounded up.
     Complete: as for `outrange.verify`.
     Cost: ten to twenty decisions, each as expensive as one `outrange.verify`.
 
@@ -221,10 +221,11 @@ def robust_accuracy(
 ) -> RobustAccuracy | RobustnessCurve:
     """Compute the robust accuracy: the fraction of inputs that stay correct when perturbed.
 
-    Each input is decided by one `outrange.verify` over the ball of radius `eps`. With `file`, every
-    result is written immediately, and the same call resumes from the file. With several radii, the
-    middle one comes first: an input that is robust at a radius is robust at every smaller one, and
-    a counterexample at a radius is also a counterexample at every larger one.
+    Each input that the model classifies correctly is decided by one `outrange.verify` over the ball
+    of radius `eps`. With `file`, every result is written immediately, and the same call resumes
+    from the file. With several radii, the middle one comes first: an input that is robust at a
+    radius is robust at every smaller one, and a counterexample at a radius is also a counterexample
+    at every larger one.
 
     Args:
         model: As for `outrange.output_range`. It has one output: a number per class, or a single
@@ -276,7 +277,7 @@ def robust_accuracy(
     except those that the model misclassifies and those with an adversarial example, on which the
     model was run.
     Complete: as for `outrange.verify`, within `each` seconds.
-    Cost: at most `each` seconds per input.
+    Cost: at most about `each` seconds per input and radius.
 
     Reference: Tjeng, Xiao, Tedrake, *Evaluating robustness of neural networks with mixed integer
     programming*, ICLR 2019.

@@ -118,9 +118,10 @@ def certify(
     none: NoCertificateError | None = None
     part = path.with_name(f"{path.name}.{os.getpid()}{PART}")  # two processes may write one file
     try:
-        # The first search for a tree leaves room for float64 rounding. The second leaves none, and
-        # the checker decides whether that suffices. Where float64 cannot decide the side of a kink,
-        # a tree may list units other than those the checker finds undecided; box splits list none.
+        # The first search for a tree leaves room for float64 rounding. With smooth curves, the
+        # second leaves none, and the checker decides whether that suffices. Where float64 cannot
+        # decide the side of a kink, a tree may list units other than those the checker finds
+        # undecided; box splits list none.
         for again in (False, True):
             try:
                 proved = _prove_parts(about, parts, again)

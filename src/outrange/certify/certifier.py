@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 
 SEARCH_SHARE = 0.2
-"""Fraction of the time limit that the search may use if a certificate is requested. An exact check
-takes at least ten times as long as the search."""
+"""Fraction of the time limit that the search may use if a certificate is requested. The proof and
+its exact check usually take much longer than the search."""
 
 LEAST_TIME = 1e-3
 """Time limit, in seconds, for a search that would start after the deadline."""
@@ -43,7 +43,7 @@ def exact_subject(network: Any, arithmetic: str = "real", graph: Graph | None = 
 
     Raises:
         InputError: Certificates do not cover the network; the message gives the reason.
-        UnsupportedError: The package `outrange-check` is not installed.
+        UnsupportedError: The `outrange-check` package is not installed.
     """
     if arithmetic != "real":
         raise InputError(
@@ -98,8 +98,8 @@ def check_writable(path: str | os.PathLike) -> None:
     """Reject a path to which no certificate can be written.
 
     Raises:
-        InputError: The folder does not exist or is not writable, or there is a file of another kind
-            at the path, such as the model.
+        InputError: `path` is not the path of a file, the folder does not exist or is not writable,
+            or there is a file of another kind at the path, such as the model.
     """
     if not isinstance(path, str | os.PathLike):
         raise InputError(f"`certificate` must be the path of a file. Received: {path!r}.")
@@ -129,7 +129,7 @@ def _may_be_replaced(path: Path) -> bool:
 def attach_certificate(
     answer: A, clock: Clock, certificate: str | os.PathLike, write: Callable[[A], A]
 ) -> A:
-    """Return `write(answer)`; if that fails, return the answer with the reason as `certificate`."""
+    """Return `write(answer)`, or the answer with the reason why no certificate was written."""
     report_progress(Stage("writing and checking the certificate"))
     try:
         with deadline(None if clock.limit == float("inf") else clock.left):

@@ -19,7 +19,7 @@ ELU = "elu", (("alpha", 1.0),)
 """Name and attributes of the `elu` that the checker supports."""
 
 MOST_CELLS = 1 << 24
-"""Largest number of matrix entries that are computed at a time."""
+"""Target number of matrix entries that are computed at a time."""
 
 
 def exact_network(graph: Graph) -> Network:

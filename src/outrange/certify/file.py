@@ -75,7 +75,7 @@ def write_certificate(
         network: The network in exact numbers.
         parts: The proved boxes, in order.
         model: Name and SHA-256 of the model's file, or None.
-        about: Additional notes to store: versions, the question as text, hashes.
+        about: Additional notes to store, such as the version and the question as text.
     """
     body = text(network).encode()
     claim = {

@@ -71,7 +71,7 @@ def certify_optimum(
 
 
 def _most_scale(answer: Optimum, normal: float) -> float:
-    """Return `most_scale` for an optimum, estimating the objective's range from sampled values."""
+    """Return `most_scale` for an optimum, with an estimate of the objective's range."""
     values = np.ravel([] if answer.seen is None else answer.seen)
     values = np.append(values, [end for end in (answer.lo, answer.hi) if np.isfinite(end)])
     size = float(range_size(values.min(), values.max())) or 1.0

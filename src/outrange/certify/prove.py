@@ -27,8 +27,9 @@ AHEAD = 1e-9
 float64, whose rounding must not matter to the checker."""
 
 FEW_INPUTS = 12
-"""With at most this many varying inputs, the box is split until the claims are proved. With more,
-the signs of units are split, unless splits of the box succeed within `TRIAL` seconds."""
+"""If the kernel supports the network, a box with at most this many varying inputs is split until
+the claims are proved. With more, the signs of units are split, unless splits of the box succeed
+within `TRIAL` seconds."""
 
 TRIAL = 2.0
 """Time limit, in seconds, for proving by splits of the box if signs can be split instead."""
@@ -64,11 +65,12 @@ def prove_box(
         goals: The claims to prove.
         again: Whether this is the last attempt, in which only the box is split. If curves are
             smooth, it leaves no room for float64 rounding, so that the checker may refuse the tree.
+            Ignored with `by`.
         by: Index of an input if the goals bound the growth per unit of this input; each goal then
             has one form. None if they bound the forms themselves.
 
     Returns:
-        The bytes of the tree; None if no tree was found because a goal is false or too tight.
+        The bytes of the tree; None if no tree was found, for example because a goal is too tight.
     """
     if by is not None:
         forms, least = [goal.forms[0] for goal in goals], np.array([goal.least for goal in goals])

@@ -97,7 +97,7 @@ def certify_slopes(
         raise NoCertificateError("a bound of the range is not known yet")
     size = np.maximum(seen_hi - seen_lo, 0) + np.maximum(np.abs(lo), np.abs(hi))
     slack = SLACK * size
-    # Signs prove a bound of 0 without rounding. If they do not suffice, 0 is treated like others.
+    # Signs prove a bound of 0 without rounding. If they do not suffice, 0 is treated like the rest.
     is_checked, low, high = False, lo, hi
     for by_signs in (True, False) if ((lo == 0) | (hi == 0)).any() else (False,):
         low = np.where(by_signs & (lo == 0), lo, lo - slack)

@@ -1,4 +1,4 @@
-"""Execution of click command groups; this is the only module that imports click."""
+"""Execution of click command groups."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
 """Translation of error messages: command-line options replace the Python arguments in them.
 
-Messages without a matching pattern are printed unchanged.
+Messages without a matching pattern remain unchanged.
 """
 
 import re

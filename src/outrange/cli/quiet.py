@@ -1,4 +1,4 @@
-"""Suppression of framework logs: only this library writes to stderr.
+"""Suppression of the logs and warnings that frameworks write to stderr.
 
 Compiled code (XLA, TensorFlow, CUDA) writes to the file descriptor of stderr and ignores Python's
 settings. So the descriptor is redirected to the null device, and `sys.stderr` keeps the original
@@ -30,7 +30,7 @@ PACKAGE_ROOT = str(Path(__file__).parents[1])
 
 @contextmanager
 def without_logs() -> Iterator[None]:
-    """Let only this library write to stderr within the `with` block.
+    """Suppress the logs and warnings of frameworks on stderr within the `with` block.
 
     If `OUTRANGE_DEBUG` is set, nothing is suppressed.
     """
@@ -51,7 +51,7 @@ def without_logs() -> Iterator[None]:
 
 
 def _show_warning(message: Any, category: Any, filename: str, *_: Any) -> None:
-    """Print a warning of this library as one line; ignore warnings of other libraries."""
+    """Print a `UserWarning` of this library as one line; ignore all other warnings."""
     # A warning about an argument names the caller's file instead of this library's.
     is_ours = filename.startswith(PACKAGE_ROOT) or issubclass(category, RelaxedSetWarning)
     if is_ours and issubclass(category, UserWarning):

@@ -13,8 +13,9 @@ from ..core.clock import read_clock, read_processor_clock
 
 
 LEAST_READING = 3.0
-"""Minimum number of seconds to read a model after its framework is imported, regardless of the time
-limit. An import cannot be interrupted, and an answer without bounds is worthless."""
+"""Minimum time limit, in seconds, for reading a model after its framework is imported, regardless
+of the time limit of the command. An import cannot be interrupted, and an answer without bounds is
+worthless."""
 
 LEAST_SEARCH = 1e-3
 """Time limit in seconds of a search if reading the model used up all of the command's time."""
@@ -34,7 +35,7 @@ def count_start_up() -> None:
 def command_began() -> float:
     """Return the time in seconds, as a value of `core.clock.read_clock`, when the process started.
 
-    This is the current time minus the start-up time, so it is called at the start of a command.
+    This is the current time minus the start-up time, so call it at the start of a command.
     """
     return read_clock() - _seconds.get()
 
@@ -57,8 +58,8 @@ def question_limit(clock: Clock, budget: float | None) -> dict[str, Any]:
 def reading(model: str, clock: Clock) -> Iterator[None]:
     """Import the model's framework, and limit the time for reading the model in the `with` block.
 
-    The limit is the remaining time of the command, but at least `LEAST_READING` seconds. If import
-    and reading took more than half of the command's time, a note is printed on stderr.
+    The limit is the remaining time of the command, but at least `LEAST_READING` seconds. If more
+    than half of the command's time has then passed, a note is printed on stderr.
 
     Args:
         model: Path of the model.

@@ -1,1 +1,1 @@
-"""Functions that answer questions about a loaded network; each returns one frozen record."""
+"""Functions that answer questions about networks, and the parsing of input sets and properties."""

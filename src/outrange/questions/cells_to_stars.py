@@ -1,4 +1,4 @@
-"""Conversion of the cells of a reach-set search to the star sets of an answer."""
+"""Conversion of the cells or boxes of a reach-set search to the star sets of an answer."""
 
 from __future__ import annotations
 

@@ -52,8 +52,8 @@ def decide_property(
 ) -> Verdict:
     """Verify a property, and add the input set, the model's hash and `source` to the verdict.
 
-    In real arithmetic, smaller input sets are tried if the search runs out of time. A part of the
-    time limit is reserved for them.
+    In real arithmetic, a part of the time limit may be reserved for trials on smaller boxes, which
+    are run if the search over a box runs out of time.
 
     Args:
         network: The network to verify.

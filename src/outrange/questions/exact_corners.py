@@ -78,10 +78,10 @@ def _until(graph: Graph, value: int) -> Graph:
 
 
 def _corners(pieces: Sequence[Star]) -> list[np.ndarray]:
-    """Return the points to try, flat inputs: each corner rounded to the grid, then unrounded.
+    """Return the points to try, as flat inputs: some corners, rounded to the grid and unrounded.
 
-    The unrounded corner is omitted if it equals the rounded one. The corners shared by the most
-    pieces come first.
+    The corners shared by the most pieces come first, at most `MOST_CORNERS` of them. An unrounded
+    corner is omitted if it equals the rounded one.
     """
     if not pieces:
         return []

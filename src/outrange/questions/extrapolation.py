@@ -21,7 +21,7 @@ from .output_range import output_range
 
 
 def training_set(box: Any) -> Any:
-    """Convert an array or a DataFrame of training data to the box around it.
+    """Convert an array or a DataFrame of training data to its input set; see `outrange.data_box`.
 
     Any other value is returned unchanged.
     """
@@ -65,10 +65,10 @@ def extrapolation(
 
 
 def widen_set(inputs_set: Any, flat: np.ndarray) -> Any:
-    """Return the smallest box that contains an input set and the given rows.
+    """Widen an input set to the smallest one of its kind that also contains the given rows.
 
-    The box of an `outrange.Mixed` is widened, and its integer and one-hot constraints remain if all
-    rows satisfy them.
+    Of an `outrange.Mixed`, the box is widened; the integer and one-hot constraints are kept if all
+    rows satisfy them, and dropped otherwise.
 
     Args:
         inputs_set: An input set in any form that `slots_of` accepts.

@@ -33,7 +33,7 @@ SEEN_WITHIN = 1e-2
 """Width to which attained values are enclosed, relative to the tolerance of the search.
 
 Such narrow enclosures never prevent an exact answer. For networks with few layers, float64
-intervals are narrow enough.
+intervals are usually narrow enough.
 """
 
 
@@ -60,8 +60,8 @@ def output_range(
         layer: Name of a layer whose values replace the outputs.
         solver: Whether a mixed-integer solver may be used.
         progress: Callback for progress records, called a few times a second.
-        remedies: Whether to reserve a part of the time for trials on smaller sets, which are run if
-            the search runs out of time.
+        remedies: Whether to reserve a part of the time limit for trials on smaller boxes, which are
+            run if the search over a box runs out of time.
     """
     check_limits(tol, time_limit)
     check_hooks(progress)
@@ -190,10 +190,11 @@ def _best_values(
     evaluated: np.ndarray,
     left: float,
 ) -> tuple[np.ndarray, ...]:
-    """Select for each form the evaluated points with the smallest and the largest value.
+    """Select for each form the points with the smallest upper and the largest lower bound.
 
-    Returns four arrays of shape `(k,)`: the index in `points` of the smallest value of each form,
-    an upper bound on this value, the index of the largest value, and a lower bound on that value.
+    Returns four arrays of shape `(k,)`, one entry per form: the index in `points` of the point with
+    the smallest upper bound, this upper bound, the index of the point with the largest lower bound,
+    and this lower bound.
 
     Args:
         target_forms: The `k` forms to evaluate.

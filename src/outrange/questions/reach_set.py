@@ -69,7 +69,7 @@ def reach_set(
         tol: Tolerated error of each output on a piece, relative to the output's range. It is used
             only if the network is not piecewise linear.
         time_limit: Limit in seconds; None for no limit.
-        most_pieces: Maximum number of pieces.
+        most_pieces: Maximum number of pieces, unless the set has more convex parts than that.
         seed: Random seed of the inputs sampled for drawings.
     """
     check_limits(tol, time_limit, default=False)
@@ -162,8 +162,8 @@ def convex_parts(
     The union of the parts is the set. A part may be empty; `InputFrame.polytope` detects this.
 
     Raises:
-        InputError: A region has integer inputs, a ball or very large bounds, too many inputs vary,
-            or a condition splits into too many parts.
+        InputError: A region has integer inputs, a ball or bounds that are too large, too many
+            inputs vary, or a condition splits into too many parts.
     """
     for region in regions:
         check_within(slots, region.box.lo, region.box.hi)

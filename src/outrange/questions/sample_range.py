@@ -104,7 +104,7 @@ def _corners(domain: DomainBoxes, rng: np.random.Generator, most: int) -> np.nda
 def corners(where: Box, rng: np.random.Generator, most: int) -> np.ndarray:
     """Return all corners of a box if there are at most `most`, `(n, inputs)`.
 
-    Otherwise return `most` corners: `lo`, random ones, and `hi`.
+    Otherwise return `most` corners: `hi`, also `lo` if `most` is at least 2, and random ones.
     """
     free = np.flatnonzero(where.hi > where.lo)
     if free.size < 31 and 2**free.size <= most:

@@ -44,8 +44,8 @@ def _intersect_known(ends: Bounds, known: Range, network: LayeredNetwork, where:
     Sound if `known` is a range of this model, since the bounds and the range are then both valid.
 
     Raises:
-        InputError: `known` was computed for a model with another hash or other outputs, or over a
-            set that is not a box around `where`; or it is disjoint from the bounds.
+        InputError: `known` is not an output range, belongs to a model with another hash or other
+            outputs, covers a set that is not a box around `where`, or is disjoint from the bounds.
     """
     outputs = {slot.name: slot.shape for slot in network.graph.outputs}
     source = getattr(network, "source", None)
@@ -70,7 +70,7 @@ def _intersect_known(ends: Bounds, known: Range, network: LayeredNetwork, where:
 
 
 def _merge_calls(rows: Sequence[LayerRow]) -> tuple[LayerRow, ...]:
-    """Merge the calls of one layer (such as the steps of a recurrent layer) into one row.
+    """Merge calls of one layer with equal shapes (such as steps of a recurrent layer) into one row.
 
     Sound: the hull of the ranges of all calls is valid for every call.
     """
@@ -146,9 +146,9 @@ def _reshape(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def activation_curves(network: LayeredNetwork, layer: LayerLike) -> list[Curve]:
-    """Return the activation curves through which a layer's whole output passes.
+    """Return the curves applied to a layer's pre-activation, if its output depends only on them.
 
-    The result is empty if the layer has no activation, or if a part of its output bypasses it.
+    Otherwise, and if the layer has no activation, the result is empty.
     """
     before, after = layer.before, layer.after
     if before is None:
@@ -159,7 +159,7 @@ def activation_curves(network: LayeredNetwork, layer: LayerLike) -> list[Curve]:
 
 
 def activation_is_linear_behind(network: LayeredNetwork, layer: LayerLike) -> bool:
-    """Return whether only affine operations follow the first activation curves of a layer.
+    """Return whether a layer's output is affine in its pre-activation and in curves applied to it.
 
     The result is False if the layer has no activation.
     """

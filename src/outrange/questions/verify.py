@@ -65,8 +65,8 @@ def verify(
         seed: Random seed of the samples.
         engine: Engine of the search, as for `search.decide`.
         progress: Called a few times a second with a `VerifyProgress`.
-        remedies: Whether to reserve a part of the time for trials on smaller boxes, which are run
-            if the search runs out of time.
+        remedies: Whether to reserve a part of the time limit for trials on smaller boxes, which are
+            run if the search over a box runs out of time.
     """
     check_limits(0.0, time_limit)
     check_hooks(progress, seed)
@@ -180,7 +180,8 @@ def _no_inputs(
 ) -> bool:
     """Return whether the input set is proved to be empty, within at most `left` seconds.
 
-    If a region is unbounded, the set is also restricted by the conditions on inputs in `unsafe`.
+    If a region is unbounded, the set is also restricted by the conditions on inputs alone that
+    `unsafe` implies.
     """
     bounded = all(np.isfinite([region.box.lo, region.box.hi]).all() for region in regions)
     # A property from a file states its own bounds, as constraints on inputs alone.

@@ -16,7 +16,7 @@ BINARY = getattr(os, "O_BINARY", 0)
 
 
 def lock(file: int, path: Path) -> None:
-    """Lock the file until the process exits. On file systems without locks, do nothing.
+    """Lock the file until it is closed or the process exits; without system locks, do nothing.
 
     Raises:
         InputError: Another process has locked the file.

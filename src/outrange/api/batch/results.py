@@ -112,7 +112,7 @@ def result_of(
 
 
 class Results:
-    """Writer of two result files, a table and a record, which stay open and locked.
+    """Writer of two result files, a table and a record, which stay open; the record is locked.
 
     Args:
         path: The table, a `.csv` file; the record has the same name with `.jsonl`.

@@ -108,7 +108,7 @@ def run_on_pool(instances: Sequence[Instance], log: Log, pool: Pool, seed: int) 
         seed: Seed of the counterexample search.
 
     Raises:
-        InputError: Workers run another version of outrange.
+        InputError: Workers run another version of outrange, or a file of the list cannot be read.
     """
     dispatcher, waiting, lost = Dispatcher(pool), deque(instances), Counter()
     under_way: dict[int, list[tuple[Instance, str]]] = {}
@@ -148,7 +148,7 @@ def _next_tasks(waiting: deque[Instance], lost: Counter, most: int) -> list[Inst
 
 
 def _go_together(first: Instance, other: Instance, lost: Counter) -> bool:
-    """Return whether two instances may share a task: their model is the same, or both are small.
+    """Return whether two instances may share a task: their models are the same, or both small.
 
     An instance whose worker was lost earlier gets a separate task.
     """
@@ -166,7 +166,7 @@ def _is_light(model: Path) -> bool:
 
 
 def _check_files(task: Instance, log: Log, seed: int) -> bool:
-    """Return whether the files of an instance still exist; if not, record an error."""
+    """Return whether the files of an instance are still readable; if not, record an error."""
     log.log_start(task)
     gone = [file for file in (task.model_file, task.property_file) if not os.access(file, os.R_OK)]
     if gone:

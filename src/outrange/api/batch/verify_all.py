@@ -56,8 +56,8 @@ def verify_all(
         seed: Seed of the random points of the attack; no proof depends on it.
         executor: Workers that decide the instances: a `concurrent.futures.Executor`, a
             `dask.distributed` client, or the address of its scheduler. Files are sent to the
-            workers, each model once per worker. If the executor fails, processes on this machine
-            decide the remaining instances.
+            workers; a large model is sent only once per worker. If the executor fails, processes on
+            this machine decide the remaining instances.
         progress: True shows progress, False hides it. None shows it in a terminal or notebook if
             the call takes longer than 2 s.
 

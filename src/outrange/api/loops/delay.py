@@ -20,7 +20,8 @@ def read_delay(delay: Any) -> tuple[int, tuple[float, ...]]:
     """Return the delay in steps, and the controls that the plant receives during the delay.
 
     Raises:
-        InputError: The delay is neither an integer nor a pair of an integer and a control.
+        InputError: The delay is neither an integer nor a pair of an integer and a control, or it is
+            out of range.
     """
     pair: tuple[Any, Any] = delay if isinstance(delay, tuple) and len(delay) == 2 else (delay, 0.0)
     steps, idle = pair

@@ -10,7 +10,7 @@ import numpy as np
 
 
 LONGEST = 1500
-"""Maximum number of characters of an input set in code; longer ones become a placeholder."""
+"""Maximum number of characters of an argument in code; longer ones become a placeholder."""
 
 
 class CodeText(str):

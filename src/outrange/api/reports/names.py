@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def names_of(names: Sequence[str] | None, x: Any, box: Any, size: int) -> list[str] | None:
-    """Return the names of the input entries: `names`, else the columns of a table, else None.
+    """Return the names of the input entries: `names`, or the columns of a table, or None.
 
     Args:
         names: As for `outrange.report`.

@@ -162,7 +162,7 @@ def _plant(plant: str | None, formulas: tuple[str, ...]) -> dict[str, Any]:
     """Return the plant, and the other loop functions in its Python file, by argument name.
 
     Raises:
-        InputError: The options specify no plant, or two.
+        InputError: The options specify no plant, or two, or the Python file cannot be used.
     """
     if (plant is None) == (not formulas):
         raise InputError(

@@ -15,7 +15,7 @@ from ..exit_codes import EXACT, OPEN, VIOLATED
 
 
 def ask_merge(tables: Sequence[str], out: str, echo: Callable[[str], None]) -> int:
-    """Write the combined table; return the exit code that `verify-all` would return for the list.
+    """Write the combined table; return the exit code that `verify-all` without `--expected` would.
 
     Args:
         tables: Tables of the shards.
@@ -59,7 +59,7 @@ def _check(paths: Sequence[Path], origins: Sequence[Origin]) -> None:
 
 
 def _better(earlier: tuple[Result, Path] | None, result: Result, path: Path) -> tuple[Result, Path]:
-    """Return a decided result if either of two results for an instance is decided, else the later.
+    """Return a decided result if one of two results is decided, and otherwise the later one.
 
     An instance has two results if a shard ran twice, for example.
 

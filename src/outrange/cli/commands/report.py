@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 LEAST_TIME = 1.0
-"""Minimum time limit of a report in seconds; with less time, every section would be empty."""
+"""Minimum time limit of a report in seconds; with less time, most sections would be empty."""
 
 
 def ask_report(
@@ -52,7 +52,7 @@ def ask_report(
         out: File for the page.
         properties: Properties as text, or VNN-LIB files.
         samples: Number of rows whose robustness is decided.
-        title: Heading of the page; None for the file's name.
+        title: Heading of the page; None for a heading with the file's name.
         output_names: Names of the outputs, comma-separated.
         units: Pairs `name=unit`, comma-separated, or one unit for all outputs.
         standard: The standard under whose headings the page is organized.

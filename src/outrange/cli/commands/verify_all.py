@@ -1,4 +1,4 @@
-"""`outrange verify-all`: decides every instance in a list, each in a separate process."""
+"""`outrange verify-all`: decides every instance in a list, in processes other than this one."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BoxOptions:
-    """The parsed options of an input set; an absent option is None or empty."""
+    """The parsed options of an input set; an absent option is None, False or empty."""
 
     box: tuple[float, float] | None = None
     lo: str | None = None

@@ -85,7 +85,7 @@ def _drop(
 ) -> None:
     """Remove the targets from `parts` in place.
 
-    A column named `y` is treated as the target unless an input has that name or `target` is set.
+    Without `target`, an array or column named `y` may be the target; see `_is_target`.
 
     Args:
         parts: Arrays or columns by name.
@@ -157,7 +157,7 @@ def table_in(name: str, named: Sequence[str]) -> tuple[np.ndarray, np.ndarray | 
 
 
 def titles_of(name: str) -> list[str] | None:
-    """Return the column titles of a `.csv` file, or None if its first line consists of numbers."""
+    """Return the column titles of a `.csv` file; None if its first line consists of numbers."""
     if not name.lower().endswith(".csv"):
         return None
     titles = _first_line(name)

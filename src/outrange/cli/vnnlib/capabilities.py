@@ -1,4 +1,4 @@
-"""Capabilities that `supports` prints: theories (chapter 4 of the standard) decided soundly."""
+"""Capabilities that `supports` prints, such as the theories of chapter 4 of the standard."""
 
 from __future__ import annotations
 

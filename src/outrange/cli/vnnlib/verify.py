@@ -36,7 +36,8 @@ def ask_query(
 
     Args:
         query: A VNN-LIB file of version 2.0.
-        networks: Strings `NAME=FILE`, one for each network that the query declares.
+        networks: Strings `NAME=FILE`, one for each network that the query declares without
+            `equal-to`.
         seconds: Limit of wall-clock time; None for no limit.
         folder: Folder to which an assignment is written; None to print it.
         seed: Seed of the counterexample search.

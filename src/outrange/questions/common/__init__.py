@@ -1,1 +1,1 @@
-"""Helpers that the modules of `questions` share: argument checks, entry names, and targets."""
+"""Helpers that the modules of `questions` share, such as argument checks and entry names."""

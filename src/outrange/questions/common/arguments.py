@@ -1,4 +1,4 @@
-"""Checks of the arguments that every search accepts."""
+"""Checks of arguments that several searches accept."""
 
 from typing import Any
 
@@ -16,8 +16,8 @@ def check_limits(tol: Any, time_limit: Any, *, default: bool = True) -> None:
         default: Whether `tol` may be None.
 
     Raises:
-        InputError: `tol` is negative, `time_limit` is not positive, a number is not finite, or
-            `tol` is None and `default` is False.
+        InputError: `tol` is negative, `time_limit` is not positive, either of them is not a finite
+            number, or `tol` is None and `default` is False.
     """
     usable = default if tol is None else _is_finite_number(tol) and tol >= 0
     if not usable:

@@ -1,4 +1,4 @@
-"""Fingerprints of graphs that have neither a file nor framework weights."""
+"""Hashes and numeric fingerprints of graphs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Protocols for networks, which the front ends implement and the package `questions` uses."""
+"""Protocols for networks, and a network that consists of a graph alone."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,8 +44,9 @@ class NetworkLike(Protocol):
 class LayeredNetwork(NetworkLike, Protocol):
     """Network that also relates the values of `graph` to the values of `written`.
 
-    `places` maps the index of each value of `graph` to the index of the same value of `written`.
-    `bypassed` contains the indices of the values of `graph` that a rewrite of the graph bypasses.
+    `places` maps indices of values of `graph` to the indices of the same values of `written`; it is
+    empty if no rewrite changed the graph. `bypassed` contains the indices of the values of `graph`
+    that a rewrite of the graph bypasses.
     """
 
     @property

@@ -1,4 +1,4 @@
-"""Remedies for an open gap, found by trials in a reserved part of the time limit."""
+"""Remedies for an open gap: larger tolerances, and smaller sets that are tried in reserved time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ A trial takes a few tenths of a second.
 NARROWED, FIXED = 4, 4
 """Maximum number of trials with all inputs narrowed, and of trials with some inputs fixed.
 
-The trials of each kind bisect the amount by which the set is changed.
+The trials of each kind search for a small change of the set that suffices.
 """
 
 SHORTEST = 0.2
@@ -134,7 +134,7 @@ Remedy = list[tuple[str, float]]
 
 
 def _try_narrowed(trials: _Trials, box: Box) -> Remedy:
-    """Find the fewest halvings of all widths, around the midpoint, that give a complete answer."""
+    """Search for the fewest halvings of all widths, around the midpoint, with a complete answer."""
     middle = box.lo / 2 + box.hi / 2
     best: tuple[int, float] | None = None
     least, most, power = 1, HALVINGS, 2
@@ -155,7 +155,7 @@ def _try_narrowed(trials: _Trials, box: Box) -> Remedy:
 
 
 def _try_fixed(trials: _Trials, graph: Graph, box: Box, names: Sequence[str]) -> Remedy:
-    """Find the fewest inputs that, fixed at their midpoints, give a complete answer."""
+    """Search for the fewest inputs that, fixed at their midpoints, give a complete answer."""
     free = np.flatnonzero(box.lo < box.hi)
     if not 2 <= free.size <= MOST_FREE:
         return []

@@ -49,7 +49,8 @@ def expand_clauses(
 ) -> ExpandedClauses:
     """Expand a formula over input sets into clauses, grouped by their boxes.
 
-    Bounds on single inputs shrink the boxes. Clauses that are infeasible in their box are dropped.
+    Bounds on single inputs shrink the boxes. Clauses that bounds prove infeasible in their box are
+    dropped.
 
     Args:
         formula: A condition over `[x, y]`.

@@ -1,8 +1,8 @@
 """Equal inputs and implied input bounds of a property about several networks.
 
-A query about two networks bounds the inputs of one network, and states that the inputs of the other
-are equal or close to them. If such a query were searched unchanged, the inputs of the second
-network would be unbounded, and there would be twice as many inputs to split.
+A query about two networks typically bounds the inputs of one network, and states that the inputs of
+the other are equal or close to them. If such a query were searched unchanged, the inputs of the
+second network would be unbounded, and there would be twice as many inputs to split.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from .specification import implied_atoms
 
 
 ROUNDS = 4
-"""Maximum number of rounds that derive bounds on inputs from bounds on other inputs."""
+"""Maximum number of rounds: the first one collects the bounds on single inputs, and the others
+derive bounds on inputs from bounds on other inputs."""
 
 
 def equal_inputs(specification: Specification) -> np.ndarray:
@@ -103,7 +104,7 @@ class _Inexact(Exception):
 
 
 def _implied_bounds(specification: Specification) -> list[Atom]:
-    """Return the missing input bounds that follow from conditions on several inputs.
+    """Return missing input bounds that follow from conditions on several inputs.
 
     The result is empty if float32 may round the sums in the conditions.
     """

@@ -55,7 +55,8 @@ class Expansion:
         hi: Upper bounds, in the same order.
         whole: `(inputs,)` bool: whether each input is an integer.
         value_below: Function that bounds a formula's value from below.
-        most: Maximum number of conjunctions; further disjunctions stay nested.
+        most: Limit on the number of conjunctions, beyond which disjunctions stay nested. The first
+            disjunction is always expanded.
     """
 
     def __init__(
@@ -157,7 +158,8 @@ class Expansion:
         """Remove refuted alternatives from the pending disjunctions, until nothing changes.
 
         An alternative is refuted if it holds nowhere in the box of `case`. Return False if all
-        alternatives of a disjunction are refuted.
+        alternatives of a disjunction are refuted, or if the only one left makes the case
+        impossible.
         """
         changed = True
         while changed:
@@ -190,7 +192,8 @@ class Expansion:
     def _truth_on(self, case: PartialClause, formula: Formula) -> bool | None:
         """Return whether a formula holds throughout a case's box.
 
-        The result is False if it holds nowhere in the box, and None in all other cases.
+        The result is True or False only if bounds prove that the formula holds everywhere or
+        nowhere in the box; otherwise it is None.
         """
         if isinstance(formula, Atom):
             if len(formula.terms) != 1:

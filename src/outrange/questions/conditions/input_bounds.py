@@ -77,7 +77,7 @@ class SplitConjunction:
     def truth_on(self, lo: np.ndarray, hi: np.ndarray) -> bool | None:
         """Return whether the bounds stored in the arrays hold throughout a box.
 
-        The result is False if they hold nowhere in the box, and None in all other cases.
+        The result is False if one of them holds nowhere in the box, and None in all other cases.
         """
         least, most = self._signed_ends(lo, hi)
         if (least > self.end).any():

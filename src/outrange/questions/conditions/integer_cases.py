@@ -1,4 +1,4 @@
-"""Expansion of conditions on integer inputs into boxes, one per category of a one-hot group."""
+"""Expansion of conditions on integer inputs into boxes, such as one per one-hot category."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ LARGEST_EXACT = 2.0**31
 
 
 def integer_cases(regions: Sequence[Region]) -> list[Region]:
-    """Split regions into boxes on which their conditions on several integer inputs always hold.
+    """Split regions into boxes that satisfy their comparisons of several integer inputs.
 
-    A one-hot group of `k` columns becomes `k` boxes. A region that would need more than
-    `MOST_CASES` boxes keeps its conditions.
+    A one-hot group of `k` columns becomes `k` boxes. Only comparisons with integer coefficients and
+    exact sums are expanded. A region that would need more than `MOST_CASES` boxes keeps its
+    conditions.
 
     Returns:
         Regions with the same union.
@@ -41,7 +42,7 @@ def union_of_boxes(regions: Sequence[Region]) -> DomainBoxes | None:
     """Return the boxes whose union is the given input set.
 
     The result is None if other conditions or balls restrict a region, if regions differ in their
-    integer inputs, or if a box is empty.
+    integer inputs, or if a box or the whole set is empty.
 
     Raises:
         OutOfTime: The deadline passed.
@@ -97,7 +98,7 @@ def _reads_integers(atom: Atom, region: Region) -> bool:
 
 
 def _expand(rows: np.ndarray, most: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> Iterator[Box]:
-    """Yield boxes whose union is the part of a box where `rows @ x <= most`.
+    """Yield parts of a box that contain all its integer points where `rows @ x <= most`.
 
     The boxes are found by branching on one integer at a time.
     """
@@ -121,7 +122,7 @@ def _expand(rows: np.ndarray, most: np.ndarray, lo: np.ndarray, hi: np.ndarray) 
 
 
 def _propagate(rows: np.ndarray, most: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> bool:
-    """Tighten the bounds of integer inputs in place; return False if no integer point remains."""
+    """Tighten the bounds of integer inputs in place; return False if an inequality cannot hold."""
     while True:
         parts = np.where(rows > 0, rows * lo, rows * hi)
         least = parts.sum(axis=1)

@@ -86,6 +86,6 @@ class EvidenceBudget:
     def spread(self, count: int) -> np.ndarray:
         """Return the indices of the points to evaluate, out of `count`.
 
-        If only `points` of them can be evaluated, the indices are evenly spaced.
+        If only `points` of them can be evaluated, the indices are spread evenly, up to rounding.
         """
         return np.unique(np.linspace(0, count - 1, min(count, self.points)).astype(int))

@@ -38,8 +38,7 @@ class Witness:
     """A point that satisfies a condition in real arithmetic.
 
     Args:
-        x: `(d,)` the point; it consists of float32 numbers if the input set contains such a point
-            nearby.
+        x: `(d,)` the point; where possible, it consists of float32 numbers.
         lo: `(n,)` lower bounds on the real outputs at `x`.
         hi: `(n,)` upper bounds on the real outputs at `x`.
         model: `(n,)` output of the user's model at the float32 rounding of `x`; None if there is no
@@ -152,7 +151,8 @@ def _apart(least: float | Fraction, most: float | Fraction, limit: float) -> boo
 class CounterexampleChecker:
     """Search callback that keeps a counterexample in real arithmetic.
 
-    A counterexample that the model does not reproduce is replaced once a better one is found.
+    A counterexample that the model does not reproduce is replaced if one is found that the model
+    reproduces.
 
     Args:
         network: The user's model.

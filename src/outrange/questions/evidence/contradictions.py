@@ -20,8 +20,8 @@ from .evaluate import ModelRun, entries, format_values, run_model
 
 
 SAMPLES = 8
-"""Number of random corners of each region at which the model is run before an answer is returned;
-it is also run at twice as many other random points."""
+"""Number of random corners of a region at which the model is run before an answer is returned; it
+is also run at the midpoint, and at twice as many other random points."""
 
 _REGIONS = 8
 """Maximum number of regions of a union from which random inputs are drawn."""
@@ -101,7 +101,7 @@ def _inputs_of(region: Region, rng: np.random.Generator) -> np.ndarray:
 
 
 def _runnable(points: Sequence[np.ndarray], regions: Sequence[Region]) -> Iterator[np.ndarray]:
-    """Yield, for each point, a float32 point in the regions at or next to it, if one exists."""
+    """Yield, for each point, a float32 point in the regions at or next to it, if one is found."""
     if not len(points):
         return
     with np.errstate(over="ignore"):

@@ -43,7 +43,7 @@ def enclose(
         points: Inputs in float64, `(batch, inputs)`.
         wanted: Permitted width of an enclosure, one number or `(outputs,)`. The default is `NARROW`
             times the largest output at the point.
-        seconds: Time limit for ball arithmetic; see `LEAST_SECONDS`.
+        seconds: Time limit for ball arithmetic, which always gets a fraction of a second.
 
     Returns:
         Lower and upper bounds, each `(batch, outputs)`.
@@ -185,5 +185,5 @@ def entries(graph: Graph) -> int:
 
 
 def format_values(x: np.ndarray) -> str:
-    """Format a flat input for a message."""
+    """Format the first numbers of a flat array for a message."""
     return f"[{', '.join(f'{v:.9g}' for v in x[:8])}{', ...' if x.size > 8 else ''}]"

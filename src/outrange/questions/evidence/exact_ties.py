@@ -46,7 +46,8 @@ MOST_PATTERNS = 1 << 6
 """A box with at most this many activation patterns is not bisected: its patterns are enumerated."""
 
 MOST_STUCK = 1 << 12
-"""Limit that replaces `MOST_PATTERNS` for boxes in which bisection has decided no unit.
+"""Limit that replaces `MOST_PATTERNS` for boxes in which one bisection per input has decided no
+unit.
 
 Around the origin, the units of a network without biases are undecided in every box, but most of
 their patterns contain no point.
@@ -88,7 +89,7 @@ class _Regions:
     def is_empty(self) -> bool:
         """Return whether it is proved that no clause holds in any region.
 
-        The result is False if a clause holds, or if a limit is reached.
+        The result is False in all other cases, for example if a limit is reached.
         """
         lo, hi, whole = self.roots.lo, self.roots.hi, self.roots.whole
         if not self.known or not np.isfinite([lo, hi]).all() or np.any((lo < hi) & whole):

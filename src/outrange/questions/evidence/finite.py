@@ -1,4 +1,4 @@
-"""Decision of a condition by enumeration of finitely many inputs, in rational arithmetic."""
+"""Decision of a condition by checks of finitely many inputs, one by one."""
 
 from __future__ import annotations
 

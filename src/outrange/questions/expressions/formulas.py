@@ -62,8 +62,8 @@ def linear_atom(form: AffineForm, strict: bool = False) -> Atom:
     """Build `form <= 0` (`< 0` if strict) for a form without peaks, with float64 coefficients.
 
     If a division (as in a mean of three numbers) produced numbers that float64 cannot represent,
-    the inequality is multiplied by their common denominator. If that does not help, each number is
-    rounded once.
+    the inequality is multiplied by the odd part of their common denominator. If that does not help,
+    each number is rounded once.
 
     Raises:
         InputError: A number exceeds the range of float64.

@@ -16,7 +16,8 @@ def check_index(node: N) -> N:
     """Check that the index of an `index` node does not depend on the model, and return the node.
 
     Raises:
-        InputError: The index depends on the model, or is a string.
+        InputError: The index depends on the model, is a string, or is a slice with ends that are
+            not integers.
     """
     index = node.detail
     for entry in index if isinstance(index, tuple) else (index,):

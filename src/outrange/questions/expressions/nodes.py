@@ -24,7 +24,7 @@ class ExpressionNode(DeferredExpression):
     """One operation of an expression.
 
     Args:
-        op: Name of the operation, as in the tables of the modules `evaluate` and `text`.
+        op: Name of the operation, a key of `RULES` in the module `evaluate`.
         parts: The operands of the operation.
         detail: Parameters of the operation, such as an axis, an index or a constant.
     """

@@ -38,7 +38,7 @@ def resolve(property: Any, inputs: Sequence[Slot], outputs: Sequence[Slot]) -> F
             take `x` or `(x, y)`.
 
     Returns:
-        Linear inequalities joined by `And` and `Or`; each number is rounded once to float64.
+        Linear inequalities joined by `And` and `Or`, with float64 numbers; see `linear_atom`.
 
     Raises:
         InputError: `property` is not a condition, does not fit the model, or is not piecewise

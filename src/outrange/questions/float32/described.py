@@ -1,10 +1,10 @@
 """Operations that a graph represents with all float32 roundings of the model's runtime.
 
 The float32 analysis bounds the roundings of the graph's ops. It applies to the model only if the
-graph rounds at least wherever the model does. For the operations below, this is so in every runtime
-that is known only to reorder sums, fuse products, and multiply weights together. Other operations
-are refused with an error that names them: for a softmax, for example, runtimes use a different
-formula.
+graph rounds at least wherever the model does. For the operations below, this is true of every
+runtime that only reorders sums, fuses products, and multiplies weights together. Other operations
+are refused with an error that names them: for a softmax, for example, runtimes use different
+formulas.
 """
 
 from __future__ import annotations

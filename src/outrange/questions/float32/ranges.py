@@ -32,7 +32,7 @@ SHARE = 0.6
 """Fraction of the time limit spent on the search in real arithmetic."""
 
 SPLITS = 0.8
-"""Fraction of the remaining time spent on splits; the remainder is spent on evidence."""
+"""Fraction of the time left, apart from the reserve for evidence, that is spent on splits."""
 
 LEAST_SECONDS = 2.0
 """Minimum time in seconds spent on splits if there is no time limit."""
@@ -57,8 +57,8 @@ def float32_range(
 ) -> Range:
     """Compute the range of the deployed float32 network; see `outrange.output_range`.
 
-    Each bound is the bound of the real-valued network, moved outward by a proved bound on the
-    deviation of float32.
+    The bounds contain the proved range of the real-valued network, widened by proved bounds on the
+    rounding errors of float32.
 
     Args:
         network: The network under study.

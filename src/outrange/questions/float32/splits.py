@@ -26,7 +26,8 @@ MOST_PARTS = 1 << 16
 """Maximum number of parts."""
 
 PATIENCE = 24
-"""Splitting stops after this many steps in a row in which no bound improves by one percent."""
+"""Splitting stops after this many steps in a row in which no widening by rounding falls by one
+percent."""
 
 
 @dataclass(frozen=True, eq=False)

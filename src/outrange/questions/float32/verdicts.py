@@ -27,7 +27,7 @@ SHARE = 0.5
 """Fraction of the time limit spent on the verdict in real arithmetic."""
 
 SPLITS = 60.0
-"""Time limit, in seconds, for each float32 step if the question has no time limit."""
+"""Largest time limit, in seconds, of a float32 step if the question has no time limit."""
 
 SAMPLES = 256
 """Number of random points, and of random corners, of each region at which the model is run."""
@@ -51,10 +51,10 @@ def verify_float32(
 
     The property is first verified in real arithmetic, and the model is run at samples in search of
     a violation. If the property holds, the box kernel tries to prove it for float32, with bounds on
-    the rounding of every unit. If this fails, each inequality is relaxed by the largest deviation
-    of its left-hand side in float32 over the set. If no input satisfies the relaxed condition in
-    real arithmetic, no float32 run satisfies the condition itself. `VIOLATED` comes with an input
-    of float32 numbers at which the model's own output satisfies the condition.
+    the rounding of every unit. If this fails, each inequality is relaxed by a bound on the
+    deviation of its left-hand side in float32 over the set. If no input satisfies the relaxed
+    condition in real arithmetic, no float32 run satisfies the condition itself. `VIOLATED` comes
+    with an input of float32 numbers at which the model's own output satisfies the condition.
 
     Args:
         network: The network to verify.
@@ -107,7 +107,7 @@ def _seconds_left(clock: Clock) -> float:
 
 
 def _candidates(verdict: Verdict, regions: Sequence[Region], seed: int) -> list[np.ndarray]:
-    """Return points at which float32 may violate a property that holds in real arithmetic."""
+    """Return points at which to look for a float32 violation: random ones, and a counterexample."""
     rng = np.random.default_rng(seed)
     points = [] if verdict.counterexample is None else [verdict.counterexample.flat_x]
     for region in regions:
@@ -159,7 +159,7 @@ def _violated_verdict(network: NetworkLike, real: Verdict, broken: Witness) -> V
 
 
 def _open_verdict(real: Verdict) -> Verdict:
-    """Return the verdict `UNKNOWN` about float32, with the real verdict in `in_real`."""
+    """Return the verdict `UNKNOWN` about float32; `in_real` is the real status if it is decided."""
     reason = real.reason if real.status == "UNKNOWN" else "float32"
     return replace(
         real, status="UNKNOWN", reason=reason, counterexample=None, vacuous=False,
@@ -174,7 +174,7 @@ def relax_inequalities(
     seconds: float,
     has_sums: bool = False,
 ) -> Formula | None:
-    """Relax every inequality by the largest deviation of its left-hand side in float32.
+    """Relax inequalities by bounds on the float32 deviations of their left-hand sides.
 
     Returns:
         The relaxed condition; None if the deviation of some inequality has no bound, or if a

@@ -30,7 +30,7 @@ from .slope_evidence import check_count
 
 
 SAMPLES = 1024
-"""Number of points whose derivatives decide which direction is tried first."""
+"""Maximum number of points whose derivatives decide which direction is tried first."""
 
 LOOK = 1 / 3
 """Maximum fraction of the time limit that is spent on the `SAMPLES` points."""
@@ -115,7 +115,7 @@ class _Task:
         return self._time is not None and read_clock() - self.began > self._time
 
     def likely(self) -> np.ndarray:
-        """Return the more frequent sign of each pair's slope at random points, `(pairs,)`."""
+        """Return the more frequent sign of each slope at random points, 1 if tied, `(pairs,)`."""
         partials = Partials(self._form, self._along, np.ones(self._form.size))
         slopes = np.full((1, self._form.size), np.nan)
         with suppress(OutOfTime), deadline(None if self._time is None else LOOK * self._time):
@@ -127,7 +127,7 @@ class _Task:
         return np.where((slopes > 0).sum(axis=0) >= (slopes < 0).sum(axis=0), 1.0, -1.0)
 
     def decide(self, pairs: np.ndarray, sign: np.ndarray) -> None:
-        """Prove or refute `sign[k] * slope >= 0` for each pair `pairs[k]`."""
+        """Try to prove or refute `sign[k] * slope >= 0` for each pair `pairs[k]`."""
         fixed = self._box.lo == self._box.hi
         for is_true in self._true.values():
             is_true |= fixed[self._along]  # A fixed input has no two values.

@@ -211,7 +211,7 @@ def named_parts(slots: Sequence[Slot], x: Any) -> Mapping[str, Any]:
 
 
 def in_order(slots: Sequence[Slot], given: Any) -> Any:
-    """Convert a list with one entry per input to a dict by name.
+    """Convert a list with one entry for each of several inputs to a dict by name.
 
     Any other value is returned unchanged.
     """

@@ -47,7 +47,8 @@ class Neighborhood:
         """Build a neighborhood from user arguments.
 
         Raises:
-            InputError: `x` does not fit the model or lies outside `clip`, or `norm` is unsupported.
+            InputError: `x` does not fit the model or lies outside `clip`, another argument is
+                invalid, or some inputs are integers.
         """
         name = norm if isinstance(norm, int | float | str) else None
         if name not in NORMS:

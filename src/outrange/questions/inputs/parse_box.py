@@ -1,7 +1,8 @@
 """Parsing of the argument `box` into a `Box` over a graph's flat input.
 
 The type of the argument determines its meaning: a *tuple* is a pair `(lo, hi)`; an *array* is data
-(or, in a dict, one fixed value in the input's own shape); a *dict* has one of these per input name.
+(or, in a dict and in the input's own shape, a fixed value); a *dict* has one of these per input
+name.
 """
 
 from __future__ import annotations

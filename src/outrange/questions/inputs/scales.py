@@ -72,7 +72,7 @@ def flat_scale(slots: Sequence[Slot], scale: Any, data: Any = None) -> np.ndarra
 def deviations(scale: str, data: Any) -> Any:
     """Return the standard deviation of each feature of data, as an array or a dict by input name.
 
-    It is 0 for constant features.
+    The number of rows is the divisor, as in `numpy.std`.
 
     Raises:
         InputError: `scale` is not `"std"`, or there is no data.

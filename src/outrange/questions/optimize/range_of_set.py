@@ -115,9 +115,9 @@ def _bound_boxes(
     time_limit: float | None,
     progress: Progress | None,
 ) -> Solution:
-    """Bound the objectives over the boxes alone, ignoring conditions and balls.
+    """Bound the objectives over the boxes of integer cases, ignoring other conditions and balls.
 
-    Conditions and balls could only raise the lower bounds.
+    The ignored restrictions could only raise the lower bounds.
     """
     limit = BOXES_SECONDS if time_limit is None else BOXES_SHARE * time_limit
     domain = None

@@ -42,7 +42,7 @@ def robustness_curve(
 ) -> RobustnessCurve:
     """Compute the robust accuracy at every radius.
 
-    The radii are ordered so that each answer decides many inputs at the radii processed later.
+    The radii are ordered so that an answer may decide many inputs at the radii processed later.
 
     Args:
         network: The network under study.

@@ -128,7 +128,7 @@ class RobustRun:
             self.enter(i, status, seconds, counterexample, verdict.warrant, verdict.methods)
 
     def is_short(self, status: str, left: float) -> bool:
-        """Return whether an input is open only because the run had less time left than `each`.
+        """Return whether an input is open and the run had less time left than `each`.
 
         In that case the result is not recorded, since a later run may decide the input.
         """

@@ -174,9 +174,9 @@ def _name(chunk: Sequence[SentInput]) -> str:
 def _conclude(run: RobustRun, sent: SentInput, result: InputResult) -> bool:
     """Record the result that a worker returned for one input.
 
-    Returns False for a counterexample that the user's model does not reproduce. In that case, the
-    input must be searched again with the model itself, later and in this process, because this
-    search may take the whole time limit of an input.
+    Returns False for a counterexample that is not confirmed, or that the user's model does not
+    reproduce. In that case, the input must be searched again with the model itself, later and in
+    this process, because this search may take the whole time limit of an input.
     """
     i, question = sent.i, sent.question
     if result.x is not None:

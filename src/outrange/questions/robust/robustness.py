@@ -27,8 +27,8 @@ from ..verify import counterexample_at, verify
 
 
 FIRST_SLICE = 1.0
-"""Time limit in seconds for each of the first decisions; it grows fourfold if all radii stay
-open."""
+"""Time limit in seconds for each of the first decisions; it grows fourfold when open decisions
+leave no radius to try."""
 
 A_SECOND = 2.0**15
 """Number of values of a network up to which `FIRST_SLICE` applies; larger networks get more
@@ -96,8 +96,9 @@ class _Search:
     def step(self) -> float:
         """Next radius as a fraction of the ceiling, while only radius 0 is proved.
 
-        Margins fall about linearly with the radius. The result is at most half of the fraction at
-        which the margin would be 0.
+        Margins fall about linearly with the radius. The result is half of the fraction at which the
+        margin would be 0, limited to the range from 2^-10 to 1/4; it is 1/4 if the margins are not
+        informative.
         """
         least, here = self.margins.get(0.0, 0.0), self.margins.get(self.ceiling, 0.0)
         if not (least > 0 > here and np.isfinite(least - here)):
@@ -190,7 +191,7 @@ def robustness(
         most: The largest radius of interest.
         time_limit: Limit in seconds; None for no limit.
         seed: Random seed of the samples.
-        progress: Called with `(lo, hi)` after every decision.
+        progress: Called with `(lo, hi)` after every decision about a positive radius.
         reading: The classifier's decision rule as text, for the answer.
         arithmetic: Either `"real"` or `"float32"`.
     """
@@ -263,7 +264,7 @@ def _search(
 
 
 def _next(search: _Search, limit: float) -> float:
-    """Return the next radius: twice the proved radius, or a radius inside the open interval."""
+    """Return the next radius: `limit`, or twice the proved radius, or one inside the bracket."""
     lo, ceiling = search.lo, search.ceiling
     if not np.isfinite(ceiling):
         return min(limit, 2.0 * lo) if lo > 0 else limit

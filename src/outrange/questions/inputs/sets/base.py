@@ -64,7 +64,7 @@ class Union(InputSet):
         *sets: Sets of inputs, each in a form that `outrange.output_range` accepts as `box`.
 
     Raises:
-        InputError: No set is passed.
+        InputError: No set is passed, or a condition is passed as a set.
 
     Example:
         >>> Union((0, 1), (5, 6)) | (8, 9)

@@ -64,7 +64,7 @@ class Polytope(InputSet):
         return f"Polytope({count} on {size} inputs, box={brief(self.box)})"
 
     def regions(self, slots: Sequence[Slot]) -> list[Region]:
-        """Return the regions of the box, restricted by one inequality per row."""
+        """Return the regions of the box, restricted by one inequality per nonzero row."""
         total = sum(slot.size for slot in slots)
         if self.a.shape[1] != total:
             raise InputError(
