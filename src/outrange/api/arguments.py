@@ -71,7 +71,7 @@ def is_float32(arithmetic: Any) -> bool:
 
 
 def read_if_file(property: Any) -> Any:
-    """Return the property in a VNN-LIB file if `property` is its path, else `property` itself."""
+    """Return the property in a VNN-LIB file if `property` is its path, or `property` itself."""
     is_file = isinstance(property, os.PathLike)
     if isinstance(property, str):
         is_file = is_property_file(property)
@@ -81,8 +81,8 @@ def read_if_file(property: Any) -> Any:
 def arithmetic_of(property: Any, arithmetic: str | None) -> str:
     """Return `arithmetic`, `"real"` or `"float32"`, with a default if it is None.
 
-    The default is the arithmetic that `property` declares if it was read from a VNN-LIB file, else
-    `"real"`.
+    The default is the arithmetic that `property` declares if it was read from a VNN-LIB file,
+    otherwise `"real"`.
 
     Raises:
         InputError: The arithmetic is neither real nor float32.

@@ -85,7 +85,8 @@ def output_range(
         executor: Workers for the search tree: a `concurrent.futures.Executor`, a `dask.distributed`
             client, or the address of its scheduler. Used only if the input set is split, that is,
             for few inputs (docs/scale.md). None for the threads of this process.
-        resume: Folder for the state of the search, saved every 30 s; the same call resumes from it.
+        resume: Folder for the state of the search, saved at most every 30 s; the same call resumes
+            from it.
         progress: A function called a few times per second with a `RangeProgress`; or True to show
             progress, False to hide it. None shows it in a terminal or notebook if the call takes
             longer than 2 s.

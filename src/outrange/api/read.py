@@ -52,7 +52,7 @@ def load(
     Raises:
         ModelError: The file cannot be read, or the graph read from it does not match the model.
         UnsupportedError: The model contains an unsupported operation.
-        InputError: The file does not exist, or its suffix is unknown.
+        InputError: The file does not exist, its suffix is unknown, or `names` do not fit the model.
 
     Example:
         >>> import keras

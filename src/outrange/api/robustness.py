@@ -109,8 +109,8 @@ def robustness(
         >>> answer.lo <= 0.25 <= answer.hi, answer.is_exact
         (True, True)
 
-    Sound: `lo` is proved for the real-valued network, and the proof accounts for every float64
-    rounding error; `hi` is the distance of an input that violates the property, rounded up.
+    Sound: `lo` is proved for the network in the chosen arithmetic, and the proof accounts for every
+    float64 rounding error; `hi` is the distance of an input that violates the property, rounded up.
     Complete: as for `outrange.verify`.
     Cost: ten to twenty decisions, each as expensive as one `outrange.verify`.
 

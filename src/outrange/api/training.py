@@ -74,10 +74,11 @@ def compare(
             computed on all of `x` after training steps, in inference mode.
         better: `"higher"` or `"lower"`, for a custom metric.
         goal: Value of the metric that is considered a success. By default 95 % of the way from the
-            best constant prediction to the best training run. If the best run is no better than a
-            constant, or than the proved limit of models without a hidden layer on classes that are
-            not linearly separable, the goal is 95 % of the way to a perfect metric, and no
-            candidate succeeds.
+            best constant prediction to the best training run. If this goal does not exceed the
+            proved limit of models without a hidden layer on classes that are not linearly
+            separable, it is halfway between the limit and the best run. If the best run is no
+            better than a constant, or than the limit, the goal is 95 % of the way to a perfect
+            metric, and no candidate succeeds.
         kind: Kind of the targets if the data do not determine it; see `outrange.recommend`.
         seed: Random seed; start `i` uses `seed + i`.
         engine: `"auto"`, `"lanes"` or `"one by one"`.
@@ -146,9 +147,9 @@ def dead_start(
     A unit is dead on the data if its activation is flat at every row: no gradient reaches its
     weights, and only a change in earlier layers can revive it. A single ReLU neuron on positive
     inputs starts dead with probability 1/2. For each layer whose activation has a flat piece, the
-    answer contains the probability that one unit starts dead, and that all units do. For a dense
-    layer whose inputs lie along one direction there is a closed form; other layers are sampled with
-    their initializers. The model keeps its weights.
+    answer contains the probability that one unit starts dead, and that all units do. There is a
+    closed form for some dense layers on data that lie along one direction; other layers are sampled
+    with their initializers. The model keeps its weights.
 
     Args:
         model: A built Keras model, or a layer (built or not).
@@ -173,8 +174,8 @@ def dead_start(
     Sound: the intervals are exact (Clopper-Pearson) for independent units. Otherwise they are valid
     for any dependence between the units of one start (Hoeffding's bound with relative entropy).
     Each interval is correct with probability `confidence`.
-    Complete: in closed form for a dense layer whose inputs lie along one direction. Otherwise the
-    intervals narrow with `trials`.
+    Complete: in closed form for some dense layers on data that lie along one direction. Otherwise,
+    the intervals narrow with `trials`.
     Cost: `trials` passes over a few rows, and passes over all rows if a unit is dead on those few.
 
     Reference: Lu, Shin, Su, Karniadakis, *Dying ReLU and initialization: theory and numerical

@@ -146,7 +146,7 @@ def certify(
 
 
 def _explain_resolution(about: Subject, parts: Sequence[Part]) -> NoCertificateError | None:
-    """Return an error if the checker's resolution is too coarse for a claim, else None."""
+    """Return an error if the checker's resolution is too coarse for a claim, or None."""
     for box, claims in parts:
         by = claims[0][0].by
         forms, sizes = [_forms(about, claim) for claim, _ in claims], [size for _, size in claims]
@@ -205,7 +205,7 @@ def run_checker(path: str | os.PathLike, model: str | None) -> str:
     """Run `outrange-check` on a certificate, in a separate process.
 
     Returns:
-        The checker's reason if it refuses the certificate, else an empty string.
+        The checker's reason if it refuses the certificate, otherwise an empty string.
 
     Raises:
         OutOfTime: The ambient deadline passed.

@@ -39,7 +39,7 @@ seed."""
 
 
 class Folder:
-    """A model on a worker: a temporary folder with its file, and the loaded network.
+    """A model on a worker: a temporary folder with its file, and a loaded network per thread.
 
     Args:
         data: Bytes of the model's file.

@@ -90,7 +90,7 @@ SMALL_SHARE = 0.01
 
 @dataclass
 class Questions:
-    """The questions of a report about one model; see `outrange.report` for the fields."""
+    """The questions of a report about one model; see `outrange.report` for most of the fields."""
 
     model: Any
     network: Network

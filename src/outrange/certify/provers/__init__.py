@@ -1,1 +1,1 @@
-"""Searches for proof trees in float64; the checker proves every tree again."""
+"""Searches for proof trees in float64, whose arithmetic the checker does not trust."""

@@ -89,7 +89,7 @@ def prove_boxes(
         goals: Forms of the network's variables.
         targets: `(goals,)`: the bounds to prove, slightly above the claims to absorb the checker's
             rounding.
-        least: `(goals,)`: the claims, if the goals are forms of gates; else None.
+        least: `(goals,)`: the claims, if the goals are forms of gates; otherwise None.
         rounding: See `ROUNDING`; with 0 the checker may refuse the tree.
 
     Returns:

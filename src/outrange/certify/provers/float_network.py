@@ -26,7 +26,7 @@ class FloatBlock:
     Args:
         curve: The checker's name for the curve; for gates, index of the block whose slopes they
             use.
-        slopes: `(below, above)` of a kink, else None.
+        slopes: `(below, above)` of a kink, otherwise None.
         bias: Constants of the units, `(units,)`.
         weights: Dict from source to coefficients, `(units, size of the source)`.
     """

@@ -3,8 +3,8 @@
 Over the whole box, bounds from the default lines decide the signs of most units. For each goal, a
 tree over the signs of the other units is built. Cases are bounded by ascent (`phase_ascent`). A
 case that is not proved is split at the unit that helps most in a trial. A leaf contains one byte
-for the slope of each undecided unit, and a multiplier for each sign that matters. It is written if
-the bound that its rounded numbers prove reaches the target.
+for the slope of each unit that the bounds leave open, and a multiplier for each sign that matters.
+It is written if the bound that its rounded numbers prove reaches the target.
 
 Sound: regardless of errors here, since the checker proves every leaf again.
 Complete: usually, once enough signs are fixed; not guaranteed by bounds alone.

@@ -1,1 +1,1 @@
-"""Implementation of the commands, one file each."""
+"""Implementation of the commands of `outrange`."""

@@ -1,1 +1,1 @@
-"""Options that several commands share."""
+"""Declarations of command-line options, and parsing of their values."""

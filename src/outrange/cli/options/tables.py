@@ -169,7 +169,7 @@ def titles_of(name: str) -> list[str] | None:
 
 
 def _numbers_as_titles(name: str, named: Sequence[str]) -> list[str] | None:
-    """Return the entries of the first line as titles if they include all features, else None.
+    """Return the entries of the first line as titles if they include all features, or None.
 
     This is for titles that are numbers, such as years.
     """

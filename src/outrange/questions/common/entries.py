@@ -1,4 +1,4 @@
-"""Selection of inputs and outputs for questions about pairs of an output and an input."""
+"""Labels of the entries of inputs and outputs, and selection of entries by label or index."""
 
 from __future__ import annotations
 

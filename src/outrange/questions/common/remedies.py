@@ -115,7 +115,7 @@ class _Trials:
         self.count, self.longest = 0, 0.0
 
     def __call__(self, lo: np.ndarray, hi: np.ndarray) -> float | None:
-        """Run a trial; return its time in seconds if the answer is complete, else None.
+        """Run a trial; return its time in seconds if the answer is complete, or None.
 
         Raises:
             OutOfTime: Not enough time is left for a trial.

@@ -24,7 +24,7 @@ class PartialClause:
         lo: Lower bounds of the inputs, then of the outputs.
         hi: Upper bounds, in the same order.
         inputs: Number of inputs.
-        terms: Constraints that the box `[lo, hi]` does not imply.
+        terms: Constraints that the bounds of the inputs do not imply.
         pending: Disjunctions that are not expanded yet.
         floor: Proved lower bound on the conjunction's value, from its parts so far.
     """

@@ -1,1 +1,1 @@
-"""Input sets: boxes, norm balls and polytopes, and the forms in which a user writes them."""
+"""Input sets such as boxes, balls and polytopes, and the forms in which a user writes them."""

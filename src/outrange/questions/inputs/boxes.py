@@ -25,7 +25,7 @@ def numbers(value: Any, what: str) -> np.ndarray:
 
 
 def axis_hint(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
-    """Return advice if an array lacks the input's last axis of length 1, else an empty string.
+    """Return advice if an array lacks the input's last axis of length 1, or an empty string.
 
     Args:
         shape: The shape of the array.

@@ -30,7 +30,7 @@ class ArrayBox(NamedTuple):
             rows: One row in the input's shape, or `(n, *input_shape)`.
 
         Returns:
-            A boolean for one row, else a boolean array `(n,)`.
+            A Boolean for one row, otherwise a Boolean array `(n,)`.
 
         Raises:
             InputError: The rows do not fit the box, or are not finite.
@@ -54,7 +54,7 @@ class NamedBox(dict[str, Any]):
                 number) an array `(n, inputs)` or `(inputs,)`. Additional columns are ignored.
 
         Returns:
-            A boolean for one row, else a boolean array `(n,)`.
+            A Boolean for one row, otherwise a Boolean array `(n,)`.
 
         Raises:
             InputError: The rows do not fit the box, or are not finite.

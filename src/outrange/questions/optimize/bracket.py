@@ -63,7 +63,7 @@ class Bracket:
         return max(tol * self.spread, floor)
 
     def next(self) -> float | None:
-        """Return the next threshold to decide; None if no threshold can narrow the bracket."""
+        """Return the next threshold; None if the bracket is closed or cannot be narrowed."""
         gap = self.end - self.lower
         if not gap > self.tolerance:
             return None

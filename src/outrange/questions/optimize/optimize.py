@@ -161,7 +161,7 @@ class _Chain:
     def _start(self) -> Status | None:
         """Find a feasible input and first bounds on the minimum.
 
-        Returns a status if the search is over, else None.
+        Returns a status if the search is over, otherwise None.
         """
         solution, bracket = self._decide(self.where), self.bracket
         if solution.status is Status.UNSAT:
@@ -206,7 +206,7 @@ class _Chain:
     def _decide_threshold(self, mark: float) -> Status | None:
         """Decide whether a feasible input has a value of at most `mark`, and narrow the bracket.
 
-        Returns a status if the search is over, else None.
+        Returns a status if the search is over, otherwise None.
         """
         offset = self.objective.offset - mark
         below = Atom(self.objective.terms, offset)

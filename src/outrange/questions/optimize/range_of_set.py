@@ -63,7 +63,7 @@ def range_over(
         A `Solution` of `2 k` minimized objectives: the outputs, then their negatives.
 
     Raises:
-        InputError: The union is empty.
+        InputError: The union is proved to be empty.
     """
     began = read_clock()
     k = formed.value_size(formed.output)

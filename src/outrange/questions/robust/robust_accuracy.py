@@ -151,7 +151,7 @@ def _settle_all(
     time_limit: float | None,
     progress: Callable[[RobustProgress], None] | None,
 ) -> str:
-    """Decide all inputs; return the reason if the run ends early, else an empty string."""
+    """Decide all inputs; return the reason if the run ends early, or an empty string."""
     begin = read_clock()
 
     def seconds_left() -> float:

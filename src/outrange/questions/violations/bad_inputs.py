@@ -182,7 +182,7 @@ def _add_patterns(
     Boxes are processed in order of decreasing volume.
 
     Returns:
-        The reason if the enumeration ended early, else None.
+        The reason if the enumeration ended early, otherwise None.
     """
     leaves = list(paving.leaves())
     mixed = [cell for cell in leaves if cell.label == search.MIXED]

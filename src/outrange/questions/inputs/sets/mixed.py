@@ -65,7 +65,7 @@ class Mixed(InputSet):
                 values.
 
         Returns:
-            A boolean for one row, else a boolean array `(n,)`.
+            A Boolean for one row, otherwise a Boolean array `(n,)`.
 
         Raises:
             InputError: The rows do not fit the box, or are not finite.
