@@ -57,9 +57,9 @@ def output_range(
         box: The input set: `(lo, hi)` with numbers (for every input) or arrays in the model's input
             shape; a data array `(n, *input shape)`, for its range per feature; or a dict from input
             name to one of these, or to a number or an array that fixes the input. A tuple is always
-            a pair of bounds, and an array is always data. See also `outrange.ball` and
-            `outrange.data_box`. Other accepted sets are an `outrange.Polytope`, `L1Ball`, `L2Ball`,
-            `Mixed` (integer and one-hot inputs) and `Union`.
+            a pair of bounds, and an array outside a dict is always data. See also `outrange.ball`
+            and `outrange.data_box`. Other accepted sets are an `outrange.Polytope`, `L1Ball`,
+            `L2Ball`, `Mixed` (integer and one-hot inputs) and `Union`.
         tol: Stop when each bound is known to within `tol` times the range attained by that output.
             None aims for 1e-6. For a curved network (`tanh`, softmax, attention), None settles for
             1e-4 if a tighter result would take longer than the search so far; the answer then says
@@ -336,8 +336,8 @@ def extrapolation(
         rows: The rows to check: a DataFrame, an array `(n, *input_shape)`, one row, or a dict from
             input name to values. Other columns of a DataFrame are ignored.
         model: A model, as for `outrange.output_range`. The answer then also contains two ranges of
-            the model's outputs: over the training set and, if some rows are outside, over the
-            smallest box that also contains these rows.
+            the model's outputs: over the training set and, if some rows are outside, over the set
+            widened to contain these rows.
         time_limit: Stop after this many seconds; None for no limit. The bounds are valid either
             way.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on

@@ -196,7 +196,7 @@ def recommend(x: Any, y: Any, *, kind: str | None = None) -> Advice:
     """Recommend a last layer, loss, optimizer and scaling for a data set, each with a reason.
 
     The targets are read as classes, probabilities, counts or real numbers. The recommended last
-    activation can reach all of their values, and the loss is the matching likelihood. Nothing is
+    activation fits the range of their values, and the loss is the matching likelihood. Nothing is
     trained, and no framework is needed. For questions that only training can answer, use
     `outrange.compare`.
 

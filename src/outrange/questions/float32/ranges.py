@@ -26,7 +26,7 @@ from .splits import Float32Ends, float32_ends
 
 
 GOAL = 3e-5
-"""Splitting stops once rounding widens a bound by at most this fraction of the range seen."""
+"""Splitting stops once rounding widens each bound by at most this fraction of the range seen."""
 
 SHARE = 0.6
 """Fraction of the time limit spent on the search in real arithmetic."""

@@ -1,7 +1,7 @@
 """Input sets from tables: boxes by column, and the column names of a DataFrame.
 
-A DataFrame from any library is recognized by its attributes (`columns`, `to_numpy`), so no
-DataFrame library is imported.
+A DataFrame from any library is recognized by its attributes (`columns`, `dtypes`, `to_numpy`), so
+no DataFrame library is imported.
 """
 
 from __future__ import annotations

@@ -255,7 +255,8 @@ RULES: dict[type, Callable[[_PropertyReader, Any], Any]] = {
     ast.Attribute: _PropertyReader._attribute,
     ast.Call: _PropertyReader._call,
 }
-"""The method for each permitted type of syntax node; all other types are refused."""
+"""The method for each permitted type of syntax node. Other types are refused, apart from slices and
+tuples in indices and axes."""
 
 
 def _finite(value: Number) -> Number:
