@@ -1,4 +1,4 @@
-"""Execution of a command line; each error becomes one short message and an exit code."""
+"""Execution of a command line; errors become short messages and exit codes."""
 
 import errno
 import gc

@@ -178,7 +178,7 @@ def _reporter(progress: Callable[[VerifyProgress], None]) -> Callable[[SearchPro
 def _no_inputs(
     network: NetworkLike, unsafe: Formula, regions: Sequence[Region], seed: int, left: float
 ) -> bool:
-    """Return whether the input set is proved to be empty, within at most `left` seconds.
+    """Return whether the input set is proved to be empty by a search of at most `left` seconds.
 
     If a region is unbounded, the set is also restricted by the conditions on inputs alone that
     `unsafe` implies.

@@ -74,8 +74,8 @@ def accuracy_at(
         seed: Random seed of the samples.
         progress: Called after every input.
         pool: Pool of workers; None to compute in this process.
-        decided: Answers about the same data at other radii, which decide some of the inputs at
-            radius `eps`.
+        decided: Answers about the same data at other radii, which may decide some inputs at radius
+            `eps`.
     """
     check_limits(0.0, time_limit)
     check_each(each)
