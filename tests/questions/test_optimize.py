@@ -145,6 +145,25 @@ def test_ranges_over_sets():
     np.testing.assert_allclose(hot.seen_lo, graph.run(np.eye(3)).min(axis=0), rtol=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("objective", "least", "most"),
+    [
+        (y[0] / 3, 0.0, 1 / 3),
+        (y.mean(), 0.0, 2.0),
+        ((y[0] + 2 * x[0]) / 7 + 1, 1.0, 10 / 7),
+        (y.sum() / 5 - x[0] / 3, 0.0, 13 / 15),
+        (lambda x, y: y.mean() / 3, 0.0, 2 / 3),
+    ],
+)
+def test_quotients_and_means_are_not_multiplied(objective, least, most):
+    """The outputs are `x`, `2 x` and `3 x`, for `x` between 0 and 1."""
+    b = Builder([Slot("x", (1,))])
+    (value,) = b.input_values()
+    graph = b.finish([b.curve("relu", b.dense(value, [[1.0, 2.0, 3.0]], np.zeros(3)))], ["y"])
+    assert outrange.minimize(graph, objective, (0, 1)).value == pytest.approx(least, abs=1e-9)
+    assert outrange.maximize(graph, objective, (0, 1)).value == pytest.approx(most, rel=1e-9)
+
+
 def test_no_admissible_input():
     _, graph = random_net(1)
     answer = outrange.minimize(graph, y[0], (0, 1), where=x[0] + x[1] >= 3)

@@ -105,6 +105,12 @@ def test_numbers_are_rounded_once(rng):
         assert form.offset == float(-d * b)
     assert resolve_linear(0.1 * y[0] * 3, *slots).terms[0][1] == float(3 * Fraction(0.1))
     assert resolve_linear(y[0] + 1e20 - 1e20, *slots) == Atom(((1, 1.0),), 0.0)
+    for divisor in (3, 5.0, 7, 10, 49, np.int64(9), 0.75):
+        form = resolve_linear((y[0] - 2 * y[1] + 4) / divisor, *slots)
+        exact = [Fraction(k) / Fraction(float(divisor)) for k in (1, -2, 4)]
+        assert [c for _, c in form.terms] == [float(k) for k in exact[:2]]
+        assert form.offset == float(exact[2])
+    assert dict(resolve_linear(y.mean() + x.mean() / 3, *slots).terms)[0] == 1 / 3
     single = np.float32(0.1) * y[0]
     assert resolve_linear(single, *slots).terms[0][1] == float(np.float32(0.1))
 

@@ -58,17 +58,20 @@ def any_of(parts: Iterable[Formula]) -> Formula:
     return flat[0] if len(flat) == 1 else Or(tuple(flat))
 
 
-def linear_atom(form: AffineForm, strict: bool = False) -> Atom:
+def linear_atom(form: AffineForm, strict: bool = False, *, may_scale: bool = True) -> Atom:
     """Build `form <= 0` (`< 0` if strict) for a form without peaks, with float64 coefficients.
 
     If a division (as in a mean of three numbers) produced numbers that float64 cannot represent,
     the inequality is multiplied by the odd part of their common denominator. If that does not help,
     each number is rounded once.
 
+    Args:
+        may_scale: Whether the inequality may be multiplied. The value of an objective may not.
+
     Raises:
         InputError: A number exceeds the range of float64.
     """
-    form = _whole(form)
+    form = _whole(form) if may_scale else form
     try:
         terms = tuple((i, float(c)) for i, c in sorted(form.terms.items()))
         offset = float(form.offset)

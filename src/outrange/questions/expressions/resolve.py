@@ -114,7 +114,7 @@ def resolve_linear(expression: Any, inputs: Sequence[Slot], outputs: Sequence[Sl
             f"{rule}; `abs`, `max` and `min` are not linear: compute the range of each part, or "
             f"state a bound as a condition. Received: {node!r}."
         )
-    return linear_atom(form)
+    return linear_atom(form, may_scale=False)
 
 
 def property_text(property: Any, inputs: Sequence[Slot], outputs: Sequence[Slot]) -> str:
