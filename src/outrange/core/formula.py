@@ -7,7 +7,7 @@ There is no `not`: the negation of an inequality is an inequality, and `negate` 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -35,11 +35,13 @@ class Atom:
     Args:
         terms: `(index, coefficient)` pairs, indices ascending, coefficients nonzero.
         strict: Whether equality is excluded.
+        scale: Factor by which the inequality that the user wrote was multiplied.
     """
 
     terms: tuple[tuple[int, float], ...]
     offset: float
     strict: bool = False
+    scale: float = field(default=1.0, compare=False, repr=False)
 
     @classmethod
     def of(cls, terms: Mapping[int, float], offset: float, strict: bool = False) -> Atom:
@@ -58,7 +60,8 @@ class Atom:
 
     def negate(self) -> Atom:
         """Return the atom that holds exactly where this one does not."""
-        return Atom(tuple((i, -c) for i, c in self.terms), -self.offset + 0.0, not self.strict)
+        terms = tuple((i, -c) for i, c in self.terms)
+        return Atom(terms, -self.offset + 0.0, not self.strict, self.scale)
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,23 @@ def clauses(formula: Formula, most: int = MOST_CLAUSES) -> list[tuple[Formula, .
         else:
             product = [left + right for left in product for right in inner]
     return [(*certain, *choice) for choice in product]
+
+
+def remove_scale(distance: float, formula: Formula) -> float:
+    """Convert a lower bound on the distance from breaking a formula to the units of its text.
+
+    The result is exact up to rounding if all inequalities were multiplied by the same number.
+    Otherwise, it is a smaller bound.
+
+    Example:
+        >>> remove_scale(3.0, Atom(((0, 1.0),), -6.0, scale=3.0))
+        0.9999999999999999
+    """
+    scales = [atom.scale for atom in different_atoms(formula)] or [1.0]
+    scale = max(scales) if distance > 0 else min(scales)
+    if scale == 1.0 or not np.isfinite(distance):
+        return distance
+    return float(np.nextafter(distance / scale, -np.inf))
 
 
 def value(formula: Formula, v: np.ndarray) -> np.ndarray:

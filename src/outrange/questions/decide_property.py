@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..core.formula import negate
+from ..core.formula import negate, remove_scale
 from .common.provenance import add_provenance
 from .expressions import property_text, resolve
 from .inputs.sets.regions import regions
@@ -76,4 +77,9 @@ def decide_property(
         network, unsafe, where, text=text, time_limit=time_limit, seed=seed, progress=progress,
         remedies=True,
     )  # fmt: skip
+    verdict = replace(
+        verdict,
+        margin=remove_scale(verdict.margin, unsafe),
+        nearest=None if verdict.nearest is None else remove_scale(verdict.nearest, unsafe),
+    )
     return add_provenance(verdict, network, regions=where, property=source)

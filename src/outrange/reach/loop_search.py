@@ -14,7 +14,7 @@ from ..answers.loops.visible_states import first_states
 from ..answers.progress import VerifyProgress
 from ..answers.verdict import HOLDS, UNKNOWN, VIOLATED
 from ..core import Clock, Formula, InputError, OutOfTime, Warrant, check_stopped, deadline
-from ..core.formula import holds, negate, value
+from ..core.formula import TRUE, holds, negate, remove_scale, value
 from ..core.progress import Stage, report_progress
 from ..executors.ambient_pool import Workers, ambient_workers, use_workers
 from ..questions.common.network import GraphAlone
@@ -233,7 +233,7 @@ class LoopSearch:
         if counterexample is not None:
             until = min(self.tubes.safe_until, counterexample.step - 1)
         names = {"states": self.system.states, "controls": self.system.controls}
-        trajectories = self.states
+        trajectories, near = self.states, self.nearest()
         if len(trajectories):
             trajectories = trajectories[np.linspace(0, len(trajectories) - 1, KEPT).astype(int)]
         pipe = bounds.pipe(names, self.states)
@@ -244,8 +244,8 @@ class LoopSearch:
             status=status if has_spec else "REACHED",
             pipe=pipe,
             counterexample=counterexample,
-            margin=self.margin if status == HOLDS else -np.inf,
-            nearest=self.nearest(),
+            margin=remove_scale(self.margin, self.unsafe or TRUE) if status == HOLDS else -np.inf,
+            nearest=None if near is None else remove_scale(near, self.unsafe or TRUE),
             reason=self.reason,
             safe_until=until if has_spec else None,
             covered=1.0 if self.proved else self.tubes.covered,

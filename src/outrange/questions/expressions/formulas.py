@@ -71,7 +71,8 @@ def linear_atom(form: AffineForm, strict: bool = False, *, may_scale: bool = Tru
     Raises:
         InputError: A number exceeds the range of float64.
     """
-    form = _whole(form) if may_scale else form
+    factor = _factor(form) if may_scale else 1
+    form = scale(form, Fraction(factor)) if factor != 1 else form
     try:
         terms = tuple((i, float(c)) for i, c in sorted(form.terms.items()))
         offset = float(form.offset)
@@ -82,22 +83,22 @@ def linear_atom(form: AffineForm, strict: bool = False, *, may_scale: bool = Tru
         ) from None
     if any(c == 0 for _, c in terms):
         terms = tuple((i, c) for i, c in terms if c != 0)
-    return Atom(terms, offset, strict)
+    return Atom(terms, offset, strict, float(factor))
 
 
-def _whole(form: AffineForm) -> AffineForm:
-    """Multiply a form by the odd part of its denominators, if its numbers then fit in float64."""
+def _factor(form: AffineForm) -> int:
+    """Return the odd part of a form's denominators if its multiples fit in float64; otherwise 1."""
     numbers = [*form.terms.values(), form.offset]
     denominator = math.lcm(*(number.denominator for number in numbers))
     odd = denominator // (denominator & -denominator)
     if odd == 1:
-        return form
+        return 1
     larger = scale(form, Fraction(odd))
     try:
         exact = all(Fraction(float(v)) == v for v in (*larger.terms.values(), larger.offset))
     except OverflowError:
-        return form
-    return larger if exact else form
+        return 1
+    return odd if exact else 1
 
 
 def _at_most_zero(form: AffineForm, strict: bool) -> Formula:

@@ -13,8 +13,9 @@ from ...answers.answer import Cost
 from ...answers.loops import Loop, LoopTrajectory
 from ...answers.progress import VerifyProgress
 from ...answers.verdict import HOLDS, UNKNOWN, VIOLATED
-from ...core import Clock, OutOfTime, Warrant, check_stopped, deadline, seconds_left
+from ...core import And, Clock, OutOfTime, Warrant, check_stopped, deadline, seconds_left
 from ...core.clock import read_clock
+from ...core.formula import remove_scale
 from ...core.progress import Stage, report_progress
 from ..flow import Cover, Decide, decide_by_splits
 from ..flow.spread.batches import Reporting
@@ -262,6 +263,11 @@ class FlowSearch:
             float(self.simulations.robustness[0]) if self.simulations.robustness.size else np.inf,
         )
 
+    def _remove_scale(self, distance: float) -> float:
+        """Convert a distance from violating the specification to the units of its text."""
+        claims = () if self.claim is None else self.claim.leaves()
+        return remove_scale(distance, And(tuple(leaf.formula for leaf in claims if leaf.formula)))
+
     def report(self, boxes: int) -> None:
         """Report progress, at most every `OFTEN` seconds."""
         now = read_clock()
@@ -285,9 +291,11 @@ class FlowSearch:
         # Without a specification the pipe may stay open.
         open_ = status == UNKNOWN and (has_spec or not np.isfinite([pipe.lo, pipe.hi]).all())
         spec_zones = zones(self.spec, self.where, self._window) if has_spec else ()
-        margin = -np.inf
+        margin, near = -np.inf, None
         if status == HOLDS and cover is not None:
-            margin = max(0.0, cover.margin)
+            margin = self._remove_scale(max(0.0, cover.margin))
+        if has_spec and simulations.robustness.size:
+            near = self._remove_scale(self._nearest())
         return Loop(
             model=system.name,
             claim=self.text if has_spec else "",
@@ -295,7 +303,7 @@ class FlowSearch:
             pipe=pipe,
             counterexample=self.witness,
             margin=margin,
-            nearest=self._nearest() if has_spec and simulations.robustness.size else None,
+            nearest=near,
             reason=self.reason,
             safe_until=safe_until(cover, self.proved, system.end) if has_spec else None,
             covered=1.0 if self.proved else 0.0 if cover is None else cover.share,
