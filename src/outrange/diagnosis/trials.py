@@ -186,9 +186,10 @@ class Trials(ShortTrainings):
 
     @cached_property
     def stuck(self) -> bool | None:
-        """Whether no training run ends below the best constant's loss by more than `GAIN` of it.
+        """True if no training run ends far below the loss of the best constant, False if one does.
 
-        It is None if unknown, for example because a run has fewer than `LEAST` steps.
+        Far means more than `GAIN` of that loss. None if unknown, for example if a run has fewer
+        than `LEAST` steps.
         """
         for seed in range(SEEDS):
             training = self.run(AS_IS, seed)

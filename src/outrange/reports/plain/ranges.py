@@ -98,7 +98,7 @@ class OutputEnds:
 
 
 def range_outcome(answer: Range, reader: Reader) -> str:
-    """Return a sentence on what is proved about all outputs, for the top of the page."""
+    """Return a sentence that states the proved bounds of all outputs, for the top of the page."""
     count = answer.lo.size
     if not count:
         return "there are no outputs"

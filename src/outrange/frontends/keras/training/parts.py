@@ -27,7 +27,7 @@ def model_part(run: TolerantRun) -> Trace:
 def parts(
     k: Any, model: Any, run: TolerantRun | None, number: dict[int, int], struct: Any
 ) -> tuple[PartialGraph | None, PartialGraph | None, list[str]]:
-    """Return the graphs `Program.whole` and `Program.free`, and a list of what they lack.
+    """Return the graphs `Program.whole` and `Program.free`, and a list of the parts that they lack.
 
     A graph is None if it cannot be built or would be too large.
     """
