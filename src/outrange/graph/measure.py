@@ -1,4 +1,4 @@
-"""Specification encoding: outputs whose signs state where conditions hold."""
+"""Specification encoding: outputs whose signs indicate whether conditions hold."""
 
 from __future__ import annotations
 

@@ -45,7 +45,8 @@ class Shard:
             seed: Seed of the counterexample search.
 
         Raises:
-            InputError: The file exists and describes another list, or it cannot be written.
+            InputError: The file exists and describes a different list of instances, or it cannot be
+                written.
         """
         origin = Origin(
             self.number,

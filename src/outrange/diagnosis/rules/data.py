@@ -148,7 +148,7 @@ def _missing(rule: Rule, case: DiagnosisContext, loss: Loss, y: np.ndarray) -> I
 
 
 def _independent(rule: Rule, case: DiagnosisContext, loss: Loss) -> Iterator[Finding]:
-    """Report targets that neither kernel ridge regression nor trained copies predict."""
+    """Report targets that neither kernel ridge regression nor trained copies can predict."""
     trials = case.trials
     if case.rows < ENOUGH or trials.run() is None:
         return

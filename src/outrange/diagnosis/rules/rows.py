@@ -1,7 +1,7 @@
 """OR035: models that mix the rows of a batch.
 
 Graphs describe a single row. For a single row, a softmax over axis 0 is 1 and a mean over axis 0 is
-the row itself, but for a batch they are not. Proofs about one row would not hold for such a model,
+the row itself, but not for a batch. Proofs about one row would not hold for such a model,
 so `look_for_mixed_rows` runs before any rule.
 """
 

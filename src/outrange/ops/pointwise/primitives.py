@@ -78,5 +78,5 @@ def facts(node: Apply) -> Curve:
 
 
 def spread(c: Curve, value: np.ndarray | np.float64) -> np.ndarray:
-    """Bound the distance of the computed `value` of a primitive from its real value."""
+    """Bound the distance between the computed `value` of a primitive and its exact value."""
     return c.off + c.ulps * (2.0**-52 * np.abs(value) + 5e-324)

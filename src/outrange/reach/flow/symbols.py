@@ -197,7 +197,10 @@ def _inverse_off(turns: np.ndarray) -> np.ndarray:
 
 
 def _few_bits(x: np.ndarray) -> np.ndarray:
-    """Round up to 26 significant bits, and to at least the size above which products are exact."""
+    """Round numbers upward so that they keep 26 significant bits, to at least `2^-600`.
+
+    Products of such numbers are exact.
+    """
     part, power = np.frexp(np.maximum(x, 2.0**-600))
     with np.errstate(over="ignore"):
         return np.ldexp(np.ceil(part * 2.0**26) * 2.0**-26, power)

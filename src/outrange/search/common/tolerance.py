@@ -91,7 +91,7 @@ class Convergence:
         self._gaps.append((seconds, gaps))
 
     def has_stalled(self) -> bool:
-        """Return whether no watched gap fell by `STALLED` in the second half of the time.
+        """Return whether no watched gap fell by `STALLED` in the second half of the elapsed time.
 
         Return False before `PATIENCE` seconds.
         """

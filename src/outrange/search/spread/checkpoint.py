@@ -1,4 +1,4 @@
-"""Checkpoints of a search, written to disk atomically, and read only for the same question."""
+"""Checkpoints of a search, written to disk atomically; only the same question reads them."""
 
 from __future__ import annotations
 

@@ -235,7 +235,7 @@ def _prefixes(path: str) -> Iterator[str]:
 
 
 def unknown_records(k: Any, model: Any, run: TolerantRun) -> set[int]:
-    """Return the ids of the records that batch statistics or user code may replace in training."""
+    """Return the ids of records that batch statistics or user code may replace during training."""
     around = {path for path, is_unknown in _containers(k, model, run).items() if is_unknown}
     ends = {
         id(t)

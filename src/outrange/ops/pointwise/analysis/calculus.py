@@ -49,7 +49,7 @@ def factor_out(t: Expressions, e: int) -> int:
     """Factor an expression into the common factor of its terms and a shorter sum.
 
     `2 e / u**2 - e**2 / u**3` is `e / u**3 * (2 u - e)`, and with `u = 1 + e` that is
-    `e / u**3 * (2 + e)`, whose sign needs no arithmetic.
+    `e / u**3 * (2 + e)`, whose sign is known without arithmetic.
     """
     common: Monomial = ()
     for _ in range(6):
