@@ -271,10 +271,7 @@ def gather_sum(
 
     @cache
     def transpose() -> tuple[Scatter, np.ndarray, np.ndarray]:
-        """Return a `Scatter` that sums terms by input, and the terms' output indices and weights.
-
-        The terms are in the order of the `Scatter`.
-        """
+        """Return a `Scatter` that sums by input, and its terms' output indices and weights."""
         scatter = Scatter(index.ravel(), size)
         return scatter, scatter.order // index.shape[1], weight.ravel()[scatter.order]
 

@@ -50,7 +50,7 @@ class RecordedStep:
         options: Some arguments of the operation, by name: strings, numbers, booleans or None.
         shape: Shape of the first tensor it returns, including the batch axis of size 1.
         product: The kernel it multiplies by; None if there is no kernel with one column per unit.
-        over: The axes that pooling, a mean or a maximum reduces, counted from the front; empty
+        over: The axes that some poolings, means and maxima reduce, counted from the front; empty
             for other operations.
         arrays: Whether it may read arrays that are neither tensors of the model nor its weights.
             True for operations outside the framework.

@@ -18,7 +18,8 @@ def within(lo: Any, hi: Any) -> Condition:
     """Require that the states lie in a box, as a condition for `outrange.closed_loop`.
 
     Args:
-        lo: Lower bounds, `(states,)` with None for no bound, or one number for all states.
+        lo: Lower bounds, `(states,)` with None for no bound, or one number (or a list of one
+            number) for all states.
         hi: Upper bounds, `(states,)`, in the same form as `lo`.
 
     Returns:

@@ -1,1 +1,1 @@
-"""The rules of the diagnosis, one file each. Importing a file registers its rule."""
+"""The rules of the diagnosis, most in a file of their own. Importing a file registers its rules."""

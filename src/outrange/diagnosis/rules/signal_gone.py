@@ -118,8 +118,8 @@ def _differ(case: DiagnosisContext, outputs: Sequence[np.ndarray]) -> bool:
 def _where(case: DiagnosisContext) -> tuple[str, str]:
     """Return the path of the first layer with equal outputs for all rows, and a phrase about it.
 
-    Outputs are regarded as equal if their spread is at most 1e-4 of their size. Returns two empty
-    strings if there is no such layer.
+    Outputs are regarded as equal if their spread is at most 1e-4 of their size. Layers whose
+    outputs are all 0 are skipped. Returns two empty strings if there is no such layer.
     """
     for layer in case.program.layers:
         rows = case.rows_of(layer.after)

@@ -50,8 +50,8 @@ def fall(value: Numbers, slope: np.ndarray, at: Numbers, extra: Numbers = 0.0) -
     """Return a float64 that is at most `(value - extra) - slope * at`, rounding included.
 
     The product errs by `u |slope at|`, the two subtractions by `u` times their results: less than
-    `4u (|slope at| + |value|)` in total, which includes the rounding of this bound. Without `extra`, nothing is
-    subtracted where `slope` or `at` is 0, so that level pieces stay exact.
+    `4u (|slope at| + |value|)` in total, which includes the rounding of this bound. Without
+    `extra`, nothing is subtracted where `slope` or `at` is 0, so that level pieces stay exact.
     """
     product = slope * at
     pad = 4.0 * UNIT * (np.abs(product) + np.abs(value)) + TINY
