@@ -95,7 +95,7 @@ def verify(
             longer than 2 s.
 
     Returns:
-        A `Verdict`; in a condition (`if verdict:`), it is true only if the property is proved.
+        A `Verdict`; `bool(verdict)` is true only if the property is proved.
 
     Raises:
         InputError: An argument is invalid; the message says which one and why.
