@@ -133,7 +133,7 @@ def test_a_kind_that_does_not_fit():
 
 
 def test_the_rate_above_which_gradient_descent_diverges_is_never_understated(monkeypatch):
-    """Of a large table, only a lower bound on the curvature is computed."""
+    """For a large table, only a lower bound on the curvature is computed."""
     from outrange.train import recommend
 
     rng = np.random.default_rng(0)
