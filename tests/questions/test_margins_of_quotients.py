@@ -32,6 +32,12 @@ def test_a_margin_is_in_the_units_of_the_condition(condition, margin):
     assert answer.nearest == pytest.approx(margin, rel=1e-9)
 
 
+def test_a_condition_that_is_attained_exactly_has_margin_zero():
+    """The mean of the three outputs is at most 2, and 2 is attained."""
+    answer = outrange.verify(graph(), y.mean() <= 2, (0, 1))
+    assert answer.holds and answer.margin == 0
+
+
 def test_different_divisors_give_a_smaller_bound():
     answer = outrange.verify(graph(), (y[0] / 3 <= 0.5) & (y[1] / 5 <= 0.5), (0, 1))
     assert answer.holds and 0 < answer.margin <= 0.1 + 1e-12

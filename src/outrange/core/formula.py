@@ -167,9 +167,10 @@ def remove_scale(distance: float, formula: Formula) -> float:
     """
     scales = [atom.scale for atom in different_atoms(formula)] or [1.0]
     scale = max(scales) if distance > 0 else min(scales)
-    if scale == 1.0 or not np.isfinite(distance):
+    if scale == 1.0 or distance == 0 or not np.isfinite(distance):
         return distance
-    return float(np.nextafter(distance / scale, -np.inf))
+    below = float(np.nextafter(distance / scale, -np.inf))
+    return max(below, 0.0) if distance > 0 else below
 
 
 def value(formula: Formula, v: np.ndarray) -> np.ndarray:
