@@ -118,8 +118,38 @@ def test_sums_at_the_corner_of_a_box(tmp_path, condition, status):
         "(<= (+ X[0,0] X[0,1] 1.0) 1.0)",
         "(<= (+ X[0,0] X[0,1]) (* 0.3 0.7))",
         "(<= (* 0.5 (+ X[0,0] X[0,1] 1.0)) 0.0)",
+        "(<= (+ (* 0.0 X[0,0]) (* 0.3 X[0,1])) 0.1)",
     ],
 )
 def test_sums_with_more_roundings_are_refused(tmp_path, condition):
     with pytest.raises(outrange.UnsupportedError, match="sum of different entries"):
         outrange.read_property(query(tmp_path, 3, condition))
+
+
+def test_assumptions_that_only_rounding_satisfies_are_not_vacuous(tmp_path):
+    """The exact sum is less than 1, and float32 rounds it to 1."""
+    net = random_net(tmp_path, "net.onnx", (3, 4, 3), 0)
+    file = tmp_path / "open.vnnlib"
+    bounds = ["(<= X[0,0] 1.0)", "(>= X[0,0] 1.0)"]
+    bounds += ["(<= X[0,1] -0.000000001)", "(>= X[0,1] -0.00000001)"]
+    parts = [*bounds, "(>= (+ X[0,0] X[0,1]) 1.0)"]  # X[0,2] has no bounds.
+    file.write_text("\n".join([HEAD.format(inputs=3), *(f"(assert {part})" for part in parts)]))
+    assert outrange.verify(net, file, time_limit=10).status == "UNKNOWN"
+
+
+def test_a_sum_of_an_input_and_the_output_that_equals_it_is_left_open(tmp_path):
+    """A plan with one coefficient for both would miss a rounding."""
+    same = model([node("Identity", "x", "y")], {}, inputs={"x": (1, 3)})
+    net = save_model(tmp_path, same, "same.onnx")
+    file = query(tmp_path, 3, "(>= (+ Y[0,0] (* 0.1 X[0,0])) 1.2)")
+    assert outrange.verify(net, file, time_limit=10).status == "UNKNOWN"
+
+
+def test_a_sum_that_may_overflow_is_no_counterexample():
+    from outrange.core import Atom
+    from outrange.core.formula import holds
+    from outrange.questions.float32.sums import tighten_sums
+
+    point = np.float32([3e38, 3e38, -3e38]).astype(np.float64)
+    atom = Atom(((0, 1.0), (1, 1.0), (2, 1.0)), -3.2e38)
+    assert holds(atom, point, point) and not holds(tighten_sums(atom, point), point, point)

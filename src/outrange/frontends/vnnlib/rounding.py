@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...core import UnsupportedError
+from .elements import float32_constant
 from .errors import Fault
 from .terms import literal
 
@@ -27,8 +28,9 @@ class _ComparisonParts:
         entries: Each entry of a tensor, once per occurrence: its name and its indices.
         constants: Number of constants that are added and not 0.
         rounds: Whether float32 may round the result of an operation.
-        factors: The largest number of constants other than 1 and -1 that multiply one entry; a
-            constant that is multiplied counts like an entry with one more factor.
+        factors: The largest number of constants other than 1 and -1 that multiply one entry. A
+            multiplied constant counts like an entry with one more factor, and a factor of 0 like
+            two factors.
     """
 
     entries: list[tuple[str, tuple[int, ...]]]
@@ -55,8 +57,8 @@ def is_rounded(sides: Sequence[Any]) -> bool:
     if not different or len(parts.entries) < 2 or parts.constants > 1 or parts.factors > 1:
         raise Fault(
             "an assertion about float32 must compare single entries, or a sum of different entries "
-            "(each multiplied by at most one constant) with at most one constant; float32 rounds "
-            "other expressions in ways that are not supported.",
+            "(each multiplied by at most one constant, not 0) with at most one constant; float32 "
+            "rounds other expressions in ways that are not supported.",
             UnsupportedError,
         )
     return True
@@ -81,6 +83,8 @@ def _collect(node: Any, parts: _ComparisonParts, factors: int) -> None:
     elif kind == "Multiply":
         values = [_value(part) for part in node.args]
         scaling = sum(value not in (None, 1, -1) for value in values)
+        if any(value is not None and float32_constant(value) == 0 for value in values):
+            scaling = 2  # The sum would lose an entry, and with it the roundings of the others.
         parts.rounds = parts.rounds or bool(scaling)
         for part, value in zip(node.args, values, strict=True):
             if value is None:

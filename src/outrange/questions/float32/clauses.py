@@ -43,11 +43,16 @@ def prove_margin(
         return None
     if not 0 < len(atoms_of) <= MOST or not all(atoms_of):
         return None
+    inputs = network.graph.size
+    if has_sums and network.written.output == 0:
+        # The plan would add the coefficients of an input and of the output that equals it.
+        indices = [[i for i, _ in atom.terms] for clause in atoms_of for atom in clause]
+        if any(at and min(at) < inputs <= max(at) for at in indices):
+            return None
     plan = plan_of_clauses(network, atoms_of, has_sums)
     if not has_kernel_for(plan):
         return None
     clock, least = Clock(seconds), np.inf
-    inputs = network.graph.size
     read = (abs(c) for clause in atoms_of for a in clause for i, c in a.terms if i < inputs)
     slack = TINY * sum(read)
     m = len(atoms_of)

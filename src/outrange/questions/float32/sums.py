@@ -17,6 +17,7 @@ from fractions import Fraction
 import numpy as np
 
 from ...core import And, Atom, Formula
+from ...core.formula import FALSE
 from ...graph.float32 import FLOAT32
 
 
@@ -33,7 +34,10 @@ def tighten_sums(formula: Formula, point: np.ndarray) -> Formula:
     if len(formula.terms) < 2:
         return formula
     values = [Fraction(c) * Fraction(float(point[i])) for i, c in formula.terms]
-    error = rounding_error([*values, Fraction(formula.offset)])
+    terms = [*values, Fraction(formula.offset)]
+    if sum(map(abs, terms)) >= FLOAT32.largest:
+        return FALSE  # A partial sum may overflow.
+    error = rounding_error(terms)
     if error == 0:
         return formula
     offset = Fraction(formula.offset) + error
