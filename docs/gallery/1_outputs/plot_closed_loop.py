@@ -52,7 +52,7 @@ model.fit(x, np.zeros((128, STEPS, 2)), epochs=10, verbose=0)
 # %%
 # The input set contains all initial states with an angle in [0.4, 0.6] and almost no speed:
 
-answer = outrange.output_range(model, ([0.4, -0.05], [0.6, 0.05]), tol=1e-2, time_limit=5)
+answer = outrange.output_range(model, ([0.4, -0.05], [0.6, 0.05]), tol=1e-2, budget=5)
 for step in range(0, STEPS, 2):
     lo, hi = answer.lo[step], answer.hi[step]
     print(f"step {step + 1}: angle {lo[0]:6.3f} to {hi[0]:.3f}, ", end="")

@@ -39,7 +39,7 @@ width = np.zeros((3, 3))
 for moved in range(3):
     lo, hi = np.zeros((3, 2)), np.zeros((3, 2))
     lo[moved], hi[moved] = -1, 1
-    answer = outrange.output_range(model, (lo, hi), tol=0.01, time_limit=0.5)
+    answer = outrange.output_range(model, (lo, hi), tol=0.01, budget=1)
     width[moved] = (answer.hi - answer.lo).max(axis=1)
 
 fig, ax = plt.subplots(figsize=(5.2, 3.4), layout="constrained")

@@ -27,16 +27,16 @@ labels = np.eye(CLASSES)[level].reshape(len(x), -1)
 
 def train(head, weight):
     """Train a small network with this head; `weight` is that of the penalty."""
-    keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(6, "relu"), *head])
     loss = GroupedCrossentropy(GROUPS)
     if weight:
         loss = MonotoneIndexPenalty(GROUPS, loss=loss, weight=weight, margin=0.05)
     model.compile(keras.optimizers.Adam(0.03), loss)
-    model.fit(x, labels, epochs=12, batch_size=100, verbose=0)
+    model.fit(x, labels, epochs=30, batch_size=100, verbose=0)
     return model
 
 
+keras.utils.set_random_seed(0)
 heads = {
     "no penalty": ([keras.layers.Dense(GROUPS * CLASSES), GroupedSoftmax(GROUPS)], 0),
     "penalty": ([keras.layers.Dense(GROUPS * CLASSES), GroupedSoftmax(GROUPS)], 3.0),
@@ -44,7 +44,7 @@ heads = {
 }
 models = {name: train(*setting) for name, setting in heads.items()}
 answers = {
-    name: outrange.monotone(model, (-1, 1), groups=GROUPS, time_limit=1)
+    name: outrange.monotone(model, (-1, 1), groups=GROUPS, budget=4)
     for name, model in models.items()
 }
 for name, answer in answers.items():
@@ -54,7 +54,8 @@ for name, answer in answers.items():
 
 # %%
 # Red marks the inputs of a fine grid at which the predicted index falls. The cross is the
-# counterexample that ``monotone`` returned.
+# counterexample that ``monotone`` returned. The penalty leaves fewer such inputs; only the head
+# that rises by construction has none.
 
 side = np.linspace(-1, 1, 150)
 grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)

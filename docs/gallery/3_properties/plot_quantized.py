@@ -36,7 +36,7 @@ def quantize(bits):
 
 bits = [4, 5, 6, 8]
 apart = [
-    outrange.difference_range(model, quantize(b), (-1, 1), tol=1e-3, time_limit=5) for b in bits
+    outrange.difference_range(model, quantize(b), (-1, 1), tol=1e-3, budget=5) for b in bits
 ]
 for b, answer in zip(bits, apart, strict=True):
     print(f"{b} bits: between {answer.lo[0]:+.4f} and {answer.hi[0]:+.4f}, {answer.reason}")

@@ -45,7 +45,7 @@ fig, ax = plt.subplots(figsize=(5.4, 5.2), layout="constrained")
 colors = plt.matplotlib.colors.ListedColormap(["#dbe6f7", "#f8e2cf"])
 ax.imshow(choice, origin="lower", extent=(-1.2, 1.2, -1.2, 1.2), cmap=colors)
 for at in moons[:12]:
-    near = outrange.robustness(model, at, tol=0.05, time_limit=1)
+    near = outrange.robustness(model, at, tol=0.05, budget=1)
     ax.add_patch(plt.Rectangle(at - near.lo, 2 * near.lo, 2 * near.lo, fill=False, color="#2a8a4a"))
     ax.plot(*at, ".", color="#444")
 adversarial = answer.adversarial.x.ravel()
