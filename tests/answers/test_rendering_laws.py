@@ -228,11 +228,16 @@ TABLES = {
 """Format to the first column compared, and what the cells from there on must say."""
 
 
-def agrees(cell: str, value, scale: float) -> bool:
-    """Return whether a cell shows a value with at least two digits."""
+def agrees(cell: str, value, scale: float, half_units: int = 1) -> bool:
+    """Return whether a cell shows a value with at least two digits, rounded by so many half units.
+
+    The ends of an interval are rounded outward, by up to a whole unit of the last digit.
+    """
     if isinstance(value, tuple):
         ends = cell.strip("[]").split(", ")
-        return len(ends) == 2 and all(map(agrees, ends, value, (scale, scale)))
+        return len(ends) == 2 and all(
+            agrees(*end, scale, 2) for end in zip(ends, value, strict=True)
+        )
     if isinstance(value, str):
         return cell == " ".join(value.split())
     if cell.startswith(">"):  # so many times the range seen that a number would say nothing
@@ -242,7 +247,7 @@ def agrees(cell: str, value, scale: float) -> bool:
         return shown == value or bool(np.isnan(shown) and np.isnan(value))
     # As many digits as there are, are right: of three half a unit of the third.
     digits = sum(map(str.isdigit, cell.lstrip("-0.").split("e")[0]))
-    near = {1: 0.05, 2: 0.05, 3: 5.1e-3}.get(digits, 5e-4)
+    near = half_units * {1: 0.05, 2: 0.05, 3: 5.1e-3}.get(digits, 5e-4)
     return abs(shown - value) <= max(near * abs(value), 1e-5 * scale)
 
 
