@@ -46,6 +46,7 @@ def test_every_answer_shows_and_keeps_it(record, tmp_path):
     assert outrange.read(tmp_path / "a.json").provenance == ASKED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("record", OF_EACH_KIND.values(), ids=OF_EACH_KIND)
 def test_files_from_before_are_read(record, tmp_path):
     """Files of older releases lack the field."""

@@ -59,6 +59,7 @@ def test_an_effort_that_ended_a_search_is_named(monkeypatch):
     assert "effort quick" in share.late
 
 
+@pytest.mark.slow
 def test_a_search_whose_gap_hardly_falls_ends_before_its_effort(monkeypatch):
     monkeypatch.setattr(tolerance, "PATIENCE", 0.0)
     monkeypatch.setattr(tolerance, "STALLED", 0.9)
@@ -71,8 +72,8 @@ def test_a_search_whose_gap_hardly_falls_ends_before_its_effort(monkeypatch):
 def test_a_search_with_a_time_limit_never_counts_as_stalled(monkeypatch):
     monkeypatch.setattr(tolerance, "PATIENCE", 0.0)
     monkeypatch.setattr(tolerance, "STALLED", 1.0)
-    answer = outrange.output_range(net(30, 60), BOX, time_limit=3.0)
-    assert answer.status == "time" and answer.cost.seconds > 2.5
+    answer = outrange.output_range(net(30, 60), BOX, time_limit=1.0)
+    assert answer.status == "time" and answer.cost.seconds > 0.8
 
 
 def test_gaps_that_stand_still_for_half_the_time_have_stalled():

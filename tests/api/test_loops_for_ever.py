@@ -67,6 +67,7 @@ def test_what_grows_is_not_safe_for_ever():
     assert "never leaves" in answer.sentence and answer.safe_until >= 16
 
 
+@pytest.mark.slow
 def test_a_set_on_the_edge_is_no_invariant():
     """A point that moves by the last bit at every step does not return, within rounding."""
     step = np.nextafter(1.0, 2.0)

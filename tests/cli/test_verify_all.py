@@ -222,6 +222,7 @@ def test_a_worker_that_dies_costs_one_instance(call, folder, monkeypatch):
     assert "SIGKILL" in row["detail"]
 
 
+@pytest.mark.slow
 @pytest.mark.wallclock
 def test_a_worker_that_is_killed_once_costs_nothing(call, folder, monkeypatch):
     write_instances(folder / "list.csv", [("small.onnx", name, 20) for name in KNOWN])

@@ -88,6 +88,7 @@ def check_finished(folder):
     assert sorted(lines) == sorted(truth.items())
 
 
+@pytest.mark.slow
 @pytest.mark.wallclock
 def test_kills_lose_nothing(folder, rng):
     decided, log = {}, folder / "log.txt"

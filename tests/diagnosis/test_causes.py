@@ -31,6 +31,7 @@ def findings_of(built, code, **options):
     return [f for f in answer if f.code == code and f.level >= Level.MEASURED]
 
 
+@pytest.mark.slow
 def test_a_rate_far_too_low_is_named_by_one_that_learns():
     """Soft targets: at the rate given the loss stays, though not above that of a constant."""
     (finding,) = findings_of(program(rate=1e-7), "OR017", epochs=30)

@@ -180,6 +180,7 @@ def test_a_longer_training_than_is_tried_is_left_to_the_user():
     assert "epochs=" not in finding.tried
 
 
+@pytest.mark.slow
 def test_layers_with_the_same_fault_are_mended_at_once():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(96, 4)).astype("float32")

@@ -141,6 +141,7 @@ def test_a_file_that_goes_away_costs_its_instance_alone(instance_list, monkeypat
     assert "p3.0.vnnlib" in results[-1].detail and "no longer readable" in results[-1].detail
 
 
+@pytest.mark.slow
 def test_what_only_the_model_can_tell_waits_for_the_workers_and_the_clock(tmp_path, monkeypatch):
     """Check a counterexample that float32 does not reproduce last, while time is left."""
     path = random_net(tmp_path, "net.onnx", (3, 8, 3), 0)

@@ -275,6 +275,7 @@ def test_verdicts_and_pipes_are_the_same(loop, limit, status):
         assert distributed.counterexample.x.tolist() == alone.counterexample.x.tolist()
 
 
+@pytest.mark.slow
 def test_a_process_that_is_new_bounds_both_kinds():
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool, use_executor(pool, None):
         same_cover(flow_cover(most=12), flow_cover(most=12))

@@ -57,6 +57,7 @@ def advance_search(name, most=24):
     return search
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PLANTS)
 def test_boxes_of_a_loop_have_the_same_bits(name, on):
     parallel, threads_used = on(3, lambda: advance_search(name))
@@ -69,6 +70,7 @@ def test_boxes_of_a_loop_have_the_same_bits(name, on):
                 np.testing.assert_array_equal(getattr(a, field), getattr(b, field))
 
 
+@pytest.mark.slow
 def test_pipes_of_a_flow_have_the_same_bits(on):
     parallel, threads_used = on(3, flow_cover)
     alone, threads_alone = on(1, flow_cover)

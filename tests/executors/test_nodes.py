@@ -256,6 +256,7 @@ def test_bounds_on_the_way_are_tighter_where_they_rise_everywhere(monkeypatch, s
     assert means[1] > means[0]
 
 
+@pytest.mark.slow
 def test_bounds_rise_everywhere_while_there_is_room(monkeypatch):
     """Raise all bounds only while the calling process has memory for the returned boxes."""
     wide = []

@@ -197,7 +197,7 @@ def search_margin(graph, seed, seconds=0.2):
 
 def test_no_run_leaves_what_the_kernel_proves():
     checked = 0
-    for seed in range(cases(6, 16)):
+    for seed in range(cases(4, 16)):
         rng = np.random.default_rng(seed)
         for graph in (wild_graph(rng, PIECEWISE), NETS[seed % 2](rng, "relu")):
             try:
@@ -207,7 +207,7 @@ def test_no_run_leaves_what_the_kernel_proves():
             if beyond is not None:
                 assert beyond[0] <= 0, (seed, beyond)
                 checked += 1
-    assert checked >= 8 or library() is None
+    assert checked >= cases(5, 8) or library() is None
 
 
 def test_a_function_of_which_nothing_is_stated_is_refused():

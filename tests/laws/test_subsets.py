@@ -69,6 +69,7 @@ def test_a_subset_has_no_looser_bounds(kind, part):
     assert (inner.seen_lo >= outer.lo - 1e-9).all() and (inner.seen_hi <= outer.hi + 1e-9).all()
 
 
+@pytest.mark.slow
 def test_categories_do_not_cost_the_bounds_of_the_box():
     """With 12 numbers and a group of 4, the group's answer was three times as wide as the box's."""
     rng = np.random.default_rng(5)

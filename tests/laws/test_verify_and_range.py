@@ -28,7 +28,8 @@ def net(rng, act):
 def test_verify_decides_what_the_range_implies(act, part):
     rng = np.random.default_rng([part, act == "relu"])
     graph = net(rng, act)
-    ends = outrange.output_range(graph, (-1.0, 1.0), budget=3.0)
+    units = cases(0.7, 3.0)
+    ends = outrange.output_range(graph, (-1.0, 1.0), budget=units)
     lo, hi, seen_lo, seen_hi = (float(v[0]) for v in (ends.lo, ends.hi, ends.seen_lo, ends.seen_hi))
     step = MARGIN * (seen_hi - seen_lo)
     for claim, holds in (
@@ -37,5 +38,5 @@ def test_verify_decides_what_the_range_implies(act, part):
         (y[0] <= seen_hi - step, False),
         (y[0] >= seen_lo + step, False),
     ):
-        verdict = outrange.verify(graph, claim, (-1.0, 1.0), budget=3.0)
+        verdict = outrange.verify(graph, claim, (-1.0, 1.0), budget=units)
         assert verdict.holds is holds, (claim, verdict, ends)

@@ -83,6 +83,7 @@ def test_the_result_for_the_whole_is_kept_when_time_runs_out_for_its_parts(monke
     assert result.undecided is not None and result.undecided > Fraction(1, 40)
 
 
+@pytest.mark.slow
 def test_splits_decide_what_one_box_cannot():
     graph, network = _loop()
     lo, hi = np.array([[0.5, -0.5]]), np.array([[1.5, 0.5]])

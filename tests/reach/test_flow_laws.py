@@ -140,6 +140,7 @@ def thin_loops_hold():
             loops_hold(seed, activation, steps=2, radius=1e-15, points=3)
 
 
+@pytest.mark.slow
 def test_thin_loops():
     thin_loops_hold()
 

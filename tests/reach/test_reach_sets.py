@@ -109,6 +109,7 @@ def test_the_hulls_are_the_pipe():
     assert (reached.lo <= pipe.seen_lo + 1e-9).all() and (reached.hi >= pipe.seen_hi - 1e-9).all()
 
 
+@pytest.mark.slow
 def test_long_loops_lose_no_digits():
     """Propagate rounding like the state, so that it shrinks with a stable loop."""
     reached = loop_reach_sets(saturated_plant, DOUBLE, ([1, -0.5], [2, 0.5]), steps=cases(30, 60))
@@ -157,6 +158,7 @@ def many_pieces(**options):
     )
 
 
+@pytest.mark.slow
 def test_steps_after_the_time_cost_little():
     reached = many_pieces(steps=12, time_limit=cases(0.5, 1.0), most_pieces=100_000)
     assert reached.status == "time" and reached.exact_until < 12
@@ -165,6 +167,7 @@ def test_steps_after_the_time_cost_little():
     assert_covers(reached)
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_cuts_at_once(monkeypatch):
     advance, calls = LinearRegions.advance, []
 

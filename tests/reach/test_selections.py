@@ -123,6 +123,7 @@ def test_no_branch_is_lost_where_conditions_are_assumed():
     assert all(is_kept for is_kept, _ in results) and any(assumed for _, assumed in results)
 
 
+@pytest.mark.slow
 def test_a_switch_with_hysteresis_is_followed():
     """Keep both outcomes near a threshold, so that the memory never has a value between."""
 

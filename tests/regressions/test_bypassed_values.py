@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 from keras import layers as L, ops
 
 import outrange
@@ -84,6 +85,7 @@ def test_activations_with_weights_are_no_affine_map_for_all_weights():
     assert "OR009" not in proved_findings(model)
 
 
+@pytest.mark.slow
 def test_what_stands_before_a_dead_layer_learns_around_it():
     def dead(skips):
         x = keras.Input((4,))

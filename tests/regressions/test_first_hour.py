@@ -75,6 +75,7 @@ def test_many_outputs_of_a_convolution_are_exact():
     )
 
 
+@pytest.mark.slow
 def test_what_plain_bounds_decide_takes_no_optimized_ones(monkeypatch):
     """A recurrent network was bounded for seconds where intervals had the answer."""
     from outrange.search.engines import array_engine

@@ -13,6 +13,7 @@ def define_at_zero(x):
     return ops.where(near, 1.0, ops.sin(x) / ops.where(near, 1.0, x))
 
 
+@pytest.mark.slow
 def test_a_constant_in_the_middle_is_not_the_function():
     model = keras.Sequential([keras.Input((1,)), L.Activation(define_at_zero)])
     try:

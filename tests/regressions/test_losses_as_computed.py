@@ -52,6 +52,7 @@ def test_steps_that_a_mask_leaves_out_are_not_counted(loss, left_out):
         assert bool(codes) is not masked
 
 
+@pytest.mark.slow
 def test_a_mask_of_an_embedding_reaches_the_loss_and_no_further_than_a_last_state():
     x = RNG.integers(0, 4, (40, 4))
     y = np.full((40, 4, 1), 3.0)

@@ -1,6 +1,7 @@
 """A smooth network of many inputs has no mixed-integer program; the search goes on without."""
 
 import numpy as np
+import pytest
 
 from cases import cases
 from outrange.core import Box
@@ -10,6 +11,7 @@ from outrange.search.selection import FEW_INPUTS
 from outrange.search.solve import solve
 
 
+@pytest.mark.slow
 def test_the_solver_is_not_asked(monkeypatch):
     rng = np.random.default_rng(0)
     inputs = FEW_INPUTS + 4

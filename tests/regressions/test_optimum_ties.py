@@ -41,6 +41,7 @@ def test_range_over_a_ball_whose_corners_tie():
     assert answer.lo == pytest.approx(0, abs=1e-6) and answer.hi == pytest.approx(1, abs=2e-6)
 
 
+@pytest.mark.slow
 def test_an_open_gap_is_never_called_closed():
     # No float64 numbers satisfy this equation: x[0] = 1/3.
     answer = outrange.maximize(IDENTITY, y[0], (-1, 1), where=(3 * x[0] == 1))

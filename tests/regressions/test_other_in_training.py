@@ -227,6 +227,7 @@ BEFORE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", BEFORE)
 def test_units_that_training_wakes_are_not_proved_dead(what):
     model, x = BEFORE[what]()

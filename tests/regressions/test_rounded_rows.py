@@ -120,6 +120,7 @@ def test_16_bits_round_more():
         assert ("OR003" in proved_messages(model, x)) is dead
 
 
+@pytest.mark.slow
 def test_a_layer_is_linear_only_if_all_of_it_is():
     def cosine(z):
         return ops.cos(3 * ops.relu(z))

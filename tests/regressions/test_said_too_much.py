@@ -37,6 +37,7 @@ def measure_moves(model, x, y):
     ]
 
 
+@pytest.mark.slow
 def test_a_penalty_moves_the_kernel_of_a_dead_layer():
     model = chain(
         L.Dense(8, "relu", kernel_regularizer="l2", bias_initializer=C(-30.0), name="h"), L.Dense(1)
@@ -46,6 +47,7 @@ def test_a_penalty_moves_the_kernel_of_a_dead_layer():
     assert measure_moves(model, X, Y)[0] > 0
 
 
+@pytest.mark.slow
 def test_where_gradients_are_measured_the_weights_are_named():
     model = chain(L.Dense(8, "relu", bias_initializer=C(-30.0), name="h"), L.Dense(1))
     (finding,) = proved_findings("OR003", model, X, Y)
@@ -147,6 +149,7 @@ def test_a_constant_output_is_one_in_the_range_of_the_data():
         assert "softmax over 5" not in finding.message
 
 
+@pytest.mark.slow
 def test_another_head_behind_noise_may_get_a_gradient():
     inputs = keras.Input((6,))
     noisy = L.Dense(1, "relu", kernel_initializer=C(-0.1), name="r")(L.GaussianNoise(1.0)(inputs))

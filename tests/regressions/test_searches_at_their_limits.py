@@ -67,6 +67,7 @@ def deep(layers):
     return b.finish([x], ["y"])
 
 
+@pytest.mark.slow
 def test_cells_of_a_network_deeper_than_the_stack():
     box = Box(-np.ones(1), np.ones(1))
     engine = DerivativeEngine(deep(520), box, Partials(*np.array([[0], [0], [1]])))

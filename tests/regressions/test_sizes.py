@@ -134,6 +134,7 @@ def test_a_long_row_of_values_each_of_which_is_legal():
     assert len(b.nodes) == 16
 
 
+@pytest.mark.slow
 def test_a_recurrent_layer_of_many_rounds(tmp_path, monkeypatch):
     """Nine thousand rounds are more operations than a model may have."""
     share = cases(16, 1)

@@ -57,6 +57,7 @@ def test_noise_behind_a_dropout_leaves_no_zeros(layers):
     assert "OR019" not in [f.code for f in proved_findings(model, X, X[:, :1])]
 
 
+@pytest.mark.slow
 def test_nothing_but_zeros_stays_a_probability():
     """Behind a frozen kernel of zeros a kernel without a bias gives zeros, whatever it holds."""
     zeros = L.Dense(4, "relu", kernel_initializer="zeros", trainable=False)

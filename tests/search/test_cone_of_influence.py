@@ -148,6 +148,7 @@ def test_three_free_pixels_of_a_convolution_come_to_an_end():
     assert verify(Net(graph), unsafe, box, text="").status == "VIOLATED"
 
 
+@pytest.mark.slow
 def test_every_part_has_fewer_free_inputs_than_the_whole():
     graph, *_ = image(0)
     size = graph.value_size(graph.output)

@@ -83,6 +83,7 @@ def test_planted_violations_are_found(kind):
     assert missed >= 2, "what is planted is found by chance"
 
 
+@pytest.mark.slow
 def test_without_slopes_through_jumps_nothing_is_found(monkeypatch):
     """The descents find them: the same attack with level jumps does not."""
     monkeypatch.setattr(gradient, "_surrogate_slope", lambda op, x, width: np.zeros_like(x))

@@ -203,6 +203,7 @@ def test_differential_bounds_are_tighter_than_separate_ones():
     assert (near > 0.05 * far).all()
 
 
+@pytest.mark.slow
 def test_sharper_units_are_settled_more_often():
     graph = apart(dense_net, "relu", 5, 1e-3)
     settled = [0, 0]

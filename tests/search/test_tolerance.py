@@ -58,6 +58,7 @@ def test_kinks_are_not_curved_products_are():
     assert not is_curved(residual_net(rng, "leaky_relu")) and is_curved(gate_net(rng, "relu"))
 
 
+@pytest.mark.slow
 def test_slopes_of_a_curved_network_end_sooner_and_say_so(impatient):
     graph = dense_net(np.random.default_rng(1), "tanh")
     box = (np.array([-0.5, 0, 0]), np.array([0.5, 0, 0]))  # each tolerance costs one box

@@ -232,6 +232,7 @@ class Stop:
             raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_study_goes_on_where_it_was_stopped(tmp_path, engine):
     file = tmp_path / "study.json"

@@ -97,6 +97,7 @@ def test_noisy_classes_that_are_nearly_linear_are_solved():
     assert study.best.metric < 1.0
 
 
+@pytest.mark.slow
 def test_a_regression_is_solved_as_recommended():
     x = np.linspace(-1, 1, 24)[:, None].astype(np.float32)
     y = 0.9 * x[:, 0] - 0.2
@@ -104,6 +105,7 @@ def test_a_regression_is_solved_as_recommended():
     agrees(study, outrange.recommend(x, y))
 
 
+@pytest.mark.slow
 def test_three_classes_are_learned_as_recommended():
     rng = np.random.default_rng(0)
     y = np.arange(36) % 3

@@ -192,6 +192,7 @@ def test_a_layer_whose_chance_is_known_to_be_small_is_not_drawn():
     assert alone.hi <= 0.5
 
 
+@pytest.mark.slow
 def test_chances_add_up_along_a_deep_narrow_network():
     """Each layer by itself dies in at most 1 of 32 starts; the twelfth is dead far more often."""
     x = np.random.default_rng(0).normal(size=(32, 3)).astype("float32")

@@ -106,6 +106,7 @@ def test_noise_is_refused(name):
             read_bytes(rng.bytes(length), name)
 
 
+@pytest.mark.slow
 def test_files_made_to_take_for_ever_are_refused(monkeypatch):
     monkeypatch.setattr("outrange_check.readers.maker.MOST_WORK", 1 << 18)
     empty = model([node("Relu", "x", "y")], inputs={"x": (1, 1 << 60, 0)})

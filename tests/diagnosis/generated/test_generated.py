@@ -83,6 +83,7 @@ def test_harm_is_an_effect_that_is_no_chance():
     assert verdict(good, np.full(10, -1.0)).effect > 10
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="programs are trained on JAX")
 def test_a_mutant_does_worse_than_its_base():
     base = DRAWN["binary"]

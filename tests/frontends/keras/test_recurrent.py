@@ -41,6 +41,7 @@ def test_rows_in_different_states_are_refused():
         load_keras(stateful(2, [[0, 0, 0], [1, 0, 0]]))
 
 
+@pytest.mark.slow
 def test_a_long_sequence_is_bounded():
     model = Sequential([Input((12, 1)), L.GRU(3), L.Dense(1)])
     graph = load_keras(model).graph

@@ -115,6 +115,6 @@ def test_constants_in_branches_and_closures():
         return inner(first)
 
     both = network(function, 4)
-    x = np.random.default_rng(0).normal(size=(500, 4)).astype(np.float32)
+    x = np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32)
     expected = np.concatenate([function(row[None]) for row in x])
     assert np.allclose(both.graph.run(x.astype(np.float64)), expected, atol=1e-6)
