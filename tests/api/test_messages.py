@@ -40,6 +40,10 @@ MESSAGES = {
         lambda: outrange.output_range(NAMELESS, ((0, 1), (2, 3))),
         "tuple(np.transpose(pairs))",
     ),
+    "a former argument": (
+        lambda: outrange.output_range(NET, BOX, certificate="a.proof", check=False),
+        "Certificates are always checked",
+    ),
     "no box": (lambda: outrange.output_range(NET, None), "An input set is needed: pass `box`"),
     "a name": (
         lambda: outrange.output_range(NET, {**BOX, "sped": 0} | {"speed": 1}),

@@ -29,7 +29,7 @@ KINKS = [("relu", "relu"), ("leaky_relu", "relu"), ("relu6",), ("hard_tanh", "re
 @pytest.mark.parametrize("activations", KINKS, ids="-".join)
 def test_ranges_are_certified(tmp_path, activations):
     file, net = tmp_path / "range.proof", model(*activations)
-    answer = outrange.output_range(net, (-1, 1), certificate=file, check=False)
+    answer = outrange.output_range(net, (-1, 1), certificate=file)
     theorem = check(str(file))
     assert theorem.sentences and theorem.model is None
     for name, end in (("y[0]", answer.lo[0]), ("y[1]", answer.lo[1])):
@@ -51,7 +51,7 @@ def test_the_checker_is_run_and_the_answer_says_so(tmp_path):
 def test_the_network_of_a_file_is_the_one_the_checker_reads(tmp_path):
     net, file = tmp_path / "net.keras", tmp_path / "range.proof"
     model("relu", "relu").save(net)
-    outrange.output_range(net, (-1, 1), certificate=file, check=False)
+    outrange.output_range(net, (-1, 1), certificate=file)
     assert check(str(file), str(net)).model is not None
     model("relu", "relu", seed=1).save(net)
     with pytest.raises(Exception, match="SHA-256"):
@@ -69,8 +69,8 @@ def test_the_other_questions(tmp_path):
         lambda **more: outrange.difference_range(net, other, (-0.1, 0.1), **more),
     ]
     for ask in questions:
-        answer = ask(certificate=file, check=False)
-        assert "not checked yet" in answer.certificate
+        answer = ask(certificate=file)
+        assert "checked by outrange-check" in answer.certificate
         assert check(str(file)).boxes >= 1
         file.unlink()
 
@@ -83,7 +83,7 @@ def test_a_property_that_is_violated_gets_none(tmp_path):
 
 def test_a_claim_that_is_tightened_is_refused(tmp_path):
     file, worse = tmp_path / "a.proof", tmp_path / "b.proof"
-    outrange.output_range(model("relu", "relu"), (-1, 1), certificate=file, check=False)
+    outrange.output_range(model("relu", "relu"), (-1, 1), certificate=file)
     with zipfile.ZipFile(file) as old, zipfile.ZipFile(worse, "w") as new:
         for name in old.namelist():
             data = old.read(name)
@@ -133,7 +133,7 @@ def test_the_answer_reports_that_the_time_was_over(tmp_path):
 def test_without_a_certificate_the_answer_stays_and_the_old_file_too(tmp_path, monkeypatch):
     file = tmp_path / "a.proof"
     net = model("relu")
-    outrange.output_range(net, (0, 1), certificate=file, check=False)
+    outrange.output_range(net, (0, 1), certificate=file)
     old_bytes = file.read_bytes()
     monkeypatch.setattr("outrange.certify.certificates.prove_box", lambda *_: None)
     answer = outrange.output_range(net, (0, 1), certificate=file)
@@ -188,8 +188,8 @@ def test_no_file_is_lost_that_is_no_certificate(tmp_path):
     assert net.read_bytes() == model_bytes
     file.touch()
     for _ in range(2):
-        answer = outrange.output_range(net, (0, 1), certificate=file, check=False)
-        assert "not checked yet" in answer.certificate and file.stat().st_size > 100
+        answer = outrange.output_range(net, (0, 1), certificate=file)
+        assert "checked by outrange-check" in answer.certificate and file.stat().st_size > 100
 
 
 def test_a_file_that_has_changed_is_not_certified(tmp_path):

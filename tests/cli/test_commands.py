@@ -185,6 +185,7 @@ MISTAKES = [
     (["range"], 2, "MODEL"),
     (["rnge"], 2, "No such command"),
     (["range", "SMALL", "--bx", "0", "1"], 2, "--bx"),
+    (["range", "SMALL", "--box", "0", "1", "--no-check"], 2, "always checked"),
 ]
 
 

@@ -29,7 +29,6 @@ def minimize(
     effort: str | None = None,
     seed: int = 0,
     certificate: str | os.PathLike | None = None,
-    check: bool = True,
     progress: bool | None = None,
 ) -> Optimum:
     """Minimize a linear form of outputs and inputs, under constraints on outputs and inputs.
@@ -58,7 +57,6 @@ def minimize(
         seed: Seed of the random points of the attack; no proof depends on it.
         certificate: File for a certificate of the proved bound; only for a linear form of outputs,
             without `where`. See `outrange.output_range`.
-        check: Whether to run the checker on the certificate.
         progress: True shows progress, False hides it. None shows it in a terminal or notebook if
             the call takes longer than 2 s.
 
@@ -86,7 +84,7 @@ def minimize(
     programming*, ICLR 2019, for the problem; Bunel et al., *Branch and bound for piecewise linear
     neural network verification*, JMLR 2020, for the method.
     """
-    return _optimum("min", model, objective, box, where, tol, time_limit, seed, certificate, check)
+    return _optimum("min", model, objective, box, where, tol, time_limit, seed, certificate)
 
 
 @question("Maximum", reports=False)
@@ -102,7 +100,6 @@ def maximize(
     effort: str | None = None,
     seed: int = 0,
     certificate: str | os.PathLike | None = None,
-    check: bool = True,
     progress: bool | None = None,
 ) -> Optimum:
     """Maximize a linear form of outputs and inputs, under constraints on outputs and inputs.
@@ -121,7 +118,6 @@ def maximize(
             `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         seed: See `outrange.minimize`.
         certificate: See `outrange.minimize`.
-        check: See `outrange.minimize`.
         progress: True shows progress, False hides it. None shows it in a terminal or notebook if
             the call takes longer than 2 s.
 
@@ -142,7 +138,7 @@ def maximize(
 
     Sound, complete, cost, reference: as for `outrange.minimize`.
     """
-    return _optimum("max", model, objective, box, where, tol, time_limit, seed, certificate, check)
+    return _optimum("max", model, objective, box, where, tol, time_limit, seed, certificate)
 
 
 def _optimum(
@@ -155,7 +151,6 @@ def _optimum(
     time_limit: float | None,
     seed: int,
     certificate: str | os.PathLike | None,
-    check: bool,
 ) -> Optimum:
     from ..core.formula import TRUE
     from ..questions.expressions import resolve, resolve_linear
@@ -172,7 +167,7 @@ def _optimum(
     condition = TRUE if where is None else resolve(where, slots, outputs)
     text = getattr(objective, "__name__", None) or str(objective)
     sets = regions(slots, box)
-    proof = Certifier.of(certificate, check, clock, f"{sense}imize", network)
+    proof = Certifier.of(certificate, clock, f"{sense}imize", network)
     ends = None if proof is None else one_box(sets)
     if proof is not None and (
         condition is not TRUE or any(i < network.graph.size for i, _ in form.terms)

@@ -41,7 +41,6 @@ def verify(
     seed: int = 0,
     arithmetic: str | None = None,
     certificate: str | os.PathLike | None = None,
-    check: bool = True,
     executor: Any = None,
     resume: str | os.PathLike | None = None,
     progress: bool | Callable[[VerifyProgress], None] | None = None,
@@ -83,8 +82,6 @@ def verify(
         certificate: File for a certificate if the property holds: a proof that the independent
             program `outrange-check` verifies in exact arithmetic (docs/certificates.md). Only for
             boxes of real inputs, and linear inequalities on the outputs.
-        check: Whether to run the checker on the certificate; if the checker accepts it, the
-            answer's `warrant` is `CERTIFIED`.
         executor: Workers for the search tree: a `concurrent.futures.Executor`, a `dask.distributed`
             client, or the address of its scheduler. Used only if the input set is split, that is,
             for few inputs (docs/scale.md). None for the threads of this process.
@@ -140,7 +137,7 @@ def verify(
     except OutOfTime:
         name = getattr(property, "name", None) or os.path.basename(str(property))
         return add_provenance(undecided_verdict(network, name, clock), network)
-    proof = Certifier.of(certificate, check, clock, "verify", network, arithmetic)
+    proof = Certifier.of(certificate, clock, "verify", network, arithmetic)
     if proof is not None:
         proof.check_covered(unsafe, regions)
     with use_executor(executor, resume):

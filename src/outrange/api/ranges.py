@@ -39,7 +39,6 @@ def output_range(
     solver: bool = True,
     arithmetic: str = "real",
     certificate: str | os.PathLike | None = None,
-    check: bool = True,
     executor: Any = None,
     resume: str | os.PathLike | None = None,
     progress: bool | Callable[[RangeProgress], None] | None = None,
@@ -80,8 +79,6 @@ def output_range(
             inference with sums in any order (docs/float32.md).
         certificate: File for a certificate: a proof of `lo` and `hi` that the independent program
             `outrange-check` verifies in exact arithmetic (docs/certificates.md). Only for boxes.
-        check: Whether to run the checker on the certificate; if the checker accepts it, the
-            answer's `warrant` is `CERTIFIED`.
         executor: Workers for the search tree: a `concurrent.futures.Executor`, a `dask.distributed`
             client, or the address of its scheduler. Used only if the input set is split, that is,
             for few inputs (docs/scale.md). None for the threads of this process.
@@ -123,7 +120,7 @@ def output_range(
     if is_float32(arithmetic):
         from ..questions.float32.ranges import float32_range as ask
     network, clock = load_within_limit(model, time_limit, box)
-    proof = Certifier.of(certificate, check, clock, "output_range", network, arithmetic)
+    proof = Certifier.of(certificate, clock, "output_range", network, arithmetic)
     if proof is not None and layer is not None:
         raise InputError(
             "A certificate covers outputs, not layers: leave out `layer`. Received: `layer`."
@@ -244,7 +241,6 @@ def difference_range(
     rows: Any = None,
     solver: bool = True,
     certificate: str | os.PathLike | None = None,
-    check: bool = True,
     progress: bool | Callable[[RangeProgress], None] | None = None,
 ) -> Range:
     """Compute the exact range of `model_a(x) - model_b(x)` over inputs `x` of a set.
@@ -268,7 +264,6 @@ def difference_range(
         rows: Linear forms of the differences, `(k, outputs)`; see `outrange.output_range`.
         solver: See `outrange.output_range`.
         certificate: See `outrange.output_range`; it contains the product network in full.
-        check: See `outrange.output_range`.
         progress: See `outrange.output_range`.
 
     Returns:
@@ -301,7 +296,7 @@ def difference_range(
     second = share_feature_names(load_network(model_b, box), first)
     first = share_feature_names(first, second)
     both = None if certificate is None else difference(first.graph, second.graph)
-    proof = Certifier.of(certificate, check, clock, "difference_range", first, graph=both)
+    proof = Certifier.of(certificate, clock, "difference_range", first, graph=both)
     where = None if proof is None else one_box(regions(first.graph.inputs, box))
     answer = ask(
         first,

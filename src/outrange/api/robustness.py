@@ -49,7 +49,6 @@ def robustness(
     seed: int = 0,
     arithmetic: str = "real",
     certificate: str | os.PathLike | None = None,
-    check: bool = True,
     progress: bool | Callable[[float, float], None] | None = None,
 ) -> Robustness:
     """Compute the certified radius of an input: a proved lower bound and an attained upper bound.
@@ -87,7 +86,6 @@ def robustness(
         seed: Seed of the random points of the attack; no proof depends on it.
         arithmetic: Arithmetic of the network, `"real"` or `"float32"`: see `outrange.verify`.
         certificate: File for a certificate of `lo`, only with `norm="inf"`: see `outrange.verify`.
-        check: Whether to run the checker on the certificate.
         progress: A function called with `(lo, hi)` after each decision about a positive radius; or
             True to show progress, False to hide it. None shows it in a terminal or notebook if the
             call takes longer than 2 s.
@@ -127,7 +125,7 @@ def robustness(
     units = flat_scale(network.graph.inputs, scale, data)
     around = Neighborhood.of(network.graph.inputs, x, norm, clip, units)
     unsafe, text, reading = _decision(network, around.center, label, property, threshold)
-    proof = Certifier.of(certificate, check, clock, "robustness", network, arithmetic)
+    proof = Certifier.of(certificate, clock, "robustness", network, arithmetic)
     if proof is not None:
         proof.check_covered(unsafe, [around.region(0.0)])
     answer = ask(

@@ -39,7 +39,6 @@ def monotone(
     effort: str | None = None,
     seed: int = 0,
     certificate: str | os.PathLike | None = None,
-    check: bool = True,
     progress: bool | Callable[[VerifyProgress], None] | None = None,
 ) -> Monotone:
     """Verify that outputs are monotone in inputs, or that classes are monotone across groups.
@@ -73,7 +72,6 @@ def monotone(
         seed: Seed of the random points; no proof depends on it.
         certificate: File for a certificate of the proved trends, which an independent program
             checks (docs/certificates.md). Only for the model's outputs, and not for groups.
-        check: See `outrange.output_range`.
         progress: A function called a few times per second with a `VerifyProgress`; or True to show
             progress, False to hide it. None shows it in a terminal or notebook if the call takes
             longer than 2 s.
@@ -104,7 +102,7 @@ def monotone(
     NeurIPS 2020.
     """
     network, clock = load_within_limit(model, time_limit, box)
-    proof = Certifier.of(certificate, check, clock, "monotone", network)
+    proof = Certifier.of(certificate, clock, "monotone", network)
     if proof is not None and groups is not None:
         raise InputError(
             "A certificate covers single outputs, not groups: leave out `groups`. Received: "
@@ -164,7 +162,6 @@ def gradient_range(
     effort: str | None = None,
     seed: int = 0,
     certificate: str | os.PathLike | None = None,
-    check: bool = True,
     progress: bool | Callable[[RangeProgress], None] | None = None,
 ) -> Range:
     """Compute the range of the partial derivatives of outputs with respect to inputs over a box.
@@ -190,7 +187,6 @@ def gradient_range(
         seed: Seed of the random points at which extreme values are sought.
         certificate: File for a certificate of `lo` and `hi`, which an independent program checks
             (docs/certificates.md). Only for the model's outputs.
-        check: See `outrange.output_range`.
         progress: A function called a few times per second with a `RangeProgress`; or True to show
             progress, False to hide it. None shows it in a terminal or notebook if the call takes
             longer than 2 s.
@@ -221,7 +217,7 @@ def gradient_range(
     from ..questions.gradients.gradients import gradient_range as ask
 
     network, clock = load_within_limit(model, time_limit, box)
-    proof = Certifier.of(certificate, check, clock, "gradient_range", network)
+    proof = Certifier.of(certificate, clock, "gradient_range", network)
     covered = None if proof is None else _covered_pairs(network, box, inputs, outputs, layer)
     answer = ask(
         network, box, inputs=inputs, outputs=outputs, layer=layer, tol=tol,

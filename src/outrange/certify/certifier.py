@@ -152,26 +152,24 @@ def make_notes(question: str, words: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, eq=False)
 class Certifier:
-    """A request for a certificate: the network, the file to write, and whether to check it.
+    """A request for a certificate: the network and the file to write.
 
     Args:
         about: The network in exact numbers.
         path: The file to write.
-        check: Whether to run the checker on the certificate.
         clock: The clock of the whole question.
         question: Name of the public function.
     """
 
     about: Subject
     path: str | os.PathLike
-    check: bool
     clock: Clock
     question: str
 
     @classmethod
     def of(
-        cls, path: str | os.PathLike | None, check: bool, clock: Clock, question: str,
-        network: Any, arithmetic: str = "real", graph: Graph | None = None,
+        cls, path: str | os.PathLike | None, clock: Clock, question: str, network: Any,
+        arithmetic: str = "real", graph: Graph | None = None,
     ) -> Certifier | None:  # fmt: skip
         """Return a certifier that writes to `path`, or None if `path` is None.
 
@@ -180,7 +178,7 @@ class Certifier:
         if path is None:
             return None
         check_writable(path)
-        return cls(exact_subject(network, arithmetic, graph), path, check, clock, question)
+        return cls(exact_subject(network, arithmetic, graph), path, clock, question)
 
     def check_covered(self, unsafe: Formula, regions: Sequence[Region]) -> None:
         """Reject a property or an input set that certificates do not cover."""
@@ -196,7 +194,7 @@ class Certifier:
         return attach_certificate(
             answer, self.clock, self.path,
             lambda final: certify_range(
-                self.path, self.about, final, box, rows, self.check, certificate_notes
+                self.path, self.about, final, box, rows, certificate_notes
             ),
         )  # fmt: skip
 
@@ -208,7 +206,7 @@ class Certifier:
         return attach_certificate(
             answer, self.clock, self.path,
             lambda final: certify_verdict(
-                self.path, self.about, final, unsafe, regions, self.check, certificate_notes
+                self.path, self.about, final, unsafe, regions, certificate_notes
             ),
         )  # fmt: skip
 
@@ -220,7 +218,7 @@ class Certifier:
         return attach_certificate(
             answer, self.clock, self.path,
             lambda final: certify_optimum(
-                self.path, self.about, final, form, box, self.check, certificate_notes
+                self.path, self.about, final, form, box, certificate_notes
             ),
         )  # fmt: skip
 
@@ -232,7 +230,7 @@ class Certifier:
         return attach_certificate(
             answer, self.clock, self.path,
             lambda final: certify_monotone(
-                self.path, self.about, final, pairs, box, self.check, certificate_notes
+                self.path, self.about, final, pairs, box, certificate_notes
             ),
         )  # fmt: skip
 
@@ -244,7 +242,7 @@ class Certifier:
         return attach_certificate(
             answer, self.clock, self.path,
             lambda final: certify_slopes(
-                self.path, self.about, final, pairs, box, self.check, certificate_notes
+                self.path, self.about, final, pairs, box, certificate_notes
             ),
         )  # fmt: skip
 

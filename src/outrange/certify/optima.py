@@ -22,7 +22,6 @@ def certify_optimum(
     answer: Optimum,
     form: Atom,
     box: Box,
-    check: bool,
     notes: dict[str, Any],
 ) -> Optimum:
     """Write the certificate of an optimum's proved bound, and return the certified optimum.
@@ -35,7 +34,6 @@ def certify_optimum(
         answer: The result of the search.
         form: The objective over `[x, y]`, which involves only outputs.
         box: The flat input set.
-        check: Whether to run the checker.
         notes: Notes that are stored in the file but not certified.
 
     Raises:
@@ -51,22 +49,18 @@ def certify_optimum(
         row[at - about.network.inputs] = sign * coefficient
     spread = abs(attained - proved) if np.isfinite(attained) else 0.0
     normal = spread + DIGITS * abs(proved)
-    most = _most_scale(answer, normal)
-    scale = normal + min(least_scale(box), most)
+    scale = normal + min(least_scale(box), _most_scale(answer, normal))
     end = proved - sign * SLACK * scale
     at = None if answer.at is None else flat(answer.at, 1)[0]
     claim = Claim(
         row[None], np.array([sign * form.offset]), sign * end, at=at, value=sign * attained
     )
-    is_checked = certify(
-        path, about, [(box, [(claim, scale)])], notes, check or most < least_scale(box)
-    )
-    is_checked = is_checked and check
+    certify(path, about, [(box, [(claim, scale)])], notes)
     return replace(
         answer,
         **{"lo" if sign > 0 else "hi": end},
-        warrant=Warrant.CERTIFIED if is_checked else answer.warrant,
-        certificate=describe_certificate(path, is_checked),
+        warrant=Warrant.CERTIFIED,
+        certificate=describe_certificate(path),
     )
 
 

@@ -38,7 +38,6 @@ def certify_range(
     answer: Range,
     box: Box,
     rows: np.ndarray | None,
-    check: bool,
     notes: dict[str, Any],
 ) -> Range:
     """Write the certificate of a range, and return the certified range.
@@ -51,7 +50,6 @@ def certify_range(
         answer: The result of the search.
         box: The flat input set.
         rows: `(k, outputs)`: forms of the outputs; None for the outputs themselves.
-        check: Whether to run the checker.
         notes: Notes that are stored in the file but not certified.
 
     Raises:
@@ -73,10 +71,7 @@ def certify_range(
     if not np.isfinite([lo, hi]).all():
         raise NoCertificateError("a bound of the range is not known yet")
     scale = np.maximum(seen_hi - seen_lo, 0) + DIGITS * np.maximum(abs(lo), abs(hi))
-    most = _most_scale(answer, scale)
-    scale = scale + np.minimum(least_scale(box), most)
-    # With less room than usual, only the checker can decide whether it is enough.
-    judged = check or bool((most < least_scale(box)).any())
+    scale = scale + np.minimum(least_scale(box), _most_scale(answer, scale))
     lo, hi = lo - SLACK * scale, hi + SLACK * scale
     at_lo, at_hi = (flat(at, count) for at in (answer.at_lo, answer.at_hi))
     claims = []
@@ -88,13 +83,13 @@ def certify_range(
                 value=sign * value,
             )  # fmt: skip
             claims.append((claim, float(size)))
-    is_checked = certify(path, about, [(box, claims)], notes, judged) and check
+    certify(path, about, [(box, claims)], notes)
     return replace(
         answer,
         lo=lo.reshape(answer.lo.shape),
         hi=hi.reshape(answer.hi.shape),
-        warrant=Warrant.CERTIFIED if is_checked else answer.warrant,
-        certificate=describe_certificate(path, is_checked),
+        warrant=Warrant.CERTIFIED,
+        certificate=describe_certificate(path),
     )
 
 

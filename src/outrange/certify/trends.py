@@ -24,7 +24,6 @@ def certify_monotone(
     answer: Monotone,
     pairs: Sequence[tuple[int, int]],
     box: Box,
-    check: bool,
     notes: dict[str, Any],
 ) -> Monotone:
     """Write one certificate of all proved trends, and return the answer that refers to it.
@@ -35,7 +34,6 @@ def certify_monotone(
         answer: The result of the search.
         pairs: Indices of the flat output and the flat input of each trend.
         box: The flat input set.
-        check: Whether to run the checker.
         notes: Notes that are stored in the file but not certified.
 
     Raises:
@@ -51,14 +49,14 @@ def certify_monotone(
     if not claims:
         raise NoCertificateError("no trend is proved")
     parts = _parts(box, [(claim, 0.0) for claim in claims])
-    is_checked = certify(path, about, parts, notes, check)
-    sentence = describe_certificate(path, is_checked)
+    certify(path, about, parts, notes)
+    sentence = describe_certificate(path)
     whole = all(trend.rises or trend.falls for trend in answer.trends)
     if not whole:
         sentence += " It covers the proved rises and falls, but not the refuted or undecided pairs."
     return replace(
         answer,
-        warrant=Warrant.CERTIFIED if is_checked and whole else answer.warrant,
+        warrant=Warrant.CERTIFIED if whole else answer.warrant,
         certificate=sentence,
     )
 
@@ -69,7 +67,6 @@ def certify_slopes(
     answer: Range,
     pairs: Sequence[tuple[int, int]],
     box: Box,
-    check: bool,
     notes: dict[str, Any],
 ) -> Range:
     """Write the certificate of ranges of derivatives, and return the certified range.
@@ -82,7 +79,6 @@ def certify_slopes(
         answer: The result of the search.
         pairs: Indices of the flat output and the flat input of each entry of `answer`.
         box: The flat input set.
-        check: Whether to run the checker.
         notes: Notes that are stored in the file but not certified.
 
     Raises:
@@ -98,7 +94,7 @@ def certify_slopes(
     size = np.maximum(seen_hi - seen_lo, 0) + np.maximum(np.abs(lo), np.abs(hi))
     slack = SLACK * size
     # Signs prove a bound of 0 without rounding. If they do not suffice, 0 is treated like the rest.
-    is_checked, low, high = False, lo, hi
+    low, high = lo, hi
     for by_signs in (True, False) if ((lo == 0) | (hi == 0)).any() else (False,):
         low = np.where(by_signs & (lo == 0), lo, lo - slack)
         high = np.where(by_signs & (hi == 0), hi, hi + slack)
@@ -108,7 +104,7 @@ def certify_slopes(
             for end, scale, (output, by) in zip(ends.tolist(), size.tolist(), pairs, strict=True)
         ]
         try:
-            is_checked = certify(path, about, _parts(box, claims), notes, check)
+            certify(path, about, _parts(box, claims), notes)
             break
         except NoCertificateError:
             if not by_signs:
@@ -117,8 +113,8 @@ def certify_slopes(
         answer,
         lo=low.reshape(answer.lo.shape),
         hi=high.reshape(answer.hi.shape),
-        warrant=Warrant.CERTIFIED if is_checked else answer.warrant,
-        certificate=describe_certificate(path, is_checked),
+        warrant=Warrant.CERTIFIED,
+        certificate=describe_certificate(path),
     )
 
 

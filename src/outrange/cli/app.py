@@ -81,7 +81,7 @@ def app(context: click.Context) -> None:
     is_flag=True,
     help="Use proofs alone, without a mixed-integer solver.",
 )
-@_with(BUDGET, ARITHMETIC, EXECUTOR, RESUME, *CERTIFICATE, *MODEL_OPTIONS)
+@_with(BUDGET, ARITHMETIC, EXECUTOR, RESUME, CERTIFICATE, *MODEL_OPTIONS)
 def range_command(model: str, **options: Any) -> int:
     """Compute the minimum and maximum of every output.
 
@@ -127,7 +127,7 @@ def summary_command(model: str, as_json: bool, unsafe: bool, **box: Any) -> int:
     show_default=True,
     help="Random seed of the counterexample search.",
 )
-@_with(BUDGET, ARITHMETIC, EXECUTOR, RESUME, *CERTIFICATE, *MODEL_OPTIONS)
+@_with(BUDGET, ARITHMETIC, EXECUTOR, RESUME, CERTIFICATE, *MODEL_OPTIONS)
 def verify_command(model: str, property_: str, **options: Any) -> int:
     """Decide whether PROPERTY holds for every input of a set.
 

@@ -5,6 +5,7 @@ from typing import Any
 import click as click
 
 from .exit_codes import EXACT, INTERRUPTED, USAGE, fail
+from .options.former import FORMER_OPTIONS
 
 
 HELP = {"help_option_names": ["-h", "--help"]}
@@ -36,5 +37,6 @@ def run_group(app: click.Group, name: str, arguments: list[str] | None) -> int:
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         hint = f" Try: {context.command_path} --help" if context else ""
-        return fail(f"{error.format_message()}{hint}", USAGE)
+        former = FORMER_OPTIONS.get(getattr(error, "option_name", ""))
+        return fail(f"{former or error.format_message()}{hint}", USAGE)
     return code if isinstance(code, int) else EXACT

@@ -38,6 +38,11 @@ show progress only if the call is slow."""
 
 Ask = TypeVar("Ask", bound=Callable[..., Any])
 
+FORMER = {
+    "check": "Certificates are always checked before they are returned: leave out `check`.",
+}
+"""Dict from former argument to a sentence that states what replaces it; kept until 0.2."""
+
 
 class Screen(Protocol):
     """A place where the frames of a live view are shown, such as a terminal or a notebook."""
@@ -228,6 +233,9 @@ def argument_error(
     names = list(takes.parameters)
     required = [name for name, p in takes.parameters.items() if p.default is Parameter.empty]
     unknown = [name for name in options if name not in names]
+    former = [name for name in unknown if name in FORMER]
+    if former:
+        return ArgumentError(f"{FORMER[former[0]]} Received: an argument {former[0]!r}.")
     message = f"`{function}` takes {', '.join(required)}; and by name, optionally, "
     message += f"{', '.join(name for name in names if name not in required)}."
     if {"x", "y"} <= set(required) and ("data" in unknown or not unknown):

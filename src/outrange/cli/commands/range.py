@@ -37,7 +37,6 @@ def ask_range(
     solver: bool,
     arithmetic: str | None = None,
     certificate: str | None = None,
-    no_check: bool = False,
     executor: str | None = None,
     resume: str | None = None,
     as_json: bool,
@@ -74,7 +73,6 @@ def ask_range(
         solver=solver,
         arithmetic=arithmetic or "real",
         certificate=certificate,
-        check=not no_check,
         executor=executor,
         resume=resume,
     )

@@ -36,7 +36,6 @@ def ask_verify(
     seed: int,
     arithmetic: str | None = None,
     certificate: str | None = None,
-    no_check: bool = False,
     executor: str | None = None,
     resume: str | None = None,
     as_json: bool,
@@ -54,7 +53,6 @@ def ask_verify(
         seed: Seed of the counterexample search.
         arithmetic: `"real"` or `"float32"`; None for what the file declares.
         certificate: Certificate file to write if the property holds.
-        no_check: Whether to skip the check of the certificate.
         executor: Address of a Dask scheduler whose workers search.
         resume: Folder from which the search resumes and to which it saves its state.
         as_json: Whether to print everything as JSON.
@@ -83,7 +81,6 @@ def ask_verify(
             seed=seed,
             arithmetic=arithmetic,
             certificate=certificate,
-            check=not no_check,
             executor=executor,
             resume=resume,
         )

@@ -138,13 +138,10 @@ REPORT_OPTIONS = (
 )
 
 
-CERTIFICATE = (
-    option(
-        "--certificate",
-        metavar="FILE",
-        help="Certificate file to write; outrange-check verifies it in exact arithmetic.",
-    ),
-    option("--no-check", is_flag=True, help="Do not run outrange-check on the certificate."),
+CERTIFICATE = option(
+    "--certificate",
+    metavar="FILE",
+    help="Certificate file to write; outrange-check verifies it in exact arithmetic.",
 )
 
 ARITHMETIC = option(
