@@ -28,7 +28,7 @@ import outrange
 from cases import cases
 from outrange.core import InputError, UnsupportedError
 from outrange.domains.float32 import plan_of_rows
-from outrange.search.input_split.float32_points import provable_limits
+from outrange.search.methods.float32_parts.points import provable_limits
 
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))

@@ -24,8 +24,9 @@ from outrange.frontends.vnnlib import read_counterexample
 UNIT = [(0.0, 1.0)] * 2
 
 ROOMS = """answers.diagnosis answers.loops answers.monotone answers.optimum answers.reach_sets
-answers.study diagnosis domains.float32 executors.dispatcher live.frame reach search.conflicts
-search.differential.engine search.neuron_split search.semidefinite train"""
+answers.study diagnosis domains.float32 executors.dispatcher live.frame reach
+search.methods.clause_learning.search search.methods.differential.engine search.neuron_split
+search.methods.semidefinite.turns train"""
 """What a small decision does not ask for; each takes milliseconds to import."""
 
 

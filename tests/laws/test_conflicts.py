@@ -15,9 +15,9 @@ from outrange.search.common.domain_boxes import DomainBoxes
 from outrange.search.common.incumbent import Incumbent
 from outrange.search.common.problem import Problem
 from outrange.search.common.solution import Stop
-from outrange.search.conflicts.one_layer import one_layer
-from outrange.search.conflicts.search import ConflictSearch
 from outrange.search.decide import decide
+from outrange.search.methods.clause_learning.one_layer import one_layer
+from outrange.search.methods.clause_learning.search import ConflictSearch
 
 
 LEAST = np.nextafter(0.0, 1.0)

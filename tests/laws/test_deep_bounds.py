@@ -9,9 +9,9 @@ from outrange.core import Box
 from outrange.domains import DOMAINS, bounds
 from outrange.domains.crown import CrownPlan
 from outrange.domains.origins import Origins
-from outrange.search.bottleneck import find_bottleneck
 from outrange.search.common.domain_boxes import DomainBoxes
 from outrange.search.common.problem import Problem
+from outrange.search.methods.bottleneck.search import find_bottleneck
 from outrange.search.selection import choose_kind, compile_problem
 
 

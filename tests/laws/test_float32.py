@@ -17,12 +17,12 @@ from outrange.domains.float32.values import InputErrors
 from outrange.graph import Builder, Slot
 from outrange.ops import Affine, curve, dense
 from outrange.ops.float32 import float32_error
-from outrange.search.input_split.float32_parts import (
+from outrange.search.kernel.binding import library
+from outrange.search.methods.float32_parts.parts import (
     Float32Goal,
     float32_lower,
     has_kernel_for,
 )
-from outrange.search.kernel.binding import library
 from small_graphs import NETS, PIECEWISE, describable, wild_graph
 
 

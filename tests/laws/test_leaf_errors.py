@@ -9,9 +9,9 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from cases import cases
 from outrange.core import Box
 from outrange.graph import Builder, Slot
-from outrange.search.input_split.float32_boxes import explore_box
 from outrange.search.kernel.binding import CompiledProgram, library, root_magnitudes
 from outrange.search.kernel.compile import compile_layers
+from outrange.search.methods.float32_parts.boxes import explore_box
 
 
 pytestmark = pytest.mark.skipif(library() is None, reason="there is no kernel")

@@ -10,6 +10,7 @@ from outrange.search.engines.array_engine import ArrayEngine
 from outrange.search.input_split import kernel_search
 from outrange.search.kernel.binding import CompiledProgram, library
 from outrange.search.kernel.compile import compile_layers
+from outrange.search.methods.table import SECOND_ORDER
 from outrange.search.solve import solve
 from outrange.testing.oracle import evaluate
 from random_graphs import LINES, SMOOTH, random_box, random_graph
@@ -50,7 +51,9 @@ def _kernel_bound(graph, box, radii: bool):
 
 def _array_bound(graph, box, radii: bool):
     rows = _rows(graph)
-    engine = ArrayEngine(piecewise_to_pairs(graph), rows, np.zeros(len(rows)), box, radii=radii)
+    hook = SECOND_ORDER.hook
+    pairs, zero = piecewise_to_pairs(graph), np.zeros(len(rows))
+    engine = ArrayEngine(pairs, rows, zero, box, refine=hook, radii=radii)
     lo, hi = box.lo[None], box.hi[None]
     bound = engine.bound(
         lo,

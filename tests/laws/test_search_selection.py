@@ -16,20 +16,16 @@ from outrange.questions.optimize.optimize import least
 from outrange.questions.output_range import output_range
 from outrange.questions.verify import verify
 from outrange.questions.violations.bad_inputs import bad_inputs
-from outrange.search import select_search as selecting, selection
+from outrange.search import select_search as selecting
+from outrange.search.common import task
 from outrange.search.common.domain_boxes import DomainBoxes
 from outrange.search.common.incumbent import Incumbent
+from outrange.search.common.portfolio import Portfolio
 from outrange.search.common.problem import Problem
-from outrange.search.portfolio import Portfolio
-from outrange.search.select_search import select_search
-from outrange.search.selection import (
-    FEW_INPUTS,
-    HARD_INPUTS,
-    HARD_UNITS,
-    SOME_INPUTS,
-    Kind,
-    choose_kind,
-)
+from outrange.search.common.task import FEW_INPUTS, Kind, SearchTask
+from outrange.search.methods.table import INCOMPLETE
+from outrange.search.select_search import choose_usual, select_search
+from outrange.search.selection import HARD_INPUTS, HARD_UNITS, SOME_INPUTS, choose_kind
 from questions.nets import Net
 from small_graphs import NETS, PIECEWISE
 
@@ -44,6 +40,13 @@ def _wide_mlp(inputs, curve, seed):
     for n, m in ((inputs, 6), (6, 4)):
         x = b.curve(curve, b.dense(x, rng.normal(size=(n, m)) / np.sqrt(n), rng.normal(size=m)))
     return b.finish([b.dense(x, rng.normal(size=(4, 2)))], ["y"])
+
+
+def usual(problem):
+    """Choose the usual search of a problem: a kind of splits, or the method in their place."""
+    return choose_usual(
+        SearchTask(problem, Incumbent(problem.rows, 1e-3, None, None), select_search)
+    )
 
 
 def _small(make, curve):
@@ -65,10 +68,10 @@ class _Log:
 
     def __init__(self, monkeypatch):
         self.kinds, self.kernels = [], []
-        choose, compile_problem = selecting.choose_kind, selecting.compile_problem
+        choose, compile_problem = selecting.choose_usual, selecting.compile_problem
 
-        def logged_choice(problem, engine="auto"):
-            self.kinds.append(choose(problem, engine))
+        def logged_choice(task):
+            self.kinds.append(choose(task))
             return self.kinds[-1]
 
         def logged_compilation(problem):
@@ -76,7 +79,7 @@ class _Log:
             self.kernels.append(program is not None)
             return program
 
-        monkeypatch.setattr(selecting, "choose_kind", logged_choice)
+        monkeypatch.setattr(selecting, "choose_usual", logged_choice)
         monkeypatch.setattr(selecting, "compile_problem", logged_compilation)
         from outrange.search.preimage import clause_bounds
 
@@ -136,18 +139,18 @@ def test_a_wide_graph_is_not_split(monkeypatch):
     inputs = FEW_INPUTS + 1
     graph = _wide_mlp(inputs, "relu", 1)
     domain = DomainBoxes.of(Box(-np.ones(inputs), np.ones(inputs)))
-    monkeypatch.setattr(selection, "WIDE_ENTRIES", 1)
-    assert choose_kind(Problem(graph, np.eye(2), np.zeros(2), domain)) is Kind.WIDE
+    monkeypatch.setattr(task, "WIDE_ENTRIES", 1)
+    assert usual(Problem(graph, np.eye(2), np.zeros(2), domain)) is INCOMPLETE
 
 
 @pytest.mark.parametrize(
-    ("act", "kind"), [("relu", Kind.INPUT_SPLIT), ("tanh", Kind.INPUT_SPLIT), ("sign", Kind.WIDE)]
+    ("act", "kind"), [("relu", Kind.INPUT_SPLIT), ("tanh", Kind.INPUT_SPLIT), ("sign", INCOMPLETE)]
 )
 def test_a_wide_graph_of_few_inputs_is_split_where_forms_bound_it(monkeypatch, act, kind):
     graph = _wide_mlp(3, act, 1)
     domain = DomainBoxes.of(Box(-np.ones(3), np.ones(3)))
-    monkeypatch.setattr(selection, "WIDE_ENTRIES", 1)
-    assert choose_kind(Problem(graph, np.eye(2), np.zeros(2), domain)) is kind
+    monkeypatch.setattr(task, "WIDE_ENTRIES", 1)
+    assert usual(Problem(graph, np.eye(2), np.zeros(2), domain)) is kind
 
 
 @pytest.mark.parametrize("units, joined", [(HARD_UNITS - 1, False), (HARD_UNITS, True)])

@@ -12,8 +12,8 @@ from outrange.core import InputError, UnsupportedError
 from outrange.domains.float32 import plan_of_rows
 from outrange.graph import Builder, Slot
 from outrange.questions.float32.splits import float32_ends
-from outrange.search.input_split.float32_points import provable_limits
 from outrange.search.kernel.binding import library
+from outrange.search.methods.float32_parts.points import provable_limits
 
 
 BIG = 2.0**25

@@ -6,8 +6,8 @@ import pytest
 from cases import cases
 from outrange.core import Box
 from outrange.graph import Builder, Slot
+from outrange.search.common.task import FEW_INPUTS
 from outrange.search.milp import turns
-from outrange.search.selection import FEW_INPUTS
 from outrange.search.solve import solve
 
 

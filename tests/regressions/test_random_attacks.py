@@ -11,7 +11,7 @@ from outrange.answers.render.document import Bar, Table
 from outrange.answers.render.style import bar as html_bar
 from outrange.answers.render.text import block_lines
 from outrange.core import InternalErrorWarning, OutOfTime
-from outrange.search.norm_ball import solve
+from outrange.search.methods.norm_ball import search as ball_search
 
 
 def test_entries_of_a_value_without_axes():
@@ -94,7 +94,7 @@ def test_minimize_on_a_ball_whose_search_has_no_time(monkeypatch, kind):
     def begin(*_, **__):
         raise OutOfTime
 
-    monkeypatch.setattr(solve, "ArraySearch", begin)
+    monkeypatch.setattr(ball_search, "ArraySearch", begin)
     keras = pytest.importorskip("keras")
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, kernel_initializer="ones")])
     least = outrange.minimize(model, y[0], kind([0, 0], 1))

@@ -9,6 +9,7 @@ from outrange.core import Box, InputError
 from outrange.graph import Builder, Slot
 from outrange.ops import CURVES
 from outrange.search.engines.array_engine import ArrayEngine
+from outrange.search.methods.table import SECOND_ORDER
 from small_graphs import NETS, PIECEWISE, dense_net, normal, run_exactly, wild_graph
 
 
@@ -19,7 +20,9 @@ def engine(graph, rng, radius=1.0, objectives=3, **options):
     outputs = graph.value_size(graph.output)
     rows = rng.standard_normal((objectives, outputs))
     box = Box(np.full(graph.size, -radius), np.full(graph.size, radius))
-    return ArrayEngine(graph, rows, rng.standard_normal(objectives), box, **options)
+    return ArrayEngine(
+        graph, rows, rng.standard_normal(objectives), box, refine=SECOND_ORDER.hook, **options
+    )
 
 
 def part_of(box, rng, count, scale):

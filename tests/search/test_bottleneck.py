@@ -8,13 +8,13 @@ from outrange.core import Atom
 from outrange.domains import bounds
 from outrange.graph import Builder, Slot
 from outrange.graph.measure import measure
-from outrange.search.bottleneck import BottleneckSearch, find_bottleneck
 from outrange.search.common.clause_groups import ClauseGroup
 from outrange.search.common.domain_boxes import DomainBoxes
 from outrange.search.common.incumbent import Incumbent
 from outrange.search.common.problem import Problem
 from outrange.search.common.solution import Stop
 from outrange.search.decide import decide
+from outrange.search.methods.bottleneck.search import BottleneckSearch, find_bottleneck
 from outrange.search.select_search import select_search
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from outrange.search.semidefinite import cholesky
-from outrange.search.semidefinite.cholesky import Cholesky
+from outrange.search.methods.semidefinite import cholesky
+from outrange.search.methods.semidefinite.cholesky import Cholesky
 
 
 @pytest.mark.parametrize("m", [1, 5, cholesky.BLOCK, cholesky.BLOCK + 1, 3 * cholesky.BLOCK - 1])

@@ -15,11 +15,14 @@ from outrange.questions.expressions import resolve, y
 from outrange.questions.inputs.sets import regions
 from outrange.questions.output_range import output_range
 from outrange.questions.verify import verify
-from outrange.search import select_search
 from outrange.search.common.domain_boxes import DomainBoxes
+from outrange.search.common.incumbent import Incumbent
 from outrange.search.common.parts import independent_parts
 from outrange.search.common.problem import Problem
-from outrange.search.cone_of_influence.canvases import Canvases
+from outrange.search.common.task import SearchTask
+from outrange.search.methods.cone_of_influence.canvases import Canvases
+from outrange.search.methods.table import CONE_OF_INFLUENCE
+from outrange.search.select_search import choose_usual, select_search
 from outrange.search.solve import solve
 from questions.nets import Net
 
@@ -255,4 +258,5 @@ def test_many_outputs_of_an_image_are_few_problems():
 def test_the_cone_search_is_selected():
     box = DomainBoxes.of(Box(np.zeros(8), np.ones(8)))
     problem = Problem(windows(0), np.eye(12), np.zeros(12), box)
-    assert select_search.choose_kind(problem) is select_search.Kind.CONES
+    incumbent = Incumbent(problem.rows, 1e-6, None, None)
+    assert choose_usual(SearchTask(problem, incumbent, select_search)) is CONE_OF_INFLUENCE

@@ -16,9 +16,12 @@ from outrange.graph.rewrites.gates import simplify
 from outrange.ops import CURVES, Step, curve
 from outrange.ops.relaxation.slopes import slope_range
 from outrange.search.common.domain_boxes import DomainBoxes
-from outrange.search.differential.engine import DifferentialEngine
-from outrange.search.differential.pairs import PairedCurve, pair_counterparts
-from outrange.search.differential.sweep import PairedCrownPass, relax_paired
+from outrange.search.common.method import leave_out
+from outrange.search.methods.differential import kernel_search
+from outrange.search.methods.differential.engine import DifferentialEngine
+from outrange.search.methods.differential.pairs import PairedCurve, pair_counterparts
+from outrange.search.methods.differential.sweep import PairedCrownPass, relax_paired
+from outrange.search.methods.table import DIFFERENTIAL
 from outrange.search.solve import solve
 from small_graphs import NETS, dense_net, residual_net, run_exactly
 
@@ -288,7 +291,7 @@ def test_curves_of_one_name_may_differ():
 @pytest.mark.parametrize(("inputs", "compiled"), [(2, True), (3, True), (2, False), (3, False)])
 def test_differential_search_joins_and_ends_at_the_same_range(inputs, compiled, monkeypatch):
     if not compiled:
-        monkeypatch.setattr("outrange.search.input_split.difference_search.library", lambda: None)
+        monkeypatch.setattr(kernel_search, "library", lambda: None)
     rng = np.random.default_rng(2)
     weights = [rng.standard_normal(s) / np.sqrt(s[0]) for s in ((inputs, 24), (24, 16), (16, 1))]
 
@@ -301,11 +304,11 @@ def test_differential_search_joins_and_ends_at_the_same_range(inputs, compiled, 
 
     graph = difference(net(0.0), net(0.01))
     box, rows = Box(np.full(inputs, -1.0), np.full(inputs, 1.0)), np.array([[1.0], [-1.0]])
-    monkeypatch.setattr("outrange.search.portfolio.FIRST_TURN", 1e-3)
+    monkeypatch.setattr("outrange.search.common.portfolio.FIRST_TURN", 1e-3)
     solution = solve(graph, box, rows, tol=1e-4)
     assert any("ReluDiff" in method for method in solution.methods)
-    monkeypatch.setattr("outrange.search.select_search.pair_counterparts", lambda _: None)
-    usual = solve(graph, box, rows, tol=1e-4)
+    with leave_out(DIFFERENTIAL):
+        usual = solve(graph, box, rows, tol=1e-4)
     assert not any("ReluDiff" in method for method in usual.methods)
     scale = float(-usual.seen.sum())
     np.testing.assert_allclose(solution.seen, usual.seen, atol=2e-4 * scale)

@@ -14,19 +14,19 @@ from outrange.core import Atom, Box, InputError, InternalErrorWarning
 from outrange.graph import Builder, Slot
 from outrange.graph.difference import difference
 from outrange.graph.rewrites.gates import simplify
-from outrange.search import selection
+from outrange.search.common import task
 from outrange.search.common.clause_groups import ClauseGroup
 from outrange.search.common.domain_boxes import DomainBoxes
 from outrange.search.common.failures import SearchFailedError
 from outrange.search.common.incumbent import Incumbent
+from outrange.search.common.portfolio import DeferredSearch, Portfolio, begin_in_turns
 from outrange.search.common.search import Search
 from outrange.search.common.solution import Status, Stop
 from outrange.search.decide import decide
 from outrange.search.input_split.attack_open_boxes import OpenBoxAttack
-from outrange.search.input_split.difference_search import RidgeAttack
 from outrange.search.kernel.binding import library
+from outrange.search.methods.differential.kernel_search import RidgeAttack
 from outrange.search.milp.turns import MilpTurns
-from outrange.search.portfolio import DeferredSearch, Portfolio, begin_in_turns
 from outrange.search.solve import solve
 from search.test_cone_of_influence import windows
 from search.test_differential import Near
@@ -81,7 +81,7 @@ def copies():
 
 def wide(graph):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(selection, "WIDE_ENTRIES", 1)
+        patch.setattr(task, "WIDE_ENTRIES", 1)
         return range_of(graph, half=1e-3)
 
 

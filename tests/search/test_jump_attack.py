@@ -11,13 +11,13 @@ from outrange.graph import Builder, Slot, gradient
 from outrange.graph.gradient import smoothed_values, vector_jacobian_product
 from outrange.graph.values import Value
 from outrange.ops import Step, curve
-from outrange.search import select_search
-from outrange.search.attack.jumps import JumpAttack, has_jumps
-from outrange.search.attack.moves import Blocks, neighbors
 from outrange.search.common.clause_groups import ClauseGroup
 from outrange.search.common.domain_boxes import DomainBoxes
 from outrange.search.common.incumbent import Incumbent
 from outrange.search.decide import decide
+from outrange.search.methods.jump_attack import method as jump_attack
+from outrange.search.methods.jump_attack.moves import Blocks, neighbors
+from outrange.search.methods.jump_attack.search import JumpAttack, has_jumps
 
 
 QUANTUM = 0.25
@@ -101,10 +101,10 @@ def test_a_decision_finds_planted_violations(kind):
     assert solution.status == "sat"
 
 
-@pytest.mark.parametrize("quick", [0, select_search.QUICK_ENTRIES])
+@pytest.mark.parametrize("quick", [0, jump_attack.QUICK_ENTRIES])
 def test_true_claims_are_proved_beside_the_attack(quick, monkeypatch):
     """The proof may start before the attack or after it."""
-    monkeypatch.setattr(select_search, "QUICK_ENTRIES", quick)
+    monkeypatch.setattr(jump_attack, "QUICK_ENTRIES", quick)
     graph = chain("sign")
     far = np.abs(graph.nodes[-1].op.adjoint(np.eye(2))[0]).sum(axis=1).max() + 1.0
     roots = DomainBoxes(-np.ones((1, 6)), np.ones((1, 6)), np.zeros(6, bool))

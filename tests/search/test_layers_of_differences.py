@@ -11,11 +11,11 @@ from outrange.core import Box
 from outrange.graph import Builder, Slot
 from outrange.graph.difference import difference
 from outrange.graph.rewrites.gates import simplify
-from outrange.search.differential.pairs import pair_counterparts
 from outrange.search.engines.objectives import GraphObjectives
 from outrange.search.kernel.binding import CompiledProgram, library, root_magnitudes
 from outrange.search.kernel.differences import compile_differences
 from outrange.search.kernel.layer_program import LayerProgram, ProgramLayer
+from outrange.search.methods.differential.pairs import pair_counterparts
 from outrange.search.solve import solve
 from small_graphs import NETS, dense_net, residual_net, run_exactly
 

@@ -8,9 +8,9 @@ import pytest
 from outrange.core import Box, Distance
 from outrange.graph import Builder, Slot
 from outrange.search.common.solution import Status
-from outrange.search.norm_ball.engine import BallBoxes, norm
-from outrange.search.norm_ball.relaxation import least_in_ball
-from outrange.search.norm_ball.solve import solve_in_ball
+from outrange.search.methods.norm_ball.boxes import BallBoxes, norm
+from outrange.search.methods.norm_ball.relaxation import least_in_ball
+from outrange.search.solve_in_ball import solve_in_ball
 
 from ..cases import cases
 from ..small_graphs import dense_net, gate_net

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from outrange.core import Box, OutOfTime
-from outrange.search import wide_search
 from outrange.search.common.incumbent import Incumbent
+from outrange.search.common.portfolio import Portfolio
 from outrange.search.common.search import Search, ended_by, pass_on
 from outrange.search.common.solution import Status, Stop
+from outrange.search.methods.incomplete import search as wide_search
+from outrange.search.methods.incomplete.search import WideSearch
 from outrange.search.neuron_split.relaxed_net import RelaxedNet
 from outrange.search.neuron_split.tree import SplitTree
-from outrange.search.portfolio import Portfolio
 from outrange.search.solve import solve
-from outrange.search.wide_search import WideSearch
 from small_graphs import dense_net
 
 

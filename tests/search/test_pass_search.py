@@ -11,12 +11,13 @@ from outrange.graph import Builder, Slot, convolve
 from outrange.questions.expressions import resolve, y
 from outrange.questions.inputs.neighborhood import Neighborhood
 from outrange.questions.robust.robustness import robustness
-from outrange.search import selection, wide_search
+from outrange.search.common import task
 from outrange.search.common.incumbent import Incumbent
 from outrange.search.common.problem import with_rows
 from outrange.search.common.solution import Stop
+from outrange.search.methods.incomplete import search as wide_search
+from outrange.search.methods.incomplete.search import METHODS, WideSearch
 from outrange.search.solve import solve
-from outrange.search.wide_search import METHODS, WideSearch
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def graph():
 @pytest.fixture
 def wide(monkeypatch):
     """Let every graph count as wide."""
-    monkeypatch.setattr(selection, "WIDE_ENTRIES", 1)
+    monkeypatch.setattr(task, "WIDE_ENTRIES", 1)
 
 
 def _box(radius):
@@ -50,7 +51,7 @@ def _box(radius):
 def test_bounds_hold_and_are_near(graph, radius, monkeypatch):
     rows = np.concatenate([np.eye(3), -np.eye(3)])
     expected = solve(graph, _box(radius), rows, tol=1e-6, time_limit=cases(0.5, 60.0))
-    monkeypatch.setattr(selection, "WIDE_ENTRIES", 1)
+    monkeypatch.setattr(task, "WIDE_ENTRIES", 1)
     solution = solve(graph, _box(radius), rows, tol=1e-6, time_limit=cases(0.4, 1.0))
     assert solution.methods == METHODS
     assert (solution.lower <= expected.seen + 1e-9).all()

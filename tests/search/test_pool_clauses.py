@@ -7,7 +7,7 @@ from outrange.core.formula import And, Atom, Or, value
 from outrange.search.common.clause_groups import ClauseGroup
 from outrange.search.common.domain_boxes import DomainBoxes
 from outrange.search.decide import decide
-from outrange.search.pool_clauses import MANY, pool_clauses
+from outrange.search.methods.pooled_clauses.pool import MANY, pool_clauses
 from small_graphs import dense_net
 
 

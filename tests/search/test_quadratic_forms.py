@@ -9,11 +9,12 @@ from outrange.core import Box
 from outrange.domains.backward import BoxBatch
 from outrange.domains.crown import CrownPlan
 from outrange.graph import Builder, Slot
-from outrange.search.engines import quadratic_forms
 from outrange.search.engines.array_engine import ArrayEngine
-from outrange.search.engines.conjunctions import ConjunctionEngine, conjunction
-from outrange.search.engines.quadratic_forms import QuadraticForms
-from outrange.search.engines.tangents import PAIRS, affords_tangents, boxes_at_once
+from outrange.search.methods.second_order import quadratic_forms
+from outrange.search.methods.second_order.conjunctions import ConjunctionEngine, conjunction
+from outrange.search.methods.second_order.quadratic_forms import QuadraticForms
+from outrange.search.methods.second_order.tangents import PAIRS, affords_tangents, boxes_at_once
+from outrange.search.methods.table import SECOND_ORDER
 
 
 def random_forms(rng, pairs=40, d=3, wild=True, radii=True):
@@ -165,7 +166,7 @@ def lens(curves):
 def engines(curves):
     graph, box = lens(curves), Box(-2.0 * np.ones(2), 2.0 * np.ones(2))
     parts, windows = conjunction(graph)
-    plain = ArrayEngine(graph, np.eye(1), np.zeros(1), box)
+    plain = ArrayEngine(graph, np.eye(1), np.zeros(1), box, refine=SECOND_ORDER.hook)
     return ConjunctionEngine(parts, windows, box), plain, graph
 
 

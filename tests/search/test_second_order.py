@@ -10,10 +10,11 @@ from outrange.core import Box, OutOfTime
 from outrange.domains.backward import BoxBatch
 from outrange.domains.crown import CrownPass, CrownPlan
 from outrange.graph import Builder, Slot
-from outrange.search.engines import quadratic_ascent, tangents
 from outrange.search.engines.alpha_crown import AlphaAscent
 from outrange.search.engines.array_engine import ArrayEngine
-from outrange.search.engines.quadratic_ascent import QuadraticAscent
+from outrange.search.methods.second_order import quadratic_ascent, tangents
+from outrange.search.methods.second_order.quadratic_ascent import QuadraticAscent
+from outrange.search.methods.table import SECOND_ORDER
 from small_graphs import PIECEWISE, gate_net, run_exactly, wild_graph
 
 
@@ -234,7 +235,7 @@ def test_a_search_keeps_the_better_bound():
     rng = np.random.default_rng(6)
     graph, _, _ = energy_and_next(rng)
     box = Box(-np.ones(4), np.ones(4))
-    engine = ArrayEngine(graph, np.eye(1), np.zeros(1), box)
+    engine = ArrayEngine(graph, np.eye(1), np.zeros(1), box, refine=SECOND_ORDER.hook)
     lo = rng.uniform(-1, 0.7, (30, 4))
     hi = lo + 0.3
     status, wanted = np.zeros((30, engine.units), np.int8), np.ones((30, 1), bool)

@@ -16,15 +16,16 @@ from outrange.graph.rewrites.rewrite import fold, piecewise_to_pairs
 from outrange.search.common.incumbent import Incumbent
 from outrange.search.common.problem import with_rows
 from outrange.search.common.solution import Stop
+from outrange.search.methods.semidefinite.forms import BoundedForms, supports
+from outrange.search.methods.semidefinite.interior_point import Multipliers
+from outrange.search.methods.semidefinite.products import Parts, products_of
+from outrange.search.methods.semidefinite.proof import prove_bound
+from outrange.search.methods.semidefinite.relaxation import SemidefiniteRelaxation, SemidefiniteRow
+from outrange.search.methods.semidefinite.turns import SemidefiniteTurns
+from outrange.search.methods.table import SEMIDEFINITE
 from outrange.search.neuron_split.relaxed_net import RelaxedNet
 from outrange.search.neuron_split.search import NeuronSplitSearch
 from outrange.search.neuron_split.smooth_relaxations import activations_of
-from outrange.search.semidefinite.forms import BoundedForms, supports
-from outrange.search.semidefinite.interior_point import Multipliers
-from outrange.search.semidefinite.products import Parts, products_of
-from outrange.search.semidefinite.proof import prove_bound
-from outrange.search.semidefinite.relaxation import SemidefiniteRelaxation, SemidefiniteRow
-from outrange.search.semidefinite.turns import SemidefiniteTurns
 from outrange.search.solve import solve
 from random_graphs import LINES, random_box, random_graph
 
@@ -185,7 +186,9 @@ def test_the_search_names_its_method_and_keeps_other_bounds():
     graph, box = _mlp(6, (13, 20, 2), reach=4.0)
     rows = np.concatenate([np.eye(2), -np.eye(2)])
     state = Incumbent(rows, 1e-6, None, None)
-    search = NeuronSplitSearch(with_rows(graph, rows, np.zeros(4)), box, state, seed=1)
+    search = NeuronSplitSearch(
+        with_rows(graph, rows, np.zeros(4)), box, state, seed=1, joint=SEMIDEFINITE.hook
+    )
     while search.advance() and not any("semidefinite" in m for m in search.methods):
         pass
     assert any("semidefinite" in m for m in search.methods)

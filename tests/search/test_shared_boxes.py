@@ -7,8 +7,8 @@ from outrange.graph import Builder, Slot
 from outrange.search.common.domain_boxes import DomainBoxes
 from outrange.search.common.incumbent import Incumbent
 from outrange.search.common.problem import Problem
+from outrange.search.methods.shared_boxes.search import LEAST_WORK, SharedBoxSearch, shares_boxes
 from outrange.search.select_search import select_search
-from outrange.search.shared_boxes import LEAST_WORK, SharedBoxSearch, shares_boxes
 
 
 def decoder(act, outputs=300, widths=(40, 60)):

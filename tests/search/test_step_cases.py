@@ -7,8 +7,8 @@ from outrange.domains import bounds
 from outrange.graph import Builder, Slot
 from outrange.ops import curve
 from outrange.ops.step import Step
-from outrange.search.step_cases import step_cases
-from outrange.search.subdivide_boxes import OpenBoxes
+from outrange.search.common.open_boxes import OpenBoxes
+from outrange.search.methods.bottleneck.step_cases import step_cases
 
 
 def _net(rng, name):

@@ -8,9 +8,10 @@ from outrange.core.formula import Atom
 from outrange.domains import bounds
 from outrange.graph import Builder, Slot
 from outrange.graph.measure import measure
-from outrange.search import subdivide_boxes
+from outrange.search.common import open_boxes as open_boxes_module
 from outrange.search.common.domain_boxes import DomainBoxes
-from outrange.search.subdivide_boxes import open_boxes
+from outrange.search.methods.pooled_clauses import subdivide
+from outrange.search.methods.pooled_clauses.subdivide import open_boxes
 from small_graphs import dense_net, gate_net
 
 
@@ -18,7 +19,7 @@ from small_graphs import dense_net, gate_net
     ("net", "act"), combine([dense_net, gate_net], ["relu", "tanh"]), ids=function_name
 )
 def test_on_dropped_boxes_every_value_reaches_its_target(net, act, monkeypatch):
-    monkeypatch.setattr(subdivide_boxes, "ENTRIES", 512)
+    monkeypatch.setattr(open_boxes_module, "ENTRIES", 512)
     rng = np.random.default_rng(4)
     graph = net(rng, act)
     d, count = graph.size, 60
@@ -88,7 +89,7 @@ def test_an_input_without_gain_is_rarely_halved(monkeypatch):
         widths.extend((hi - lo)[:, 1])
         return bounds(graph, lo, hi, domain)
 
-    monkeypatch.setattr(subdivide_boxes, "bounds", record_widths)
+    monkeypatch.setattr(open_boxes_module, "bounds", record_widths)
     left, _ = open_boxes(_waves(0), _tiles(4), np.array([-1e-3]), lambda: False)
     assert not len(left.lo)
     assert min(widths) >= 0.5 / 4
@@ -117,9 +118,9 @@ def test_piecewise_linear_graphs_leave_boxes_of_two_inputs_to_the_kernel(monkeyp
     b = Builder([Slot("x", (3,))])
     y = b.curve("relu", b.dense(b.input_values()[0], np.array([[1.0], [1.0], [0.0]])))
     graph, roots = b.finish([y], ["y"]), _tiles(4)
-    monkeypatch.setattr(subdivide_boxes, "library", object)
+    monkeypatch.setattr(subdivide, "library", object)
     left, _ = open_boxes(graph, roots, np.array([0.1]), lambda: False)
     assert set(np.unique(left.hi - left.lo).tolist()) == {0.0, 0.5}
-    monkeypatch.setattr(subdivide_boxes, "library", lambda: None)
+    monkeypatch.setattr(subdivide, "library", lambda: None)
     left, _ = open_boxes(graph, roots, np.array([0.1]), lambda: False)
     assert (left.hi - left.lo)[:, :2].max() < 0.5

@@ -10,7 +10,6 @@ Sound: yes, if the searches of the cases are. Complete: if those searches are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -25,6 +24,7 @@ from .common.incumbent import Incumbent
 from .common.problem import Problem
 from .common.search import Search, pass_on
 from .common.solution import Stop
+from .common.task import Begin
 
 
 FIRST_TURN = 0.1
@@ -46,9 +46,6 @@ TOGETHER = 256
 """Maximum number of cases whose first bounds are computed in one pass."""
 
 METHOD = "branch and bound over integers and unions (Land, Doig 1960)"
-
-Begin = Callable[[Problem, Incumbent], Search]
-"""Function that starts the search of a single box."""
 
 
 class _CaseIncumbent(Incumbent):

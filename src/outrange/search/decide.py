@@ -16,7 +16,8 @@ from .common.clause_groups import ClauseGroup
 from .common.failures import SearchFailedError, attempt
 from .common.solution import EARLY, Progress, Solution, Status, Stop
 from .decide_group import Accept, GroupSearch
-from .pool_clauses import PooledClauses, pool_clauses
+from .methods.pooled_clauses.pool import PooledClauses
+from .methods.table import POOLED_CLAUSES
 from .prefilter import drop_refuted
 
 
@@ -62,7 +63,7 @@ def decide(
 
     Sound: yes, float64 rounding errors accounted for. Complete: for piecewise-linear graphs up to
     float64 resolution; convergent for smooth ones. Very wide graphs get an incomplete search
-    (`wide_search`). Cost: exponential in the number of inputs at worst.
+    (`methods.incomplete`). Cost: exponential in the number of inputs at worst.
     """
     for group in groups:
         check_within(graph.inputs, group.roots.lo, group.roots.hi)
@@ -132,7 +133,9 @@ class _Decision:
 
     def _prepare(self) -> None:
         """Pool groups whose clauses differ only in constants; pre-filter the other groups."""
-        pooled = pool_clauses(self.graph, self.groups)
+        pooled = self.pooled
+        if POOLED_CLAUSES.suits(self.graph, self.groups):
+            pooled = POOLED_CLAUSES.begin(self.graph, self.groups)
         alone = [entry.group for entry in pooled if entry.graph is self.graph]
         left = drop_refuted(self.graph, alone, lambda: self.clock.expired)
         clauses = [sum(len(group.clauses) for group in part) for part in (alone, left)]

@@ -13,9 +13,10 @@ from .common.incumbent import Incumbent
 from .common.problem import Problem
 from .common.search import Search
 from .common.solution import Progress, Stop
+from .methods.pooled_clauses.subdivide import open_boxes
+from .methods.table import POOLED_CLAUSES
 from .prefilter import METHODS, NothingOpen
 from .select_search import select_search
-from .subdivide_boxes import open_boxes
 
 
 TIE = 1e-9
@@ -57,7 +58,9 @@ class GroupSearch:
         values = measure(graph, group.clauses, group.distances)
         self._inputs, clock = inputs, self.incumbent.clock
         late = lambda: clock.expired  # noqa: E731
-        roots, self.apart = open_boxes(values, group.roots, self.target, late, self._keep_lowest)
+        roots, self.apart = group.roots, np.full(m, np.inf)
+        if POOLED_CLAUSES.suits(graph, [group]):
+            roots, self.apart = open_boxes(values, roots, self.target, late, self._keep_lowest)
         self._filtered = len(roots.lo) < len(group.roots.lo)
         self.search: Search
         if not len(roots.lo):

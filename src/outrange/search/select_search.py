@@ -3,49 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import numpy as np
-
-from ..executors.ambient_pool import ambient_workers
 from .attack.first_points import First, first_points
-from .attack.jumps import JumpAttack, has_jumps
 from .common.domain_boxes import DomainBoxes
-from .common.failures import SearchFailedError, attempt
 from .common.incumbent import Incumbent
+from .common.method import Method, Role
+from .common.portfolio import DeferredSearch, Portfolio, begin_in_turns
 from .common.problem import Problem
 from .common.search import Search
-from .differential.pairs import pair_counterparts
-from .portfolio import DeferredSearch, Portfolio, begin_in_turns
-from .selection import (
-    FEW_INPUTS,
-    HARD_INPUTS,
-    SOME_INPUTS,
-    Kind,
-    choose_kind,
-    compile_problem,
-    has_kernel,
-    is_hard,
-)
-from .shared_boxes import SharedBoxSearch, shares_boxes
+from .common.task import Kind, SearchTask
+from .methods.table import METHODS, SECOND_ORDER, SEMIDEFINITE
+from .selection import HARD_INPUTS, SOME_INPUTS, choose_kind, compile_problem, has_kernel, is_hard
 from .spread.begin import over_workers
-
-
-QUICK_ENTRIES = 1 << 14
-"""Maximum number of entries in a graph's values for which splitting starts before the jump
-attack."""
 
 
 PATIENCE = 8.0
 """Factor that lengthens the turns of input splits if no box has `HARD_INPUTS` free inputs or
 more."""
-
-BY_NEURONS = (Kind.NEURON_SPLIT, Kind.PORTFOLIO)
-"""Kinds of search that conflict-driven search may join. With few inputs, input splits are
-faster."""
 
 
 def select_search(
@@ -56,7 +33,33 @@ def select_search(
     engine: str = "auto",
     solver: bool = False,
 ) -> Search:
-    """Start the search that suits a problem; `choose_kind` describes the choice.
+    """Start the search that suits a problem.
+
+    Usually, a problem is split (`choose_kind`). Special-purpose methods (`methods.table`) take the
+    place of splits, take turns with them, or work inside them:
+
+    ===============================  ============================================================
+    method                           problem
+    ===============================  ============================================================
+    *in place of splits*             the first row that applies
+    norm balls                       inputs in a box and a ball
+    cone of influence reduction      objectives that depend on parts of the inputs
+    incomplete verification          2^18 entries or more, unless inputs and rows are few, and the
+                                     graph has no steps and maxima
+    *in turns with splits*           every row that applies
+    bottleneck                       a decision whose many inputs act through a few inner values
+    shared boxes                     up to 4 free inputs, and many objectives of one output each
+    differential verification        a graph with counterparts, and no workers
+    conflict-driven clause learning  a decision over one hidden layer whose conjunction fixes the
+                                     phases of many units, if neurons are split
+    jump attack                      a decision about a graph with jumps
+    *inside an engine or a tree*
+    semidefinite relaxations         neuron splits of a small net with loose linear bounds
+    second-order forms               the array engine: products or smooth curves of few inputs
+    *before and after a search*
+    pooled clauses                   a decision of many clauses or boxes (`decide`)
+    float32 parts                    bounds on the float32 network (`questions/float32`)
+    ===============================  ============================================================
 
     Args:
         problem: Objectives and their boxes.
@@ -66,197 +69,93 @@ def select_search(
         solver: Whether a mixed-integer solver may close objectives that input splits leave open.
     """
     incumbent.prove(problem.by_intervals(problem.graph))
-    kind = choose_kind(problem, engine)
-    splits = partial(_start_kind, kind, problem, incumbent, seed, engine, solver)
-    if engine == "auto" and kind not in (Kind.CONES, Kind.WIDE):
-        splits = partial(_with_differential_search, problem, incumbent, seed, splits)
-    if incumbent.target is not None and not incumbent.decided and has_jumps(problem.graph):
-        return _with_jump_attack(problem, incumbent, seed, splits)
-    conflicts = None
-    if kind in BY_NEURONS:
-        with suppress(SearchFailedError):
-            conflicts = attempt(
-                partial(_conflict_search, problem, incumbent), "conflict-driven search"
-            )
-    return splits() if conflicts is None else begin_in_turns(lambda: conflicts, splits)
+    again = partial(select_search, seed=seed, engine=engine, solver=solver)
+    task = SearchTask(problem, incumbent, again, seed, engine, solver, refine=SECOND_ORDER.hook)
+    usual = choose_usual(task)
+    if isinstance(usual, Method):
+        begin = partial(usual.begin, task)
+    else:
+        task = replace(task, splits=usual)
+        begin = partial(_start_splits, task)
+    for method in METHODS:
+        if method.role is Role.BESIDE:
+            begin = partial(_join, method, task, begin)
+    return begin()
 
 
-def _with_differential_search(
-    problem: Problem, incumbent: Incumbent, seed: int, splits: Callable[[], Search]
-) -> Search:
-    """Start `splits`, alternating with differential verification if there are counterparts.
-
-    With workers, differential verification is left out: it cannot divide its tree among them.
-    """
-    pairs = pair_counterparts(problem.small) if ambient_workers() is None else None
-    if pairs is None:
-        return splits()
-    from .differential.search import search_of_counterparts
-
-    try:
-        begin = partial(search_of_counterparts, pairs, problem, incumbent, seed)
-        other = attempt(begin, "differential verification")
-    except SearchFailedError:
-        return splits()
-    if incumbent.met:  # The usual search starts only if the point is rejected.
-        return Portfolio((other, DeferredSearch(splits, incumbent)))
-    return begin_in_turns(splits, lambda: other)
+def choose_usual(task: SearchTask) -> Method | Kind:
+    """Return the first method that takes the place of splits, or the kind of splits."""
+    instead = (m for m in METHODS if m.role is Role.INSTEAD and m.suits(task))
+    return next(instead, None) or choose_kind(task.problem, task.engine)
 
 
-def _with_jump_attack(
-    problem: Problem, incumbent: Incumbent, seed: int, splits: Callable[[], Search]
-) -> Search:
-    """Start `splits`, alternating with an attack on jumps, which goes first on a large graph.
-
-    On an unbounded domain there is no attack.
-    """
-    if not np.isfinite([problem.domain.lo, problem.domain.hi]).all():
-        return splits()
-
-    def attack() -> Search:
-        graph = problem.of_outputs(problem.graph)
-        return JumpAttack(graph, problem.domain, incumbent, seed=seed)
-
-    if problem.graph.entries <= QUICK_ENTRIES:
-        first = splits()
-        if incumbent.met or incumbent.decided:
-            return first
-        return begin_in_turns(lambda: first, attack)
-    return begin_in_turns(attack, lambda: DeferredSearch(splits, incumbent))
+def _join(method: Method, task: SearchTask, usual: Callable[[], Search]) -> Search:
+    """Start the usual search, in turns with a method if it suits the task."""
+    if not method.suits(task):
+        return usual()
+    assert method.join is not None
+    return method.join(partial(method.begin, task), usual, task)
 
 
-def _start_kind(
-    kind: Kind, problem: Problem, incumbent: Incumbent, seed: int, engine: str, solver: bool
-) -> Search:
-    if kind is Kind.CONES:
-        from .cone_of_influence.search import ConeSearch
-
-        begin = partial(select_search, seed=seed, engine=engine, solver=solver)
-        return ConeSearch(problem, problem.parts or [], incumbent, begin)
-    if kind is Kind.WIDE:
-        from .wide_search import WideSearch
-
-        graph = problem.of_outputs(problem.graph)
-        return WideSearch(graph, problem.domain.hull, incumbent, seed=seed)
-    if kind is Kind.CASES:
-        return _with_case_searches(problem, incumbent, seed, engine, solver)
+def _start_splits(task: SearchTask) -> Search:
+    """Start the searches that split inputs, units or unions of boxes."""
+    problem, incumbent = task.problem, task.incumbent
     if problem.small is not problem.graph:
         incumbent.prove(problem.by_intervals(problem.small))
-    neurons = partial(_neuron_split_search, problem, incumbent, seed)
+    if task.splits is Kind.CASES:
+        return _with_case_searches(task)
+    neurons = partial(_neuron_split_search, problem, incumbent, task.seed)
     if problem.free <= SOME_INPUTS:
-        neurons = partial(_case_search, problem, incumbent, seed, engine, solver)
-    if kind is Kind.INPUT_SPLIT:
-        inputs = partial(_with_bottleneck_search, problem, incumbent, seed, engine, solver)
-        if engine == "auto" and shares_boxes(problem):
-            return Portfolio(
-                (SharedBoxSearch(problem, incumbent, seed), DeferredSearch(inputs, incumbent))
-            )
-        if engine == "array" or not is_hard(problem):
-            return inputs()
-        return Portfolio((inputs(), DeferredSearch(neurons, incumbent)))
-    if kind is Kind.NEURON_SPLIT:
+        neurons = partial(_case_search, task)
+    if task.splits is Kind.INPUT_SPLIT:
+        if task.engine == "array" or not is_hard(problem):
+            return _input_split_search(task)
+        return Portfolio((_input_split_search(task), DeferredSearch(neurons, incumbent)))
+    if task.splits is Kind.NEURON_SPLIT:
         return neurons()
-    inputs = partial(_input_split_search, problem, incumbent, seed, engine, solver=False)
-    return begin_in_turns(inputs, neurons)
+    return begin_in_turns(partial(_input_split_search, replace(task, solver=False)), neurons)
 
 
-def _case_search(
-    problem: Problem, incumbent: Incumbent, seed: int, engine: str, solver: bool, hull: bool = False
-) -> Search:
+def _case_search(task: SearchTask, hull: bool = False) -> Search:
     """Start searches of single boxes, with neuron splits if these support the graph."""
     from .cases import CaseSearch
     from .neuron_split.search import supports
 
     def begin(case: Problem, case_incumbent: Incumbent) -> Search:
         if supports(case.of_outputs(case.small)):
-            return _neuron_split_search(case, case_incumbent, seed)
-        return select_search(case, case_incumbent, seed=seed, engine=engine, solver=solver)
+            return _neuron_split_search(case, case_incumbent, task.seed)
+        return task.begin(case, case_incumbent)
 
-    return CaseSearch(problem, incumbent, begin, hull=hull)
+    return CaseSearch(task.problem, task.incumbent, begin, hull=hull)
 
 
-def _with_case_searches(
-    problem: Problem, incumbent: Incumbent, seed: int, engine: str, solver: bool
-) -> Search:
+def _with_case_searches(task: SearchTask) -> Search:
     """Start input splits, alternating with searches of single boxes and perhaps their hull."""
-    if problem.small is not problem.graph:
-        incumbent.prove(problem.by_intervals(problem.small))
-    first = _input_split_search(problem, incumbent, seed, engine, solver)
-    lo, hi = problem.domain.lo, problem.domain.hi
+    first = _input_split_search(task)
+    lo, hi = task.problem.domain.lo, task.problem.domain.hi
     if (lo < hi).sum(axis=1).max() < HARD_INPUTS:
         first.share = PATIENCE
-    begin = partial(_case_search, problem, incumbent, seed, engine, solver)
+    begin = partial(_case_search, task)
     hulls = (False, True) if len(lo) > 1 else (False,)
-    return Portfolio((first, *(DeferredSearch(partial(begin, hull), incumbent) for hull in hulls)))
-
-
-def _with_bottleneck_search(
-    problem: Problem, incumbent: Incumbent, seed: int, engine: str, solver: bool
-) -> Search:
-    """Start input splits, alternating with a bottleneck search for a many-input decision."""
-    inputs = _input_split_search(problem, incumbent, seed, engine, solver)
-    few = problem.free <= FEW_INPUTS or not problem.is_one_box
-    if engine == "array" or few or incumbent.target is None or incumbent.decided or incumbent.met:
-        return inputs
-    from .bottleneck import BottleneckSearch, find_bottleneck
-
-    bottleneck = find_bottleneck(problem.of_outputs(problem.small))
-    if bottleneck is None:
-        return inputs
-    through_bottleneck = partial(
-        BottleneckSearch, problem, bottleneck, incumbent, partial(select_search, seed=seed)
-    )
-    return Portfolio((inputs, DeferredSearch(through_bottleneck, incumbent)))
-
-
-def _conflict_search(problem: Problem, incumbent: Incumbent) -> Search | None:
-    """Start a conflict-driven search, or return None if it does not suit the problem."""
-    if incumbent.target is None:
-        return None
-    from .conflicts.one_layer import one_layer
-    from .conflicts.search import ConflictSearch
-
-    net = one_layer(problem)
-    if net is None:
-        return None
-    hull = problem.domain.hull
-    search = ConflictSearch(net, incumbent, hull.lo < hull.hi, hull.lo)
-    return search if search.promising else None
+    cases = (DeferredSearch(partial(begin, hull), task.incumbent) for hull in hulls)
+    return Portfolio((first, *cases))
 
 
 def _neuron_split_search(problem: Problem, incumbent: Incumbent, seed: int) -> Search:
     from .neuron_split.search import NeuronSplitSearch
 
-    graph = problem.of_outputs(problem.small)
-    return NeuronSplitSearch(graph, problem.domain.hull, incumbent, seed=seed)
+    graph, hull = problem.of_outputs(problem.small), problem.domain.hull
+    return NeuronSplitSearch(graph, hull, incumbent, seed=seed, joint=SEMIDEFINITE.hook)
 
 
-def _input_split_search(
-    problem: Problem, incumbent: Incumbent, seed: int, engine: str, solver: bool
-) -> Search:
+def _input_split_search(task: SearchTask) -> Search:
+    problem, incumbent, seed = task.problem, task.incumbent, task.seed
     decided = incumbent.decided
     late = lambda: decided or incumbent.clock.expired  # noqa: E731
     first: First = partial(first_points, late=late, goal=incumbent.goal)
-    program = compile_problem(problem) if has_kernel(engine) else None
+    program = compile_problem(problem) if has_kernel(task.engine) else None
     if program is None:
-        from .engines.array_engine import ArrayEngine
-        from .engines.conjunctions import engine_of_conjunctions
-        from .engines.first_bounds import first_bounds
-        from .input_split.array_search import ArraySearch
-
-        machine: ArrayEngine | None = engine_of_conjunctions(problem)
-        if machine is None:
-            rows, hull = problem.rows, problem.domain.hull
-            machine = ArrayEngine(problem.small, rows, problem.offset, hull, roots=problem.domain)
-        search = ArraySearch(machine, problem.domain, incumbent, seed=seed, first=first)
-        # First bounds take longer than points, which may suffice; optimized bounds take longest.
-        decision = incumbent.target is not None and not incumbent.met
-        if decision and len(problem.domain.lo) == 1 and machine.plan.products:
-            first_bounds(problem, machine, incumbent)
-        if not (incumbent.met or incumbent.decided):
-            lo, hi = machine.outputs
-            incumbent.prove(problem.by_outputs(lo[None], hi[None])[0])
-        return over_workers(problem, incumbent, search, None, seed)
+        return _array_search(task, first)
     from .input_split.bisection import BisectionSearch
     from .input_split.kernel_search import KernelSearch
 
@@ -267,8 +166,37 @@ def _input_split_search(
     if not problem.is_one_box:
         return begin(problem.domain, None)
     boxes = BisectionSearch(problem.domain, begin)
-    if not solver:
+    if not task.solver:
         return boxes
     from .milp.turns import MilpTurns
 
     return MilpTurns(boxes, problem.small, problem.domain.hull, problem.rows, problem.offset)
+
+
+def _array_search(task: SearchTask, first: First) -> Search:
+    """Start input splits on the array engine, or on the engine of conjunctions."""
+    from .engines.array_engine import ArrayEngine
+    from .engines.first_bounds import first_bounds
+    from .input_split.array_search import ArraySearch
+
+    problem, incumbent = task.problem, task.incumbent
+    machine: ArrayEngine | None = None
+    if SECOND_ORDER.is_enabled:
+        from .methods.second_order.conjunctions import engine_of_conjunctions
+
+        machine = engine_of_conjunctions(problem)
+    if machine is None:
+        machine = ArrayEngine(
+            *(problem.small, problem.rows, problem.offset, problem.domain.hull),
+            roots=problem.domain,
+            refine=task.refine,
+        )
+    search = ArraySearch(machine, problem.domain, incumbent, seed=task.seed, first=first)
+    # First bounds take longer than points, which may suffice; optimized bounds take longest.
+    decision = incumbent.target is not None and not incumbent.met
+    if decision and len(problem.domain.lo) == 1 and machine.plan.products:
+        first_bounds(problem, machine, incumbent)
+    if not (incumbent.met or incumbent.decided):
+        lo, hi = machine.outputs
+        incumbent.prove(problem.by_outputs(lo[None], hi[None])[0])
+    return over_workers(problem, incumbent, search, None, task.seed, task.refine)

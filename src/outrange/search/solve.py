@@ -53,7 +53,7 @@ def solve(
 
     Sound: yes, float64 rounding errors accounted for. Complete: yes for piecewise-linear graphs (up
     to float64 resolution), convergent for smooth ones. Very wide graphs get an incomplete search
-    (`wide_search`). Cost: exponential in the number of inputs at worst.
+    (`methods.incomplete`). Cost: exponential in the number of inputs at worst.
     """
     rows = np.atleast_2d(np.asarray(rows, np.float64))
     offset = np.zeros(len(rows)) if offset is None else np.asarray(offset, np.float64)

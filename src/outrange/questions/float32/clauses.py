@@ -11,7 +11,8 @@ from ...core import Atom, Clock, Formula, Region
 from ...core.formula import clauses
 from ...domains.float32 import TINY, Float32Plan, replace_pointwise
 from ...graph.composites.clause_values import add_clause_outputs
-from ...search.input_split.float32_parts import Float32Goal, float32_lower, has_kernel_for
+from ...search.methods.float32_parts.parts import Float32Goal
+from ...search.methods.table import FLOAT32_PARTS
 from ..common.network import NetworkLike
 
 
@@ -50,7 +51,7 @@ def prove_margin(
         if any(at and min(at) < inputs <= max(at) for at in indices):
             return None
     plan = plan_of_clauses(network, atoms_of, has_sums)
-    if not has_kernel_for(plan):
+    if not FLOAT32_PARTS.suits(plan):
         return None
     clock, least = Clock(seconds), np.inf
     read = (abs(c) for clause in atoms_of for a in clause for i, c in a.terms if i < inputs)
@@ -62,7 +63,7 @@ def prove_margin(
     goal = Float32Goal(np.eye(m), np.full(m, -np.inf), target, scale)
     for region in regions:
         left = max(clock.left, 1e-3)
-        lower, _ = float32_lower(plan, region.box.lo, region.box.hi, goal, left)
+        lower, _ = FLOAT32_PARTS.begin(plan, region.box.lo, region.box.hi, goal, left)
         # The condition reads the exact input, even where the model flushes it to zero.
         lower = np.nextafter(lower - slack, -np.inf) if slack else lower
         if not (lower >= target).all():

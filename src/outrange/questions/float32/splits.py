@@ -16,7 +16,8 @@ import numpy as np
 
 from ...core import Clock, OutOfTime, deadline
 from ...domains.float32 import Deviations, Float32Plan, bound_deviations, bound_deviations_within
-from ...search.input_split.float32_parts import Float32Goal, float32_lower, has_kernel_for
+from ...search.methods.float32_parts.parts import Float32Goal
+from ...search.methods.table import FLOAT32_PARTS
 
 
 AT_ONCE = 32
@@ -74,11 +75,11 @@ def float32_ends(
         points: `(2 k, d)` points at which the real forms attain their minima, then their maxima.
     """
     clock, k = Clock(seconds), len(goal)
-    if len(boxes[0]) == 1 and has_kernel_for(plan):
+    if len(boxes[0]) == 1 and FLOAT32_PARTS.suits(plan):
         lower = np.concatenate([real_ends[0], -real_ends[1]])
         signs, wide = np.concatenate([np.eye(k), -np.eye(k)]), goal2(goal)
         goals = Float32Goal(signs, lower, lower - wide, wide, points)
-        lowers, bounded = float32_lower(plan, boxes[0][0], boxes[1][0], goals, seconds)
+        lowers, bounded = FLOAT32_PARTS.begin(plan, boxes[0][0], boxes[1][0], goals, seconds)
         is_open = np.isinf(lowers).any()
         causes = bound_deviations_within(plan, *boxes, clock.left).causes if is_open else ()
         return Float32Ends(lowers[:k], -lowers[k:], causes, bounded)

@@ -21,8 +21,8 @@ from ...search.common.domain_boxes import DomainBoxes
 from ...search.common.solution import Solution, Status
 from ...search.common.tolerance import Convergence, Tolerance, is_curved
 from ...search.decide import decide
-from ...search.norm_ball.solve import lone_ball, solve_in_ball
 from ...search.solve import solve
+from ...search.solve_in_ball import lone_ball, solve_in_ball
 from ..common.arguments import check_hooks, check_limits
 from ..common.named_arrays import split_by_name
 from ..common.network import NetworkLike

@@ -13,8 +13,8 @@ from ...core.clock import read_clock
 from ...core.formula import TRUE
 from ...graph import Graph
 from ...search.common.solution import Progress, Solution, Status
-from ...search.norm_ball.solve import lone_ball, solve_in_ball
 from ...search.solve import solve
+from ...search.solve_in_ball import lone_ball, solve_in_ball
 from ..conditions.integer_cases import integer_cases, union_of_boxes
 from .optimize import least
 

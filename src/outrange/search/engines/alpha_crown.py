@@ -132,6 +132,10 @@ class AlphaAscent:
                 points = [p[still_going] for p in points]
             self._move(lines, record, free, points, active, step)
 
+    def blame_of_products(self) -> np.ndarray | None:
+        """Return the slack that products cause, by pair and input; None if planes bound them."""
+        return None
+
     def _concretize(
         self, cells: BoxBatch, form: LinearForm, record: Record, active: np.ndarray
     ) -> tuple[np.ndarray, LinearForm, np.ndarray]:

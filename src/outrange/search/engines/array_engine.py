@@ -1,9 +1,10 @@
 """The array engine, which bounds many boxes of any graph together, in NumPy float64."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,17 +25,6 @@ from .base import BoxBounds
 from .gap_attribution import attribute_gap
 from .objectives import GraphObjectives
 from .optimized_sweep import OptimizedCrownPass
-from .quadratic_ascent import QuadraticAscent
-from .tangents import affords_tangents, boxes_at_once, tangents
-
-
-WORTH = 0.7
-"""A second-order form is considered helpful if it reduces a bound's distance to its target to at
-most this fraction."""
-
-TRIALS, OFTEN, RETRY = 256, 0.2, 8
-"""Number of pairs of a box and an objective after which second-order forms are judged, fraction of
-pairs for which they must help, and number of calls per further trial if they help less often."""
 
 
 FEW_INPUTS, SOME_INPUTS = 12, 40
@@ -55,6 +45,28 @@ easy questions, get the best bounds.
 """
 
 
+class Refinement(Protocol):
+    """A method that improves the bounds that linear forms leave below their cutoffs."""
+
+    boxes: int
+    """Maximum number of boxes that are refined together."""
+
+    def improve(self, ascent: AlphaAscent, target: np.ndarray, blame: np.ndarray) -> None:
+        """Improve bounds in place.
+
+        Args:
+            ascent: Best bounds and forms of pairs of a box and an objective.
+            target: `(P,)` bounds at or above which a pair needs no improvement.
+            blame: `(P, d)` branching scores of the inputs.
+        """
+        ...
+
+
+Refine = Callable[[CrownPlan, int, int], Refinement | None]
+"""Function that creates a refinement, given the graph's plan, the number of objectives and the
+number of ascent steps; None if the method does not suit the graph."""
+
+
 class ArrayEngine(GraphObjectives):
     """Engine that bounds `rows @ output + offset` over boxes inside one root box.
 
@@ -72,6 +84,7 @@ class ArrayEngine(GraphObjectives):
             lines costs more than the boxes that it saves).
         threads: Maximum number of worker threads; None for one per core of this process.
         roots: Boxes whose union contains every box to be bounded; `box` by default.
+        refine: Creates the method that improves bounds below their cutoffs, if one suits the graph.
         radii: Whether to account for rounding errors. Only tests set this to False, to check that
             bounds are then violated.
 
@@ -89,6 +102,7 @@ class ArrayEngine(GraphObjectives):
         steps: int | None = None,
         threads: int | None = None,
         roots: DomainBoxes | None = None,
+        refine: Refine | None = None,
         radii: bool = True,
     ) -> None:
         rows = np.atleast_2d(np.asarray(rows, np.float64))
@@ -106,8 +120,8 @@ class ArrayEngine(GraphObjectives):
         straight = all(op.is_piecewise_linear for _, _, op in self.plan.curves)
         straight &= not self.plan.products
         self.steps = (3 if straight else 1) if steps is None else steps
-        self._second_order = affords_tangents(self.plan)
-        self._calls = self._tried = self._helped = 0
+        size = self.objectives, self.steps
+        self._refinement = None if refine is None else refine(self.plan, *size)
         self.units = 0
         self.first: CrownPass | None = None
         self._forms = False
@@ -115,13 +129,13 @@ class ArrayEngine(GraphObjectives):
         free = int((self._roots.lo < self._roots.hi).sum(axis=1).max())
         if free <= (SOME_INPUTS if self.plan.products else FEW_INPUTS) and self.plan.boxes == 1:
             self._forms = True
-        if self._second_order:
-            self.plan = replace(self.plan, boxes=boxes_at_once(self.plan, self.objectives))
+        if self._refinement is not None:
+            self.plan = replace(self.plan, boxes=self._refinement.boxes)
         self._chunk = self.plan.boxes
         if self._forms:
             widest = max((node.size for node in graph.nodes), default=1)
             self._chunk = int(np.clip(FORMS // ((free + 2) * widest), 1, 64))
-            if self._second_order:
+            if self._refinement is not None:
                 self._chunk = min(self._chunk, self.plan.boxes)
         self.together = self._chunk
         self._places: list[tuple[int, Curve, slice]] = []
@@ -224,8 +238,8 @@ class ArrayEngine(GraphObjectives):
         target = (cutoff - self.offset)[which]
         ascent.run(target, self.steps)
         blame_of = attribute_gap(ascent)
-        if self._second_order:
-            self._refine_products(ascent, target, blame_of)
+        if self._refinement is not None:
+            self._refinement.improve(ascent, target, blame_of)
         shape = wanted.shape
         least, offset = np.full(shape, -np.inf), np.full(shape, -np.inf)
         slopes, blame = np.zeros((*shape, self.inputs)), np.zeros((*shape, self.inputs))
@@ -251,43 +265,6 @@ class ArrayEngine(GraphObjectives):
             value_bounds[source] = clip_to_phases(op, codes, least, most)
         sweep = self._prepare_pass(BoxBatch.of(lo, hi, self.radii), value_bounds, rows)
         return sweep, sweep.run()
-
-    def _tries_second_order(self) -> bool:
-        """Return whether to try second-order forms in this call.
-
-        They are tried until `TRIALS` pairs have been refined. After that, they are tried if they
-        often help, or if a retry is due.
-        """
-        self._calls += 1
-        enough = self._tried < TRIALS or self._helped >= OFTEN * self._tried
-        return enough or self._calls % RETRY == 0
-
-    def _refine_products(self, ascent: AlphaAscent, target: np.ndarray, blame: np.ndarray) -> None:
-        """Bound pairs below their `target` by second-order forms, and keep the better bounds.
-
-        The arrays of `ascent`, and `blame`, are updated in place.
-        """
-        low = np.flatnonzero(ascent.least < target)
-        if not low.size or not self._tries_second_order():
-            return
-        sweep, net = ascent.sweep, ascent.net
-        by_value = tangents(sweep, net)
-        planes = {v: tangent.planes for v, tangent in by_value.items()}
-        net = replace(net, lines=net.lines | planes)
-        box, which = ascent.box[low], ascent.which[low]
-        second = QuadraticAscent(sweep, net, self.rows, box, which, tangents=by_value)
-        second.run(target[low], self.steps)
-        better = second.least > ascent.least[low]
-        with np.errstate(invalid="ignore"):
-            left = target[low] - second.least <= WORTH * (target[low] - ascent.least[low])
-        self._tried, self._helped = (
-            self._tried + low.size,
-            self._helped + int((left & better).sum()),
-        )
-        whom = low[better]
-        ascent.least[whom], ascent.constant[whom] = second.least[better], second.constant[better]
-        ascent.form_rows[whom] = second.form_rows[better]
-        blame[whom] = attribute_gap(second)[better]
 
     def _phases_of(self, sweep: CrownPass, status: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the phase of every unit, and how many units and products of each box are open."""

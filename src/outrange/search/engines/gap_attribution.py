@@ -15,7 +15,6 @@ from ...domains.relaxations import MaxRelaxation
 from ...domains.stability import is_stable
 from ...ops import Curve, Largest
 from .alpha_crown import AlphaAscent
-from .quadratic_ascent import QuadraticAscent
 
 
 def attribute_gap(ascent: AlphaAscent) -> np.ndarray:
@@ -29,10 +28,11 @@ def attribute_gap(ascent: AlphaAscent) -> np.ndarray:
                 rows, shares = sweep.shares[source]
                 blame = blame_of(ascent, v)[:, rows]
                 out += np.einsum("pr,prd->pd", blame, shares[ascent.box])
-    if isinstance(ascent, QuadraticAscent):
-        out += ascent.blame
+    by_products = ascent.blame_of_products()
+    if by_products is not None:
+        out += by_products
     for v, sources, _ in sweep.plan.products:
-        if v in ascent.used and not isinstance(ascent, QuadraticAscent):
+        if v in ascent.used and by_products is None:
             for source, blame in zip(sources, product_blame(ascent, v), strict=True):
                 out += _distribute(ascent, source, blame)
     if sweep.plan.counting.any():

@@ -6,7 +6,8 @@ own tree.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -16,7 +17,6 @@ from ..attack.momentum import attack, initial_samples
 from ..common.incumbent import Incumbent
 from ..common.parallel import single_blas_thread
 from ..common.search import Search
-from ..semidefinite.turns import METHOD, SemidefiniteTurns
 from .alpha_beta import BoundProblem, optimize_bounds
 from .drop_inactive import drop_inactive
 from .drop_stable import drop_stable
@@ -35,6 +35,39 @@ METHODS = (
 )
 
 
+class JointBound(Protocol):
+    """A bound on objective `entry` after some turns, and a point that may be its minimizer."""
+
+    entry: int
+    turns: int
+    least: float
+    at: np.ndarray | None
+
+
+class JointBounds(Protocol):
+    """A method that bounds all units together, one objective at a time, in turns."""
+
+    method: str
+
+    def advance(self, cutoff: np.ndarray, scale: np.ndarray) -> Sequence[JointBound]:
+        """Improve the bounds of some objectives; return these bounds, or none at the end.
+
+        Args:
+            cutoff: `(objectives,)` bounds at or above which an objective is closed.
+            scale: `(objectives,)` units in which gaps of different objectives are compared.
+        """
+        ...
+
+
+BeginJointBounds = Callable[
+    [RelaxedNet, np.ndarray, np.ndarray, np.ndarray, np.random.Generator], JointBounds | None
+]
+"""Function that begins joint bounds, or returns None if they do not suit.
+
+Its arguments are the net, the indices of the open objectives, the proved bounds of all objectives,
+the gaps of the open objectives as fractions of their ranges, and a random generator."""
+
+
 def supports(graph: Graph) -> bool:
     """Return whether neuron splitting supports all nonlinear values of a graph."""
     return activations_of(graph) is not None
@@ -48,14 +81,23 @@ class NeuronSplitSearch(Search):
         incumbent: Clock, tolerances and the best points.
         seed: Seed of the samples.
         splits: Whether to split; if False, the search ends before the first split, without attacks.
+        joint: Begins bounds on all units together, before the first split.
     """
 
     methods = METHODS
 
     def __init__(
-        self, graph: Graph, box: Box, incumbent: Incumbent, *, seed: int = 0, splits: bool = True
+        self,
+        graph: Graph,
+        box: Box,
+        incumbent: Incumbent,
+        *,
+        seed: int = 0,
+        splits: bool = True,
+        joint: BeginJointBounds | None = None,
     ) -> None:
         self.graph, self.box, self.incumbent, self.splits = graph, box, incumbent, splits
+        self._joint = joint
         self._rng = np.random.default_rng(seed)
         self._count = graph.value_size(graph.output)
         incumbent.start(*initial_samples(graph, box, self._rng))
@@ -104,7 +146,7 @@ class NeuronSplitSearch(Search):
                 yield True
             self._net = drop_stable(self._net)
             yield True
-            yield from self._bound_by_moments()
+            yield from self._bound_jointly()
             self._descend(24)
         if self._net.units == 0:
             # Everything is linear: only rounding separates bound and value, and no split helps.
@@ -123,24 +165,24 @@ class NeuronSplitSearch(Search):
             self._grow(self._trees[k], k)
             yield True
 
-    def _bound_by_moments(self) -> Iterator[bool]:
-        """Bound all open objectives by semidefinite relaxations, if these suit the net.
+    def _bound_jointly(self) -> Iterator[bool]:
+        """Bound all open objectives by joint bounds on all units, if these suit the net.
 
         Yield True after every turn, until no objective is worth another turn.
         """
         net = self._net
         assert net is not None
         incumbent, which = self.incumbent, self._open
-        if not self.splits or not which.size:
+        if self._joint is None or not self.splits or not which.size:
             return
         end = incumbent.best if incumbent.target is None else incumbent.target
         gap = ((end - self._lower) / incumbent.scale())[which]
-        if not SemidefiniteTurns.suit(net, gap):
+        turns = self._joint(net, which, self._lower, gap, self._rng)
+        if turns is None:
             return
-        turns = SemidefiniteTurns(net, which, self._lower, self._rng)
         self.settled = False
         while rows := turns.advance(incumbent.cutoff(), incumbent.scale()):
-            self.methods = (*METHODS, METHOD)
+            self.methods = (*METHODS, turns.method)
             for row in rows:
                 self._lower[row.entry] = max(self._lower[row.entry], row.least)
             self.settled = self.settled or any(row.turns > 1 for row in rows)

@@ -20,6 +20,7 @@ from ..engines.base import BoxBounds
 from ..input_split.array_search import METHODS as ENGINE_METHODS
 from ..input_split.kernel_search import METHODS as KERNEL_METHODS
 from ..kernel.binding import CompiledProgram, root_magnitudes
+from ..methods.table import SECOND_ORDER
 from ..selection import compile_problem, has_kernel
 from .settings import SETTINGS
 
@@ -75,7 +76,7 @@ class ClauseBounds:
             self._kernel = root_magnitudes(self.program, Box(hull.lo[free], hull.hi[free]))
             self.units, self.methods = self._kernel.program.states, KERNEL_METHODS[:3]
         else:
-            self._engine = ArrayEngine(self.graph, rows, zero, hull)
+            self._engine = ArrayEngine(self.graph, rows, zero, hull, refine=SECOND_ORDER.hook)
             self.units, self.methods = self._engine.units, ENGINE_METHODS[:3]
 
     @property

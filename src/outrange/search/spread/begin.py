@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ...executors.ambient_pool import ambient_workers
@@ -11,7 +12,12 @@ from ..kernel.layer_program import LayerProgram
 
 
 def over_workers(
-    problem: Problem, incumbent: Incumbent, local: Any, program: LayerProgram | None, seed: int
+    problem: Problem,
+    incumbent: Incumbent,
+    local: Any,
+    program: LayerProgram | None,
+    seed: int,
+    refine: Callable[..., Any] | None = None,
 ) -> Any:
     """Return the search over the workers, or the local search if there are none.
 
@@ -21,10 +27,11 @@ def over_workers(
         local: The search in this process, on the kernel or the array engine.
         program: The layers for the kernel; None for the array engine.
         seed: Seed of the random points.
+        refine: Creates the refinement of the workers' array engines; None for no refinement.
     """
     ambient = ambient_workers()
     if ambient is None:
         return local
     from .search import SpreadSearch
 
-    return SpreadSearch(problem, incumbent, local, program, ambient, seed)
+    return SpreadSearch(problem, incumbent, local, program, ambient, seed, refine)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,7 @@ class SpreadSearch(Search):
         program: The problem's layers, if the local search runs on the kernel.
         workers: The workers, and the folder of the checkpoints.
         seed: Seed of the random points.
+        refine: Creates the refinement of the workers' array engines; None for no refinement.
 
     Sound: `lower` is, at any moment, the least bound of all closed boxes, all open boxes and all
         boxes assigned to tasks. The boxes of a lost worker are reopened with their previous bounds.
@@ -85,10 +86,11 @@ class SpreadSearch(Search):
         program: LayerProgram | None,
         workers: Workers,
         seed: int,
+        refine: Callable[..., Any] | None = None,
     ) -> None:
         self.incumbent, self.local, self._problem = incumbent, local, problem
         self.frontier, self.methods = local.frontier, (*local.methods, METHOD)
-        self._program, self._seed = program, seed
+        self._program, self._seed, self._refine = program, seed, refine
         self._dispatcher = Dispatcher(workers.pool)
         self._hands: dict[int, Boxes] = {}
         self._sizes: dict[int, int] = {}
@@ -226,7 +228,7 @@ class SpreadSearch(Search):
                 # Derived data is computed anew on the worker.
                 p = self._problem
                 bare = Problem(p.graph, p.rows, p.offset, p.domain)
-                self._payload = Payload.of((bare, self._program))
+                self._payload = Payload.of((bare, self._program, self._refine))
             seconds = seconds_of_task(self.incumbent.clock.left, len(nodes), now.rises)
             self._dispatcher.submit(
                 self._tasks,

@@ -8,6 +8,7 @@ take so long that the clock limits them. The cores of a larger node share a call
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -156,17 +157,24 @@ class Machine:
     engine: Engine | None
 
     @classmethod
-    def of(cls, problem: Problem, program: LayerProgram | None) -> Machine:
+    def of(
+        cls,
+        problem: Problem,
+        program: LayerProgram | None,
+        refine: Callable[..., Any] | None = None,
+    ) -> Machine:
         """Compile a problem, or create its array engine if there is no program.
 
         Args:
             problem: Objectives and their boxes.
             program: The problem's layers; None if the problem has none, or the kernel must not be
                 used.
+            refine: Creates the refinement of the array engine; None for no refinement.
         """
         domain = problem.domain
         if program is None:
-            engine = ArrayEngine(problem.small, problem.rows, problem.offset, domain.hull)
+            hull = domain.hull
+            engine = ArrayEngine(problem.small, problem.rows, problem.offset, hull, refine=refine)
             return cls(problem, None, None, engine)
         free = domain.hull.lo < domain.hull.hi
         inner = domain.with_ends(domain.lo[:, free], domain.hi[:, free])

@@ -1,0 +1,96 @@
+"""Records of special-purpose methods: when a method applies, and how it begins.
+
+A method may be left out (`leave_out`), so that an experiment can measure what it contributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import Any
+
+from .search import Search
+
+
+class Role(StrEnum):
+    """The ways in which a method takes part in a search."""
+
+    BEFORE = "before the search"
+    INSTEAD = "in place of splits"
+    BESIDE = "in turns with splits"
+    INSIDE = "inside an engine or a tree"
+    AFTER = "after the search"
+
+
+Join = Callable[[Callable[[], Search | None], Callable[[], Search], Any], Search]
+"""Function that arranges turns: it receives functions that start the method and the usual search,
+and the task."""
+
+
+@dataclass(frozen=True, eq=False)
+class Method:
+    """A special-purpose method.
+
+    `applies` and `begin` receive the same arguments. For searches, these are a `SearchTask`.
+
+    Args:
+        name: The field's name of the method.
+        reference: Authors and year of the method, or "own".
+        role: How the method takes part in a search.
+        applies: Returns whether the method suits a problem, as far as a quick look shows.
+        begin: Starts the method; returns None if a closer look shows that it does not suit.
+        evidence: The kind of problem that shows that the method earns its place.
+        share: Length of the method's first turns, relative to those of the usual search.
+        join: Arranges the turns of a method whose role is `Role.BESIDE`.
+    """
+
+    name: str
+    reference: str
+    role: Role
+    applies: Callable[..., bool]
+    begin: Callable[..., Any]
+    evidence: str
+    share: float = 1.0
+    join: Join | None = None
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether the method is not left out."""
+        return self.name not in _left_out.get()
+
+    @property
+    def hook(self) -> Callable[..., Any] | None:
+        """Function that starts the method where it applies, for an engine; None if left out."""
+        if not self.is_enabled:
+            return None
+        return partial(_begin_where_it_applies, self.applies, self.begin)
+
+    def suits(self, *arguments: Any) -> bool:
+        """Return whether the method is not left out and applies to a problem."""
+        return self.is_enabled and self.applies(*arguments)
+
+
+_left_out: ContextVar[frozenset[str]] = ContextVar("outrange_methods_left_out", default=frozenset())
+
+
+@contextmanager
+def leave_out(*methods: Method) -> Iterator[None]:
+    """Leave methods out of all searches of this process that begin inside the context.
+
+    Answers remain valid, but may take longer or stay undecided.
+    """
+    token = _left_out.set(_left_out.get() | {method.name for method in methods})
+    try:
+        yield
+    finally:
+        _left_out.reset(token)
+
+
+def _begin_where_it_applies(
+    applies: Callable[..., bool], begin: Callable[..., Any], *arguments: Any
+) -> Any:
+    return begin(*arguments) if applies(*arguments) else None

@@ -1,0 +1,1 @@
+"""Decisions through a few inner values, which all inputs act through."""

@@ -1,0 +1,47 @@
+"""The record of the search through a bottleneck."""
+
+from __future__ import annotations
+
+from ...common.method import Method, Role
+from ...common.portfolio import DeferredSearch, usual_first
+from ...common.search import Search
+from ...common.task import FEW_INPUTS, Kind, SearchTask
+
+
+SHARE = 4.0
+"""Relative length of turns: splits of more than a few inputs seldom close a problem."""
+
+
+def applies(task: SearchTask) -> bool:
+    """Return whether a task is a decision whose many inputs would be split."""
+    is_split = task.splits is Kind.INPUT_SPLIT and task.engine == "auto"
+    return is_split and task.decides and task.problem.free > FEW_INPUTS
+
+
+def begin(task: SearchTask) -> Search | None:
+    """Return a search that starts at its first turn, or None if there is no bottleneck."""
+    from .search import BottleneckSearch, find_bottleneck
+
+    problem, incumbent = task.problem, task.incumbent
+    bottleneck = find_bottleneck(problem.of_outputs(problem.small))
+    if bottleneck is None:
+        return None
+
+    def start() -> Search:
+        search = BottleneckSearch(problem, bottleneck, incumbent, task.begin)
+        search.share = SHARE
+        return search
+
+    return DeferredSearch(start, incumbent)
+
+
+METHOD = Method(
+    name="bottleneck",
+    reference="own",
+    role=Role.BESIDE,
+    applies=applies,
+    begin=begin,
+    evidence="Decisions about controllers followed by power-flow equations (ml4acopf).",
+    share=SHARE,
+    join=usual_first,
+)

@@ -1,0 +1,41 @@
+"""The record of the conflict-driven search."""
+
+from __future__ import annotations
+
+from ...common.method import Method, Role
+from ...common.portfolio import method_first
+from ...common.search import Search
+from ...common.task import Kind, SearchTask
+
+
+def applies(task: SearchTask) -> bool:
+    """Return whether a task is a decision over enough inputs for neuron splits.
+
+    With few inputs, input splits are faster.
+    """
+    by_neurons = task.splits in (Kind.NEURON_SPLIT, Kind.PORTFOLIO)
+    return by_neurons and task.incumbent.target is not None
+
+
+def begin(task: SearchTask) -> Search | None:
+    """Start the search, or return None unless one hidden layer's conjunction fixes many phases."""
+    from .one_layer import one_layer
+    from .search import ConflictSearch
+
+    net = one_layer(task.problem)
+    if net is None:
+        return None
+    hull = task.problem.domain.hull
+    search = ConflictSearch(net, task.incumbent, hull.lo < hull.hi, hull.lo)
+    return search if search.promising else None
+
+
+METHOD = Method(
+    name="conflict-driven clause learning",
+    reference="Marques-Silva, Sakallah 1999; Duong et al. 2023",
+    role=Role.BESIDE,
+    applies=applies,
+    begin=begin,
+    evidence="Boolean formulas written as networks of one hidden layer (sat_relu).",
+    join=method_first,
+)

@@ -1,0 +1,31 @@
+"""The record of cone-of-influence reduction."""
+
+from __future__ import annotations
+
+from ...common.method import Method, Role
+from ...common.search import Search
+from ...common.task import SearchTask
+
+
+def applies(task: SearchTask) -> bool:
+    """Return whether objectives over one box of real inputs depend on parts of the inputs."""
+    problem = task.problem
+    return task.engine == "auto" and problem.is_one_box and problem.parts is not None
+
+
+def begin(task: SearchTask) -> Search:
+    """Start the search of the parts, which alternate."""
+    from .search import ConeSearch
+
+    problem = task.problem
+    return ConeSearch(problem, problem.parts or [], task.incumbent, task.begin)
+
+
+METHOD = Method(
+    name="cone of influence reduction",
+    reference="Clarke, Grumberg, Peled 1999",
+    role=Role.INSTEAD,
+    applies=applies,
+    begin=begin,
+    evidence="Detectors whose cells see windows of an image (yolo), and stacked models.",
+)

@@ -1,0 +1,39 @@
+"""The record of differential verification."""
+
+from __future__ import annotations
+
+from ....executors.ambient_pool import ambient_workers
+from ...common.method import Method, Role
+from ...common.portfolio import method_starts_usual_leads
+from ...common.search import Search
+from ...common.task import SearchTask
+from .pairs import pair_counterparts
+
+
+def applies(task: SearchTask) -> bool:
+    """Return whether splits are used in this process.
+
+    Workers could not share the tree of differential verification.
+    """
+    return task.engine == "auto" and task.splits is not None and ambient_workers() is None
+
+
+def begin(task: SearchTask) -> Search | None:
+    """Start differential verification, or return None if the graph has no counterparts."""
+    pairs = pair_counterparts(task.problem.small)
+    if pairs is None:
+        return None
+    from .search import search_of_counterparts
+
+    return search_of_counterparts(pairs, task.problem, task.incumbent, task.seed)
+
+
+METHOD = Method(
+    name="differential verification",
+    reference="Paulsen et al. 2020 (ReluDiff)",
+    role=Role.BESIDE,
+    applies=applies,
+    begin=begin,
+    evidence="Differences between a network and its rounded copy, and pairs of ACAS Xu networks.",
+    join=method_starts_usual_leads,
+)

@@ -1,0 +1,1 @@
+"""Incomplete verification of very wide graphs, without splits."""

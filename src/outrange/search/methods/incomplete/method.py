@@ -1,0 +1,34 @@
+"""The record of incomplete verification."""
+
+from __future__ import annotations
+
+from ...common.method import Method, Role
+from ...common.search import Search
+from ...common.task import FEW_INPUTS, SearchTask, is_wide
+
+
+def applies(task: SearchTask) -> bool:
+    """Return whether a graph has 2^18 entries or more, unless inputs and rows are few."""
+    problem = task.problem
+    if task.engine != "auto" or not problem.is_one_box or not is_wide(problem.graph):
+        return False
+    return not (problem.free <= FEW_INPUTS and problem.has_few_forms)
+
+
+def begin(task: SearchTask) -> Search:
+    """Start the search with the middle of the box and one more point."""
+    from .search import WideSearch
+
+    problem = task.problem
+    graph = problem.of_outputs(problem.graph)
+    return WideSearch(graph, problem.domain.hull, task.incumbent, seed=task.seed)
+
+
+METHOD = Method(
+    name="incomplete verification",
+    reference="Zhang et al. 2018 (CROWN); Singh et al. 2018 (DeepZ)",
+    role=Role.INSTEAD,
+    applies=applies,
+    begin=begin,
+    evidence="Image classifiers and detectors in which one pass takes seconds.",
+)

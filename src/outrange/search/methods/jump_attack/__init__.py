@@ -1,0 +1,1 @@
+"""Attacks on networks with jumps, which pass no gradient."""

@@ -1,0 +1,56 @@
+"""The record of the attack on networks with jumps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ...common.method import Method, Role
+from ...common.portfolio import BeginMethod, method_first_usual_deferred, usual_first
+from ...common.search import Search
+from ...common.task import SearchTask
+from .search import JumpAttack, has_jumps
+
+
+QUICK_ENTRIES = 1 << 14
+"""Maximum number of entries in a graph's values for which splitting starts before the attack."""
+
+SHARE = 4.0
+"""Relative length of early turns: a witness makes a proof unnecessary."""
+
+
+def applies(task: SearchTask) -> bool:
+    """Return whether a task is a decision about a graph with jumps over a bounded domain."""
+    problem = task.problem
+    if not (task.decides and has_jumps(problem.graph)):
+        return False
+    return bool(np.isfinite([problem.domain.lo, problem.domain.hi]).all())
+
+
+def begin(task: SearchTask) -> Search:
+    """Start the attack with a few points."""
+    problem = task.problem
+    graph = problem.of_outputs(problem.graph)
+    attack = JumpAttack(graph, problem.domain, task.incumbent, seed=task.seed)
+    attack.share = SHARE
+    return attack
+
+
+def join(begin: BeginMethod, usual: Callable[[], Search], task: SearchTask) -> Search:
+    """Start the attack after the usual search, or before it if the graph is large."""
+    if task.problem.graph.entries <= QUICK_ENTRIES:
+        return usual_first(begin, usual, task)
+    return method_first_usual_deferred(begin, usual, task)
+
+
+METHOD = Method(
+    name="jump attack",
+    reference="Courbariaux et al. 2016; Andriushchenko et al. 2020",
+    role=Role.BESIDE,
+    applies=applies,
+    begin=begin,
+    evidence="Counterexamples of binarized networks (traffic_signs).",
+    share=SHARE,
+    join=join,
+)

@@ -1,0 +1,1 @@
+"""Clauses that differ only in constants, decided together on many boxes."""

@@ -1,0 +1,32 @@
+"""The record of pooled clauses and subdivided boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ....graph import Graph
+from ...common.clause_groups import ClauseGroup
+from ...common.method import Method, Role
+from .pool import MANY, PooledClauses, pool_clauses
+from .subdivide import MANY as MANY_BOXES
+
+
+def applies(graph: Graph, groups: Sequence[ClauseGroup]) -> bool:
+    """Return whether there are many groups of clauses, or a group of many boxes."""
+    return len(groups) >= MANY or any(len(group.roots.lo) >= MANY_BOXES for group in groups)
+
+
+def begin(graph: Graph, groups: Sequence[ClauseGroup]) -> list[PooledClauses]:
+    """Pool the groups whose clauses are equal up to their constants."""
+    return pool_clauses(graph, groups)
+
+
+METHOD = Method(
+    name="pooled clauses",
+    reference="own",
+    role=Role.BEFORE,
+    applies=applies,
+    begin=begin,
+    evidence="Learned indexes queried on thousands of short key intervals (nn4sys).",
+    share=0.0,
+)

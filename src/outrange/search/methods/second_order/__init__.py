@@ -1,0 +1,1 @@
+"""Second-order forms of products and smooth curves, as a refinement of the array engine."""

@@ -1,0 +1,193 @@
+"""Products of two forms that are 0, or at least 0, at all points of the net (RLT).
+
+For an input `y` in `[-1, 1]`: `(1 + y)(1 - y) >= 0`. For a unit with input `z` in `[lo, hi]`, with
+`p = max(z, 0)` and `q = max(-z, 0) = p - z`:
+
+    p q = 0,    p (hi - p) >= 0,    q (-lo - q) >= 0.
+
+The equation ties the square of a unit to products of earlier units, which lines cannot do. So the
+relaxation captures that no input makes many units with weights of random signs large at the same
+time. The line above a unit, from `(lo, 0)` to `(hi, hi)`, does not noticeably improve bounds.
+
+Reference: A. Raghunathan, J. Steinhardt, P. Liang, *Semidefinite relaxations for certifying
+robustness to adversarial examples*, NeurIPS 2018; H. Sherali, W. Adams, *A
+Reformulation-Linearization Technique for Solving Discrete and Continuous Nonconvex Problems*, 1999.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...neuron_split.relaxations import KinkActivation
+from .forms import GUARD, TINY, BoundedForms, Forms
+
+
+LEAST_LACK = 1e-4
+"""Violation of a product, as a fraction of its usual size, below which it is not added."""
+
+
+@dataclass(frozen=True, eq=False)
+class Products:
+    """Products of `left_k . y` and `right_k . y`: `m` products of `n` variables.
+
+    Args:
+        left: Array of shape `(n, m)`.
+        right: Array of shape `(n, m)`.
+        free: `(m,)` whether the product is 0, so that its multiplier may have any sign. Otherwise
+            the product is at least 0.
+        slack: `(m,)` bounds on the distance between the product of the float64 forms and the true
+            product.
+        squares: `(m,)` whether the product bounds the square of one variable.
+    """
+
+    left: np.ndarray
+    right: np.ndarray
+    free: np.ndarray
+    slack: np.ndarray
+    squares: np.ndarray
+
+    @staticmethod
+    def concatenate(parts: list[Products]) -> Products:
+        """Concatenate several sets of products."""
+        return Products(
+            np.concatenate([part.left for part in parts], axis=1),
+            np.concatenate([part.right for part in parts], axis=1),
+            *(
+                np.concatenate([getattr(part, name) for part in parts])
+                for name in ("free", "slack", "squares")
+            ),
+        )
+
+    def select(self, some: np.ndarray) -> Products:
+        """Return the products at the indices `some`."""
+        parts = (getattr(self, name)[some] for name in ("free", "slack", "squares"))
+        return Products(self.left[:, some], self.right[:, some], *parts)
+
+    def first(self, variables: int) -> Products:
+        """Return the products that involve only the first `variables` variables."""
+        some = ~(self.left[variables:].any(axis=0) | self.right[variables:].any(axis=0))
+        left, right = self.left[:variables, some], self.right[:variables, some]
+        return Products(left, right, self.free[some], self.slack[some], self.squares[some])
+
+
+def products_of(forms: BoundedForms) -> Products:
+    """Return the products of all units (three each) and inputs (one each)."""
+    parts = [_of_inputs(forms)]
+    parts += [_of_units(forms, b) for b in forms.kinks]
+    return Products.concatenate(parts)
+
+
+class Parts:
+    """The positive and negative parts of all units, whose products are at least 0.
+
+    There are too many products to use them all; `most_violated` selects the most useful ones.
+
+    Reference: H. Sherali, W. Adams, *A reformulation-linearization technique*, 1999, for products
+    of non-negative terms.
+    """
+
+    def __init__(self, forms: BoundedForms) -> None:
+        part_forms = []
+        for activation in forms.kinks:
+            part_forms.append(_exact(forms, forms.places(activation), 1.0))
+            part_forms.append(_below(forms, activation))
+        self._all = Forms(
+            np.concatenate([part.coefficients for part in part_forms], axis=1),
+            np.concatenate([part.error for part in part_forms]),
+        )
+        owner = [forms.places(b) for b in forms.kinks for _ in range(2)]
+        self._owner = np.concatenate(owner)
+
+    def most_violated(self, moments: np.ndarray, usual: np.ndarray, most: int) -> Products:
+        """Return the products that the given moments violate most.
+
+        Args:
+            moments: `(n, n)` moments of the first variables.
+            usual: `(n, n)` moments of points, from which the usual sizes of products are computed.
+            most: Maximum number of products.
+        """
+        n = len(moments)
+        some = np.flatnonzero(self._owner < n)
+        rows = self._all.coefficients[:n, some]
+        size = np.sqrt(np.maximum(np.einsum("nk,nk->k", rows, usual @ rows), TINY))
+        value = (rows.T @ moments @ rows) / size / size[:, None]
+        first, second = np.triu_indices(some.size, 1)
+        # The product of both parts of one unit is 0, and included from the start.
+        lack = np.where(
+            self._owner[some[first]] == self._owner[some[second]], 0.0, -value[first, second]
+        )
+        worst = np.argsort(-lack)[:most]
+        worst = worst[lack[worst] > LEAST_LACK]
+        left, right = (
+            Forms(self._all.coefficients[:n, at], self._all.error[at])
+            for at in (some[first[worst]], some[second[worst]])
+        )
+        return _pairs(left, right, free=False)
+
+
+def _below(forms: BoundedForms, activation: KinkActivation) -> Forms:
+    """Return the forms of the units' negative parts `q`, divided by half their largest values."""
+    below = forms.above[activation.value].plus(1.0, forms.values[activation.source], -1.0)
+    return _scale(below, 2.0 / -forms.net.lo[activation.place])
+
+
+def _of_inputs(forms: BoundedForms) -> Products:
+    """Return the products for the inputs, one per input."""
+    places = 1 + np.arange(forms.net.box.size)
+    shape = forms.count, places.size
+    above, below = (_exact(forms, places, sign) for sign in (1.0, -1.0))
+    return _pairs(above, below, free=False, squares=True) if places.size else _none(shape)
+
+
+def _of_units(forms: BoundedForms, activation: KinkActivation) -> Products:
+    """Return the products for an activation's units, three per unit."""
+    places = forms.places(activation)
+    constant = _exact(forms, places, 0.0)
+    # p / (hi / 2) is exactly `1 + y`; its distance to 2 is `1 - y`.
+    p, p_left = _exact(forms, places, 1.0), _exact(forms, places, -1.0)
+    q = _below(forms, activation)
+    q_left = constant.plus(2.0, q, -1.0)
+    return Products.concatenate(
+        [
+            _pairs(p, p_left, free=False, squares=True),
+            _pairs(q, q_left, free=False),
+            _pairs(p, q, free=True),
+        ]
+    )
+
+
+def _exact(forms: BoundedForms, places: np.ndarray, sign: float) -> Forms:
+    """Return the error-free forms `1 + sign * y` of the variables at `places`."""
+    rows = np.zeros((forms.count, places.size))
+    rows[0] = 1.0
+    rows[places, np.arange(places.size)] = sign
+    return Forms(rows, np.zeros(places.size))
+
+
+def _scale(form: Forms, factor: np.ndarray) -> Forms:
+    """Return forms times factors; each factor may be off by up to two rounding errors."""
+    rows = form.coefficients * factor
+    lost = 8 * np.finfo(np.float64).eps * np.abs(rows).sum(axis=0)
+    return Forms(rows, (np.abs(factor) * form.error * GUARD + lost) * GUARD + TINY)
+
+
+def _pairs(left: Forms, right: Forms, *, free: bool, squares: bool = False) -> Products:
+    """Return the products of two forms, entry by entry."""
+    count = left.error.size
+    # For `(l + a)(r + b)`, where `|a|` and `|b|` are at most the errors; `size` includes the error.
+    slack = (left.error * right.size + left.size * right.error) * GUARD
+    return Products(
+        left.coefficients,
+        right.coefficients,
+        np.full(count, free),
+        np.where(left.error + right.error > 0, slack, 0.0),
+        np.full(count, squares),
+    )
+
+
+def _none(shape: tuple[int, int]) -> Products:
+    """Return an empty set of products."""
+    nothing = np.zeros(shape)
+    return Products(nothing, nothing, *(np.zeros(0, kind) for kind in (bool, float, bool)))

@@ -1,0 +1,97 @@
+"""Schedules semidefinite relaxations: the rows with the most to gain are bounded next."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...common.parallel import parallel_map, threads
+from ...neuron_split.relaxed_net import RelaxedNet
+from .forms import supports
+from .relaxation import SemidefiniteRelaxation, SemidefiniteRow
+
+
+FEWEST_UNITS = 16
+"""Minimum number of unstable units for these relaxations; fewer units are split immediately."""
+
+MOST_VARIABLES = 320
+"""Maximum number of inputs plus unstable units: the time of a step grows with their cube."""
+
+LEAST_GAIN = 0.02
+"""Fraction of a row's distance to the cutoff that a turn must close; a turn that closes less is the
+row's last one."""
+
+LOOSE = 0.2
+"""Mean gap of the linear bounds, as a fraction of the ranges, at or below which splits suffice."""
+
+FIRST = 1e6
+"""Urgency factor of first turns, which come before all other turns, widest gaps first."""
+
+MOST_TURNS = 12
+"""Maximum number of turns of one row."""
+
+
+class SemidefiniteTurns:
+    """Semidefinite bounds on several objectives, improved in turns.
+
+    Args:
+        net: A net whose outputs are the objectives.
+        which: Indices of the objectives to bound, shape `(k,)`.
+        lower: `(objectives,)` proved bounds on the objectives.
+        rng: Generator of the points that start the method.
+    """
+
+    method = "semidefinite relaxations with products of units (Raghunathan et al. 2018)"
+
+    def __init__(
+        self, net: RelaxedNet, which: np.ndarray, lower: np.ndarray, rng: np.random.Generator
+    ) -> None:
+        self._relaxation = SemidefiniteRelaxation(net, rng)
+        output = self._relaxation.output
+        self.rows = {int(k): SemidefiniteRow(output, int(k), 1.0, float(lower[k])) for k in which}
+        if not self._relaxation.prepare(output):
+            self.rows = {}
+
+    @staticmethod
+    def suit(net: RelaxedNet, gap: np.ndarray) -> bool:
+        """Return whether these relaxations suit the size and kind of a net.
+
+        Args:
+            net: A net whose units' ranges have already been tightened by linear bounds.
+            gap: `(k,)` gap of each objective, as a fraction of the range that it attains.
+        """
+        unstable = int(net.unstable(net.lo, net.hi).sum())
+        ends = np.concatenate([net.lo, net.hi, net.box.lo, net.box.hi])
+        return (
+            unstable >= FEWEST_UNITS
+            and float(np.mean(gap)) > LOOSE
+            and unstable + net.box.size <= MOST_VARIABLES
+            and bool(np.isfinite(ends).all())
+            and supports(net)
+        )
+
+    def advance(self, cutoff: np.ndarray, scale: np.ndarray) -> list[SemidefiniteRow]:
+        """Advance the rows with the most to gain, one per core, and return these rows.
+
+        The list is empty if no row is worth another turn.
+
+        Args:
+            cutoff: `(objectives,)` bounds at or above which an objective is closed.
+            scale: `(objectives,)` units in which gaps of different objectives are compared.
+        """
+        urgent = sorted(
+            (self._urgency(row, cutoff[k], scale[k]), -k) for k, row in self.rows.items()
+        )
+        chosen = [self.rows[-k] for worth, k in urgent[::-1][: threads()] if worth > 0]
+        parallel_map(self._relaxation.turn, chosen)
+        return chosen
+
+    def _urgency(self, row: SemidefiniteRow, cutoff: float, scale: float) -> float:
+        """Estimate a row's gain per second; before its first turn, use only its gap."""
+        missing = cutoff - row.least
+        if row.ended or row.turns >= MOST_TURNS or not missing > 0:
+            return 0.0
+        if row.turns == 0:
+            return FIRST * missing / scale if np.isfinite(missing) else np.inf
+        if row.gain < LEAST_GAIN * (missing + row.gain):
+            return 0.0
+        return min(row.gain, missing) / scale / max(row.seconds, 1e-9)

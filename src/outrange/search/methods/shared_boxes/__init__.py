@@ -1,0 +1,1 @@
+"""Boxes of few inputs that many objectives share."""

@@ -1,0 +1,41 @@
+"""The record of the search over boxes that all objectives share."""
+
+from __future__ import annotations
+
+from ...common.method import Method, Role
+from ...common.portfolio import method_first_usual_deferred
+from ...common.search import Search
+from ...common.task import Kind, SearchTask
+
+
+SHARE = 64.0
+"""Relative length of turns: searches of single objectives take long to start."""
+
+
+def applies(task: SearchTask) -> bool:
+    """Return whether few inputs would be split for many objectives of one output each."""
+    from .search import shares_boxes
+
+    is_split = task.splits is Kind.INPUT_SPLIT and task.engine == "auto"
+    return is_split and shares_boxes(task.problem)
+
+
+def begin(task: SearchTask) -> Search:
+    """Start the search with random points and bounds on the whole box."""
+    from .search import SharedBoxSearch
+
+    search = SharedBoxSearch(task.problem, task.incumbent, task.seed)
+    search.share = SHARE
+    return search
+
+
+METHOD = Method(
+    name="shared boxes",
+    reference="Singh et al. 2018 (DeepZ)",
+    role=Role.BESIDE,
+    applies=applies,
+    begin=begin,
+    evidence="Ranges of the thousands of pixels of an image generator with a few inputs.",
+    share=SHARE,
+    join=method_first_usual_deferred,
+)
