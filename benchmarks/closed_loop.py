@@ -132,9 +132,11 @@ def asked(row: Row, data: Path | None, limit: float) -> str | None:
             return None
         began = time.perf_counter()
         found = outrange.closed_loop(
-            controller, row.plant, (list(row.lo), list(row.hi)), steps=row.steps, spec=row.spec,
-            time_limit=limit, **row.more,
-        )  # fmt: skip
+            outrange.ControlLoop(controller, row.plant, (list(row.lo), list(row.hi)), **row.more),
+            steps=row.steps,
+            spec=row.spec,
+            time_limit=limit,
+        )
         seconds = time.perf_counter() - began
     right = "right" if found.status == row.expected else f"not {row.expected}"
     loose = found.pipe.looseness

@@ -204,9 +204,11 @@ def ours(question: Question, file: Path) -> tuple:
 
     began = time.process_time()
     found = outrange.closed_loop(
-        file, plant, (list(question.lo), list(question.hi)), steps=question.steps, tol=NEAR,
+        outrange.ControlLoop(file, plant, (list(question.lo), list(question.hi))),
+        steps=question.steps,
+        tol=NEAR,
         time_limit=120,
-    )  # fmt: skip
+    )
     return time.process_time() - began, found.pipe.final.lo, found.pipe.final.hi
 
 

@@ -240,9 +240,11 @@ def counted(row: Row, share: float, points: int, limit: float, folder: tuple) ->
     count = Count(row.name, share)
     try:
         answer = outrange.closed_loop(
-            controller, row.plant, (lo.tolist(), hi.tolist()), steps=row.steps,
-            spec=row.spec if share == 1 else None, time_limit=limit, **more,
-        )  # fmt: skip
+            outrange.ControlLoop(controller, row.plant, (lo.tolist(), hi.tolist()), **more),
+            steps=row.steps,
+            spec=row.spec if share == 1 else None,
+            time_limit=limit,
+        )
     except outrange.InputError as told:
         print(f"{row.name} {share}: no tube, {told}", flush=True)
         return count

@@ -18,7 +18,7 @@ class Row:
         steps: Number of steps.
         spec: The specification; None to compute only the pipe.
         expected: The right verdict.
-        more: Other arguments of `closed_loop`.
+        more: Other fields of the `ControlLoop`.
         skip: Number of nodes at the controller's beginning to leave out.
     """
 

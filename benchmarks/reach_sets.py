@@ -74,7 +74,9 @@ def loops() -> None:
     plant = outrange.linear_plant([[1, 1], [0, 1]], [0.5, 1])
     for steps in STEPS:
         start = time.process_time()
-        found = outrange.loop_reach_sets(controller, plant, ([2, -0.5], [3, 0.5]), steps=steps)
+        found = outrange.loop_reach_sets(
+            outrange.ControlLoop(controller, plant, ([2, -0.5], [3, 0.5])), steps=steps
+        )
         seconds = time.process_time() - start
         run = found.trajectories[:, -1]
         row(f"loop, {steps} steps", found.at(steps), run, seconds, found.status)

@@ -49,7 +49,8 @@ if TYPE_CHECKING:
     from .api.diagnose import assert_no_findings as assert_no_findings, diagnose as diagnose
     from .api.explore import explore as explore
     from .api.loops.ask import closed_loop as closed_loop
-    from .api.loops.files import loop_file as loop_file
+    from .api.loops.control_loop import ControlLoop as ControlLoop
+    from .api.loops.files import read_loop_file as read_loop_file
     from .api.loops.specs import avoid as avoid, within as within
     from .api.optimize import maximize as maximize, minimize as minimize
     from .api.properties import verify as verify
@@ -122,7 +123,8 @@ _HOMES = {
     "api.diagnose": "assert_no_findings diagnose",
     "api.explore": "explore",
     "api.loops.ask": "closed_loop",
-    "api.loops.files": "loop_file",
+    "api.loops.control_loop": "ControlLoop",
+    "api.loops.files": "read_loop_file",
     "api.reach_sets.loop": "loop_reach_sets",
     "api.loops.specs": "avoid within",
     "api.optimize": "maximize minimize",
@@ -148,7 +150,7 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 _MODULES = ("callbacks", "layers", "losses")
 
-_RENAMED = {"expected": "dead_start"}
+_RENAMED = {"expected": "dead_start", "loop_file": "read_loop_file"}
 """Dict from former name to current name, for the message of the `AttributeError`; kept until
 0.2."""
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from answers.record_cases import loops
-from outrange import InputError, avoid, closed_loop, within
+from outrange import ControlLoop, InputError, avoid, closed_loop, within
 
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -17,9 +17,15 @@ GOLDEN = Path(__file__).parent / "golden"
 
 def page_of(tmp_path, **more):
     answer = closed_loop(
-        lambda x: [-0.5 * x[0] - x[1]], lambda x, u: [x[0] + 0.2 * x[1], x[1] + 0.2 * u[0]],
-        ([0.8, 0.0], [1.0, 0.2]), steps=6, states=["</script><b>", "speed"], **more,
-    )  # fmt: skip
+        ControlLoop(
+            lambda x: [-0.5 * x[0] - x[1]],
+            lambda x, u: [x[0] + 0.2 * x[1], x[1] + 0.2 * u[0]],
+            ([0.8, 0.0], [1.0, 0.2]),
+            states=["</script><b>", "speed"],
+        ),
+        steps=6,
+        **more,
+    )
     answer.page(tmp_path / "pipe.html")
     text = (tmp_path / "pipe.html").read_text("utf-8")
     data = re.search(r'id="pipe">(.*?)</script>', text).group(1)

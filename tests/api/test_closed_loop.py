@@ -23,7 +23,7 @@ def spring(x, u):
 
 
 def _ends(plant, controller=gain, **more):
-    answer = outrange.closed_loop(controller, plant, BOX, steps=3, **more)
+    answer = outrange.closed_loop(outrange.ControlLoop(controller, plant, BOX, **more), steps=3)
     return np.concatenate([answer.pipe.lo.ravel(), answer.pipe.hi.ravel()])
 
 
@@ -92,15 +92,25 @@ def test_a_model_is_a_plant_too():
 
 def test_an_observation_and_an_actuator(model):
     answer = outrange.closed_loop(
-        model, spring, BOX, steps=3, observe=lambda x: [x[1], 2 * x[0]],
-        actuate=lambda y: np.clip(y, -0.1, 0.1), spec=(abs(u[0]) <= 0.1).always(), tol=0.1,
-    )  # fmt: skip
+        outrange.ControlLoop(
+            model,
+            spring,
+            BOX,
+            observe=lambda x: [x[1], 2 * x[0]],
+            actuate=lambda y: np.clip(y, -0.1, 0.1),
+        ),
+        steps=3,
+        spec=(abs(u[0]) <= 0.1).always(),
+        tol=0.1,
+    )
     assert answer.status == "HOLDS"
     assert answer.pipe.control_lo.min() >= -0.1 - 1e-9
 
 
 def test_a_broken_loop_is_run_with_the_model(model):
-    answer = outrange.closed_loop(model, spring, BOX, steps=4, spec=x[0] <= 0.85)
+    answer = outrange.closed_loop(
+        outrange.ControlLoop(model, spring, BOX), steps=4, spec=x[0] <= 0.85
+    )
     run = answer.counterexample
     assert answer.status == "VIOLATED" and run.step == 0 and run.reproduced
     assert run.model.shape == (5, 2) and np.allclose(run.model, run.states, atol=1e-4)
@@ -110,7 +120,9 @@ def test_a_broken_loop_is_run_with_the_model(model):
 def test_answers_print_draw_and_come_back_from_files(tmp_path, model):
     pytest.importorskip("matplotlib").use("Agg")
     spec = (x["at"] <= 2).always() & within([None, -3], [None, 3]).eventually()
-    answer = outrange.closed_loop(model, spring, BOX, steps=4, spec=spec, states=["at", "speed"])
+    answer = outrange.closed_loop(
+        outrange.ControlLoop(model, spring, BOX, states=["at", "speed"]), steps=4, spec=spec
+    )
     assert answer.status == "HOLDS" and bool(answer) and "at" in str(answer)
     answer.save(tmp_path / "loop.json")
     again = outrange.read(tmp_path / "loop.json")
@@ -131,7 +143,9 @@ def test_answers_print_draw_and_come_back_from_files(tmp_path, model):
 
 def test_a_picture_shows_what_breaks(model):
     pytest.importorskip("matplotlib").use("Agg")
-    answer = outrange.closed_loop(model, spring, BOX, steps=4, spec=avoid([0.5, None], [0.7, None]))
+    answer = outrange.closed_loop(
+        outrange.ControlLoop(model, spring, BOX), steps=4, spec=avoid([0.5, None], [0.7, None])
+    )
     labels = answer.plot().get_legend_handles_labels()[1]
     assert {"counterexample", "avoid"} <= set(labels)
 
@@ -139,10 +153,15 @@ def test_a_picture_shows_what_breaks(model):
 def test_controllers_of_modes():
     """One controller acts left of 0, another right of 0: the mode is a state."""
     answer = outrange.closed_loop(
-        {0: lambda x: [0.0 * x[0] - 1.0], 1: lambda x: [0.0 * x[0] + 1.0]},
-        lambda x, u: [x[0] + u[0], 1 - x[1]],
-        ([0.0, 0.0], [0.5, 0.0]), steps=4, mode=1, spec=within([0, None], [0.5, None]).at(4),
-    )  # fmt: skip
+        outrange.ControlLoop(
+            {0: lambda x: [0.0 * x[0] - 1.0], 1: lambda x: [0.0 * x[0] + 1.0]},
+            lambda x, u: [x[0] + u[0], 1 - x[1]],
+            ([0.0, 0.0], [0.5, 0.0]),
+            mode=1,
+        ),
+        steps=4,
+        spec=within([0, None], [0.5, None]).at(4),
+    )
     assert answer.status == "HOLDS"
     assert answer.pipe.lo[1, 0] == pytest.approx(-1.0) and answer.pipe.hi[2, 0] == pytest.approx(
         0.5
@@ -154,9 +173,11 @@ def test_a_time_limit_says_how_far_it_came():
         return [np.sin(5 * x[0] * x[1]) + u[0], np.cos(4 * x[0]) * x[1]]
 
     answer = outrange.closed_loop(
-        gain, wild, ([-1, -1], [1, 1]), steps=25, spec=(x[0] <= 1.9).always(),
+        outrange.ControlLoop(gain, wild, ([-1, -1], [1, 1])),
+        steps=25,
+        spec=(x[0] <= 1.9).always(),
         time_limit=cases(0.5, 1.5),
-    )  # fmt: skip
+    )
     if answer.status == "UNKNOWN":
         assert answer.reason == "time" and "Step" in answer.sentence
     assert answer.cost.seconds < 12
@@ -211,8 +232,9 @@ def test_wrong_calls_are_answered_by_a_sentence(call, model):
     arguments = {"controller": gain, "plant": spring, "initial": BOX, "steps": 4} | arguments
     if arguments["controller"] == "model":
         arguments["controller"] = model
+    steps, spec = arguments.pop("steps"), arguments.pop("spec", None)
     with pytest.raises((InputError, UnsupportedError)) as error:
-        outrange.closed_loop(**arguments)
+        outrange.closed_loop(outrange.ControlLoop(**arguments), steps, spec)
     assert word in str(error.value)
 
 
@@ -224,11 +246,17 @@ def test_a_linear_plant_is_checked():
 
 def test_a_specification_that_says_nothing_is_warned_about():
     empty = avoid([0.6, None], [0.4, None])
-    answer = outrange.closed_loop(gain, spring, BOX, steps=2, spec=empty, tol=0.1)
+    answer = outrange.closed_loop(
+        outrange.ControlLoop(gain, spring, BOX), steps=2, spec=empty, tol=0.1
+    )
     assert answer.status == "HOLDS" and "says nothing" in str(answer)
-    far = outrange.closed_loop(gain, spring, BOX, steps=2, spec=avoid([50, None], [60, None]))
+    far = outrange.closed_loop(
+        outrange.ControlLoop(gain, spring, BOX), steps=2, spec=avoid([50, None], [60, None])
+    )
     assert far.status == "HOLDS" and "x1 stays in" in far.warnings[0]
-    near = outrange.closed_loop(gain, spring, BOX, steps=2, spec=avoid([1.2, None], [2, None]))
+    near = outrange.closed_loop(
+        outrange.ControlLoop(gain, spring, BOX), steps=2, spec=avoid([1.2, None], [2, None])
+    )
     assert not near.warnings
 
 

@@ -1,6 +1,7 @@
 """Tests of `outrange.closed_loop` with `dt=`: plants in continuous time, as users write them."""
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 import keras
@@ -9,7 +10,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import outrange
-from outrange import avoid, closed_loop, linear_plant, u, within, x
+from outrange import ControlLoop, avoid, closed_loop, linear_plant, u, within, x
 from outrange.cli.run import run
 
 
@@ -28,9 +29,10 @@ def turning(x, u):
 
 def test_a_decay_is_what_its_formula_says():
     answer = closed_loop(
-        none, decay, ([1.0], [2.0]), steps=10, dt=0.1,
+        ControlLoop(none, decay, ([1.0], [2.0]), dt=0.1),
+        steps=10,
         spec=(x[0] <= 0.73576).at(1) & (x[0] >= 0.36787).at(1) & (x[0] <= 1.8097).always(0.1),
-    )  # fmt: skip
+    )
     assert answer.status == "HOLDS" and answer.covered == 1.0 and answer.safe_until == 1.0
     assert answer.looseness < 1.0001 and 0 < answer.margin < 1e-5
     final, e = answer.pipe.final, math.exp(-1)
@@ -46,7 +48,9 @@ def test_a_decay_is_what_its_formula_says():
 def test_an_oscillator_between_instants(limit):
     # The largest x is the radius 1.10453..., when the angle is atan(0.1 / 1.1): 0.0907.
     answer = closed_loop(
-        none, turning, ([1.0, 0.0], [1.1, 0.1]), steps=3, dt=0.2, spec=(x[0] <= limit).always()
+        ControlLoop(none, turning, ([1.0, 0.0], [1.1, 0.1]), dt=0.2),
+        steps=3,
+        spec=(x[0] <= limit).always(),
     )
     radius = math.hypot(1.1, 0.1)
     assert (answer.status == "VIOLATED") == (radius > limit) and bool(answer) == (radius <= limit)
@@ -62,10 +66,12 @@ def test_an_oscillator_between_instants(limit):
 @pytest.mark.parametrize("plant", [linear_plant([[0, 1], [0, 0]], [0, 1]), ["x2", "u1"]])
 def test_a_double_integrator_under_a_constant_push(plant):
     answer = closed_loop(
-        lambda x: [0.0 * x[0] - 1.0], plant, ([0.0, 1.0], [0.0, 1.0]), steps=4, dt=0.5,
-        spec=(x[0] <= 0.5000001).always() & (abs(x[0]) <= 1e-9).at(2)
+        ControlLoop(lambda x: [0.0 * x[0] - 1.0], plant, ([0.0, 1.0], [0.0, 1.0]), dt=0.5),
+        steps=4,
+        spec=(x[0] <= 0.5000001).always()
+        & (abs(x[0]) <= 1e-9).at(2)
         & (abs(u[0] + 1) <= 1e-9).always(),
-    )  # fmt: skip
+    )
     assert answer.status == "HOLDS"
     for t in (0.5, 1.0, 1.5):
         box = answer.pipe.at(t)
@@ -96,9 +102,10 @@ START = [0.8, 0.0], [1.0, 0.2]
 def test_a_pendulum_and_a_network():
     model = small_controller()
     answer = closed_loop(
-        model, pendulum, START, steps=20, dt=0.05, states=["angle", "speed"],
+        ControlLoop(model, pendulum, START, dt=0.05, states=["angle", "speed"]),
+        steps=20,
         spec=(x["angle"] <= 1.02).always() & (x["angle"] <= 0.63).during(0.5, 1),
-    )  # fmt: skip
+    )
     assert answer.status == "HOLDS" and answer.looseness < 1.2 and answer.dt == 0.05
     assert 0 < answer.margin <= answer.nearest
     assert "HOLDS" in str(answer) and "time" in str(answer) and answer.records()[1]["stop"] == 0.05
@@ -106,7 +113,7 @@ def test_a_pendulum_and_a_network():
 
 def test_trajectories_of_another_integrator_stay_inside():
     model, at = small_controller(), np.linspace(0, 0.05, 6)
-    answer = closed_loop(model, pendulum, START, steps=10, dt=0.05)
+    answer = closed_loop(ControlLoop(model, pendulum, START, dt=0.05), steps=10)
     assert answer.status == "REACHED" and answer.looseness < 1.2
     for begin in ([0.8, 0.0], [1.0, 0.2], [0.83, 0.17], [0.97, 0.02]):
         state = np.array(begin)
@@ -124,7 +131,9 @@ def test_trajectories_of_another_integrator_stay_inside():
 
 def test_what_is_broken_comes_with_an_enclosed_trajectory():
     model = small_controller()
-    answer = closed_loop(model, pendulum, START, steps=20, dt=0.05, spec=(x[1] >= -0.6).always())
+    answer = closed_loop(
+        ControlLoop(model, pendulum, START, dt=0.05), steps=20, spec=(x[1] >= -0.6).always()
+    )
     example = answer.counterexample
     assert (
         answer.status == "VIOLATED"
@@ -137,13 +146,14 @@ def test_what_is_broken_comes_with_an_enclosed_trajectory():
 
 
 def test_a_set_that_is_unsafe_at_once():
-    answer = closed_loop(none, decay, ([1.0], [2.0]), steps=2, dt=0.1, spec=(x[0] <= 1.5).always())
+    answer = closed_loop(
+        ControlLoop(none, decay, ([1.0], [2.0]), dt=0.1), steps=2, spec=(x[0] <= 1.5).always()
+    )
     assert answer.status == "VIOLATED" and answer.counterexample.time == 0
     assert "initial set itself" in answer.sentence
 
 
 def test_eventually_avoid_and_either():
-    say = {"steps": 20, "dt": 0.1}
     for spec, status in [
         ((x[0] <= 0.3).eventually(), "HOLDS"),
         ((x[0] <= 0.3).eventually(0, 1), "VIOLATED"),
@@ -154,7 +164,8 @@ def test_eventually_avoid_and_either():
     ]:
         lo, hi = ([1.0], [2.0])
         wanted = status if status != "UNKNOWN" else "VIOLATED"
-        answer = closed_loop(none, decay, (lo, hi), spec=spec, time_limit=20, **say)
+        loop = ControlLoop(none, decay, (lo, hi), dt=0.1)
+        answer = closed_loop(loop, steps=20, spec=spec, time_limit=20)
         assert answer.status == wanted, spec
 
 
@@ -164,14 +175,30 @@ def test_disturbances_and_parameters():
 
     for varying in (True, False):
         answer = closed_loop(
-            none, disturbed_decay, ([0.0], [0.0]), steps=10, dt=0.1, disturbance=(-0.1, 0.1),
-            varying=varying, spec=(abs(x[0]) <= 0.09).always(),
-        )  # fmt: skip
+            ControlLoop(
+                none,
+                disturbed_decay,
+                ([0.0], [0.0]),
+                dt=0.1,
+                disturbance=(-0.1, 0.1),
+                varying=varying,
+            ),
+            steps=10,
+            spec=(abs(x[0]) <= 0.09).always(),
+        )
         assert answer.status == "HOLDS" and answer.pipe.final.hi[0] >= 0.1 * (1 - math.exp(-1))
         broken = closed_loop(
-            none, disturbed_decay, ([0.0], [0.0]), steps=10, dt=0.1, disturbance=(-0.1, 0.1),
-            varying=varying, spec=(abs(x[0]) <= 0.063).always(),
-        )  # fmt: skip
+            ControlLoop(
+                none,
+                disturbed_decay,
+                ([0.0], [0.0]),
+                dt=0.1,
+                disturbance=(-0.1, 0.1),
+                varying=varying,
+            ),
+            steps=10,
+            spec=(abs(x[0]) <= 0.063).always(),
+        )
         assert broken.status == "VIOLATED"
         assert abs(broken.counterexample.disturbance.ravel()[0]) == 0.1
 
@@ -179,21 +206,26 @@ def test_disturbances_and_parameters():
         return [p[0] * t]
 
     with pytest.raises(outrange.InputError, match="x, u"):
-        closed_loop(none, grown, ([0.0], [0.0]), steps=2, dt=0.5, parameters=(1, 2))
+        closed_loop(ControlLoop(none, grown, ([0.0], [0.0]), dt=0.5, parameters=(1, 2)), steps=2)
 
     def rising(t, x, u, p):
         return [p[0] * t + u[0]]
 
-    answer = closed_loop(none, rising, ([0.0], [0.0]), steps=2, dt=0.5, parameters=(1, 2))
+    answer = closed_loop(
+        ControlLoop(none, rising, ([0.0], [0.0]), dt=0.5, parameters=(1, 2)), steps=2
+    )
     assert answer.status == "REACHED"
     assert np.allclose([answer.pipe.final.lo[0], answer.pipe.final.hi[0]], [0.5, 1.0], atol=1e-9)
 
 
 def test_unions_and_tables():
     answer = closed_loop(
-        none, decay, outrange.Union(([1.0], [1.1]), ([1.9], [2.0])), steps=3, dt=0.1,
-        states=["level"], spec=(x["level"] >= 0.7).always(),
-    )  # fmt: skip
+        ControlLoop(
+            none, decay, outrange.Union(([1.0], [1.1]), ([1.9], [2.0])), dt=0.1, states=["level"]
+        ),
+        steps=3,
+        spec=(x["level"] >= 0.7).always(),
+    )
     assert answer.status == "HOLDS"
     final, fall = answer.pipe.final, math.exp(-0.3)
     assert np.isclose([final.lo[0], final.hi[0]], [fall, 2 * fall]).all()
@@ -224,14 +256,15 @@ def test_wrong_calls_say_why(more, error, words):
     arguments = {
         "controller": none, "plant": turning, "initial": ([0, 0], [1, 1]), "steps": 3,
     } | more  # fmt: skip
+    steps, spec = arguments.pop("steps"), arguments.pop("spec", None)
     with pytest.raises(getattr(outrange, error), match=words):
-        closed_loop(**arguments)
+        closed_loop(ControlLoop(**arguments), steps, spec)
 
 
 def test_periods_are_the_decimals_that_were_written():
-    say = {"steps": 3, "spec": (x[0] <= 0.75).at(0.3)}
-    assert closed_loop(none, decay, ([1.0], [1.0]), dt=0.1, **say).status == "HOLDS"
-    third = closed_loop(none, decay, ([1.0], [1.0]), steps=3, dt=Fraction(1, 3))
+    loop = ControlLoop(none, decay, ([1.0], [1.0]), dt=0.1)
+    assert closed_loop(loop, steps=3, spec=(x[0] <= 0.75).at(0.3)).status == "HOLDS"
+    third = closed_loop(replace(loop, dt=Fraction(1, 3)), steps=3)
     assert third.pipe.stop[-1] == 1.0
 
 
@@ -252,9 +285,12 @@ def test_periods_are_the_decimals_that_were_written():
 def test_an_instant_has_the_control_that_it_begins(spec, status):
     # After k periods x is k / 10, and u is 2 k / 10 for the period that begins.
     answer = closed_loop(
-        lambda x: [2.0 * x[0]], lambda x, u: [1.0 + 0.0 * u[0]], ([0.0], [0.0]),
-        steps=10, dt=0.1, spec=spec,
-    )  # fmt: skip
+        ControlLoop(
+            lambda x: [2.0 * x[0]], lambda x, u: [1.0 + 0.0 * u[0]], ([0.0], [0.0]), dt=0.1
+        ),
+        steps=10,
+        spec=spec,
+    )
     assert answer.status == status
 
 
@@ -275,10 +311,17 @@ def test_on_the_command_line(tmp_path, capsys):
 def test_modes_work_in_continuous_time():
     """Modes are supported in continuous time, although the docstring once denied it."""
     answer = outrange.closed_loop(
-        {0: lambda x: [-1.0 + 0 * x[0]], 1: lambda x: [1.0 + 0 * x[0]]},
-        lambda x, u: [u[0]], ([0.5, 0], [0.6, 0]), steps=4, dt=0.25, mode="phase",
-        memory=lambda x, y: [np.where(x[0] > 0.2, x[1], 1.0)], states=["height", "phase"],
+        outrange.ControlLoop(
+            {0: lambda x: [-1.0 + 0 * x[0]], 1: lambda x: [1.0 + 0 * x[0]]},
+            lambda x, u: [u[0]],
+            ([0.5, 0], [0.6, 0]),
+            dt=0.25,
+            mode="phase",
+            memory=lambda x, y: [np.where(x[0] > 0.2, x[1], 1.0)],
+            states=["height", "phase"],
+        ),
+        steps=4,
         spec=(x[0] >= -0.5).always(),
-    )  # fmt: skip
+    )
     assert answer.status == "HOLDS"
     assert "modes or choices" not in " ".join(outrange.closed_loop.__doc__.split())

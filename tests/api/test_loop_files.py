@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from outrange import InputError, closed_loop, loop_file
+from outrange import InputError, closed_loop, read_loop_file
 from outrange.cli.run import run
 
 
@@ -46,9 +46,9 @@ def path(tmp_path):
 
 
 def test_a_file_is_a_question(path, capsys):
-    question = loop_file(path)
-    assert question["dt"] == Fraction(1, 10) and question["states"] == ["x1", "x2"]
-    answer = closed_loop(**question)
+    loop, steps, spec = read_loop_file(path)
+    assert loop.dt == Fraction(1, 10) and loop.states == ["x1", "x2"]
+    answer = closed_loop(loop, steps, spec)
     assert answer.status == "HOLDS"
     assert "0.9" in answer.claim and ".at(0.8)" in answer.claim
     state = np.array([0.5, 0.0])
@@ -61,7 +61,7 @@ def test_a_file_is_a_question(path, capsys):
 
 def test_a_clock_that_is_asked_for_is_a_state(path):
     path.write_text(TEXT.replace("-x1 + 0.8", "-t + 0.2"))
-    assert loop_file(path)["states"] == ["x1", "x2", "t"]
+    assert read_loop_file(path).loop.states == ["x1", "x2", "t"]
 
 
 @pytest.mark.parametrize(
@@ -79,9 +79,9 @@ def test_a_clock_that_is_asked_for_is_a_state(path):
 def test_what_is_no_such_file_is_refused(path, old, new, words):
     path.write_text(TEXT.replace(old, new))
     with pytest.raises(InputError, match=words):
-        closed_loop(**loop_file(path))
+        closed_loop(*read_loop_file(path))
 
 
 def test_a_file_that_is_missing_is_said_to_be(tmp_path):
     with pytest.raises(InputError, match=r"The loop file does not exist.*nope\.yaml"):
-        loop_file(tmp_path / "nope.yaml")
+        read_loop_file(tmp_path / "nope.yaml")

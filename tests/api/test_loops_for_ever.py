@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from outrange import InputError, closed_loop, u, within, x
+from outrange import ControlLoop, InputError, closed_loop, u, within, x
 from outrange.api.loops.forever import forever, lasting_conditions
 from outrange.core import Clock
 from outrange.questions.expressions import as_temporal
@@ -29,9 +29,10 @@ START = [0.5, -0.1], [0.6, 0.1]
 @pytest.mark.parametrize("more", [{}, {"dt": 0.1}], ids=["steps", "time"])
 def test_a_loop_that_settles_is_safe_for_ever(more):
     answer = closed_loop(
-        damped_oscillator, spring if more else cart, START, steps=None,
-        spec=(abs(x[0]) <= 1.2).always() & within(-0.5, 0.5).eventually(), **more,
-    )  # fmt: skip
+        ControlLoop(damped_oscillator, spring if more else cart, START, **more),
+        steps=None,
+        spec=(abs(x[0]) <= 1.2).always() & within(-0.5, 0.5).eventually(),
+    )
     assert answer.status == "HOLDS" and "for all time" in answer.sentence
     invariant = answer.invariant
     assert invariant is not None and invariant.period > 0
@@ -52,7 +53,7 @@ def test_a_loop_that_settles_is_safe_for_ever(more):
 
 def test_without_a_specification_there_is_the_set():
     answer = closed_loop(
-        lambda x: [-0.5 * x[0]], lambda x, u: [x[0] + u[0]], ([1], [2]), steps=None
+        ControlLoop(lambda x: [-0.5 * x[0]], lambda x, u: [x[0] + u[0]], ([1], [2])), steps=None
     )
     assert answer.status == "REACHED" and answer.invariant is not None
     assert "forever" in answer.sentence
@@ -60,9 +61,11 @@ def test_without_a_specification_there_is_the_set():
 
 def test_what_grows_is_not_safe_for_ever():
     answer = closed_loop(
-        lambda x: [0 * x[0]], lambda x, u: [1.1 * x[0]], ([0.5], [1]), steps=None,
-        spec=(x[0] >= 0.4).always(), time_limit=30,
-    )  # fmt: skip
+        ControlLoop(lambda x: [0 * x[0]], lambda x, u: [1.1 * x[0]], ([0.5], [1])),
+        steps=None,
+        spec=(x[0] >= 0.4).always(),
+        time_limit=30,
+    )
     assert answer.status == "UNKNOWN" and answer.invariant is None
     assert "never leaves" in answer.sentence and answer.safe_until >= 16
 
@@ -72,34 +75,36 @@ def test_a_set_on_the_edge_is_no_invariant():
     """A point that moves by the last bit at every step does not return, within rounding."""
     step = np.nextafter(1.0, 2.0)
     answer = closed_loop(
-        lambda x: [0 * x[0]], lambda x, u: [step * x[0]], ([1.0], [1.0]), steps=None,
-        spec=(x[0] <= 2).always(), time_limit=20,
-    )  # fmt: skip
+        ControlLoop(lambda x: [0 * x[0]], lambda x, u: [step * x[0]], ([1.0], [1.0])),
+        steps=None,
+        spec=(x[0] <= 2).always(),
+        time_limit=20,
+    )
     assert answer.status == "UNKNOWN"
 
 
 def test_what_is_proved_of_some_steps_alone_is_not_for_ever():
     """However the search for a set ends: without a set there is no claim for all time."""
-    few = closed_loop(
-        damped_oscillator, cart, START, steps=16, spec=(abs(x[0]) <= 1.2).always(), tol=1.0
-    )  # fmt: skip
+    loop, spec = ControlLoop(damped_oscillator, cart, START), (abs(x[0]) <= 1.2).always()
+    few = closed_loop(loop, steps=16, spec=spec, tol=1.0)
     assert few.status == "HOLDS"
 
-    def ask(seconds, *, spec, **more):
+    def ask(loop, steps, spec, tol, seconds):
         if spec is None:
             raise InputError("No set comes back.")
         return replace(few, reason="interrupted")
 
-    arguments = {"delay": 0, "dt": None}
-    answer = forever(ask, arguments, (abs(x[0]) <= 1.2).always(), None, Clock(None))
+    answer = forever(ask, loop, spec, None, Clock(None))
     assert answer.status == "UNKNOWN" and answer.invariant is None and answer.safe_until == 16
 
 
 def test_what_breaks_late_is_found():
     answer = closed_loop(
-        lambda x: [0 * x[0]], lambda x, u: [1.05 * x[0]], ([0.5], [1]), steps=None,
-        spec=(x[0] <= 5).always(), time_limit=30,
-    )  # fmt: skip
+        ControlLoop(lambda x: [0 * x[0]], lambda x, u: [1.05 * x[0]], ([0.5], [1])),
+        steps=None,
+        spec=(x[0] <= 5).always(),
+        time_limit=30,
+    )
     assert answer.status == "VIOLATED" and answer.counterexample.step == 33
 
 
@@ -127,6 +132,6 @@ def test_what_is_asked_of_all_time():
     ],
 )
 def test_wrong_calls_are_answered_by_a_sentence(more, words):
-    arguments = {"plant": lambda x, u: [0.5 * x[0] + u[0]]} | more
+    loop = ControlLoop(lambda x: [0 * x[0]], lambda x, u: [0.5 * x[0] + u[0]], ([0.5], [1]))
     with pytest.raises(InputError, match=words):
-        closed_loop(lambda x: [0 * x[0]], initial=([0.5], [1]), steps=None, **arguments)
+        closed_loop(replace(loop, **more), steps=None)

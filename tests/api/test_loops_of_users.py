@@ -1,12 +1,13 @@
 """Tests of loops that a reader of `docs/closed_loops.md` alone might ask about."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
 
-import outrange
 from cases import cases
-from outrange import InputError, UnsupportedError, closed_loop, u, within, x
+from outrange import ControlLoop, InputError, UnsupportedError, closed_loop, u, within, x
 
 
 def net(inputs, outputs, act="tanh", seed=0, width=8):
@@ -31,9 +32,10 @@ def push(x, u):
 @pytest.mark.parametrize("more", [{}, {"dt": 0.1}], ids=["steps", "time"])
 def test_a_learned_plant(more):
     answer = closed_loop(
-        net(2, 1, "relu"), net(3, 2), ([0.5, -0.2], [0.6, -0.1]), steps=8,
-        spec=within(-2, 2).always(), **more,
-    )  # fmt: skip
+        ControlLoop(net(2, 1, "relu"), net(3, 2), ([0.5, -0.2], [0.6, -0.1]), **more),
+        steps=8,
+        spec=within(-2, 2).always(),
+    )
     assert answer.status == "HOLDS" and answer.looseness < 1.2
 
 
@@ -45,11 +47,9 @@ def test_a_reference_that_varies(time):
         return [x[0] - np.where((t if time else 0.1 * t) >= 0.65, 1.0, 0.0)]
 
     plant = push if time else lambda x, u: x + 0.1 * u
-    answer = closed_loop(
-        pull, plant, ([0.0], [0.0]), steps=9, observe=observe, **({"dt": 0.1} if time else {}),
-        spec=(abs(u[0]) <= 1e-9).always(0, 0.6 if time else 6)
-        & (abs(u[0] - 2) <= 1e-9).at(0.7 if time else 7),
-    )  # fmt: skip
+    loop = ControlLoop(pull, plant, ([0.0], [0.0]), dt=0.1 if time else None, observe=observe)
+    before = (abs(u[0]) <= 1e-9).always(0, 0.6 if time else 6)
+    answer = closed_loop(loop, 9, before & (abs(u[0] - 2) <= 1e-9).at(0.7 if time else 7))
     assert answer.status == "HOLDS"
 
 
@@ -62,11 +62,17 @@ def test_a_controller_that_remembers(time):
         return [slope if time else x[0] + 0.1 * slope]
 
     answer = closed_loop(
-        lambda z: [-2 * z[0] - z[1]], loaded_plant, ([0.5, 0.0], [0.6, 0.0]), steps=30,
-        memory=lambda x, y: [x[1] + 0.1 * x[0]], states=["level", "integral"],
+        ControlLoop(
+            lambda z: [-2 * z[0] - z[1]],
+            loaded_plant,
+            ([0.5, 0.0], [0.6, 0.0]),
+            dt=0.1 if time else None,
+            memory=lambda x, y: [x[1] + 0.1 * x[0]],
+            states=["level", "integral"],
+        ),
+        steps=30,
         spec=within([-0.2, -0.5], [0.2, 0.5]).at(3 if time else 30),
-        **({"dt": 0.1} if time else {}),
-    )  # fmt: skip
+    )
     assert answer.status == "HOLDS"
     level, integral = 0.5, 0.0
     for _ in range(30):
@@ -79,22 +85,35 @@ def test_a_controller_that_remembers(time):
 
 def test_a_recurrent_network():
     answer = closed_loop(
-        net(3, 2), lambda x, u: [x[0] + 0.1 * x[1], x[1] + 0.1 * (u[0] - x[0])],
-        ([0.5, -0.2, 0.0], [0.6, -0.1, 0.0]), steps=10,
-        actuate=lambda y: y[:1], memory=lambda y: y[1:], spec=within(-1, 1).always(),
-    )  # fmt: skip
+        ControlLoop(
+            net(3, 2),
+            lambda x, u: [x[0] + 0.1 * x[1], x[1] + 0.1 * (u[0] - x[0])],
+            ([0.5, -0.2, 0.0], [0.6, -0.1, 0.0]),
+            actuate=lambda y: y[:1],
+            memory=lambda y: y[1:],
+        ),
+        steps=10,
+        spec=within(-1, 1).always(),
+    )
     assert answer.status == "HOLDS"
 
 
 def test_a_switched_controller_in_time():
     at, steps = cases((0.35, 5), (0.5, 10))
     answer = closed_loop(
-        {0: net(2, 1, "relu", 1), 1: net(2, 1, "relu", 2)},
-        lambda x, u: [x[1], -x[0] - x[1] + u[0]],
-        ([at, -0.2, 0], [at + 0.1, -0.1, 0]), steps=steps, dt=0.1, observe=lambda x: x[:2],
-        states=["at", "speed", "phase"], mode="phase",
-        memory=lambda x, y: [np.where(x[0] < 0.3, 1.0, x[2])], spec=(abs(x["at"]) <= 1).always(),
-    )  # fmt: skip
+        ControlLoop(
+            {0: net(2, 1, "relu", 1), 1: net(2, 1, "relu", 2)},
+            lambda x, u: [x[1], -x[0] - x[1] + u[0]],
+            ([at, -0.2, 0], [at + 0.1, -0.1, 0]),
+            dt=0.1,
+            observe=lambda x: x[:2],
+            states=["at", "speed", "phase"],
+            mode="phase",
+            memory=lambda x, y: [np.where(x[0] < 0.3, 1.0, x[2])],
+        ),
+        steps=steps,
+        spec=(abs(x["at"]) <= 1).always(),
+    )
     assert answer.status == "HOLDS"
     assert answer.pipe.final.hi[2] == pytest.approx(1.0)
 
@@ -108,9 +127,11 @@ def test_a_plant_with_a_table(more):
         return [slope if more else x[0] + 0.1 * slope]
 
     answer = closed_loop(
-        lambda z: [1.0 + 0 * z[0]], car, ([0.0], [0.5]), steps=12, spec=(x[0] <= 2).always(),
-        tol=0.5, **more,
-    )  # fmt: skip
+        ControlLoop(lambda z: [1.0 + 0 * z[0]], car, ([0.0], [0.5]), **more),
+        steps=12,
+        spec=(x[0] <= 2).always(),
+        tol=0.5,
+    )
     assert answer.status == "HOLDS"
 
 
@@ -119,7 +140,9 @@ def test_tables_of_numpy():
         gear = np.choose(np.digitize(x[0], [1.0, 2.0]), [3.0, 2.0, 1.2])
         return [x[0] + 0.1 * gear * u[0], np.piecewise(x[1], [x[1] > 0], [lambda v: 0.5 * v, 0.0])]
 
-    answer = closed_loop(lambda z: [0 * z[0] + 1], car, ([0.9, -1], [0.95, 1]), steps=2)
+    answer = closed_loop(
+        ControlLoop(lambda z: [0 * z[0] + 1], car, ([0.9, -1], [0.95, 1])), steps=2
+    )
     assert answer.pipe.at(1).hi == pytest.approx([1.25, 0.5])
     assert answer.pipe.at(2).hi == pytest.approx([1.45, 0.25])
 
@@ -127,19 +150,22 @@ def test_tables_of_numpy():
 @pytest.mark.parametrize("more", [{}, {"dt": 0.1}], ids=["steps", "time"])
 def test_a_control_that_comes_late(more):
     plant = push if more else lambda x, u: x + 0.1 * u
-    answer = closed_loop(pull, plant, ([0.5], [0.6]), steps=5, delay=2, spec=abs(x) <= 0.7, **more)
+    loop = ControlLoop(pull, plant, ([0.5], [0.6]), delay=2, **more)
+    answer = closed_loop(loop, steps=5, spec=abs(x) <= 0.7)
     assert answer.status == "HOLDS" and answer.pipe.states == ("x1",)
     late = answer.pipe.control_lo[:, 0], answer.pipe.control_hi[:, 0]
     assert late[0][:3] == pytest.approx([0, 0, -1.2]) and late[1][:3] == pytest.approx([0, 0, -1.0])
-    early = closed_loop(pull, plant, ([0.5], [0.5]), steps=2, delay=(1, [3.0]), **more)
+    loop = ControlLoop(pull, plant, ([0.5], [0.5]), delay=(1, [3.0]), **more)
+    early = closed_loop(loop, steps=2)
     assert early.pipe.at(0.1 if more else 1).lo[0] == pytest.approx(0.8)
 
 
 def test_a_late_control_that_breaks_it_is_run():
     answer = closed_loop(
-        net(1, 1, seed=3), lambda x, u: x + 0.1 * u + 0.2, ([0.5], [0.6]), steps=6, delay=2,
+        ControlLoop(net(1, 1, seed=3), lambda x, u: x + 0.1 * u + 0.2, ([0.5], [0.6]), delay=2),
+        steps=6,
         spec=(x[0] <= 1).always(),
-    )  # fmt: skip
+    )
     run = answer.counterexample
     assert answer.status == "VIOLATED" and run.reproduced and run.lo.shape[1] == 1
 
@@ -161,7 +187,6 @@ def test_a_late_control_that_breaks_it_is_run():
     ],
 )
 def test_wrong_calls_are_answered_by_a_sentence(more, error, words):
-    arguments = {"plant": push, "steps": 2} | more
-    plant = arguments.pop("plant")
+    loop = ControlLoop(pull, push, ([0.5], [0.6]))
     with pytest.raises(error, match=words):
-        outrange.closed_loop(pull, plant, ([0.5], [0.6]), **arguments)
+        closed_loop(replace(loop, **more), steps=2)

@@ -12,7 +12,7 @@ import outrange
 from cases import cases, combine
 from executors.scripted import Scripted, ScriptedPool
 from outrange import InputError, x
-from outrange.api.loops.parts import read_loop
+from outrange.api.loops.parts import build_system
 from outrange.core import Clock, OutOfTime, deadline
 from outrange.executors.ambient_pool import Workers, ambient_workers, use_workers
 from outrange.executors.cores import on_cores
@@ -153,13 +153,7 @@ PLANTS = {
 
 def search_of(name):
     plant, initial, spec = PLANTS[name]
-    empty = dict.fromkeys((
-        "dt", "observe", "actuate", "parameters", "disturbance", "varying", "choice", "states",
-        "controls", "mode", "memory", "where",
-    ))  # fmt: skip
-    system, _, _ = read_loop(
-        **empty, controller=net, plant=plant, initial=initial, steps=6, delay=0
-    )
+    system, _, _ = build_system(outrange.ControlLoop(net, plant, initial), steps=6)
     return LoopSearch(system, as_temporal(spec.always()), "", Clock(60.0)).tubes
 
 
@@ -233,9 +227,12 @@ def test_the_loop_unrolled_is_searched_by_workers_too(monkeypatch):
     with helped:
         pool = ambient_workers().pool
         answer = outrange.closed_loop(
-            net, jumping, ([0.2, -0.5], [1.2, 0.5]), steps=6, spec=(x[0] <= 1.2001).always(),
-            tol=5.0, time_limit=20,
-        )  # fmt: skip
+            outrange.ControlLoop(net, jumping, ([0.2, -0.5], [1.2, 0.5])),
+            steps=6,
+            spec=(x[0] <= 1.2001).always(),
+            tol=5.0,
+            time_limit=20,
+        )
     assert answer.status != "VIOLATED" and seen[:2] == [pool, "left"]
 
 
@@ -247,26 +244,29 @@ def vanderpol(x, u):
 
 
 CALLS = [
-    ({"plant": vanderpol, "dt": 0.1, "steps": 4}, 1.2535, "HOLDS"),
-    ({"plant": vanderpol, "dt": 0.1, "steps": 4}, 1.25, "VIOLATED"),
-    ({"plant": jumping, "steps": 8}, 1.203, "HOLDS"),
-    ({"plant": jumping, "steps": 8}, 1.19, "VIOLATED"),
+    (vanderpol, 0.1, 4, 1.2535, "HOLDS"),
+    (vanderpol, 0.1, 4, 1.25, "VIOLATED"),
+    (jumping, None, 8, 1.203, "HOLDS"),
+    (jumping, None, 8, 1.19, "VIOLATED"),
 ]
 
 
-@pytest.mark.parametrize(("loop", "limit", "status"), cases(CALLS[::3], CALLS))
-def test_verdicts_and_pipes_are_the_same(loop, limit, status):
+@pytest.mark.parametrize(("plant", "dt", "steps", "limit", "status"), cases(CALLS[::3], CALLS))
+def test_verdicts_and_pipes_are_the_same(plant, dt, steps, limit, status):
     def ask(executor):
         return outrange.closed_loop(
-            net, initial=([0.2, -0.5], [1.2, 0.5]), spec=(x[0] <= limit).always(), tol=5.0,
-            executor=executor, **loop,
-        )  # fmt: skip
+            outrange.ControlLoop(net, plant, ([0.2, -0.5], [1.2, 0.5]), dt=dt),
+            steps=steps,
+            spec=(x[0] <= limit).always(),
+            tol=5.0,
+            executor=executor,
+        )
 
     with ThreadPoolExecutor(2) as pool:
         distributed, alone = ask(pool), ask(None)
     assert distributed.status == alone.status == status
     assert (distributed.safe_until, distributed.covered) == (alone.safe_until, alone.covered)
-    if status == "HOLDS" and "dt" in loop:
+    if status == "HOLDS" and dt is not None:
         assert distributed.margin == pytest.approx(alone.margin)
         np.testing.assert_allclose(distributed.pipe.lo, alone.pipe.lo, rtol=1e-9)
         np.testing.assert_allclose(distributed.pipe.hi, alone.pipe.hi, rtol=1e-9)
@@ -286,4 +286,6 @@ def test_a_process_that_is_new_bounds_both_kinds():
 
 def test_what_is_no_executor_is_refused():
     with pytest.raises(InputError, match="`executor` must be a concurrent"):
-        outrange.closed_loop(net, jumping, ([0.2, 0], [0.3, 0]), steps=2, executor=3)
+        outrange.closed_loop(
+            outrange.ControlLoop(net, jumping, ([0.2, 0], [0.3, 0])), steps=2, executor=3
+        )

@@ -80,11 +80,14 @@ def test_pipes_of_a_flow_have_the_same_bits(on):
             np.testing.assert_array_equal(getattr(a, field), getattr(b, field))
 
 
-@pytest.mark.parametrize(("loop", "limit", "status"), CALLS[:1])
-def test_answers_have_the_same_bits(loop, limit, status, on):
+@pytest.mark.parametrize(("plant", "dt", "steps", "limit", "status"), CALLS[:1])
+def test_answers_have_the_same_bits(plant, dt, steps, limit, status, on):
     def ask():
         return outrange.closed_loop(
-            net, initial=([0.2, -0.5], [1.2, 0.5]), spec=(x[0] <= limit).always(), tol=5.0, **loop
+            outrange.ControlLoop(net, plant, ([0.2, -0.5], [1.2, 0.5]), dt=dt),
+            steps=steps,
+            spec=(x[0] <= limit).always(),
+            tol=5.0,
         )
 
     (parallel, threads_used), (alone, _) = on(3, ask), on(1, ask)

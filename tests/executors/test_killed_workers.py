@@ -89,10 +89,7 @@ def vanderpol(x, u):
 def closed_loop(folder, executor):
     distributed, alone = (
         outrange.closed_loop(
-            control,
-            vanderpol,
-            ([0.2, -0.5], [1.2, 0.5]),
-            dt=0.1,
+            outrange.ControlLoop(control, vanderpol, ([0.2, -0.5], [1.2, 0.5]), dt=0.1),
             steps=4,
             tol=5.0,
             executor=pool,

@@ -72,7 +72,7 @@ def loop_answer() -> str:
         return [x[0] + 0.1 * x[1], x[1] + 0.1 * (u[0] - np.sin(x[0]))]
 
     loop = outrange.closed_loop(
-        controller, plant, ([0.5, -0.1], [1.0, 0.1]), steps=12, budget=BUDGET
+        outrange.ControlLoop(controller, plant, ([0.5, -0.1], [1.0, 0.1])), steps=12, budget=BUDGET
     )
     return json.dumps(loop.as_dict(), default=str)
 

@@ -51,7 +51,9 @@ def test_margins_of_loops():
     (value,) = b.input_values()
     controller = b.finish([b.dense(value, [[-0.1]], np.zeros(1))], ["u"])
     for spec, scale in ((x[0] <= 2.0, 1.0), (x[0] / 3 <= 2.0 / 3.0, 3.0), (x[0] / 7 <= 1.0, 7.0)):
-        answer = outrange.closed_loop(controller, step, ([0.0], [1.0]), steps=3, spec=spec.always())
+        answer = outrange.closed_loop(
+            outrange.ControlLoop(controller, step, ([0.0], [1.0])), steps=3, spec=spec.always()
+        )
         assert answer.holds
         level = 7.0 if scale == 7.0 else 2.0
         assert answer.margin == pytest.approx((level - 1.0) / scale, rel=1e-6)

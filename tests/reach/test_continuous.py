@@ -8,7 +8,7 @@ import pytest
 
 from cases import cases
 from counted import pass_time
-from outrange import closed_loop, x
+from outrange import ControlLoop, closed_loop, x
 from outrange.core import ContradictionError
 from outrange.reach.continuous import attack, flow_search
 from outrange.reach.continuous.attack import simulate_worst
@@ -35,7 +35,9 @@ def inverse(x, u):
 def test_a_division_by_zero_is_reported_with_time_state_and_remedy(monkeypatch):
     monkeypatch.setattr(flow_search, "TURNS", (1,))
     answer = closed_loop(
-        none, inverse, ([0.3], [0.31]), steps=cases(1, 5), dt=0.1, spec=(x[0] <= 4).always()
+        ControlLoop(none, inverse, ([0.3], [0.31]), dt=0.1),
+        steps=cases(1, 5),
+        spec=(x[0] <= 4).always(),
     )
     assert answer.status == "UNKNOWN" and not answer and 0 < answer.safe_until < 0.045
     (remedy, *_) = answer.helps
@@ -53,7 +55,9 @@ def test_what_is_proved_survives_an_interrupt(monkeypatch, after):
             raise KeyboardInterrupt
 
     monkeypatch.setattr(flow_search.FlowSearch, "report", interrupt)
-    answer = closed_loop(none, decay, ([1.0], [2.0]), steps=5, dt=0.1, spec=(x[0] <= 4).always())
+    answer = closed_loop(
+        ControlLoop(none, decay, ([1.0], [2.0]), dt=0.1), steps=5, spec=(x[0] <= 4).always()
+    )
     assert answer.status == "UNKNOWN" and answer.reason == "interrupted" and answer.covered == 0
     assert (answer.safe_until > 0) == (after > 0)
     assert not np.isfinite(answer.pipe.final.hi).any()
@@ -73,7 +77,7 @@ def test_a_simulation_outside_the_pipe_ends_the_answer():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(flow_search.FlowSearch, "__init__", lambda self, loop, *_: capture(loop))
         with pytest.raises(Captured):
-            closed_loop(none, decay, ([1.0], [2.0]), steps=4, dt=0.1)
+            closed_loop(ControlLoop(none, decay, ([1.0], [2.0]), dt=0.1), steps=4)
     runs = simulate_worst(system, None, 0)
     cover = decide_by_splits(
         system.plant, system.controller, system.boxes(), system.dt, system.horizon, None
@@ -95,17 +99,20 @@ def test_a_simulation_outside_the_pipe_ends_the_answer():
 @pytest.mark.slow
 def test_an_undefined_controller_is_reported_with_time_and_state(monkeypatch):
     monkeypatch.setattr(flow_search, "TURNS", (1,))
-    initial = [0.3], [0.31]
-    options = {"steps": 12, "dt": 0.1, "observe": lambda x: [np.sqrt(x[0] - 0.1)]}
-    answer = closed_loop(none, decay, initial, spec=(x[0] <= 1).always(), **options)
+    loop = ControlLoop(
+        none, decay, ([0.3], [0.31]), dt=0.1, observe=lambda x: [np.sqrt(x[0] - 0.1)]
+    )
+    answer = closed_loop(loop, steps=12, spec=(x[0] <= 1).always())
     # The argument is 0 when 0.3 exp(-t) is 0.1, at 1.0986.
     assert answer.status == "UNKNOWN" and answer.safe_until == 1.1
     assert "t = 1.1" in answer.helps[0] and "`sqrt`" in answer.helps[0]
-    assert closed_loop(none, decay, initial, **(options | {"steps": 10})).pipe.final.hi[0] < 0.12
+    assert closed_loop(loop, steps=10).pipe.final.hi[0] < 0.12
 
 
 def test_boxes_without_bounds_report_until_when_and_why():
-    answer = closed_loop(none, inverse, ([0.3], [0.31]), steps=5, dt=0.1, time_limit=cases(1, 2))
+    answer = closed_loop(
+        ControlLoop(none, inverse, ([0.3], [0.31]), dt=0.1), steps=5, time_limit=cases(1, 2)
+    )
     assert answer.status == "REACHED" and not np.isfinite(answer.pipe.final.hi).any()
     assert "bounded only until t = 0" in answer.sentence and answer.helps
     assert answer.helps[0][:40] in str(answer)
@@ -113,17 +120,19 @@ def test_boxes_without_bounds_report_until_when_and_why():
 
 def test_a_claim_without_choices_is_proved_without_simulations(monkeypatch):
     monkeypatch.setattr(flow_search, "SIMULATED", 0.0)
-    options = {"steps": 3, "dt": 0.1, "time_limit": 30}
-    answer = closed_loop(none, decay, ([1.0], [2.0]), spec=(x[0] <= 2.1).always(), **options)
+    loop = ControlLoop(none, decay, ([1.0], [2.0]), dt=0.1)
+    answer = closed_loop(loop, steps=3, spec=(x[0] <= 2.1).always(), time_limit=30)
     assert answer.status == "HOLDS" and not answer.warnings
-    answer = closed_loop(none, decay, ([1.0], [2.0]), spec=(x[0] <= 1.9).eventually(), **options)
+    answer = closed_loop(loop, steps=3, spec=(x[0] <= 1.9).eventually(), time_limit=30)
     assert answer.status == "UNKNOWN" and answer.reason == "time" and not answer.warnings
 
 
 def test_states_that_no_trajectory_begins_in_are_not_simulated(monkeypatch):
     monkeypatch.setattr(flow_search, "TURNS", (4,))
     answer = closed_loop(
-        none, decay, ([1.0], [2.0]), steps=2, dt=0.1, where=x[0] >= 3, spec=(x[0] <= 1.5).always()
+        ControlLoop(none, decay, ([1.0], [2.0]), dt=0.1, where=x[0] >= 3),
+        steps=2,
+        spec=(x[0] <= 1.5).always(),
     )
     assert answer.status == "UNKNOWN" and answer.nearest is None
     assert "where=" in answer.warnings[0] and "simulated" not in answer.sentence
@@ -139,6 +148,7 @@ def test_the_enclosures_of_several_trajectories_share_the_time(monkeypatch):
 
     monkeypatch.setattr(attack, "flow_pipe", slow)
     monkeypatch.setattr(flow_search, "TURNS", ())
-    options = {"steps": 2, "dt": 0.1, "time_limit": 20, "spec": (x[0] <= 1.5).always()}
-    assert closed_loop(none, decay, ([1.0], [2.0]), **options).status == "UNKNOWN"
+    loop = ControlLoop(none, decay, ([1.0], [2.0]), dt=0.1)
+    answer = closed_loop(loop, steps=2, spec=(x[0] <= 1.5).always(), time_limit=20)
+    assert answer.status == "UNKNOWN"
     assert len(left) == attack.TRIED and left[0] <= 10 and left[-1] < left[0] - 0.2

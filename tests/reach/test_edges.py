@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cases import cases
-from outrange import closed_loop, x
+from outrange import ControlLoop, closed_loop, x
 
 
 def hold(state):
@@ -14,16 +14,19 @@ def hold(state):
 @pytest.mark.parametrize("limit", [(x[0] <= 1), (x[0] >= -1) & (x[0] <= 1), (x[0] + x[1] <= 2)])
 def test_a_limit_that_the_initial_set_touches_holds(limit):
     answer = closed_loop(
-        hold, lambda s, u: [-s[0] + u[0], -s[1]], ([-1.0, 0.0], [1.0, 1.0]), steps=5, dt=0.1,
+        ControlLoop(hold, lambda s, u: [-s[0] + u[0], -s[1]], ([-1.0, 0.0], [1.0, 1.0]), dt=0.1),
+        steps=5,
         spec=limit.always(),
-    )  # fmt: skip
+    )
     assert answer.status == "HOLDS"
     assert answer.margin == 0
 
 
 def test_the_beginning_alone_is_exact():
     answer = closed_loop(
-        hold, lambda s, u: [1 + 0 * s[0]], ([0.0], [0.1]), steps=3, dt=0.1, spec=(x[0] <= 0.1).at(0)
+        ControlLoop(hold, lambda s, u: [1 + 0 * s[0]], ([0.0], [0.1]), dt=0.1),
+        steps=3,
+        spec=(x[0] <= 0.1).at(0),
     )
     assert answer.status == "HOLDS"
 
@@ -42,7 +45,10 @@ def test_a_crossed_limit_is_not_proved(seed):
         return [slope[0] * (s[0] - top) + slope[1] * (s[1] - corner) + bump, 0 * s[1]]
 
     answer = closed_loop(
-        hold, plant, (lo, hi), steps=2, dt=0.05, spec=(x[0] <= top).always(), time_limit=2
+        ControlLoop(hold, plant, (lo, hi), dt=0.05),
+        steps=2,
+        spec=(x[0] <= top).always(),
+        time_limit=2,
     )
     assert answer.status != "HOLDS"
 
@@ -60,7 +66,10 @@ def test_a_form_that_falls_on_its_face_holds(seed):
         return [falls - 0.1 * (s[0] - top) ** 2, 0 * s[1]]
 
     answer = closed_loop(
-        hold, plant, (lo, hi), steps=2, dt=0.05, spec=(x[0] <= top).always(), time_limit=20
+        ControlLoop(hold, plant, (lo, hi), dt=0.05),
+        steps=2,
+        spec=(x[0] <= top).always(),
+        time_limit=20,
     )
     assert answer.status == "HOLDS"
 
@@ -68,6 +77,8 @@ def test_a_form_that_falls_on_its_face_holds(seed):
 @pytest.mark.slow
 def test_a_plant_that_is_not_defined_inside_the_initial_set_ends_without_a_limit():
     """End the search although cuts always leave a piece at the end of the root's domain."""
-    answer = closed_loop(hold, lambda s, u: [np.sqrt(s[0])], ([-1.0], [1.0]), steps=1, dt=0.1)
+    answer = closed_loop(
+        ControlLoop(hold, lambda s, u: [np.sqrt(s[0])], ([-1.0], [1.0]), dt=0.1), steps=1
+    )
     assert "may not be defined" in str(answer)
     assert not np.isfinite(answer.pipe.hi).all()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from outrange import closed_loop, x
+from outrange import ControlLoop, closed_loop, x
 from outrange.core import InternalErrorWarning
 
 
@@ -22,9 +22,11 @@ def test_the_remaining_search_decides(place, monkeypatch):
     monkeypatch.setattr(place, broken)
     with pytest.warns(InternalErrorWarning, match="ZeroDivisionError"):
         answer = closed_loop(
-            lambda x: [-x[0]], lambda x, u: [x[0] + 0.5 * u[0]], ([-1.0], [1.0]), steps=3,
-            spec=(x[0] <= 1.01).always(), time_limit=60,
-        )  # fmt: skip
+            ControlLoop(lambda x: [-x[0]], lambda x, u: [x[0] + 0.5 * u[0]], ([-1.0], [1.0])),
+            steps=3,
+            spec=(x[0] <= 1.01).always(),
+            time_limit=60,
+        )
     pipe = answer.pipe
     assert answer.status == "HOLDS"
     assert (pipe.lo <= pipe.seen_lo).all() and (pipe.seen_hi <= pipe.hi).all()

@@ -9,7 +9,7 @@ import pytest
 import outrange
 from cases import cases
 from outrange import x
-from outrange.api.loops.parts import read_loop
+from outrange.api.loops.parts import build_system
 from outrange.graph.rational import RationalEvaluator
 from outrange.questions.evidence.evaluate import enclose
 from outrange.reach import tubes
@@ -18,14 +18,8 @@ from outrange.reach.system import simulate, unroll
 from reach.loops import controller, draw_kinked_plant, linear, loops, smooth
 
 
-NONE = {
-    "dt": None, "observe": None, "actuate": None, "parameters": None, "disturbance": None,
-    "varying": None,    "choice": None, "states": None, "controls": None, "where": None,
-}  # fmt: skip
-
-
 def system_of(net, plant, lo, hi, steps, **options):
-    return read_loop(net, plant, (lo, hi), steps=steps, **NONE | options)[0]
+    return build_system(outrange.ControlLoop(net, plant, (lo, hi), **options), steps)[0]
 
 
 def _points(rng, lo, hi, count):
@@ -36,7 +30,7 @@ def _points(rng, lo, hi, count):
 @pytest.mark.parametrize("case", loops(cases(4, 200)))
 def test_no_trajectory_leaves_the_pipe(case):
     net, plant, lo, hi, steps = case
-    answer = outrange.closed_loop(net, plant, (lo, hi), steps=steps, tol=0.2)
+    answer = outrange.closed_loop(outrange.ControlLoop(net, plant, (lo, hi)), steps=steps, tol=0.2)
     graph = unroll(system_of(*case), steps)
     points = _points(np.random.default_rng(1), lo, hi, cases(20, 60))
     least, most = enclose(graph, points)
@@ -81,15 +75,20 @@ def test_verdicts_agree_with_brute_force(case):
     states, _ = simulate(system, points, steps)
     most, width = states[..., 0].max(), np.ptp(states[..., 0])
     broken = outrange.closed_loop(
-        net, plant, (lo, hi), steps=steps, spec=(x[0] <= most - 0.02 * width).always(),
+        outrange.ControlLoop(net, plant, (lo, hi)),
+        steps=steps,
+        spec=(x[0] <= most - 0.02 * width).always(),
         tol=0.5,
-    )  # fmt: skip
+    )
     assert broken.status == "VIOLATED"
     run = broken.counterexample
     assert ((lo <= run.x) & (run.x <= hi)).all()
     assert run.lo[run.step, 0] > most - 0.02 * width
     holding = outrange.closed_loop(
-        net, plant, (lo, hi), steps=steps, spec=(x[0] <= most + 0.1 * width).always(), tol=0.5
+        outrange.ControlLoop(net, plant, (lo, hi)),
+        steps=steps,
+        spec=(x[0] <= most + 0.1 * width).always(),
+        tol=0.5,
     )
     assert holding.status == "HOLDS"
     assert holding.margin <= 0.1 * width + 1e-9
@@ -104,7 +103,10 @@ def test_a_disturbance_that_varies_reaches_further_than_one_that_stays():
 
     answers = {
         varying: outrange.closed_loop(
-            still, plant, ([1.0], [1.0]), steps=4, disturbance=(-1.0, 1.0), varying=varying
+            outrange.ControlLoop(
+                still, plant, ([1.0], [1.0]), disturbance=(-1.0, 1.0), varying=varying
+            ),
+            steps=4,
         )
         for varying in (False, True)
     }
@@ -117,7 +119,10 @@ def test_a_disturbance_that_varies_reaches_further_than_one_that_stays():
 
     ends = [
         outrange.closed_loop(
-            still, swing, ([0.0], [0.0]), steps=2, disturbance=(-1.0, 1.0), varying=varying
+            outrange.ControlLoop(
+                still, swing, ([0.0], [0.0]), disturbance=(-1.0, 1.0), varying=varying
+            ),
+            steps=2,
         ).pipe.hi[2, 0]
         for varying in (False, True)
     ]
@@ -126,9 +131,15 @@ def test_a_disturbance_that_varies_reaches_further_than_one_that_stays():
 
 def test_parameters_stay_the_same():
     answer = outrange.closed_loop(
-        lambda x: 0.0 * x, lambda x, u, p: x + u + p - p[0] * x, ([0.0], [0.0]), steps=3,
-        parameters=(0.25, 0.5), tol=1e-6,
-    )  # fmt: skip
+        outrange.ControlLoop(
+            lambda x: 0.0 * x,
+            lambda x, u, p: x + u + p - p[0] * x,
+            ([0.0], [0.0]),
+            parameters=(0.25, 0.5),
+        ),
+        steps=3,
+        tol=1e-6,
+    )
     # x_k = 1 - (1 - p)^k, monotone in p.
     assert answer.pipe.lo[3, 0] == pytest.approx(1 - 0.75**3, abs=1e-5)
     assert answer.pipe.hi[3, 0] == pytest.approx(1 - 0.5**3, abs=1e-5)
@@ -136,16 +147,20 @@ def test_parameters_stay_the_same():
 
 def test_a_choice_takes_its_values_only():
     answer = outrange.closed_loop(
-        lambda x: 0.0 * x, lambda x, u, c: x + u + c, ([0.0], [0.0]), steps=2, choice=[-1, 1],
-        tol=0.1, spec=((x[0] <= -1.5) | (abs(x[0]) <= 0.5) | (x[0] >= 1.5)).at(2),
-    )  # fmt: skip
+        outrange.ControlLoop(
+            lambda x: 0.0 * x, lambda x, u, c: x + u + c, ([0.0], [0.0]), choice=[-1, 1]
+        ),
+        steps=2,
+        tol=0.1,
+        spec=((x[0] <= -1.5) | (abs(x[0]) <= 0.5) | (x[0] >= 1.5)).at(2),
+    )
     assert answer.status == "HOLDS"
     assert answer.pipe.lo[2, 0] == pytest.approx(-2.0)
 
 
 def test_the_clock_reaches_the_plant():
     answer = outrange.closed_loop(
-        lambda x: 0.0 * x, lambda t, x, u: x + u + t, ([0.0], [1.0]), steps=4
+        outrange.ControlLoop(lambda x: 0.0 * x, lambda t, x, u: x + u + t, ([0.0], [1.0])), steps=4
     )
     assert np.allclose([answer.pipe.at(4).lo[0], answer.pipe.at(4).hi[0]], [6.0, 7.0])
 
@@ -167,7 +182,9 @@ def test_an_interrupt_reports_what_is_proved(monkeypatch):
     system = system_of(*case)
     states, _ = simulate(system, _points(rng, lo, hi, 2000), steps)
     answer = outrange.closed_loop(
-        net, plant, (lo, hi), steps=steps, spec=x[0] <= states[..., 0].max() + 1e-3
+        outrange.ControlLoop(net, plant, (lo, hi)),
+        steps=steps,
+        spec=x[0] <= states[..., 0].max() + 1e-3,
     )
     assert (answer.status, answer.reason) == ("UNKNOWN", "interrupted")
     assert answer.safe_until is not None and "interrupted" in answer.sentence
@@ -218,9 +235,11 @@ def test_eventually_holds_at_some_step(case):
     latest, width = best.max(), np.ptp(states[..., 0])
     for end, status in ((latest + 0.1 * width, "HOLDS"), (latest - 0.02 * width, "VIOLATED")):
         spec = (x[0] <= end).eventually()
-        answer = outrange.closed_loop(net, plant, (lo, hi), steps=steps, spec=spec, tol=0.5)
+        answer = outrange.closed_loop(
+            outrange.ControlLoop(net, plant, (lo, hi)), steps=steps, spec=spec, tol=0.5
+        )
         assert answer.status == status
         twice_negated = outrange.closed_loop(
-            net, plant, (lo, hi), steps=steps, spec=~~spec, tol=0.5
+            outrange.ControlLoop(net, plant, (lo, hi)), steps=steps, spec=~~spec, tol=0.5
         )
         assert twice_negated.status == status

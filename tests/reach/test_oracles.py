@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from cases import cases
-from outrange import closed_loop
+from outrange import ControlLoop, closed_loop
 from reach.odes import ODES
 from reach.oracle import inside, trajectory
 
@@ -33,11 +33,13 @@ def tube(name):
     """Return the pipe of an equation without controls."""
     ode = ODES[name]
     return closed_loop(
-        lambda x: [0.0 * x[0]],
-        lambda t, x, u: ode.function(np, x, u, t, []),
-        (list(ode.lo), list(ode.hi)),
+        ControlLoop(
+            lambda x: [0.0 * x[0]],
+            lambda t, x, u: ode.function(np, x, u, t, []),
+            (list(ode.lo), list(ode.hi)),
+            dt=ode.dt,
+        ),
         steps=periods(ode),
-        dt=ode.dt,
         time_limit=60,
     ).pipe
 

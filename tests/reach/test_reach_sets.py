@@ -1,5 +1,6 @@
 """Exact reach sets of loops: they contain every trajectory, step by step, and nothing else."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -7,8 +8,8 @@ import pytest
 
 import outrange
 from cases import cases, some
-from outrange import closed_loop, linear_plant, loop_reach_sets, x
-from outrange.core import InputError, UnsupportedError
+from outrange import ControlLoop, closed_loop, linear_plant, loop_reach_sets, x
+from outrange.core import InputError, OutrangeError, UnsupportedError
 from outrange.search.reach_sets.regions import LinearRegions
 from reach.loops import draw_kinked_plant, every_loop, linear
 
@@ -42,7 +43,7 @@ def exact_run(state, steps):
 
 def test_every_trajectory_is_in_the_sets():
     steps, rng = 8, np.random.default_rng(0)
-    reached = loop_reach_sets(saturated_plant, DOUBLE, ([1, -1], [3, 1]), steps=steps)
+    reached = loop_reach_sets(ControlLoop(saturated_plant, DOUBLE, ([1, -1], [3, 1])), steps=steps)
     assert reached.exact_until == steps and len(reached) == steps + 1
     for start in rng.uniform([1, -1], [3, 1], (12, 2)):
         for k, (a, b) in enumerate(exact_run(start, steps)):
@@ -61,7 +62,8 @@ def test_an_equilibrium_where_all_pieces_meet_is_reached():
     rng = np.random.default_rng(2)
     first, second = rng.normal(size=(5, 2)), 0.3 * rng.normal(size=5)
     reached = loop_reach_sets(
-        lambda x: [second @ np.maximum(first @ x, 0)], DOUBLE, ([-1, -1], [1, 0.7]), steps=3
+        ControlLoop(lambda x: [second @ np.maximum(first @ x, 0)], DOUBLE, ([-1, -1], [1, 0.7])),
+        steps=3,
     )
     for k in range(4):
         assert len(reached.at(k)) > 2 * k
@@ -69,7 +71,7 @@ def test_an_equilibrium_where_all_pieces_meet_is_reached():
 
 
 def test_unreached_states_are_not_in_the_sets():
-    reached = loop_reach_sets(saturated_plant, DOUBLE, ([1, -1], [3, 1]), steps=5)
+    reached = loop_reach_sets(ControlLoop(saturated_plant, DOUBLE, ([1, -1], [3, 1])), steps=5)
     last = reached.at(5)
     grid = np.stack(np.meshgrid(np.linspace(-3, 3, 25), np.linspace(-2, 2, 17)), -1).reshape(-1, 2)
     contained = last.contains(grid)
@@ -90,7 +92,7 @@ def test_random_loops(number):
     controller, plant, lo, hi, steps = LOOPS[number]
     steps = min(steps, 5)
     reached = loop_reach_sets(
-        controller, plant, (lo, hi), steps=steps, time_limit=5, most_pieces=2000
+        ControlLoop(controller, plant, (lo, hi)), steps=steps, time_limit=5, most_pieces=2000
     )
     states = reached.trajectories
     for k in range(steps + 1):
@@ -103,8 +105,10 @@ def test_random_loops(number):
 
 
 def test_the_hulls_are_the_pipe():
-    reached = loop_reach_sets(saturated_plant, DOUBLE, ([1, -1], [3, 1]), steps=6)
-    pipe = closed_loop(saturated_plant, DOUBLE, ([1, -1], [3, 1]), steps=6, tol=1e-7).pipe
+    reached = loop_reach_sets(ControlLoop(saturated_plant, DOUBLE, ([1, -1], [3, 1])), steps=6)
+    pipe = closed_loop(
+        ControlLoop(saturated_plant, DOUBLE, ([1, -1], [3, 1])), steps=6, tol=1e-7
+    ).pipe
     assert (reached.lo >= pipe.lo - 1e-9).all() and (reached.hi <= pipe.hi + 1e-9).all()
     assert (reached.lo <= pipe.seen_lo + 1e-9).all() and (reached.hi >= pipe.seen_hi - 1e-9).all()
 
@@ -112,17 +116,21 @@ def test_the_hulls_are_the_pipe():
 @pytest.mark.slow
 def test_long_loops_lose_no_digits():
     """Propagate rounding like the state, so that it shrinks with a stable loop."""
-    reached = loop_reach_sets(saturated_plant, DOUBLE, ([1, -0.5], [2, 0.5]), steps=cases(30, 60))
+    reached = loop_reach_sets(
+        ControlLoop(saturated_plant, DOUBLE, ([1, -0.5], [2, 0.5])), steps=cases(30, 60)
+    )
     assert reached.status == "exact"
     assert max(union.error.max() for union in reached.sets) < 1e-12
 
 
 def test_pieces_end_it_with_covers():
-    reached = loop_reach_sets(saturated_plant, DOUBLE, ([1, -1], [3, 1]), steps=6, most_pieces=2)
+    reached = loop_reach_sets(
+        ControlLoop(saturated_plant, DOUBLE, ([1, -1], [3, 1])), steps=6, most_pieces=2
+    )
     assert reached.status == "pieces" and 0 <= reached.exact_until < 6
     assert all(union.is_exact for union in reached.sets[: reached.exact_until + 1])
     assert all(len(union) <= 2 for union in reached.sets)
-    whole = loop_reach_sets(saturated_plant, DOUBLE, ([1, -1], [3, 1]), steps=6)
+    whole = loop_reach_sets(ControlLoop(saturated_plant, DOUBLE, ([1, -1], [3, 1])), steps=6)
     assert (reached.lo <= whole.lo + 1e-12).all() and (reached.hi >= whole.hi - 1e-12).all()
     for k in range(7):
         assert not np.equal(reached.at(k).contains(reached.trajectories[:, k]), False).any()
@@ -134,9 +142,13 @@ def test_time_ends_it_with_covers():
     first, second = rng.normal(size=(40, 4)), rng.normal(size=(1, 40)) / 40
     plant = linear_plant(np.eye(4) + 0.1 * rng.normal(size=(4, 4)), rng.normal(size=4))
     reached = loop_reach_sets(
-        lambda x: second @ np.maximum(first @ x, 0.0), plant, (-1, 1), steps=4,
-        time_limit=0.5, most_pieces=100_000, states=list("abcd"),
-    )  # fmt: skip
+        ControlLoop(
+            lambda x: second @ np.maximum(first @ x, 0.0), plant, (-1, 1), states=list("abcd")
+        ),
+        steps=4,
+        time_limit=0.5,
+        most_pieces=100_000,
+    )
     assert reached.status == "time" and reached.exact_until < 4
     assert reached.cost.seconds < 10
     for k in range(5):
@@ -154,7 +166,10 @@ def many_pieces(**options):
         return [x[0] + 0.1 * x[1], x[1] + 0.1 * x[2], 0.9 * x[2] + 0.1 * u[0]]
 
     return loop_reach_sets(
-        lambda x: second @ np.maximum(first @ x + shift, 0.0), plant, ([-1] * 3, [1] * 3), **options
+        ControlLoop(
+            lambda x: second @ np.maximum(first @ x + shift, 0.0), plant, ([-1] * 3, [1] * 3)
+        ),
+        **options,
     )
 
 
@@ -200,32 +215,31 @@ def test_disturbances_are_inputs_too():
         return DOUBLE(x, u + w)
 
     reached = loop_reach_sets(
-        saturated_plant,
-        windy,
-        ([1, -0.1], [2, 0.1]),
+        ControlLoop(
+            saturated_plant, windy, ([1, -0.1], [2, 0.1]), disturbance=(-0.1, 0.1), varying=True
+        ),
         steps=3,
-        disturbance=(-0.1, 0.1),
-        varying=True,
     )
-    calm = loop_reach_sets(saturated_plant, DOUBLE, ([1, -0.1], [2, 0.1]), steps=3)
+    calm = loop_reach_sets(ControlLoop(saturated_plant, DOUBLE, ([1, -0.1], [2, 0.1])), steps=3)
     assert reached.exact_until == 3
     assert (reached.lo[1:] < calm.lo[1:] - 0.01).all() and (
         reached.hi[1:] > calm.hi[1:] + 0.01
     ).all()
     with pytest.raises(InputError, match="up to 8 varying inputs"):
         loop_reach_sets(
-            saturated_plant,
-            windy,
-            ([1, -0.1], [2, 0.1]),
+            ControlLoop(
+                saturated_plant, windy, ([1, -0.1], [2, 0.1]), disturbance=(-0.1, 0.1), varying=True
+            ),
             steps=9,
-            disturbance=(-0.1, 0.1),
-            varying=True,
         )
 
 
 def test_delayed_controls_are_not_shown():
     reached = loop_reach_sets(
-        saturated_plant, DOUBLE, ([1, -0.1], [2, 0.1]), steps=3, delay=1, states=["place", "speed"]
+        ControlLoop(
+            saturated_plant, DOUBLE, ([1, -0.1], [2, 0.1]), delay=1, states=["place", "speed"]
+        ),
+        steps=3,
     )
     assert reached.states == ("place", "speed") and reached.at(3).lo.shape == (2,)
     # The first control arrives after a step: until then the loop drifts.
@@ -234,7 +248,7 @@ def test_delayed_controls_are_not_shown():
 
 def test_conditions_cut_the_initial_set():
     reached = loop_reach_sets(
-        saturated_plant, DOUBLE, ([1, -1], [3, 1]), steps=2, where=x[0] + x[1] <= 2
+        ControlLoop(saturated_plant, DOUBLE, ([1, -1], [3, 1]), where=x[0] + x[1] <= 2), steps=2
     )
     for star in reached.at(2).pieces:
         assert (star.corners.sum(axis=1) <= 2 + 1e-12).all()
@@ -247,22 +261,33 @@ def test_loops_that_bend_are_refused():
         lambda x, u: [np.where(x[0] > 0, x[1], 0.0), u[0]],
     ):
         with pytest.raises(UnsupportedError, match=r"closed_loop.* bounds its states by boxes"):
-            loop_reach_sets(saturated_plant, plant, ([1, -1], [3, 1]), steps=2)
+            loop_reach_sets(ControlLoop(saturated_plant, plant, ([1, -1], [3, 1])), steps=2)
 
 
 @pytest.mark.parametrize(("options", "message"), [
     ({"steps": 0}, "`steps` must be the number"),
     ({"steps": 2, "most_pieces": 0}, "`most_pieces` must be"),
     ({"steps": 2, "time_limit": -1}, "`time_limit` must be"),
-    ({"steps": 2, "where": outrange.x[5] <= 1}, "Received"),
 ])  # fmt: skip
 def test_questions_that_do_not_fit(options, message):
     with pytest.raises(InputError, match=message):
-        loop_reach_sets(saturated_plant, DOUBLE, ([1, -1], [3, 1]), **options)
+        loop_reach_sets(ControlLoop(saturated_plant, DOUBLE, ([1, -1], [3, 1])), **options)
+
+
+@pytest.mark.parametrize(("fields", "message"), [
+    ({"where": outrange.x[5] <= 1}, "Received"),
+    ({"dt": 0.1}, "in discrete time.* Received: a loop with `dt`"),
+    ({"choice": [0, 1]}, "Received: a loop with `choice`"),
+    ({"controller": {0: saturated_plant}, "mode": 0}, "Received: a loop with `mode`"),
+])  # fmt: skip
+def test_loops_that_do_not_fit(fields, message):
+    loop = ControlLoop(saturated_plant, DOUBLE, ([1, -1], [3, 1]))
+    with pytest.raises(OutrangeError, match=message):
+        loop_reach_sets(replace(loop, **fields), steps=2)
 
 
 def test_missing_steps_are_refused():
-    reached = loop_reach_sets(saturated_plant, DOUBLE, ([1, -1], [3, 1]), steps=1)
+    reached = loop_reach_sets(ControlLoop(saturated_plant, DOUBLE, ([1, -1], [3, 1])), steps=1)
     for step in (2, -1, 0.5, True):
         with pytest.raises(InputError, match="from 0 to 1"):
             reached.at(step)

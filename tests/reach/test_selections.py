@@ -5,7 +5,7 @@ import pytest
 
 import outrange
 from cases import cases
-from outrange.api.loops.parts import read_loop
+from outrange.api.loops.parts import build_system
 from outrange.core.formula import negate
 from outrange.frontends.functions import trace
 from outrange.graph import Builder, Slot
@@ -16,7 +16,6 @@ from outrange.reach.system import unroll
 from outrange.reach.tube_boxes import branches
 from outrange.reach.zonotope_pass import propagate
 from outrange.reach.zonotopes import Zonotopes, boxes
-from reach.test_loops import NONE
 
 
 def graph_of(function, size):
@@ -104,7 +103,7 @@ def keeps_every_branch(seed):
     for _ in range(6):
         seen.append(run(seen[-1]))
     runs = np.stack(seen, axis=1)
-    system = read_loop(lambda x: [0 * x[0]], plant, (lo, hi), steps=6, **NONE)[0]
+    system = build_system(outrange.ControlLoop(lambda x: [0 * x[0]], plant, (lo, hi)), steps=6)[0]
     where = Trajectory(unroll(system, 6).size, 6, system.states, system.controls)
     spec = (outrange.x[0] <= runs[:, :, 0].max() + 0.01).always()
     search = tubes.Tubes(system, where, unsafe_parts(negate(to_formula(spec, where)), where))
@@ -134,9 +133,12 @@ def test_a_switch_with_hysteresis_is_followed():
         return [np.where(x[0] < 19, 1, np.where(x[0] > 21, 0, x[1]))]
 
     answer = outrange.closed_loop(
-        lambda x: [x[1]], room, ([19.5, 1], [20.5, 1]), steps=24, memory=switch, tol=1.0,
-        spec=((outrange.x[0] >= 18.5) & (outrange.x[0] <= 21.5)).always(), time_limit=40,
-    )  # fmt: skip
+        outrange.ControlLoop(lambda x: [x[1]], room, ([19.5, 1], [20.5, 1]), memory=switch),
+        steps=24,
+        tol=1.0,
+        spec=((outrange.x[0] >= 18.5) & (outrange.x[0] <= 21.5)).always(),
+        time_limit=40,
+    )
     assert answer.status == "HOLDS"
 
 

@@ -11,7 +11,7 @@ import pytest
 from flint import ctx
 
 from cases import cases
-from outrange import closed_loop
+from outrange import ControlLoop, closed_loop
 from reach.loops import controller, draw_kinked_plant, linear, smooth
 from reach.oracle import BITS, exact, inside, trajectory
 from reach.plants import layers
@@ -57,7 +57,7 @@ def steps_of(seed, share):
     n, kind = 1 + seed % 3, (linear, draw_kinked_plant, smooth)[seed % 3]
     pull, plant = controller(rng, n, act=("relu", "tanh")[seed % 2]), kind(rng, n)
     lo, hi = initial(rng, n, share)
-    answer = closed_loop(pull, plant, (lo, hi), steps=4, time_limit=20, tol=0.5)
+    answer = closed_loop(ControlLoop(pull, plant, (lo, hi)), steps=4, time_limit=20, tol=0.5)
     runs = []
     with ctx.workprec(BITS):
         for start in starts(rng, lo, hi, 9):
@@ -84,7 +84,9 @@ def flow_of(seed, share):
 
     lo, hi = initial(rng, n, share)
     answer = closed_loop(
-        pull, lambda x, u: function(np, x, u, None, []), (lo, hi), steps=3, dt=H, time_limit=20
+        ControlLoop(pull, lambda x, u: function(np, x, u, None, []), (lo, hi), dt=H),
+        steps=3,
+        time_limit=20,
     )
     runs = []
     for start in starts(rng, lo, hi, 3):

@@ -69,9 +69,11 @@ def test_plants_are_refused_where_they_have_no_value(name):
     x = keras.Input((1,))
     controller = keras.Model(x, keras.layers.Dense(1, kernel_initializer="zeros")(x))
     with pytest.raises(InputError, match="must be defined at every state"):
-        outrange.closed_loop(controller, PLANTS[name], (-2.0, 2.0), steps=1)
+        outrange.closed_loop(outrange.ControlLoop(controller, PLANTS[name], (-2.0, 2.0)), steps=1)
     assert np.isfinite(
-        outrange.closed_loop(controller, PLANTS[name], (1.0, 2.0), steps=1).pipe.hi
+        outrange.closed_loop(
+            outrange.ControlLoop(controller, PLANTS[name], (1.0, 2.0)), steps=1
+        ).pipe.hi
     ).all()
 
 

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from outrange import InputError, closed_loop, loop_file
+from outrange import InputError, closed_loop, read_loop_file
 from outrange.api.loops.files import MOST_BYTES
 
 
@@ -86,7 +86,7 @@ def test_a_damaged_file_is_refused_by_its_key(name, tmp_path):
     path = tmp_path / "loop.yaml"
     path.write_text(SOUND.replace(old, new, 1))
     with pytest.raises(InputError, match=words) as refused:
-        closed_loop(**loop_file(path, controller=steer))
+        closed_loop(*read_loop_file(path, controller=steer))
     assert len(str(refused.value)) < 1000
 
 
@@ -95,7 +95,7 @@ def test_a_controller_that_is_not_there(named, tmp_path):
     path = tmp_path / "loop.yaml"
     path.write_text(SOUND + named)
     with pytest.raises(InputError, match="named by `model_dir`"):
-        loop_file(path)
+        read_loop_file(path)
 
 
 @pytest.mark.parametrize(
@@ -104,6 +104,6 @@ def test_a_controller_that_is_not_there(named, tmp_path):
 def test_a_step_size_is_read_as_it_is_written(written, value, tmp_path):
     path = tmp_path / "loop.yaml"
     path.write_text(SOUND.replace("0.1", written) + "constraints_unsafe: ~\nconstraints_target:\n")
-    read = loop_file(path, controller=steer)
-    assert read["dt"] == Fraction(*value) and read["steps"] == 3
-    assert repr(read["spec"]) == "(x['x1'] - 2.0 <= 0).always()" or "always" in repr(read["spec"])
+    loop, steps, spec = read_loop_file(path, controller=steer)
+    assert loop.dt == Fraction(*value) and steps == 3
+    assert repr(spec) == "(x['x1'] - 2.0 <= 0).always()" or "always" in repr(spec)

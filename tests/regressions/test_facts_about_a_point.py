@@ -16,7 +16,9 @@ def test_no_curve_is_described_on_a_single_point():
     graph = unroll(system_of(controller, plant, lo, hi, 1), 1)
     curves = [node.op for node in graph.nodes if isinstance(node.op, Curve)]
     assert curves and all(op.on[0] < op.on[1] for op in curves)
-    loop = outrange.closed_loop(controller, plant, (lo, hi), steps=1, spec=(x[0] >= 0.29).at(1))
+    loop = outrange.closed_loop(
+        outrange.ControlLoop(controller, plant, (lo, hi)), steps=1, spec=(x[0] >= 0.29).at(1)
+    )
     assert loop.status == "VIOLATED"
     ends = 0.3 * np.cos(np.square([0.72, 0.6]))
     assert loop.pipe.lo[1, 0] <= ends[0] and ends[1] <= loop.pipe.hi[1, 0]

@@ -4,12 +4,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from outrange import closed_loop
+from outrange import ControlLoop, closed_loop
 from outrange.core import InputError, OutrangeError
 
 
-def loop(plant, **options):
-    return closed_loop(lambda x: [-x[0]], plant, ([-1.0], [1.0]), steps=2, time_limit=5, **options)
+def ask_loop(plant, **options):
+    loop = ControlLoop(lambda x: [-x[0]], plant, ([-1.0], [1.0]), **options)
+    return closed_loop(loop, steps=2, time_limit=5)
 
 
 PLANTS = {
@@ -27,7 +28,7 @@ PLANTS = {
 @pytest.mark.parametrize("name", PLANTS)
 def test_it_is_refused(name, value):
     with pytest.raises(OutrangeError, match=f"^The plant: .* must be .*finite.* Received: {value}"):
-        loop(PLANTS[name](value))
+        ask_loop(PLANTS[name](value))
 
 
 @pytest.mark.parametrize("options", [{"dt": 0.1}, {"observe": lambda x: [x[0] * np.nan]},
@@ -35,7 +36,7 @@ def test_it_is_refused(name, value):
 def test_it_is_refused_wherever_it_is(options):
     factor = np.nan if "dt" in options else 1.0
     with pytest.raises(InputError, match="must be finite"):
-        loop(lambda x, u: [factor * x[0] + u[0]], **options)
+        ask_loop(lambda x, u: [factor * x[0] + u[0]], **options)
 
 
 ENDS = {
@@ -48,5 +49,5 @@ ENDS = {
 
 @pytest.mark.parametrize("name", ENDS)
 def test_no_end_is_no_number(name):
-    pipe = loop(ENDS[name]).pipe
+    pipe = ask_loop(ENDS[name]).pipe
     np.testing.assert_allclose([pipe.lo[-1], pipe.hi[-1]], [[-1.0], [1.0]])

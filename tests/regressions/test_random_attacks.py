@@ -29,10 +29,18 @@ def test_entries_of_a_value_without_axes():
     with warnings.catch_warnings():
         warnings.simplefilter("error", InternalErrorWarning)
         answer = outrange.closed_loop(
-            controller, plant, ([0, -1, 0.5], [1, -0.7, 0.5]), steps=1, delay=1,
-            disturbance=(-0.018, 0.023), varying=False, budget=1.5,
+            outrange.ControlLoop(
+                controller,
+                plant,
+                ([0, -1, 0.5], [1, -0.7, 0.5]),
+                delay=1,
+                disturbance=(-0.018, 0.023),
+                varying=False,
+            ),
+            steps=1,
+            budget=1.5,
             spec=(x[2] <= 0.5809773).always(),
-        )  # fmt: skip
+        )
     assert answer.status == "VIOLATED"
 
 

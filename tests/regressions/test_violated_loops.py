@@ -22,19 +22,19 @@ def damping(x):
 
 
 @pytest.mark.parametrize(
-    ("plant", "loop", "size", "spec"),
+    ("plant", "dt", "steps", "size", "spec"),
     [
-        (sampled_vanderpol, {"steps": 28}, 1.0, (x[0] <= 1.02).during(20, 28)),
-        (vanderpol, {"steps": 12, "dt": 0.1}, 0.3, (x[0] <= 0.303).during(0.8, 1.2)),
+        (sampled_vanderpol, None, 28, 1.0, (x[0] <= 1.02).during(20, 28)),
+        (vanderpol, 0.1, 12, 0.3, (x[0] <= 0.303).during(0.8, 1.2)),
     ],
     ids=["discrete", "continuous"],
 )
-def test_the_pipe_is_finite_up_to_the_violation(plant, loop, size, spec, monkeypatch):
+def test_the_pipe_is_finite_up_to_the_violation(plant, dt, steps, size, spec, monkeypatch):
     monkeypatch.setattr(pipes, "BROKEN", 0.01)
     for name in ("BROKEN", "BROKEN_SHARE"):
         monkeypatch.setattr(continuous, name, 1e-3)
     box = [-size, -size], [size, size]
-    answer = outrange.closed_loop(damping, plant, box, spec=spec, **loop)
+    answer = outrange.closed_loop(outrange.ControlLoop(damping, plant, box, dt=dt), steps, spec)
     assert answer.status == "VIOLATED"
     until = answer.pipe.stop <= answer.counterexample.time
     assert until.sum() > 5 and np.isfinite([answer.pipe.lo[until], answer.pipe.hi[until]]).all()

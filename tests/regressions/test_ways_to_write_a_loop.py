@@ -18,8 +18,8 @@ def decay(x, u):
     return [0.9 * x[0] + 0.1 * u[0]]
 
 
-def ask_loop(plant=decay, controller=steer, **options):
-    return outrange.closed_loop(controller, plant, START, **{"steps": 2, **options})
+def ask_loop(plant=decay, controller=steer, steps=2, spec=None):
+    return outrange.closed_loop(outrange.ControlLoop(controller, plant, START), steps, spec)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def ask_loop(plant=decay, controller=steer, **options):
     ids=["function", "formulas", "matrices"],
 )
 def test_a_plant_in_place_of_the_controller(controller, plant):
-    with pytest.raises(InputError, match=r"must come before the plant: `closed_loop\(contr"):
+    with pytest.raises(InputError, match=r"must come before the plant: `ControlLoop\(contr"):
         ask_loop(plant, controller)
 
 

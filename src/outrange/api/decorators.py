@@ -25,6 +25,7 @@ from ..executors.cores import on_cores
 from ..live import with_progress
 from ..live.follow import argument_error
 from ..search.common.tolerance import STALLED
+from .loops.control_loop import ControlLoop
 
 
 Ask = TypeVar("Ask", bound=Callable[..., Any])
@@ -263,9 +264,14 @@ def late_sentence(
 
 
 def _arguments(bound: BoundArguments) -> tuple[tuple[str, str], ...]:
-    """Return the name and formatted value of every argument except those in `APART`."""
+    """Return the name and formatted value of every argument except those in `APART`.
+
+    A closed loop is listed by its fields.
+    """
     bound.apply_defaults()
-    items = bound.arguments.items()
+    items: list[tuple[str, Any]] = []
+    for name, value in bound.arguments.items():
+        items += vars(value).items() if isinstance(value, ControlLoop) else [(name, value)]
     return tuple((name, format_argument(value)) for name, value in items if name not in APART)
 
 

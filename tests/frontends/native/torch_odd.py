@@ -143,7 +143,10 @@ def numbers_are_rounded_as_the_model_rounds_them() -> None:
 
 def plants_are_computed_in_float64() -> None:
     loop = outrange.closed_loop(
-        lambda x: 0.0 * x, lambda x, u: torch.stack([x[0] * 0.1 + u[0]]), ([1.0], [1.0]), steps=1
+        outrange.ControlLoop(
+            lambda x: 0.0 * x, lambda x, u: torch.stack([x[0] * 0.1 + u[0]]), ([1.0], [1.0])
+        ),
+        steps=1,
     )
     assert abs(loop.pipe.hi[1, 0] - 0.1) < 1e-12
 

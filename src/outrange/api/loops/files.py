@@ -10,10 +10,11 @@ from fractions import Fraction
 from functools import reduce
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...core import InputError, pip_install
 from ...questions.expressions import Condition, Temporal, u, x
+from .control_loop import ControlLoop
 from .parts import MOST_STEPS
 
 
@@ -35,7 +36,21 @@ FRACTION = re.compile(r"\d{1,15}\s*/\s*\d{1,15}")
 """Pattern for a step size that is a fraction instead of a decimal."""
 
 
-def loop_file(path: str | os.PathLike, controller: Any = None) -> dict[str, Any]:
+class LoopQuestion(NamedTuple):
+    """Contents of a loop file: the positional arguments of `outrange.closed_loop`.
+
+    Args:
+        loop: The loop.
+        steps: Number of steps, or of periods if the loop has `dt`.
+        spec: The specification; None if the file has none.
+    """
+
+    loop: ControlLoop
+    steps: int
+    spec: Temporal | None
+
+
+def read_loop_file(path: str | os.PathLike, controller: Any = None) -> LoopQuestion:
     r"""Read a closed loop from a file of the ARCH competition, in the format of CROWN-Reach.
 
     The last variables of `initial_set` are the controls, and the others are states (a clock that no
@@ -49,7 +64,8 @@ def loop_file(path: str | os.PathLike, controller: Any = None) -> dict[str, Any]
             name in the folder of `path`.
 
     Returns:
-        The arguments of `outrange.closed_loop`, for `closed_loop(**loop_file("nav.yaml"))`.
+        A named tuple of the `ControlLoop`, the number of `steps` and the specification `spec`, for
+        `closed_loop(*read_loop_file("nav.yaml"))`.
 
     Raises:
         InputError: The file cannot be read, or is not in this format.
@@ -62,7 +78,7 @@ def loop_file(path: str | os.PathLike, controller: Any = None) -> dict[str, Any]
         >>> lines += ["  - {name: x1, interval: [1, 2]}", "  - {name: u1, interval: [0, 0]}"]
         >>> lines += ["dynamics_expressions: ['u1', '0']", "constraints_safe: ['x1 - 2']"]
         >>> _ = path.write_text("\n".join(lines))
-        >>> closed_loop(**loop_file(path, controller=lambda x: [-x[0]])).status
+        >>> closed_loop(*read_loop_file(path, controller=lambda x: [-x[0]])).status
         'HOLDS'
 
     Sound, complete, cost, reference: as for `outrange.closed_loop`.
@@ -87,18 +103,17 @@ def loop_file(path: str | os.PathLike, controller: Any = None) -> dict[str, Any]
     if clock >= 0 and not _is_named([*(f for _, f in rows), *conditions], "t"):
         states, rows = [s for s in states if s != "t"], [r for r in rows if r[0][0] != "t"]
     steps, dt = _integer(keys, "steps", MOST_STEPS), _period(keys)
-    arguments = {
-        "controller": _controller(path, keys) if controller is None else controller,
-        "plant": [formula for _, formula in rows],
-        "initial": ([lo for (_, lo, _), _ in rows], [hi for (_, _, hi), _ in rows]),
-        "steps": steps, "dt": dt, "states": states, "controls": controls,
-        "spec": _spec(keys, states, controls, steps * dt),
-        "actuate": _rescaling(
-            _number(keys, "output_scale", 1.0), _number(keys, "output_offset", 0.0)
-        ),
-        "observe": None if observed == len(states) else (lambda x: x[:observed]),
-    }  # fmt: skip
-    return {name: value for name, value in arguments.items() if value is not None}
+    loop = ControlLoop(
+        _controller(path, keys) if controller is None else controller,
+        [formula for _, formula in rows],
+        ([lo for (_, lo, _), _ in rows], [hi for (_, _, hi), _ in rows]),
+        dt=dt,
+        observe=None if observed == len(states) else (lambda x: x[:observed]),
+        actuate=_rescaling(_number(keys, "output_scale", 1.0), _number(keys, "output_offset", 0.0)),
+        states=states,
+        controls=controls,
+    )
+    return LoopQuestion(loop, steps, _spec(keys, states, controls, steps * dt))
 
 
 def _read_keys(path: str | os.PathLike) -> Mapping[str, Any]:

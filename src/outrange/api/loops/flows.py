@@ -59,17 +59,11 @@ def flow_system(
 
     Raises:
         InputError: The sizes of the arguments do not match.
-        UnsupportedError: The loop has choices, or a mode that the plant updates.
+        UnsupportedError: The loop has a mode that the plant updates.
     """
     from ...frontends.functions.flow import flow_graphs
     from ...reach.continuous.system import FlowSystem
 
-    if parts.sizes["c"]:
-        raise UnsupportedError(
-            "`choice=` needs a plant in discrete time. In continuous time, replace the choice with "
-            "a disturbance between its smallest and its largest value, `disturbance=`. "
-            f"Received: `choice=` with dt={float(dt):g}."
-        )
     if parts.modes and parts.mode < len(parts.states) - parts.memory_size:
         raise UnsupportedError(
             "In continuous time, the mode may change only between periods: make it one of the last "

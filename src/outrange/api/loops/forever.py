@@ -17,7 +17,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import reduce
 from math import ceil
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -28,7 +28,8 @@ from ...answers.verdict import HOLDS, UNKNOWN, VIOLATED
 from ...core import Clock, InputError
 from ...questions.expressions import Temporal, as_temporal
 from ..arguments import load_network
-from .parts import is_function, read_loop
+from .control_loop import ControlLoop
+from .parts import build_system, is_function
 
 
 HORIZONS = 16, 64, 256
@@ -44,16 +45,16 @@ spent so far."""
 LOOSE = 0.5
 """Tolerance of a pipe that is computed only to decide whether a set is mapped into itself."""
 
-Ask = Callable[..., Loop]
-"""A function `ask(seconds, initial=..., steps=..., spec=..., where=..., tol=...)`."""
+Ask: TypeAlias = Callable[[ControlLoop, int, Any, float | None, float], Loop]
+"""A function `ask(loop, steps, spec, tol, seconds)`."""
 
 
-def forever(ask: Ask, loop: Mapping[str, Any], spec: Any, tol: float | None, clock: Clock) -> Loop:
+def forever(ask: Ask, loop: ControlLoop, spec: Any, tol: float | None, clock: Clock) -> Loop:
     """Return the answer about a closed loop for all time.
 
     Args:
         ask: Function that answers the question for a fixed number of steps.
-        loop: Arguments of the question by name.
+        loop: The loop.
         spec: The specification; None for the invariant alone.
         tol: Tolerance of the bounds on the states.
         clock: Clock of the question.
@@ -61,20 +62,20 @@ def forever(ask: Ask, loop: Mapping[str, Any], spec: Any, tol: float | None, clo
     Raises:
         InputError: The loop has a delay, or the specification has no meaning for all time.
     """
-    if loop["delay"] not in (0, None):
+    if loop.delay not in (0, None):
         raise InputError(
             "A loop with `delay=` needs a number of steps. For all time, store the delayed "
             "controls as states, `memory=lambda x, y: [x[3], y[0]]`. "
-            f"Received: steps=None, delay={loop['delay']!r}."
+            f"Received: steps=None, delay={loop.delay!r}."
         )
     conditions = [] if spec is None else lasting_conditions(as_temporal(spec))
-    first = 0 if spec is None else _last_step(as_temporal(spec), loop["dt"])
+    first = 0 if spec is None else _last_step(as_temporal(spec), loop.dt)
     best: Loop | None = None
     boxes, interrupted = 0, False
 
-    def run(seconds: float, **more: Any) -> Loop:
+    def run(loop: ControlLoop, steps: int, spec: Any, tol: float | None, seconds: float) -> Loop:
         nonlocal boxes, interrupted
-        answer = ask(seconds, **more)
+        answer = ask(loop, steps, spec, tol, seconds)
         boxes += answer.cost.boxes
         interrupted = interrupted or answer.reason == "interrupted"
         return answer
@@ -87,25 +88,21 @@ def forever(ask: Ask, loop: Mapping[str, Any], spec: Any, tol: float | None, clo
             break
         if steps < first and steps != HORIZONS[-1]:
             continue
-        answer = run(
-            clock.left, steps=max(steps, first), spec=spec, tol=1.0 if tol is None else tol
-        )
+        answer = run(loop, max(steps, first), spec, 1.0 if tol is None else tol, clock.left)
         if answer.status == VIOLATED:
             return with_cost(answer)
         # Keep an earlier proof if the question for more steps is not decided.
         best = best if best is not None and answer.status == UNKNOWN else answer
         if answer.status == UNKNOWN or not np.isfinite([answer.pipe.lo, answer.pipe.hi]).all():
             continue
-        returning = _find_invariant(run, answer, clock)
+        returning = _find_invariant(run, loop, answer, clock)
         if returning is None:
             continue
-        invariant, (lo, hi), times = returning
+        invariant, inside, times = returning
         if not conditions:
             return with_cost(replace(answer, invariant=invariant))
         also = reduce(lambda a, b: a & b, conditions)
-        within = run(
-            _seconds(clock, 4.0), initial=(lo, hi), steps=times, spec=also, where=None, tol=1.0
-        )
+        within = run(inside, times, also, 1.0, _seconds(clock, 4.0))
         if within.status == HOLDS:
             margin = min(answer.margin, within.margin)
             return with_cost(replace(answer, invariant=invariant, margin=margin))
@@ -131,18 +128,18 @@ def _seconds(clock: Clock, share: float = 1.0) -> float:
 
 
 def _find_invariant(
-    ask: Ask, answer: Loop, clock: Clock
-) -> tuple[Invariant, tuple[np.ndarray, np.ndarray], int] | None:
+    ask: Ask, loop: ControlLoop, answer: Loop, clock: Clock
+) -> tuple[Invariant, ControlLoop, int] | None:
     """Search for a box to which the loop provably always returns; return None if none is found.
 
-    The result contains the invariant, the box, and the number of steps until the loop returns.
+    The result contains the invariant, the loop with the box as its initial states, and the number
+    of steps until the loop returns.
     """
+    steps = len(answer.pipe.control_lo)
     for lo, hi in _candidates(answer):
+        inside = replace(loop, initial=(lo, hi), where=None)
         try:
-            pipe = ask(
-                _seconds(clock), initial=(lo, hi), steps=len(answer.pipe.control_lo), spec=None,
-                where=None, tol=LOOSE,
-            ).pipe  # fmt: skip
+            pipe = ask(inside, steps, None, LOOSE, _seconds(clock)).pipe
         except InputError:
             continue  # The plant is undefined on a part of the box.
         at = np.flatnonzero(pipe.start == pipe.stop)
@@ -152,7 +149,7 @@ def _find_invariant(
             last = at[times]
             most = pipe.lo[: last + 1].min(axis=0), pipe.hi[: last + 1].max(axis=0)
             start = float(answer.pipe.stop.max())
-            return Invariant(*most, start, float(pipe.stop[last])), (lo, hi), times
+            return Invariant(*most, start, float(pipe.stop[last])), inside, times
         if clock.expired:
             return None
     return None
@@ -223,13 +220,13 @@ def read_once(controller: Any) -> Any:
     return controller if is_function(controller) else load_network(controller)
 
 
-def check_timeless(loop: Mapping[str, Any]) -> None:
+def check_timeless(loop: ControlLoop) -> None:
     """Check that a loop does not depend on time.
 
     Raises:
         InputError: The plant or the observation uses the time.
     """
-    system, _, _ = read_loop(**{**loop, "steps": 2})
+    system, _, _ = build_system(loop, 2)
     graphs = getattr(system, "steps", ())
     parts = [getattr(system, name) for name in ("plant", "controller") if not graphs]
     if len(graphs) > 1 or any(slot.name == "t" for graph in parts for slot in graph.inputs):

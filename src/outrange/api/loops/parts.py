@@ -1,10 +1,10 @@
-"""Construction of a closed loop's graphs and sets from the user's arguments."""
+"""Construction of a closed loop's graphs and sets from a `ControlLoop`."""
 
 from __future__ import annotations
 
 import operator
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from ...graph import Builder, Slot
 from ..arguments import load_network, parse_condition
 from .delay import append_delayed, delayed_names, read_delay
 from .flows import flow_system, period
+from .modes import mode_index, read_modes
 from .uncertain import check_repeatable, choices_of, interval_box
 
 
@@ -23,85 +24,63 @@ if TYPE_CHECKING:
     from ...frontends.network import Network
     from ...reach.continuous.system import FlowSystem
     from ...reach.system import LoopSystem
+    from .control_loop import ControlLoop
 
 MOST_STEPS = 10_000
 """Maximum number of steps; a longer loop is too large to unroll into a graph."""
 
 
-def read_loop(
-    controller: Any,
-    plant: Any,
-    initial: Any,
-    *,
-    steps: Any,
-    dt: Any,
-    observe: Callable | None,
-    actuate: Callable | None,
-    parameters: Any,
-    disturbance: Any,
-    varying: bool | None,
-    choice: Any,
-    states: Sequence[str] | None,
-    controls: Sequence[str] | None,
-    where: Any,
-    mode: str | int | None = None,
-    memory: Callable | None = None,
-    delay: Any = 0,
+def build_system(
+    loop: ControlLoop, steps: Any
 ) -> tuple[LoopSystem | FlowSystem, list[Network], InputDomain | None]:
     """Return the loop as a system, its controllers' networks, and the initial set shown in answers.
 
+    Args:
+        loop: The loop.
+        steps: Number of steps, or with `dt` the number of periods.
+
     Raises:
-        InputError: The arguments do not match each other.
+        InputError: The parts of the loop do not match each other, or `steps` is out of range.
         UnsupportedError: The plant uses an unsupported operation.
     """
-    from ...frontends.functions.arguments import check_order
     from ...frontends.functions.parts import StepParts
     from ...frontends.functions.step import with_counts
     from ...questions.common.provenance import input_domain
     from ...questions.inputs.sets.regions import regions
 
     _check_steps(steps)
-    _check_names("states", states)
-    _check_names("controls", controls)
-    each = None if dt is None else period(dt)
-    modes = _modes(controller, mode)
-    for model in modes.values():
-        check_order(model, plant)
+    modes = read_modes(loop.controller, loop.mode)
     networks = [None if is_function(model) else load_network(model) for model in modes.values()]
-    plant = _model_plant(plant)
-    size = _count(initial, states, plant, networks[0], observe)
-    names = _names(states, size, "states", "x")
-    mode_index = _mode_index(mode, names) if mode is not None else 0
-    seen = _observation_size(observe, size) if None in networks else size
-    late, idle = read_delay(delay)
+    plant = _model_plant(loop.plant)
+    size = _count(loop, plant, networks[0])
+    names = _names(loop.states, size, "states", "x")
+    mode = mode_index(loop.mode, names) if loop.mode is not None else 0
+    seen = _observation_size(loop.observe, size) if None in networks else size
+    late, idle = read_delay(loop.delay)
     controllers = [
         _function_graph(model, seen) if network is None else network.graph
         for model, network in zip(modes.values(), networks, strict=True)
     ]
-    choices = choices_of(choice)
-    noise, fixed = interval_box(disturbance, "disturbance"), interval_box(parameters, "parameters")
-    if (disturbance is None) != (varying is None):
-        raise InputError(
-            "`varying=True` lets the disturbance change at every step, `varying=False` keeps it "
-            "constant. The proof depends on it, so it has no default. Received: "
-            f"disturbance={'None' if disturbance is None else 'a set'}, varying={varying}."
-        )
+    choices = choices_of(loop.choice)
+    noise = interval_box(loop.disturbance, "disturbance")
+    fixed = interval_box(loop.parameters, "parameters")
     sizes = {"w": noise.size, "p": fixed.size, "c": len(choices)}
-    values_of = tuple(modes) if mode is not None else ()
+    values_of = tuple(modes) if loop.mode is not None else ()
     step_parts = StepParts(
-        controllers, plant, observe, actuate, names, sizes, choices, tuple(controls or ()),
-        values_of, mode_index, memory, late, idle,
+        controllers, plant, loop.observe, loop.actuate, names, sizes, choices,
+        tuple(loop.controls or ()), values_of, mode, loop.memory, late, idle,
     )  # fmt: skip
     parts = with_counts(step_parts)
     slots = [Slot(name, (), column_of="x") for name in names]
-    whole = slots if states is not None else [Slot("x", (size,))]
-    sets = regions(whole, initial, parse_condition(where))
+    whole = slots if loop.states is not None else [Slot("x", (size,))]
+    sets = regions(whole, loop.initial, parse_condition(loop.where))
     _check_finite(sets, names)
-    if each is not None:
-        system = flow_system(parts, networks, sets, (noise, fixed), bool(varying), each, steps)
-        _names(controls, len(system.controls), "controls", "u")
+    boxes, varies = (noise, fixed), bool(loop.varying)
+    if loop.dt is not None:
+        system = flow_system(parts, networks, sets, boxes, varies, period(loop.dt), steps)
+        _names(loop.controls, len(system.controls), "controls", "u")
     else:
-        system = _discrete_system(parts, networks, sets, (noise, fixed), (bool(varying), steps))
+        system = _discrete_system(parts, networks, sets, boxes, (varies, steps))
     check_repeatable(parts)
     return system, [n for n in networks if n is not None], input_domain(slots, sets)
 
@@ -140,39 +119,6 @@ def _discrete_system(
         {value: tuple(graph.modes[value] for graph in graphs) for value in parts.modes},
         len(hidden),
     )  # fmt: skip
-
-
-def _modes(controller: Any, mode: str | int | None) -> dict[float, Any]:
-    """Return a dict from the value of each mode to its controller."""
-    if isinstance(controller, Mapping) != (mode is not None):
-        raise InputError(
-            "Controllers for several modes must be a dict from values of a state to models, and "
-            "`mode=` must name that state: `controller={0: idle, 1: climb}, mode='phase'`. "
-            f"Received: a {type(controller).__name__}, mode={mode!r}."
-        )
-    if not isinstance(controller, Mapping):
-        return {0.0: controller}
-    try:
-        modes = {float(value): model for value, model in controller.items()}
-    except (TypeError, ValueError):
-        modes = {}
-    if not modes:
-        raise InputError(
-            "The modes of a controller must be numbers: the values of a state. "
-            f"Received: {list(controller)}."
-        )
-    return modes
-
-
-def _mode_index(mode: str | int, names: Sequence[str]) -> int:
-    """Return the index of the state that contains the mode."""
-    if isinstance(mode, str) and mode in names:
-        return names.index(mode)
-    if isinstance(mode, int) and 0 <= mode < len(names):
-        return mode
-    raise InputError(
-        f"`mode` must be one of the states, {', '.join(names)}, or its index. Received: {mode!r}."
-    )
 
 
 def _check_steps(steps: Any) -> None:
@@ -225,33 +171,19 @@ def _model_plant(plant: Any) -> Any:
     return plant
 
 
-def _check_names(kind: str, names: Any) -> None:
-    """Check that names are a sequence of strings."""
-    if names is not None and (
-        not isinstance(names, Sequence)
-        or isinstance(names, str)
-        or not all(isinstance(name, str) for name in names)
-    ):
-        raise InputError(
-            f"`{kind}` must be a list of names: {kind}=['a', 'b']. Received: {kind}={names!r}."
-        )
-
-
-def _count(
-    initial: Any, states: Any, plant: Any, network: Network | None, observe: Callable | None
-) -> int:
-    """Return the number of states, from the first argument that determines it."""
-    if states is not None:
-        return len(states)
+def _count(loop: ControlLoop, plant: Any, network: Network | None) -> int:
+    """Return the number of states, from the first part of the loop that determines it."""
+    if loop.states is not None:
+        return len(loop.states)
     if isinstance(plant, list | tuple):
         return len(plant)
     if hasattr(plant, "A"):
         return len(plant.A)
-    if isinstance(initial, tuple) and len(initial) == 2:
-        sizes = [np.size(end) for end in initial if np.ndim(end)]
+    if isinstance(loop.initial, tuple) and len(loop.initial) == 2:
+        sizes = [np.size(end) for end in loop.initial if np.ndim(end)]
         if sizes:
             return int(max(sizes))
-    if network is not None and observe is None:
+    if network is not None and loop.observe is None:
         return network.graph.size
     raise InputError(
         "The number of states must be known. Name them, `states=['angle', 'speed']`, or pass "
@@ -260,15 +192,19 @@ def _count(
 
 
 def _names(value: Sequence[str] | None, size: int, what: str, prefix: str) -> tuple[str, ...]:
+    """Return the user's names, or numbered ones for None.
+
+    Raises:
+        InputError: The number of names is not `size`.
+    """
     if value is None:
         return tuple(f"{prefix}{i + 1}" for i in range(size))
-    names = [value] if isinstance(value, str) else list(value)
-    good = all(isinstance(name, str) and name for name in names)
-    if not good or len(names) != size or len(set(names)) < size:
+    if len(value) != size:
         raise InputError(
-            f"`{what}` needs {size} different names, one for each of the {what}. Received: {names}."
+            f"`{what}` needs {size} different names, one for each of the {what}. "
+            f"Received: {list(value)}."
         )
-    return tuple(names)
+    return tuple(value)
 
 
 def _check_finite(sets: Sequence[Any], names: Sequence[str]) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...core import Clock, Warrant
+from ...core import Clock, UnsupportedError, Warrant
 from ...questions.common.arguments import check_hooks, check_limits
 from ...questions.common.provenance import model_sources
 from ..decorators import question
-from ..loops.parts import read_loop
+from ..loops.control_loop import ControlLoop
+from ..loops.former_calls import refuse_former_calls
+from ..loops.parts import build_system
 
 
 if TYPE_CHECKING:
@@ -22,23 +23,12 @@ METHODS = (
 )
 
 
+@refuse_former_calls
 @question("Reach sets of a loop", reports=False)
 def loop_reach_sets(
-    controller: Any,
-    plant: Any,
-    initial: Any,
-    *,
+    loop: ControlLoop,
     steps: int,
-    observe: Callable | None = None,
-    actuate: Callable | None = None,
-    parameters: Any = None,
-    disturbance: Any = None,
-    varying: bool | None = None,
-    memory: Callable | None = None,
-    delay: int | tuple[int, Any] = 0,
-    states: Sequence[str] | None = None,
-    controls: Sequence[str] | None = None,
-    where: Any = None,
+    *,
     time_limit: float | None = None,
     budget: float | None = None,
     effort: str | None = None,
@@ -56,21 +46,10 @@ def loop_reach_sets(
     enclose the reachable states.
 
     Args:
-        controller: As for `outrange.closed_loop`.
-        plant: As for `outrange.closed_loop`, in discrete time.
-        initial: The initial states: a box, a polytope, or a union of these.
+        loop: The controller, the plant and the initial states, which must be a box, a polytope, or
+            a union of these. A disturbance that varies adds inputs for every step. The sets are
+            closed: with `where=x[0] > 0` they also contain limits of reachable states.
         steps: Number of steps.
-        observe: As for `outrange.closed_loop`.
-        actuate: As for `outrange.closed_loop`.
-        parameters: As for `outrange.closed_loop`.
-        disturbance: As for `outrange.closed_loop`. If it varies, it adds inputs for every step.
-        varying: As for `outrange.closed_loop`.
-        memory: As for `outrange.closed_loop`.
-        delay: As for `outrange.closed_loop`.
-        states: Names of the states.
-        controls: Names of the controls.
-        where: A condition on `outrange.x`; initial states that do not satisfy it are ignored. The
-            sets are closed: with `x[0] > 0` they also contain limits of reachable states.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
@@ -89,16 +68,17 @@ def loop_reach_sets(
     Raises:
         InputError: An argument is invalid, or more than eight numbers vary.
         ModelError: The controller cannot be read.
-        UnsupportedError: The controller or the plant is curved or discontinuous.
+        UnsupportedError: The controller or the plant is curved or discontinuous, or the loop has
+            `dt`, `choice` or `mode`.
 
     Example:
         >>> import numpy as np
-        >>> from outrange import linear_plant
+        >>> from outrange import ControlLoop, linear_plant
+        >>> def controller(x):
+        ...     return [np.clip(-0.5 * x[0] - x[1], -1, 1)]
         >>> plant = linear_plant([[1, 1], [0, 1]], [0.5, 1])
-        >>> found = loop_reach_sets(
-        ...     lambda x: [np.clip(-0.5 * x[0] - x[1], -1, 1)], plant, ([1, -1], [2, 1]), steps=4
-        ... )
-        >>> found.exact_until, found.at(4).contains([-0.07, 0.0])
+        >>> reached = loop_reach_sets(ControlLoop(controller, plant, ([1, -1], [2, 1])), steps=4)
+        >>> reached.exact_until, reached.at(4).contains([-0.07, 0.0])
         (4, True)
 
     Sound: for the real-valued controller with the stored weights and the plant as written, with its
@@ -121,11 +101,14 @@ def loop_reach_sets(
     check_hooks(None, seed)
     check_most(most_pieces)
     clock = Clock(time_limit)
-    system, networks, over = read_loop(
-        controller, plant, initial, steps=steps, dt=None, observe=observe, actuate=actuate,
-        parameters=parameters, disturbance=disturbance, varying=varying, choice=None,
-        states=states, controls=controls, where=where, memory=memory, delay=delay,
-    )  # fmt: skip
+    for name in ("dt", "choice", "mode"):
+        if getattr(loop, name) is not None:
+            raise UnsupportedError(
+                "Exact reach sets need a loop in discrete time, with one controller and without "
+                "choices; `outrange.closed_loop` bounds the states of other loops by boxes. "
+                f"Received: a loop with `{name}`."
+            )
+    system, networks, over = build_system(loop, steps)
     assert isinstance(system, LoopSystem)
     result = exact_sets(system, clock, int(most_pieces), seed)
     trajectories = result.states

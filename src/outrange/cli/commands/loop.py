@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import runpy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,8 @@ from ..start_up import command_began, question_limit, reading
 
 if TYPE_CHECKING:
     from ...answers.loops import Loop
+    from ...api.loops.control_loop import ControlLoop
+    from ...frontends.network import Network
 
 PARTS = ("plant", "observe", "actuate")
 """Names of the functions that a plant file may define."""
@@ -52,7 +54,7 @@ def ask_loop(
     """Verify a closed loop and print the answer, first as a single word; return the exit code.
 
     Args:
-        controller: File of the controller, or of a whole loop (see `outrange.loop_file`).
+        controller: File of the controller, or of a whole loop (see `outrange.read_loop_file`).
         box: Options of the set of initial states.
         plant: A Python file that defines `plant`, or a model.
         formulas: One formula per state, instead of `plant`.
@@ -74,21 +76,16 @@ def ask_loop(
         unsafe: Whether to run code stored in the model file.
     """
     clock = Clock(seconds, command_began())
-    arguments: dict[str, Any] = {
-        "disturbance": disturbance, "varying": varying, "parameters": parameters, "where": where,
-        "tol": tol, "seed": seed, "executor": executor,
-    }  # fmt: skip
-    if steps is not None or forever:
-        arguments["steps"] = steps
-    if specs:
-        arguments["spec"] = "; ".join(specs)
     from ...api.decorators import with_arguments
     from ...api.loops.ask import closed_loop
-    from ...api.loops.files import loop_file
+    from ...api.loops.files import read_loop_file
 
+    spec = "; ".join(specs) or None
     if controller.endswith((".yaml", ".yml")):
         _check_alone(controller, plant, formulas, dt, box)
-        arguments = loop_file(controller) | arguments
+        loop, steps_of_file, spec_of_file = read_loop_file(controller)
+        steps = steps_of_file if steps is None and not forever else steps
+        spec = spec_of_file if spec is None else spec
     else:
         _check_steps(steps, forever)
         try:
@@ -97,9 +94,13 @@ def ask_loop(
         except OutOfTime:
             late = "time ran out before the model was read; increase --time"
             return fail(late, OPEN)
-        arguments |= _parts(network, box, _plant(plant, formulas), formulas)
-        arguments |= {"dt": _period(dt)}
-    result = closed_loop(**arguments, **question_limit(clock, budget))
+        loop = _loop(network, box, _plant(plant, formulas), formulas, _period(dt))
+    loop = replace(
+        loop, disturbance=disturbance, varying=varying, parameters=parameters, where=where
+    )
+    result = closed_loop(
+        loop, steps, spec, tol=tol, seed=seed, executor=executor, **question_limit(clock, budget)
+    )
     answer: Loop = result if budget is not None else with_arguments(result, time_limit=seconds)
     if table is not None:
         answer.csv(table)
@@ -115,19 +116,37 @@ def ask_loop(
     return {"VIOLATED": VIOLATED, "UNKNOWN": OPEN}.get(answer.status, EXACT)
 
 
-def _parts(
-    network: Any, box: BoxOptions, parts: dict[str, Any], formulas: tuple[str, ...]
-) -> dict[str, Any]:
-    """Return `parts` with the arguments `controller`, `initial` and `states` of `closed_loop`."""
+def _loop(
+    network: Network,
+    box: BoxOptions,
+    functions: Mapping[str, Any],
+    formulas: tuple[str, ...],
+    dt: Fraction | None,
+) -> ControlLoop:
+    """Return the loop of a controller and a plant, without disturbance and parameters.
+
+    Args:
+        network: The controller.
+        box: Options of the set of initial states.
+        functions: The plant and the other functions of the loop, by argument name.
+        formulas: One formula per state, or none.
+        dt: Period of a plant in continuous time.
+    """
+    from ...api.loops.control_loop import ControlLoop
     from ...graph import Slot
 
     names = box.feature_names
     count = len(names or formulas) or network.graph.size
     slots = [Slot(name, (), column_of="x") for name in names or ()] or [Slot("x", (count,))]
-    return {
-        "controller": network, "initial": box_of(replace(box, names=None), slots),
-        "states": names or [f"x{i + 1}" for i in range(count)], **parts,
-    }  # fmt: skip
+    return ControlLoop(
+        network,
+        functions["plant"],
+        box_of(replace(box, names=None), slots),
+        dt=dt,
+        observe=functions.get("observe"),
+        actuate=functions.get("actuate"),
+        states=names or [f"x{i + 1}" for i in range(count)],
+    )
 
 
 def _check_steps(steps: int | None, forever: bool) -> None:

@@ -69,7 +69,7 @@ def check_order(controller: Any, plant: Any) -> None:
         received = f"function of {', '.join(required)}" if required else type(controller).__name__
         raise InputError(
             "The controller, a model or a function of its observation, must come before the plant: "
-            "`closed_loop(controller, plant, initial, ...)`. "
+            "`ControlLoop(controller, plant, initial)`. "
             f"Received: a {received} as controller, a {type(plant).__name__} as plant."
         )
 

@@ -1,0 +1,65 @@
+"""Errors for calls that pass the fields of a `ControlLoop` as separate arguments, until 0.2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from fractions import Fraction
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+from ...core import ArgumentError
+from ...questions.inputs.boxes import describe_value
+from .control_loop import ControlLoop
+
+
+Ask = TypeVar("Ask", bound=Callable[..., Any])
+
+LONGEST = 40
+"""Maximum number of characters of a value that is shown in the new call."""
+
+
+def refuse_former_calls(ask: Ask) -> Ask:
+    """Decorate a question about a `ControlLoop` so that other calls fail with the new call.
+
+    Args:
+        ask: A public function whose first parameter is `loop`.
+    """
+    names = [field.name for field in fields(ControlLoop)]
+
+    @wraps(ask)
+    def call(*args: Any, **options: Any) -> Any:
+        loops = [*args[:1], *(options[name] for name in ("loop",) if name in options)]
+        moved = [name for name in names if name in options]
+        if moved or not all(isinstance(loop, ControlLoop) for loop in loops):
+            received = (
+                f"the argument `{moved[0]}`" if moved else f"{describe_value(loops[0])} as the loop"
+            )
+            raise ArgumentError(
+                f"`{ask.__name__}` takes the controller, the plant and the initial states as one "
+                f"record: `{_new_call(ask.__name__, args, options)}`. Received: {received}."
+            )
+        return ask(*args, **options)
+
+    return cast(Ask, call)
+
+
+def _new_call(function: str, args: Sequence[Any], options: Mapping[str, Any]) -> str:
+    """Return the text of a call that passes the arguments of another call as a `ControlLoop`."""
+    required = [field.name for field in fields(ControlLoop) if not field.kw_only]
+    moved = [field.name for field in fields(ControlLoop) if field.name in options]
+    optional = [_keyword(name, options[name]) for name in moved if name not in required]
+    rest = {"steps": ...} | {k: v for k, v in options.items() if k not in (*moved, "loop")}
+    if any(isinstance(loop, ControlLoop) for loop in [*args[:1], options.get("loop")]):
+        loop = f"dataclasses.replace({', '.join(['loop', *optional])})"
+        rest |= dict(zip(("steps", "spec"), args[1:], strict=False))
+    else:
+        loop = f"ControlLoop({', '.join([*required, *optional])})"
+    return f"{function}({', '.join([loop, *(_keyword(*item) for item in rest.items())])})"
+
+
+def _keyword(name: str, value: Any) -> str:
+    """Return the text of a keyword argument; a value that is long or not plain is omitted."""
+    plain = isinstance(value, bool | int | float | str | Fraction | list | tuple) or value is None
+    text = repr(value) if plain else "..."
+    return f"{name}={text if len(text) <= LONGEST else '...'}"
