@@ -155,7 +155,9 @@ def asked_of(executor, network, listed, watched, folder):
         network, (0, 1), tol=TOL, solver=False, rows=rows, executor=executor, resume=folder,
         progress=watched,
     )  # fmt: skip
-    return found, [r.verdict for r in outrange.verify_all(listed, each=60, executor=executor)]
+    return found, [
+        r.verdict for r in outrange.vnnlib.verify_all(listed, each=60, executor=executor)
+    ]
 
 
 def one_run(kind, seed, threads, network, listed, alone, verdicts):

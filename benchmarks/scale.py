@@ -82,7 +82,7 @@ def acas(quick):
     pairs = pairs[: 8 if quick else 60]
 
     def ask(executor):
-        found = outrange.verify_all(pairs, each=60, jobs=2, executor=executor)
+        found = outrange.vnnlib.verify_all(pairs, each=60, jobs=2, executor=executor)
         return [one.verdict for one in found]
 
     return ask

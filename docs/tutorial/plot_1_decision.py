@@ -214,9 +214,9 @@ plt.show()
 # Put the proofs into the tests, so that the next training run must satisfy them too. These three
 # assertions would fail here if the clamped network broke the rule or could discharge the cell:
 
-outrange.assert_holds(clamped, y[0] <= 0.3, cold)
-outrange.assert_holds(clamped, y[0] >= 0, operating)
-outrange.assert_holds(clamped, y[0] <= 0.3, operating, where=x["temperature"][0] <= 0)
+outrange.testing.assert_holds(clamped, y[0] <= 0.3, cold)
+outrange.testing.assert_holds(clamped, y[0] >= 0, operating)
+outrange.testing.assert_holds(clamped, y[0] <= 0.3, operating, where=x["temperature"][0] <= 0)
 
 # %%
 # Next: :doc:`how to read an answer </learn/plot_2_read_answer>`.

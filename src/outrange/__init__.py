@@ -8,46 +8,34 @@
 
 `import outrange` loads no third-party package. Each public name is imported on first use, and a
 framework such as Keras is imported only when it is needed.
+
+Answers are records of `outrange.answers`. The modules `callbacks`, `layers`, `losses` and
+`training` are for training. Five more modules are for special uses: `executors`, `pages`, `slopes`,
+`testing` and `vnnlib`.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from .lazy import attach
 
 
 if TYPE_CHECKING:
-    from . import callbacks as callbacks, layers as layers, losses as losses
-    from .answers.advice import Advice as Advice
-    from .answers.bad_inputs import BadInputs as BadInputs
-    from .answers.counterexamples import Counterexamples as Counterexamples
-    from .answers.curves.robustness_curve import RobustnessCurve as RobustnessCurve
-    from .answers.dead_start import DeadStart as DeadStart
-    from .answers.diagnosis import Diagnosis as Diagnosis, Finding as Finding
-    from .answers.extrapolation.extrapolation import Extrapolation as Extrapolation
-    from .answers.loops import Loop as Loop, Pipe as Pipe
-    from .answers.monotone import Monotone as Monotone
-    from .answers.optimum import Optimum as Optimum
-    from .answers.progress import (
-        RangeProgress as RangeProgress,
-        RobustProgress as RobustProgress,
-        VerifyProgress as VerifyProgress,
+    from . import (
+        answers as answers,
+        callbacks as callbacks,
+        executors as executors,
+        layers as layers,
+        losses as losses,
+        pages as pages,
+        slopes as slopes,
+        testing as testing,
+        training as training,
+        vnnlib as vnnlib,
     )
-    from .answers.range import Range as Range
-    from .answers.reach_sets import LoopReachSets as LoopReachSets, ReachSet as ReachSet
-    from .answers.robust_accuracy import RobustAccuracy as RobustAccuracy
-    from .answers.robustness import Robustness as Robustness
-    from .answers.sampled import SampledRange as SampledRange
-    from .answers.study.progress import StudyProgress as StudyProgress
-    from .answers.study.study import Study as Study
-    from .answers.summary import Summary as Summary
-    from .answers.verdict import Counterexample as Counterexample, Verdict as Verdict
-    from .api.arrays import use_torch as use_torch
-    from .api.asserts import assert_holds as assert_holds, assert_range as assert_range
     from .api.bad_inputs import bad_inputs as bad_inputs, counterexamples as counterexamples
-    from .api.batch.verify_all import verify_all as verify_all
-    from .api.diagnose import assert_no_findings as assert_no_findings, diagnose as diagnose
-    from .api.explore import explore as explore
+    from .api.diagnose import diagnose as diagnose
     from .api.loops.ask import closed_loop as closed_loop
     from .api.loops.control_loop import ControlLoop as ControlLoop
     from .api.loops.files import read_loop_file as read_loop_file
@@ -63,15 +51,10 @@ if TYPE_CHECKING:
     )
     from .api.reach_sets.loop import loop_reach_sets as loop_reach_sets
     from .api.reach_sets.network import reach_set as reach_set
-    from .api.read import load as load, read as read, read_property as read_property
-    from .api.report import report as report
+    from .api.read import load as load
     from .api.robustness import robust_accuracy as robust_accuracy, robustness as robustness
-    from .api.slopes import (
-        gradient_range as gradient_range,
-        lipschitz as lipschitz,
-        monotone as monotone,
-    )
-    from .api.training import compare as compare, dead_start as dead_start, recommend as recommend
+    from .api.slopes import monotone as monotone
+    from .api.training import compare as compare, recommend as recommend
     from .core import (
         Box as Box,
         ContradictionError as ContradictionError,
@@ -79,7 +62,6 @@ if TYPE_CHECKING:
         ModelError as ModelError,
         OutrangeError as OutrangeError,
         UnsupportedError as UnsupportedError,
-        Warrant as Warrant,
     )
     from .executors.nodes import Nodes as Nodes
     from .frontends.functions.linear import linear_plant as linear_plant
@@ -96,84 +78,63 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "answers.bad_inputs": "BadInputs",
-    "answers.verdict": "Counterexample Verdict",
-    "answers.counterexamples": "Counterexamples",
-    "answers.curves.robustness_curve": "RobustnessCurve",
-    "answers.diagnosis": "Diagnosis Finding",
-    "answers.extrapolation.extrapolation": "Extrapolation",
-    "answers.loops": "Loop Pipe",
-    "answers.reach_sets": "LoopReachSets ReachSet",
-    "answers.monotone": "Monotone",
-    "answers.optimum": "Optimum",
-    "answers.range": "Range",
-    "answers.progress": "RangeProgress RobustProgress VerifyProgress",
-    "answers.robust_accuracy": "RobustAccuracy",
-    "answers.robustness": "Robustness",
-    "answers.sampled": "SampledRange",
-    "answers.summary": "Summary",
-    "answers.advice": "Advice",
-    "answers.dead_start": "DeadStart",
-    "answers.study.progress": "StudyProgress",
-    "answers.study.study": "Study",
-    "api.arrays": "use_torch",
-    "api.asserts": "assert_holds assert_range",
-    "api.batch.verify_all": "verify_all",
-    "api.bad_inputs": "bad_inputs counterexamples",
-    "api.diagnose": "assert_no_findings diagnose",
-    "api.explore": "explore",
-    "api.loops.ask": "closed_loop",
-    "api.loops.control_loop": "ControlLoop",
-    "api.loops.files": "read_loop_file",
-    "api.reach_sets.loop": "loop_reach_sets",
-    "api.loops.specs": "avoid within",
-    "api.optimize": "maximize minimize",
-    "api.properties": "verify",
-    "api.ranges": "difference_range extrapolation output_range sample_range summary",
-    "api.reach_sets.network": "reach_set",
-    "api.read": "load read read_property",
-    "api.report": "report",
-    "api.robustness": "robust_accuracy robustness",
-    "api.slopes": "gradient_range lipschitz monotone",
-    "api.training": "compare dead_start recommend",
-    "core": "Box ContradictionError InputError ModelError OutrangeError UnsupportedError Warrant",
-    "executors.nodes": "Nodes",
-    "frontends.functions.linear": "linear_plant",
-    "questions.expressions": "implies u x y",
-    "questions.inputs.data": "ball data_box",
-    "questions.inputs.sets": "L1Ball L2Ball Mixed Polytope Union",
+    ".api.bad_inputs": "bad_inputs counterexamples",
+    ".api.diagnose": "diagnose",
+    ".api.loops.ask": "closed_loop",
+    ".api.loops.control_loop": "ControlLoop",
+    ".api.loops.files": "read_loop_file",
+    ".api.loops.specs": "avoid within",
+    ".api.optimize": "maximize minimize",
+    ".api.properties": "verify",
+    ".api.ranges": "difference_range extrapolation output_range sample_range summary",
+    ".api.reach_sets.loop": "loop_reach_sets",
+    ".api.reach_sets.network": "reach_set",
+    ".api.read": "load",
+    ".api.robustness": "robust_accuracy robustness",
+    ".api.slopes": "monotone",
+    ".api.training": "compare recommend",
+    ".core": "Box ContradictionError InputError ModelError OutrangeError UnsupportedError",
+    ".executors.nodes": "Nodes",
+    ".frontends.functions.linear": "linear_plant",
+    ".questions.expressions": "implies u x y",
+    ".questions.inputs.data": "ball data_box",
+    ".questions.inputs.sets": "L1Ball L2Ball Mixed Polytope Union",
 }
 """Dict from module to its public names, separated by spaces; a test compares them with the imports
 above."""
 
-_HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
+_MODULES = ("answers", "callbacks", "layers", "losses", "training")
 
-_MODULES = ("callbacks", "layers", "losses")
+_SPECIAL_MODULES = ("executors", "pages", "slopes", "testing", "vnnlib")
+"""Public modules outside `__all__`."""
 
-_RENAMED = {"expected": "dead_start", "loop_file": "read_loop_file"}
+_MOVED = {
+    "answers": "Advice BadInputs Counterexample Counterexamples DeadStart Diagnosis Extrapolation "
+    "Finding Loop LoopReachSets Monotone Optimum Pipe Range RangeProgress ReachSet RobustAccuracy "
+    "RobustProgress Robustness RobustnessCurve SampledRange Study StudyProgress Summary Verdict "
+    "VerifyProgress Warrant read",
+    "executors": "use_torch",
+    "pages": "explore report",
+    "slopes": "gradient_range lipschitz",
+    "testing": "assert_holds assert_range",
+    "training": "assert_no_findings dead_start",
+    "vnnlib": "read_property verify_all",
+}
+"""Dict from module to names that were names of the package, separated by spaces."""
+
+_RENAMED = {
+    "expected": "training.dead_start",
+    "loop_file": "read_loop_file",
+    **{name: f"{home}.{name}" for home, names in _MOVED.items() for name in names.split()},
+}
 """Dict from former name to current name, for the message of the `AttributeError`; kept until
 0.2."""
 
-__all__ = sorted([*_HOME, *_MODULES])
-
-
-def __getattr__(name: str) -> Any:
-    """Import and return a public name of the package when it is first used.
-
-    Raises:
-        AttributeError: `name` is not public, or it is a former name; the message then states the
-            current one.
-    """
-    if name in _MODULES:
-        return import_module(f"{__name__}.{name}")
-    if name in _RENAMED:
-        raise AttributeError(f"`outrange.{name}` is now `outrange.{_RENAMED[name]}`.")
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__, _, _names = attach(
+    __name__, _HOMES, modules=(*_MODULES, *_SPECIAL_MODULES), renamed=_RENAMED
+)
+__all__ = sorted([*_names, *_MODULES])
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return [*__all__, *_SPECIAL_MODULES, "__version__"]

@@ -84,7 +84,7 @@ def test_pages_name_the_model_and_the_methods(tmp_path):
 def test_what_is_saved_is_read_back_to_the_bit(record, tmp_path):
     record = dataclasses.replace(record, sources=(SOURCE,))
     record.save(tmp_path / "a.json")
-    again = outrange.read(tmp_path / "a.json")
+    again = outrange.answers.read(tmp_path / "a.json")
     assert type(again) is type(record)
     assert json.dumps(encode(again)) == json.dumps(encode(record))
     assert str(again) == str(record) and repr(again) == repr(record)
@@ -99,7 +99,7 @@ def test_zeros_keep_their_sign_and_types_stay(tmp_path):
         3, "time", lo=odd, hi=wide, seen_lo=wide, seen_hi=wide, model_lo=np.float32([0.1, -0.0, 2])
     )
     answer.save(tmp_path / "a.json")
-    again = outrange.read(tmp_path / "a.json")
+    again = outrange.answers.read(tmp_path / "a.json")
     assert again.lo.tobytes() == odd.tobytes()
     assert (
         again.model_lo.dtype == np.float32 and again.model_lo.tobytes() == answer.model_lo.tobytes()
@@ -163,11 +163,11 @@ def test_other_files_are_refused_with_a_reason(tmp_path):
         for text in texts:
             path.write_text(text, encoding="latin-1")
             with pytest.raises(InputError, match=message):
-                outrange.read(path)
+                outrange.answers.read(path)
     with pytest.raises(InputError, match="does not exist"):
-        outrange.read(tmp_path / "none.json")
+        outrange.answers.read(tmp_path / "none.json")
     with pytest.raises(InputError, match="which is not a file"):
-        outrange.read(tmp_path)
+        outrange.answers.read(tmp_path)
 
 
 def test_files_are_checked_where_assertions_are_off(tmp_path):
@@ -217,9 +217,9 @@ def test_an_answer_is_about_one_model(tmp_path):
     answer = outrange.output_range(net, (0, 1))
     assert answer.sources == (net.source,)
     answer.save(tmp_path / "a.json")
-    assert outrange.read(tmp_path / "a.json", model=net).lo == answer.lo
+    assert outrange.answers.read(tmp_path / "a.json", model=net).lo == answer.lo
     with pytest.raises(InputError, match="the model it was computed for"):
-        outrange.read(tmp_path / "a.json", model=other)
+        outrange.answers.read(tmp_path / "a.json", model=other)
     source = file_source(tmp_path / "a.json")
     wanted = hashlib.sha256((tmp_path / "a.json").read_bytes()).hexdigest()
     assert (source.name, source.sha256, source.of) == ("a.json", wanted, "file")
@@ -239,10 +239,10 @@ def test_answers_know_what_they_are_about(pyplot):
     np.testing.assert_array_equal(verdict.box, [[0, 0], [1, 1]])
     notes = [text.get_text() for text in verdict.plot().texts]
     assert len(notes) == 2 and all(note.endswith("in [0, 1]") for note in notes)
-    slopes = outrange.gradient_range(net, (0, 1))
+    slopes = outrange.slopes.gradient_range(net, (0, 1))
     assert slopes.names[:3] == ["d y[0] / d x[0]", "d y[0] / d x[1]", "d y[1] / d x[0]"]
     assert slopes["d y[1] / d x[0]"].lo == slopes[1, 0].lo
-    subjects = [outrange.lipschitz(net, (0, 1)), outrange.difference_range(net, net, (0, 1))]
+    subjects = [outrange.slopes.lipschitz(net, (0, 1)), outrange.difference_range(net, net, (0, 1))]
     assert [answer.subject for answer in (slopes, *subjects)] == [
         "gradient", "lipschitz", "difference",
     ]  # fmt: skip
@@ -314,7 +314,7 @@ def test_parts_of_several_axes_and_outputs():
     ({}, IndexError, "shape"),
 ], ids=str)  # fmt: skip
 def test_parts_that_are_not_there(key, error, message):
-    for answer in (output_range(6), KINDS[outrange.SampledRange]()["many"][:6]):
+    for answer in (output_range(6), KINDS[outrange.answers.SampledRange]()["many"][:6]):
         with pytest.raises(InputError, match=message) as raised:
             answer[key]
         assert issubclass(raised.type, error)
@@ -386,7 +386,9 @@ def test_a_lipschitz_constant_is_of_the_set_and_not_of_an_input(count, said, pyp
 
 
 def test_an_optimum_is_exact_to_its_tolerance():
-    sentences = [text.sentence for text in CASES.values() if isinstance(text, outrange.Optimum)]
+    sentences = [
+        text.sentence for text in CASES.values() if isinstance(text, outrange.answers.Optimum)
+    ]
     assert any("(exact to 1e-06)" in text for text in sentences) and not any(
         "(exact)" in o for o in sentences
     )
@@ -429,7 +431,7 @@ def test_what_is_said_of_an_order_is_said_once():
 
 
 def test_robustness_of_an_image_is_drawn_as_images(pyplot):
-    cases = KINDS[outrange.Robustness]()
+    cases = KINDS[outrange.answers.Robustness]()
     image = cases["image"]
     assert len(image.plot().figure.axes) >= 3
     assert len(image.plot_distances().figure.axes) == 1
@@ -439,5 +441,5 @@ def test_robustness_of_an_image_is_drawn_as_images(pyplot):
 
 
 def test_one_open_input_is_in_the_singular():
-    plain = KINDS[outrange.RobustAccuracy]()["plain"]
+    plain = KINDS[outrange.answers.RobustAccuracy]()["plain"]
     assert "For 1 open input there" in str(plain)

@@ -37,13 +37,13 @@ def test_every_answer_shows_and_keeps_it(record, tmp_path):
         "models": [{"name": "arm.keras", "sha256": "ab" * 32, "of": "file"}],
         "property": {"name": "never.vnnlib", "sha256": "cd" * 32, "of": "file"},
         "arguments": {"box": "(0, 1)", "seed": "3"},
-        "warrant": warrant.name if isinstance(warrant, outrange.Warrant) else None,
+        "warrant": warrant.name if isinstance(warrant, outrange.answers.Warrant) else None,
     }
     page = record.html()
     for shown in ("ab" * 32, "cd" * 32, "9.8.7", escape("verify(box=(0, 1), seed=3)")):
         assert shown in page
     record.save(tmp_path / "a.json")
-    assert outrange.read(tmp_path / "a.json").provenance == ASKED
+    assert outrange.answers.read(tmp_path / "a.json").provenance == ASKED
 
 
 @pytest.mark.slow
@@ -54,7 +54,7 @@ def test_files_from_before_are_read(record, tmp_path):
     saved = json.loads((tmp_path / "a.json").read_text())
     del saved["answer"]["provenance"]
     (tmp_path / "a.json").write_text(json.dumps(saved))
-    again = outrange.read(tmp_path / "a.json")
+    again = outrange.answers.read(tmp_path / "a.json")
     assert again.provenance is None and again.as_dict()["provenance"]["question"] == ""
 
 
@@ -73,8 +73,8 @@ QUESTIONS = {
     "minimize": lambda net: outrange.minimize(net, outrange.y[0], (0, 1)),
     "maximize": lambda net: outrange.maximize(net, outrange.y[0], (0, 1)),
     "monotone": lambda net: outrange.monotone(net, (0, 1)),
-    "gradient_range": lambda net: outrange.gradient_range(net, (0, 1)),
-    "lipschitz": lambda net: outrange.lipschitz(net, (0, 1)),
+    "gradient_range": lambda net: outrange.slopes.gradient_range(net, (0, 1)),
+    "lipschitz": lambda net: outrange.slopes.lipschitz(net, (0, 1)),
     "difference_range": lambda net: outrange.difference_range(net, net, (0, 1)),
     "robustness": lambda net: outrange.robustness(
         net, [0.5, 0.5], property=outrange.y[0] <= 100, most=0.1
@@ -123,7 +123,7 @@ def test_a_file_that_is_overwritten_later_is_not_taken_for_the_first(tmp_path):
     rule = vnnlib(tmp_path / "p.vnnlib", [(0.0, 1.0)] * 2, ["(>= Y_0 2.5)"], 2)
     from outrange.core import file_digest
 
-    network, prop = outrange.load(model), outrange.read_property(rule)
+    network, prop = outrange.load(model), outrange.vnnlib.read_property(rule)
     before = file_digest(model), file_digest(rule)
     with open(model, "ab") as file:
         file.write(b"\0")

@@ -24,7 +24,7 @@ def accuracy(**counts):
     """Return a record with a given number of inputs of each status."""
     status = np.array([name for name, n in counts.items() for _ in range(n)], dtype=object)
     accuracies = (
-        record for record in CASES.values() if isinstance(record, outrange.RobustAccuracy)
+        record for record in CASES.values() if isinstance(record, outrange.answers.RobustAccuracy)
     )
     plain = next(record for record in accuracies if record.adversarial)
     (example, *_) = plain.adversarial.values()
@@ -44,13 +44,17 @@ def test_a_robust_accuracy_is_green_only_where_all_stays_right(counts, tone):
 
 
 def test_an_input_that_breaks_the_property_itself_is_bad_news():
-    records = [record for record in CASES.values() if isinstance(record, outrange.Robustness)]
+    records = [
+        record for record in CASES.values() if isinstance(record, outrange.answers.Robustness)
+    ]
     tones = {record.document().tone for record in records if record.status == "broken"}
     assert tones == {"bad"}
 
 
 def test_nothing_found_is_good_news_only_where_all_was_looked_at(pyplot):
-    plain = next(record for record in CASES.values() if isinstance(record, outrange.Diagnosis))
+    plain = next(
+        record for record in CASES.values() if isinstance(record, outrange.answers.Diagnosis)
+    )
     clean = dataclasses.replace(plain, findings=(), notes=(), unread=())
     part = dataclasses.replace(clean, unread=("layer `odd`",))
     assert clean.document().tone == "good" and part.document().tone == "open"

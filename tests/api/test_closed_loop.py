@@ -125,7 +125,7 @@ def test_answers_print_draw_and_come_back_from_files(tmp_path, model):
     )
     assert answer.status == "HOLDS" and bool(answer) and "at" in str(answer)
     answer.save(tmp_path / "loop.json")
-    again = outrange.read(tmp_path / "loop.json")
+    again = outrange.answers.read(tmp_path / "loop.json")
     assert np.array_equal(again.pipe.lo, answer.pipe.lo) and again.claim == answer.claim
     assert answer.as_dict()["pipe"]["states"] == ["at", "speed"]
     assert len(answer.records()) == 5 and answer.to_frame().shape[0] == 5

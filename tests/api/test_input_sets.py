@@ -22,8 +22,8 @@ ASKED = {
     "bad_inputs": lambda box: outrange.bad_inputs(NET, y[0] <= 1e6, box),
     "minimize": lambda box: outrange.minimize(NET, y[0], box),
     "maximize": lambda box: outrange.maximize(NET, y[0] + x["speed"], box),
-    "gradient_range": lambda box: outrange.gradient_range(NET, box),
-    "lipschitz": lambda box: outrange.lipschitz(NET, box),
+    "gradient_range": lambda box: outrange.slopes.gradient_range(NET, box),
+    "lipschitz": lambda box: outrange.slopes.lipschitz(NET, box),
     "monotone": lambda box: outrange.monotone(NET, box),
     "difference_range": lambda box: outrange.difference_range(NET, NET, box),
     "summary": lambda box: outrange.summary(NET, box),
@@ -38,7 +38,7 @@ def test_answers_name_their_input_set(ask, tmp_path):
     label = answer.as_dict()["box"]
     assert label == {"names": ["speed", "load"], "lo": [0.0, -1.0], "hi": [30.0, 1.0], "cuts": []}
     answer.save(tmp_path / "answer.json")
-    assert LINE in str(outrange.read(tmp_path / "answer.json"))
+    assert LINE in str(outrange.answers.read(tmp_path / "answer.json"))
 
 
 def test_data_that_was_meant_as_pairs_shows():

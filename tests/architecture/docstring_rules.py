@@ -178,17 +178,17 @@ def _says(parameter: str, said: str, described: Mapping[str, str], wanted: re.Pa
     if LIKEWISE.search(said) and before:
         return _says(before[-1], described[before[-1]], described, wanted)
     for target in REFERS.findall(said):
-        other = _args_of(target)
+        other = _docstring_of(target).entries("Args")
         if parameter in other and _says(parameter, other[parameter], other, wanted):
             return True
     return False
 
 
-def _args_of(target: str) -> dict[str, str]:
+def _docstring_of(target: str) -> Docstring:
     described: Any = outrange
     for part in target.split("."):
         described = getattr(described, part, None)
-    return Docstring(inspect.getdoc(described) or "").entries("Args")
+    return Docstring(inspect.getdoc(described) or "")
 
 
 def _summary_problems(name: str, doc: Docstring) -> Iterator[str]:
@@ -216,9 +216,10 @@ def _example_problems(name: str, doc: Docstring) -> Iterator[str]:
 
 
 def _bounding_problems(name: str, doc: Docstring) -> Iterator[str]:
-    same = re.search(r"^Sound, complete, cost, reference: as for `outrange\.(\w+)`", doc.text, re.M)
+    shared = r"^Sound, complete, cost, reference: as for `outrange\.([\w.]+)`"
+    same = re.search(shared, doc.text, re.M)
     if same:
-        other = Docstring(inspect.getdoc(getattr(outrange, same[1], None)) or "")
+        other = _docstring_of(same[1])
         if not all(other.paragraph(word) for word in BOUNDING):
             yield f"{name}: refers to `{same[1]}`, which does not say it either"
         return

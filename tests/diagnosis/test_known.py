@@ -138,8 +138,8 @@ def test_a_diagnosis_can_fail_a_test():
     with pytest.raises(AssertionError, match=r"80\.0"):
         diagnose(model).raise_on("proved")
     with pytest.raises(AssertionError, match="OR001"):
-        outrange.assert_no_findings(model, X, Y, steps=0)
-    assert outrange.assert_no_findings(one(None), X, Y, steps=0).findings == ()
+        outrange.training.assert_no_findings(model, X, Y, steps=0)
+    assert outrange.training.assert_no_findings(one(None), X, Y, steps=0).findings == ()
     with pytest.raises(outrange.InputError, match="certain"):
         diagnose(model).raise_on("certain")
 

@@ -365,11 +365,11 @@ def test_large_multipliers_are_kept_in_files(tmp_path):
     (finding,) = [*answer, *answer.notes]
     assert max(finding.cost["multipliers"]) > 2**64
     answer.save(tmp_path / "large.json")
-    assert outrange.read(tmp_path / "large.json").as_dict() == answer.as_dict()
+    assert outrange.answers.read(tmp_path / "large.json").as_dict() == answer.as_dict()
 
 
 def test_the_finding_is_kept_in_files(tmp_path):
     answer = outrange.diagnose(neuron(), TABLE, np.array(XOR), steps=0)
     answer.save(tmp_path / "xor.json")
-    again = outrange.read(tmp_path / "xor.json")
+    again = outrange.answers.read(tmp_path / "xor.json")
     assert again.as_dict() == answer.as_dict()

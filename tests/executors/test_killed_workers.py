@@ -56,7 +56,7 @@ def properties(folder):
 
 def verify_all(folder, executor):
     pairs, expected = properties(folder)
-    results = outrange.verify_all(pairs, each=20, executor=executor)
+    results = outrange.vnnlib.verify_all(pairs, each=20, executor=executor)
     assert [result.verdict for result in results] == expected
 
 

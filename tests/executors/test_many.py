@@ -103,12 +103,14 @@ def test_other_things_are_no_executors():
 
 
 def test_verify_all_is_the_same_on_workers(instance_list, threads, tmp_path):
-    results = outrange.verify_all(instance_list, executor=threads, file=tmp_path / "r.csv")
+    results = outrange.vnnlib.verify_all(instance_list, executor=threads, file=tmp_path / "r.csv")
     assert [result.verdict for result in results] == KNOWN
     assert all(result.model_sha256 and result.files for result in results)
     assert len(results[0].x) == 2
     # Instances with a stored result are not asked again.
-    again = outrange.verify_all(instance_list, executor=Scripted("lose"), file=tmp_path / "r.csv")
+    again = outrange.vnnlib.verify_all(
+        instance_list, executor=Scripted("lose"), file=tmp_path / "r.csv"
+    )
     assert [result.verdict for result in again] == KNOWN
 
 
@@ -138,7 +140,9 @@ def test_pairs_on_a_process(instance_list):
     folder = instance_list.parent
     pairs = [(folder / "small.onnx", folder / f"p{level}.vnnlib") for level in LEVELS]
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        assert [r.verdict for r in outrange.verify_all(pairs, each=20, executor=pool)] == KNOWN
+        assert [
+            r.verdict for r in outrange.vnnlib.verify_all(pairs, each=20, executor=pool)
+        ] == KNOWN
 
 
 def test_an_argument_for_a_stopped_worker_goes_through_the_scheduler(monkeypatch):
@@ -171,7 +175,7 @@ def in_this_process(asked, log, jobs, memory, seed):
 def test_a_pool_that_breaks_loses_no_instance(script, instance_list, tmp_path, monkeypatch):
     monkeypatch.setattr(spread, "run_in_processes", in_this_process)
     with pytest.warns(RuntimeWarning, match="The executor failed; this process continues") as seen:
-        results = outrange.verify_all(
+        results = outrange.vnnlib.verify_all(
             instance_list, executor=Scripted(*script), file=tmp_path / "r.csv"
         )
     assert [result.verdict for result in results] == KNOWN
@@ -244,7 +248,9 @@ def test_dask_runs_what_an_executor_runs(instance_list):
     options = {"n_workers": 1, "threads_per_worker": 2, "processes": False}
     options |= {"dashboard_address": None}
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
-        assert [r.verdict for r in outrange.verify_all(instance_list, executor=client)] == KNOWN
+        assert [
+            r.verdict for r in outrange.vnnlib.verify_all(instance_list, executor=client)
+        ] == KNOWN
         # Its threads are one node, addressed by name.
         (node,) = as_pool(client).nodes
         assert node.cores == as_pool(client).size == 2 and node.name.partition(":")[0] == "inproc"

@@ -10,13 +10,15 @@ import sys
 import textwrap
 import threading
 import time
+from operator import attrgetter
 
 import numpy as np
 import pytest
 
 import outrange
 from cases import cases
-from outrange import InputError, RangeProgress, RobustProgress, VerifyProgress
+from outrange import InputError
+from outrange.answers import RangeProgress, RobustProgress, VerifyProgress
 from outrange.answers.study.progress import StudyProgress
 from outrange.core.progress import Stage, current_listener, report_progress, use_listener
 from outrange.live import Display, show_progress, with_progress
@@ -27,9 +29,9 @@ from outrange.live.notebook import view
 ONES = np.ones(1)
 
 LONG = (
-    "output_range verify monotone gradient_range lipschitz robustness robust_accuracy compare "
-    "diagnose summary minimize maximize bad_inputs counterexamples difference_range "
-    "extrapolation load report"
+    "output_range verify monotone slopes.gradient_range slopes.lipschitz robustness "
+    "robust_accuracy compare diagnose summary minimize maximize bad_inputs counterexamples "
+    "difference_range extrapolation load pages.report"
 ).split()
 
 
@@ -55,10 +57,11 @@ def wait_for(condition):
 
 @pytest.mark.parametrize("name", LONG)
 def test_every_long_question_takes_progress(name):
-    parameter = inspect.signature(getattr(outrange, name)).parameters["progress"]
+    ask = attrgetter(name)(outrange)
+    parameter = inspect.signature(ask).parameters["progress"]
     assert parameter.default is None
     with pytest.raises(InputError, match="progress"):
-        getattr(outrange, name)(None, progress=3)
+        ask(None, progress=3)
 
 
 def test_100_percent_is_never_said_too_early():

@@ -123,7 +123,7 @@ def test_sums_at_the_corner_of_a_box(tmp_path, condition, status):
 )
 def test_sums_with_more_roundings_are_refused(tmp_path, condition):
     with pytest.raises(outrange.UnsupportedError, match="sum of different entries"):
-        outrange.read_property(query(tmp_path, 3, condition))
+        outrange.vnnlib.read_property(query(tmp_path, 3, condition))
 
 
 def test_assumptions_that_only_rounding_satisfies_are_not_vacuous(tmp_path):

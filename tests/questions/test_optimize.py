@@ -10,7 +10,8 @@ import pytest
 import outrange
 from cases import cases
 from independent_milp import Program
-from outrange import InputError, L1Ball, L2Ball, Mixed, Polytope, Union, Warrant, x, y
+from outrange import InputError, L1Ball, L2Ball, Mixed, Polytope, Union, x, y
+from outrange.answers import Warrant
 from outrange.core import Box, check_deadline, seconds_left
 from outrange.core.formula import TRUE
 from outrange.domains import bounds

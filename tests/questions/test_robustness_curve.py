@@ -60,7 +60,7 @@ def test_every_radius_is_asked_once():
 
 def test_an_array_of_one_radius_is_a_curve():
     curve = ask(np.array([0.1, 0.1]))
-    assert isinstance(curve, outrange.RobustnessCurve) and len(curve) == 1
+    assert isinstance(curve, outrange.answers.RobustnessCurve) and len(curve) == 1
     assert curve[0].sources and curve.sources and "1 radius" in repr(curve)
 
 

@@ -118,7 +118,7 @@ def test_a_range_of_a_set_that_leaves_a_part_out_is_refused(other, tmp_path):
         summary(net, (0, 5), bounds)
     bounds.save(tmp_path / "range.json")
     with pytest.raises(InputError, match="`known` must be"):
-        summary(net, (0, 5), outrange.read(tmp_path / "range.json"))
+        summary(net, (0, 5), outrange.answers.read(tmp_path / "range.json"))
 
 
 @pytest.mark.parametrize("box", [(0, 5), (-1, 5), (-100, 100)], ids=str)
@@ -126,7 +126,7 @@ def test_a_range_of_a_box_around_it_is_taken(box, tmp_path):
     net = sum_of_two()
     bounds = outrange.output_range(net.graph, box)
     bounds.save(tmp_path / "range.json")
-    for record in (bounds, outrange.read(tmp_path / "range.json")):
+    for record in (bounds, outrange.answers.read(tmp_path / "range.json")):
         (row,) = summary(net, (0, 5), record).layers
         lo, hi = row.after
         assert lo <= 0 and lo == pytest.approx(0)

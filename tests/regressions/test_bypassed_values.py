@@ -128,5 +128,5 @@ def test_a_summary_knows_activations_of_several_parts_and_behind_others():
     table = outrange.summary(model, -np.abs(X) - 1.0)
     assert table["bent"].count("dead") == 0
     assert table["first"].count("dead") == table["second"].count("dead") == 4
-    chances = outrange.dead_start(model, -np.abs(X), trials=2)
+    chances = outrange.training.dead_start(model, -np.abs(X), trials=2)
     assert {"first", "second"} <= {layer.name for layer in chances.layers}

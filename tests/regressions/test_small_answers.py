@@ -71,9 +71,9 @@ def test_where_cuts_the_set_of_a_file(file):
 @pytest.mark.parametrize(
     ("ask", "says"),
     [
-        (lambda: outrange.assert_range(GRAPH, (0, 1), hi=np.nan), "NaN"),
-        (lambda: outrange.assert_range(GRAPH, (0, 1), lo=np.inf), "no limit"),
-        (lambda: outrange.assert_holds(GRAPH, y[0] <= 2, (0, 1), wher=x[0] <= 1), "wher"),
+        (lambda: outrange.testing.assert_range(GRAPH, (0, 1), hi=np.nan), "NaN"),
+        (lambda: outrange.testing.assert_range(GRAPH, (0, 1), lo=np.inf), "no limit"),
+        (lambda: outrange.testing.assert_holds(GRAPH, y[0] <= 2, (0, 1), wher=x[0] <= 1), "wher"),
     ],
 )
 def test_strange_arguments(ask, says):
@@ -83,7 +83,7 @@ def test_strange_arguments(ask, says):
 
 def test_a_witness_pastes_with_its_imports():
     with pytest.raises(AssertionError) as broken:
-        outrange.assert_holds(GRAPH, y[0] <= 0.5, (0, 1))
+        outrange.testing.assert_holds(GRAPH, y[0] <= 0.5, (0, 1))
     code = str(broken.value).splitlines()
     scope: dict = {}
     exec("\n".join(code[code.index("import numpy as np") : -1]), scope)

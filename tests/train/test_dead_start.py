@@ -26,7 +26,7 @@ def model(*layers, inputs=1):
 
 
 def chance(layer, x, **options):
-    return outrange.dead_start(layer, x, **options).layers[0]
+    return outrange.training.dead_start(layer, x, **options).layers[0]
 
 
 def test_one_relu_neuron_on_positive_inputs_is_a_coin_toss():
@@ -82,7 +82,7 @@ def test_the_angle_of_a_cone_decides_in_the_plane():
 
 def test_deeper_layers_count_starts_not_units():
     net = model(relu(4), relu(4), keras.layers.Dense(1), inputs=2)
-    answer = outrange.dead_start(
+    answer = outrange.training.dead_start(
         net, np.abs(np.random.default_rng(0).normal(size=(100, 2))), trials=60
     )
     first, second = answer.layers
@@ -101,7 +101,9 @@ def test_a_bias_at_the_start_is_drawn_too():
 
 
 def test_activations_without_a_flat_piece_cannot_die():
-    answer = outrange.dead_start(model(keras.layers.Dense(3, "tanh"), keras.layers.Dense(1)), LINE)
+    answer = outrange.training.dead_start(
+        model(keras.layers.Dense(3, "tanh"), keras.layers.Dense(1)), LINE
+    )
     assert not answer.layers
     assert answer.worst is None
     assert "no unit is ever dead" in str(answer)
@@ -110,8 +112,8 @@ def test_activations_without_a_flat_piece_cannot_die():
 def test_the_model_keeps_its_weights_and_seeds_do_not_matter():
     net = model(relu(2, kernel_initializer=keras.initializers.HeNormal(seed=1)), relu(2))
     before = net.get_weights()
-    one = outrange.dead_start(net, LINE, trials=40, seed=3)
-    two = outrange.dead_start(net, LINE, trials=40, seed=3)
+    one = outrange.training.dead_start(net, LINE, trials=40, seed=3)
+    two = outrange.training.dead_start(net, LINE, trials=40, seed=3)
     assert one.as_dict() == two.as_dict()
     assert 0.0 < one.layers[1].chance < 1.0
     for a, b in zip(before, net.get_weights(), strict=True):
@@ -126,7 +128,7 @@ def test_weights_of_unknown_origin_are_named():
         def call(self, x):
             return x * self.scale
 
-    answer = outrange.dead_start(model(Own(), relu()), LINE, trials=10)
+    answer = outrange.training.dead_start(model(Own(), relu()), LINE, trials=10)
     assert len(answer.kept) == 1
     assert "scale" in answer.kept[0]
     assert answer.kept[0] in str(answer)
@@ -149,7 +151,7 @@ def test_which_initializers_are_centered():
 
 
 def test_it_renders():
-    answer = outrange.dead_start(model(relu(2), relu(2)), LINE, trials=10)
+    answer = outrange.training.dead_start(model(relu(2), relu(2)), LINE, trials=10)
     json.dumps(answer.as_dict(), allow_nan=False)
     assert answer._repr_html_().split("Question, models and version")[0].count("<tr>") == 3
     assert len(repr(answer)) < 200
@@ -158,18 +160,18 @@ def test_it_renders():
 
 def test_a_layer_that_keras_cannot_make_again_belongs_in_a_model():
     with pytest.raises(InputError, match="Put the layer in a model"):
-        outrange.dead_start(relu(4, kernel_initializer=Positive()), LINE)
+        outrange.training.dead_start(relu(4, kernel_initializer=Positive()), LINE)
 
 
 def test_arguments_that_break_a_rule():
     with pytest.raises(outrange.InputError, match="trials=0"):
-        outrange.dead_start(relu(), LINE, trials=0)
+        outrange.training.dead_start(relu(), LINE, trials=0)
     with pytest.raises(outrange.InputError, match="confidence=1"):
-        outrange.dead_start(relu(), LINE, confidence=1)
+        outrange.training.dead_start(relu(), LINE, confidence=1)
     with pytest.raises(outrange.InputError, match="must be a Keras model or layer"):
-        outrange.dead_start("model.onnx", LINE)
+        outrange.training.dead_start("model.onnx", LINE)
     with pytest.raises(outrange.InputError, match=r"input shape \(2,\)"):
-        outrange.dead_start(model(relu(), inputs=2), LINE)
+        outrange.training.dead_start(model(relu(), inputs=2), LINE)
 
 
 @pytest.mark.slow

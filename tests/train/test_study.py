@@ -6,7 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from outrange import InputError, Study, compare
+from outrange import InputError, compare
+from outrange.answers import Study
 from outrange.answers.study.trials import Reason, Trial, combination_of
 
 

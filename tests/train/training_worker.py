@@ -104,8 +104,10 @@ def monitor_training(folder: Path) -> dict:
 
 def main(folder: Path) -> None:
     """Everything, as one JSON file."""
-    chance = outrange.dead_start(keras.layers.Dense(8, "relu"), np.ones((3, 2)), trials=200)
-    near = outrange.dead_start(build("relu"), X, trials=50)
+    chance = outrange.training.dead_start(
+        keras.layers.Dense(8, "relu"), np.ones((3, 2)), trials=200
+    )
+    near = outrange.training.dead_start(build("relu"), X, trials=50)
     results = {
         "compared": compare_losses(),
         "monitored": monitor_training(folder),

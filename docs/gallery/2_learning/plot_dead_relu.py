@@ -29,7 +29,7 @@ for seed in range(8):
 # %%
 # The probability of a dead start can be computed before any training:
 
-chance = outrange.dead_start(keras.layers.Dense(1, "relu", name="line"), x)
+chance = outrange.training.dead_start(keras.layers.Dense(1, "relu", name="line"), x)
 print(chance)
 
 # %%

@@ -125,7 +125,7 @@ class Answer(ABC):
         return fields | {"models": jsonable(self.sources), "warrant": name}
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write the answer as JSON that `outrange.read` restores bit for bit.
+        """Write the answer as JSON that `outrange.answers.read` restores bit for bit.
 
         The file identifies the models by their SHA-256 hash. It is written completely or not at
         all.

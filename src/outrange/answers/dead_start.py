@@ -1,4 +1,4 @@
-"""The answer of `outrange.dead_start`: probabilities that units start dead."""
+"""The answer of `outrange.training.dead_start`: probabilities that units start dead."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -241,7 +241,7 @@ def compose_models(
 
     Args:
         models: Dict from network names in the property to models.
-        property: A VNN-LIB file of version 2.0, or a result of `outrange.read_property`.
+        property: A VNN-LIB file of version 2.0, or a result of `outrange.vnnlib.read_property`.
         time_limit: Limit in seconds, including the time to load the models; None for no limit.
 
     Returns:

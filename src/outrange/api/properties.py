@@ -61,8 +61,8 @@ def verify(
             `y[0] <= 3.99`, `y.argmax() == 2`, `y["left"] >= 0.1 * x["speed"] - 2`, combined by `&`,
             `|`, `~`; the text of a condition, such as `"0 <= y[0] <= 3.99"`; or a function
             `lambda x, y: ...` that returns a condition. Alternatively, a VNN-LIB file (`.vnnlib`,
-            `.vnnlib.gz`) or a result of `outrange.read_property`, which describes the *unsafe*
-            inputs and outputs.
+            `.vnnlib.gz`) or a result of `outrange.vnnlib.read_property`, which describes the
+            *unsafe* inputs and outputs.
         box: The input set, as for `outrange.output_range`, or an `outrange.Polytope`, `L1Ball`,
             `L2Ball`, `Mixed` (integer and one-hot inputs) or `Union`. A VNN-LIB file contains its
             own input set; `box` is then intersected with it.

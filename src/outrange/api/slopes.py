@@ -200,7 +200,7 @@ def gradient_range(
 
     Example:
         >>> import keras, numpy as np
-        >>> from outrange import gradient_range
+        >>> from outrange.slopes import gradient_range
         >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, activation="relu")])
         >>> model.set_weights([np.array([[2.0], [-1.0]]), np.zeros(1)])
         >>> gradient_range(model, (-1, 1))
@@ -264,7 +264,7 @@ def lipschitz(
             45 s, `"exact"` none. The default is the value of the environment variable
             `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         seed: Seed of the random points at which extreme values are sought.
-        progress: See `outrange.gradient_range`.
+        progress: See `outrange.slopes.gradient_range`.
 
     Returns:
         A `Range` that brackets each constant: `hi` is proved, and `lo` is attained. It has the
@@ -275,14 +275,15 @@ def lipschitz(
 
     Example:
         >>> import keras, numpy as np
-        >>> from outrange import lipschitz
+        >>> from outrange.slopes import lipschitz
         >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, activation="relu")])
         >>> model.set_weights([np.array([[2.0], [-1.0]]), np.zeros(1)])
         >>> lipschitz(model, (-1, 1))
         Range(lo=[2.99999], hi=[3.00001], exact to 1e-06, FLOAT64_ROUNDED)
 
     Sound: `hi` is proved; the proof accounts for every float64 rounding error.
-    Complete: for piecewise-linear networks; for smooth ones as for `outrange.gradient_range`.
+    Complete: for piecewise-linear networks; for smooth ones as for
+    `outrange.slopes.gradient_range`.
     Cost: exponential in the number of inputs in the worst case.
 
     Reference: Jordan, Dimakis, *Exactly computing the local Lipschitz constant of ReLU networks*,

@@ -247,7 +247,7 @@ class Program:
             None if they cannot be recorded. The field itself is None if no layer may compute
             something different in training, or if there is no loss.
         dead_start: Maps `(trials=…, names=…, least=…)` to the probabilities of a dead start, as
-            `outrange.dead_start` computes them; None if they cannot be computed.
+            `outrange.training.dead_start` computes them; None if they cannot be computed.
         batch_statistics: Function that maps the names of layers that use batch statistics in
             training to the number of entries of one row that each statistic covers. Layers for
             which this is unknown are absent.

@@ -1,5 +1,9 @@
-"""A test suite that every op must pass, for authors of ops. It requires the `mpmath` package."""
+"""Assertions for tests of models, and a test suite that every op must pass, for authors of ops.
 
+The test suite requires the `mpmath` package.
+"""
+
+from ..api.asserts import assert_holds as assert_holds, assert_range as assert_range
 from .broken import LawBroken as LawBroken
 from .definition import Oracle as Oracle
 from .facts import (

@@ -45,7 +45,7 @@ def dead_start(
     least: float = 0.0,
     seconds: float = np.inf,
 ) -> DeadStart:
-    """Estimate the probability of dead units at initialization; see `outrange.dead_start`.
+    """Estimate the probability of dead units at initialization; see `outrange.training.dead_start`.
 
     Args:
         model: A Keras model or layer.

@@ -22,7 +22,7 @@ MOST_BYTES = 1 << 30
 
 
 def read_answer(path: str | os.PathLike, kinds: Sequence[type[Answer]]) -> Answer:
-    """Read an answer from a file that `write` wrote; see `outrange.read`.
+    """Read an answer from a file that `write` wrote; see `outrange.answers.read`.
 
     Args:
         kinds: Kinds of answers that the file may contain.

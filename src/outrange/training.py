@@ -1,0 +1,14 @@
+"""Tools for training beside `diagnose`, `compare` and `recommend`."""
+
+from typing import TYPE_CHECKING
+
+from .lazy import attach
+
+
+if TYPE_CHECKING:
+    from .api.diagnose import assert_no_findings as assert_no_findings
+    from .api.training import dead_start as dead_start
+
+__getattr__, __dir__, __all__ = attach(
+    __name__, {".api.diagnose": "assert_no_findings", ".api.training": "dead_start"}
+)
