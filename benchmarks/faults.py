@@ -151,13 +151,11 @@ def other_version():
 def asked_of(executor, network, listed, watched, folder):
     """Return the range and the verdicts."""
     rows = [[1.0] + [0.0] * (network.graph.outputs[0].size - 1)]
-    found = outrange.output_range(
-        network, (0, 1), tol=TOL, solver=False, rows=rows, executor=executor, resume=folder,
-        progress=watched,
-    )  # fmt: skip
-    return found, [
-        r.verdict for r in outrange.vnnlib.verify_all(listed, each=60, executor=executor)
-    ]
+    with outrange.workers(executor, resume=folder):
+        found = outrange.output_range(
+            network, (0, 1), tol=TOL, solver=False, rows=rows, progress=watched
+        )
+        return found, [r.verdict for r in outrange.vnnlib.verify_all(listed, each=60)]
 
 
 def one_run(kind, seed, threads, network, listed, alone, verdicts):

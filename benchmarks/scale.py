@@ -82,7 +82,8 @@ def acas(quick):
     pairs = pairs[: 8 if quick else 60]
 
     def ask(executor):
-        found = outrange.vnnlib.verify_all(pairs, each=60, jobs=2, executor=executor)
+        with outrange.workers(executor):
+            found = outrange.vnnlib.verify_all(pairs, each=60, jobs=2)
         return [one.verdict for one in found]
 
     return ask
@@ -103,9 +104,8 @@ def pictures(quick):
     shape = (len(x), *network.graph.inputs[0].shape)
 
     def ask(executor):
-        found = outrange.robust_accuracy(
-            network, x.reshape(shape), labels, eps=0.02, each=5.0, executor=executor
-        )
+        with outrange.workers(executor):
+            found = outrange.robust_accuracy(network, x.reshape(shape), labels, eps=0.02, each=5.0)
         return found.status.tolist()
 
     return ask
@@ -128,9 +128,8 @@ def _range(path, tol):
     network = outrange.load(path)
 
     def ask(executor):
-        found = outrange.output_range(
-            network, (0, 1), rows=[[1.0, 0.0]], tol=tol, solver=False, executor=executor
-        )
+        with outrange.workers(executor):
+            found = outrange.output_range(network, (0, 1), rows=[[1.0, 0.0]], tol=tol, solver=False)
         # Round to the tolerance, so that all runs agree.
         return [round(float(end[0]) / (4 * tol)) for end in (found.seen_lo, found.seen_hi)]
 
@@ -159,9 +158,8 @@ def hard_ranges(client, seconds):
         widths = [[], []]
         for _ in range(LEAST_RUNS):  # In turns: the machine may have other work.
             for runs, executor in zip(widths, (None, client), strict=True):
-                found = outrange.output_range(
-                    network, (-1, 1), time_limit=seconds, executor=executor
-                )
+                with outrange.workers(executor):
+                    found = outrange.output_range(network, (-1, 1), time_limit=seconds)
                 runs.append((found.hi - found.lo).sum())
         ratio = np.mean(widths[1]) / np.mean(widths[0])
         bad |= bool(ratio > WIDER)

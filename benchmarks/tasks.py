@@ -124,10 +124,10 @@ class Recorder:
 
 
 def asked(network, client, seconds):
-    outrange.output_range(
-        network, (0, 1), rows=[[1.0, 0.0]], tol=1e-2, solver=False, time_limit=seconds,
-        executor=client,
-    )  # fmt: skip
+    with outrange.workers(client):
+        outrange.output_range(
+            network, (0, 1), rows=[[1.0, 0.0]], tol=1e-2, solver=False, time_limit=seconds
+        )
 
 
 def cluster(cores):

@@ -64,6 +64,7 @@ if TYPE_CHECKING:
         UnsupportedError as UnsupportedError,
     )
     from .executors.nodes import Nodes as Nodes
+    from .executors.workers import workers as workers
     from .frontends.functions.linear import linear_plant as linear_plant
     from .questions.expressions import implies as implies, u as u, x as x, y as y
     from .questions.inputs.data import ball as ball, data_box as data_box
@@ -95,6 +96,7 @@ _HOMES = {
     ".api.training": "compare recommend",
     ".core": "Box ContradictionError InputError ModelError OutrangeError UnsupportedError",
     ".executors.nodes": "Nodes",
+    ".executors.workers": "workers",
     ".frontends.functions.linear": "linear_plant",
     ".questions.expressions": "implies u x y",
     ".questions.inputs.data": "ball data_box",

@@ -186,6 +186,7 @@ MISTAKES = [
     (["rnge"], 2, "No such command"),
     (["range", "SMALL", "--bx", "0", "1"], 2, "--bx"),
     (["range", "SMALL", "--box", "0", "1", "--no-check"], 2, "always checked"),
+    (["range", "SMALL", "--box", "0", "1", "--budget", "1", "--resume", "DIR"], 2, "one process"),
 ]
 
 

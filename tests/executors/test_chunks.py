@@ -12,7 +12,6 @@ import outrange.executors.chunks as chunks_module
 from cli.verify_files import random_net, run_model, vnnlib
 from executors.scripted import Scripted, ScriptedPool
 from executors.test_many import KNOWN, instance_list as instance_list
-from outrange.api import robustness
 from outrange.api.batch import spread
 from outrange.api.batch.instances import of_pairs
 from outrange.api.batch.log import Log, Memory
@@ -124,8 +123,8 @@ def test_threads_of_a_worker_read_a_model_that_is_whole(tmp_path, monkeypatch):
         vnnlib(tmp_path / f"p{k}.vnnlib", [(0.0, 1.0)] * 2, ["(>= Y_0 1e9)"], 1)
         pairs.append((path, tmp_path / f"p{k}.vnnlib"))
     monkeypatch.setattr(spread.Path, "write_bytes", write)
-    with ThreadPoolExecutor(4) as pool:
-        results = outrange.vnnlib.verify_all(pairs, each=20, executor=pool)
+    with ThreadPoolExecutor(4) as pool, outrange.workers(pool):
+        results = outrange.vnnlib.verify_all(pairs, each=20)
     assert [result.verdict for result in results] == ["unsat"] * 4
 
 
@@ -135,8 +134,9 @@ def test_a_file_that_goes_away_costs_its_instance_alone(instance_list, monkeypat
             (instance_list.parent / "p3.0.vnnlib").unlink(missing_ok=True)
             return super().submit(work, *arguments, **options)
 
-    monkeypatch.setattr("outrange.api.batch.verify_all.as_pool", ScriptedPool)
-    results = outrange.vnnlib.verify_all(instance_list, executor=Removes(workers=1))
+    monkeypatch.setattr("outrange.executors.pool.as_pool", ScriptedPool)
+    with outrange.workers(Removes(workers=1)):
+        results = outrange.vnnlib.verify_all(instance_list)
     assert [result.verdict for result in results] == [*KNOWN[:-1], "error"]
     assert "p3.0.vnnlib" in results[-1].detail and "no longer readable" in results[-1].detail
 
@@ -155,9 +155,9 @@ def test_what_only_the_model_can_tell_waits_for_the_workers_and_the_clock(tmp_pa
         time.sleep(0.4)
 
     monkeypatch.setattr(robust_run.RobustRun, "settle", settle)
-    monkeypatch.setattr(robustness, "as_pool", ScriptedPool)
-    options = {"eps": 1.5, "executor": Scripted(), "time_limit": 3.0}
-    answer = outrange.robust_accuracy(path, x, y, **options)
+    monkeypatch.setattr("outrange.executors.pool.as_pool", ScriptedPool)
+    with outrange.workers(Scripted()):
+        answer = outrange.robust_accuracy(path, x, y, eps=1.5, time_limit=3.0)
     assert settled and all(b < a for (_, a), (_, b) in itertools.pairwise(settled))
     assert not answer.complete
 
@@ -193,7 +193,8 @@ def test_inputs_that_go_together_are_each_answered(tmp_path, monkeypatch, patien
     y = np.array([run_model(path, row).argmax() for row in x])
     alone = outrange.robust_accuracy(path, x, y, eps=0.1)
     executor = Scripted("do", "do", "do", "lose", "do", "lose", workers=1)
-    monkeypatch.setattr(robustness, "as_pool", ScriptedPool)
-    answer = outrange.robust_accuracy(path, x, y, eps=0.1, executor=executor)
+    monkeypatch.setattr("outrange.executors.pool.as_pool", ScriptedPool)
+    with outrange.workers(executor):
+        answer = outrange.robust_accuracy(path, x, y, eps=0.1)
     np.testing.assert_array_equal(answer.status, alone.status)
     assert answer.complete and (executor.calls < 45 or patience < 0)

@@ -11,12 +11,12 @@ import pytest
 import outrange
 from cases import cases, combine
 from executors.scripted import Scripted, ScriptedPool
-from outrange import InputError, x
+from outrange import x
 from outrange.api.loops.parts import build_system
 from outrange.core import Clock, OutOfTime, deadline
 from outrange.executors.ambient_pool import Workers, ambient_workers, use_workers
 from outrange.executors.cores import on_cores
-from outrange.executors.executor_argument import use_executor
+from outrange.executors.workers import divide_searches
 from outrange.questions.expressions import as_temporal
 from outrange.reach import loop_search, tubes
 from outrange.reach.flow import Rows, Window, cover, decide_by_splits
@@ -254,13 +254,13 @@ CALLS = [
 @pytest.mark.parametrize(("plant", "dt", "steps", "limit", "status"), cases(CALLS[::3], CALLS))
 def test_verdicts_and_pipes_are_the_same(plant, dt, steps, limit, status):
     def ask(executor):
-        return outrange.closed_loop(
-            outrange.ControlLoop(net, plant, ([0.2, -0.5], [1.2, 0.5]), dt=dt),
-            steps=steps,
-            spec=(x[0] <= limit).always(),
-            tol=5.0,
-            executor=executor,
-        )
+        with outrange.workers(executor):
+            return outrange.closed_loop(
+                outrange.ControlLoop(net, plant, ([0.2, -0.5], [1.2, 0.5]), dt=dt),
+                steps=steps,
+                spec=(x[0] <= limit).always(),
+                tol=5.0,
+            )
 
     with ThreadPoolExecutor(2) as pool:
         distributed, alone = ask(pool), ask(None)
@@ -277,15 +277,9 @@ def test_verdicts_and_pipes_are_the_same(plant, dt, steps, limit, status):
 
 @pytest.mark.slow
 def test_a_process_that_is_new_bounds_both_kinds():
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool, use_executor(pool, None):
+    processes = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+    with processes as pool, outrange.workers(pool), divide_searches():
         same_cover(flow_cover(most=12), flow_cover(most=12))
         distributed, _ = advance_search("jumping", most=20)
     assert distributed.waves is not None
     same_boxes(distributed, advance_search("jumping", most=distributed.boxes)[0])
-
-
-def test_what_is_no_executor_is_refused():
-    with pytest.raises(InputError, match="`executor` must be a concurrent"):
-        outrange.closed_loop(
-            outrange.ControlLoop(net, jumping, ([0.2, 0], [0.3, 0])), steps=2, executor=3
-        )

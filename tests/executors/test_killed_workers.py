@@ -56,7 +56,8 @@ def properties(folder):
 
 def verify_all(folder, executor):
     pairs, expected = properties(folder)
-    results = outrange.vnnlib.verify_all(pairs, each=20, executor=executor)
+    with outrange.workers(executor):
+        results = outrange.vnnlib.verify_all(pairs, each=20)
     assert [result.verdict for result in results] == expected
 
 
@@ -65,14 +66,16 @@ def robust_accuracy(folder, executor):
     points = np.random.default_rng(0).uniform(-1, 1, (8, 3))
     labels = np.array([run_model(net, point).argmax() for point in points])
     ask = {"x": points, "y": labels, "eps": 0.1}
-    answer = outrange.robust_accuracy(net, **ask, executor=executor)
+    with outrange.workers(executor):
+        answer = outrange.robust_accuracy(net, **ask)
     assert answer.complete
     np.testing.assert_array_equal(answer.status, outrange.robust_accuracy(net, **ask).status)
 
 
 def output_range(folder, executor):
     net = random_net(folder, "net.onnx", (6, 24, 24, 1), 0)
-    answer = outrange.output_range(net, (-1, 1), tol=1e-3, executor=executor)
+    with outrange.workers(executor):
+        answer = outrange.output_range(net, (-1, 1), tol=1e-3)
     alone = outrange.output_range(net, (-1, 1), tol=1e-3)
     assert answer.status == alone.status == "exact"
     np.testing.assert_allclose([answer.lo, answer.hi], [alone.lo, alone.hi], rtol=0.01)
@@ -87,16 +90,17 @@ def vanderpol(x, u):
 
 
 def closed_loop(folder, executor):
-    distributed, alone = (
-        outrange.closed_loop(
+    def ask():
+        return outrange.closed_loop(
             outrange.ControlLoop(control, vanderpol, ([0.2, -0.5], [1.2, 0.5]), dt=0.1),
             steps=4,
             tol=5.0,
-            executor=pool,
             spec=(x[0] <= 1.2535).always(),
         )
-        for pool in (executor, None)
-    )
+
+    with outrange.workers(executor):
+        distributed = ask()
+    alone = ask()
     assert distributed.status == alone.status and distributed.covered == alone.covered
     np.testing.assert_array_equal(
         [distributed.pipe.lo, distributed.pipe.hi], [alone.pipe.lo, alone.pipe.hi]

@@ -103,14 +103,14 @@ def test_other_things_are_no_executors():
 
 
 def test_verify_all_is_the_same_on_workers(instance_list, threads, tmp_path):
-    results = outrange.vnnlib.verify_all(instance_list, executor=threads, file=tmp_path / "r.csv")
+    with outrange.workers(threads):
+        results = outrange.vnnlib.verify_all(instance_list, file=tmp_path / "r.csv")
     assert [result.verdict for result in results] == KNOWN
     assert all(result.model_sha256 and result.files for result in results)
     assert len(results[0].x) == 2
     # Instances with a stored result are not asked again.
-    again = outrange.vnnlib.verify_all(
-        instance_list, executor=Scripted("lose"), file=tmp_path / "r.csv"
-    )
+    with outrange.workers(Scripted("lose")):
+        again = outrange.vnnlib.verify_all(instance_list, file=tmp_path / "r.csv")
     assert [result.verdict for result in again] == KNOWN
 
 
@@ -139,10 +139,9 @@ def _read_configuration():
 def test_pairs_on_a_process(instance_list):
     folder = instance_list.parent
     pairs = [(folder / "small.onnx", folder / f"p{level}.vnnlib") for level in LEVELS]
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        assert [
-            r.verdict for r in outrange.vnnlib.verify_all(pairs, each=20, executor=pool)
-        ] == KNOWN
+    processes = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+    with processes as pool, outrange.workers(pool):
+        assert [r.verdict for r in outrange.vnnlib.verify_all(pairs, each=20)] == KNOWN
 
 
 def test_an_argument_for_a_stopped_worker_goes_through_the_scheduler(monkeypatch):
@@ -174,10 +173,9 @@ def in_this_process(asked, log, jobs, memory, seed):
 @pytest.mark.parametrize("script", [["break"], ["do", "do", "break"]])
 def test_a_pool_that_breaks_loses_no_instance(script, instance_list, tmp_path, monkeypatch):
     monkeypatch.setattr(spread, "run_in_processes", in_this_process)
-    with pytest.warns(RuntimeWarning, match="The executor failed; this process continues") as seen:
-        results = outrange.vnnlib.verify_all(
-            instance_list, executor=Scripted(*script), file=tmp_path / "r.csv"
-        )
+    warned = pytest.warns(RuntimeWarning, match="The executor failed; this process continues")
+    with warned as seen, outrange.workers(Scripted(*script)):
+        results = outrange.vnnlib.verify_all(instance_list, file=tmp_path / "r.csv")
     assert [result.verdict for result in results] == KNOWN
     assert len(seen) == 1
 
@@ -238,7 +236,8 @@ def test_robust_accuracy_is_the_same_on_workers(tmp_path, threads):
     y[0] = (y[0] + 1) % 3
     alone = outrange.robust_accuracy(path, x, y, eps=0.1)
     for executor in (threads, Scripted("do", "do")):
-        distributed = outrange.robust_accuracy(path, x, y, eps=0.1, executor=executor)
+        with outrange.workers(executor):
+            distributed = outrange.robust_accuracy(path, x, y, eps=0.1)
         np.testing.assert_array_equal(distributed.status, alone.status)
         assert set(distributed.adversarial) == set(alone.adversarial)
 
@@ -248,14 +247,14 @@ def test_dask_runs_what_an_executor_runs(instance_list):
     options = {"n_workers": 1, "threads_per_worker": 2, "processes": False}
     options |= {"dashboard_address": None}
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
-        assert [
-            r.verdict for r in outrange.vnnlib.verify_all(instance_list, executor=client)
-        ] == KNOWN
+        with outrange.workers(client):
+            assert [r.verdict for r in outrange.vnnlib.verify_all(instance_list)] == KNOWN
         # Its threads are one node, addressed by name.
         (node,) = as_pool(client).nodes
         assert node.cores == as_pool(client).size == 2 and node.name.partition(":")[0] == "inproc"
         net = random_net(instance_list.parent, "net.onnx", (6, 16, 16, 1), 0)
-        answer = outrange.output_range(net, (-1, 1), tol=1e-3, executor=client)
+        with outrange.workers(client):
+            answer = outrange.output_range(net, (-1, 1), tol=1e-3)
         assert "sub-trees on workers" in answer.methods
     np.testing.assert_allclose(
         answer.hi, outrange.output_range(net, (-1, 1), tol=1e-3).hi, rtol=0.01

@@ -14,8 +14,8 @@ from executors.scripted import Scripted, ScriptedPool
 from outrange import InputError
 from outrange.core import Box, InternalErrorWarning
 from outrange.executors.ambient_pool import Workers, use_workers
-from outrange.executors.executor_argument import use_executor
 from outrange.executors.pool import ExecutorPool
+from outrange.executors.workers import divide_searches
 from outrange.questions.output_range import output_range
 from outrange.search.solve import solve
 from outrange.search.spread import checkpoint as checkpoints, policy, search as spread, subtree
@@ -227,22 +227,21 @@ def test_questions_take_an_executor_and_a_folder(tmp_path):
 
     path = random_net(tmp_path, "net.onnx", (4, 16, 16, 1), 0)
     alone = outrange.output_range(path, (-1, 1), tol=1e-4)
-    with ThreadPoolExecutor(1) as pool:
-        answer = outrange.output_range(path, (-1, 1), tol=1e-4, executor=pool)
+    with ThreadPoolExecutor(1) as pool, outrange.workers(pool):
+        answer = outrange.output_range(path, (-1, 1), tol=1e-4)
         assert spread.METHOD in answer.methods
         np.testing.assert_allclose(answer.lo, alone.lo, atol=1e-3 * alone.hi.max())
         high = float(alone.seen_hi[0])
         for level, status in ((1.01 * high, "HOLDS"), (0.99 * high, "VIOLATED")):
-            verdict = outrange.verify(path, outrange.y[0] <= level, (-1, 1), executor=pool)
+            verdict = outrange.verify(path, outrange.y[0] <= level, (-1, 1))
             assert verdict.status == status
-    answer = outrange.output_range(path, (-1, 1), tol=1e-4, resume=tmp_path / "state")
+    with outrange.workers(resume=tmp_path / "state"):
+        answer = outrange.output_range(path, (-1, 1), tol=1e-4)
     np.testing.assert_allclose(answer.hi, alone.hi, atol=1e-3 * alone.hi.max())
     assert list((tmp_path / "state").glob("*.npz"))
-    with pytest.raises(InputError, match="resume"):
-        outrange.output_range(path, (-1, 1), resume=path)
 
 
 def test_nothing_is_divided_outside():
-    with use_executor(None, None):
+    with divide_searches():
         answer = output_range(net(), (0, 1), tol=1e-3)
     assert spread.METHOD not in answer.methods

@@ -134,8 +134,6 @@ def test_a_budget_gives_the_same_answer_in_any_process():
         ({"budget": True}, "positive"),
         ({"budget": float("nan")}, "positive"),
         ({"budget": 1, "time_limit": 1}, "must not have both a `budget`"),
-        ({"budget": 1, "executor": "tcp://host:1"}, "one process"),
-        ({"budget": 1, "resume": "folder"}, "one process"),
     ],
     ids=str,
 )

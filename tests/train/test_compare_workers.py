@@ -122,8 +122,8 @@ def noisy_study():
 
 def test_threads_train_what_one_process_does(noisy_study, monkeypatch):
     monkeypatch.setattr(spread, "SECONDS", 0.0)
-    with ThreadPoolExecutor(2) as threads:
-        study = outrange.compare(noisy, X, AND, executor=threads, **ASKED)
+    with ThreadPoolExecutor(2) as threads, outrange.workers(threads):
+        study = outrange.compare(noisy, X, AND, **ASKED)
     assert study.status == "complete"
     same(study, noisy_study)
 
@@ -136,8 +136,11 @@ def test_processes_train_what_one_process_does(noisy_study):
         model = noisy(activation)
         return model if factor else None
 
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as processes:
-        study = outrange.compare(build, X, AND, executor=processes, **ASKED)
+    with (
+        ProcessPoolExecutor(1, mp_context=get_context("spawn")) as processes,
+        outrange.workers(processes),
+    ):
+        study = outrange.compare(build, X, AND, **ASKED)
     same(study, noisy_study)
 
 
@@ -265,5 +268,3 @@ def test_pools_that_fork_are_refused():
         pytest.raises(InputError, match="spawn"),
     ):
         on(ExecutorPool(forks))
-    with pytest.raises(InputError, match="executor"):
-        outrange.compare(noisy, X, AND, executor=3, **ASKED)

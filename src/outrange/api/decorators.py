@@ -22,6 +22,7 @@ from ..core import VERSION, InputError, Provenance, value_digest
 from ..core.clock import CountedTime, ending_stalled, read_clock, time_source, time_unit
 from ..core.progress import record_phases
 from ..executors.cores import on_cores
+from ..executors.workers import workers
 from ..live import with_progress
 from ..live.follow import argument_error
 from ..search.common.tolerance import STALLED
@@ -30,7 +31,7 @@ from .loops.control_loop import ControlLoop
 
 Ask = TypeVar("Ask", bound=Callable[..., Any])
 
-APART = frozenset("model model_a model_b build property progress file executor resume".split())
+APART = frozenset("model model_a model_b build property progress file".split())
 """Arguments that provenance does not list, because they are hashed elsewhere or do not affect the
 answer."""
 
@@ -48,10 +49,6 @@ EARLY = 0.9
 
 EFFORT_VARIABLE = "OUTRANGE_EFFORT"
 """Environment variable that sets the default effort."""
-
-DIVIDING = ("executor", "resume")
-"""Arguments that cannot be combined with a budget, because the order of work varies between
-processes and runs."""
 
 LATE, LATE_SHARE = 1.0, 0.1
 """An answer is late if it exceeds its time limit by more than the sum of `LATE` seconds and the
@@ -92,10 +89,13 @@ def with_provenance(ask: Ask) -> Ask:
 
 @contextmanager
 def counted_work() -> Iterator[None]:
-    """Count work instead of time within the `with` block, on one thread."""
+    """Count work instead of time within the `with` block, on one thread of this process.
+
+    Workers are not used, because the order of work varies between processes and runs.
+    """
     from ..search.common.parallel import single_blas_thread
 
-    with time_source(CountedTime("units")), on_cores(1), single_blas_thread():
+    with time_source(CountedTime("units")), on_cores(1), single_blas_thread(), workers():
         yield
 
 
@@ -110,7 +110,7 @@ def with_budget(ask: Ask) -> Ask:
     def call(*args: Any, budget: float | None = None, **options: Any) -> Any:
         if budget is None:
             return ask(*args, **options)
-        _check(budget, options)
+        _check(budget, options.get("time_limit"))
         with counted_work():
             return ask(*args, **(options | {"time_limit": float(budget)}))
 
@@ -173,29 +173,22 @@ def _ran_out(answer: Answer) -> bool:
     )
 
 
-def _check(budget: Any, options: dict[str, Any]) -> None:
-    """Check that a budget is a positive number and compatible with the other arguments.
+def _check(budget: Any, time_limit: float | None) -> None:
+    """Check that a budget is a positive number and not combined with a time limit.
 
     Raises:
-        InputError: The budget is out of range, or is combined with `time_limit` or an argument in
-            `DIVIDING`.
+        InputError: The budget is out of range, or there is a time limit too.
     """
     is_number = isinstance(budget, int | float | np.number) and not isinstance(budget, bool)
     if not is_number or not 0.0 < budget < MOST_BUDGET:
         raise InputError(
             f"`budget` must be a positive number below 1e15. Received: budget={budget!r}."
         )
-    if options.get("time_limit") is not None:
+    if time_limit is not None:
         raise InputError(
             "A question must not have both a `budget` (the same answer on every machine) and a "
-            f"`time_limit`. Received: budget={budget!r}, time_limit={options['time_limit']!r}."
+            f"`time_limit`. Received: budget={budget!r}, time_limit={time_limit!r}."
         )
-    for name in DIVIDING:
-        if options.get(name) is not None:
-            raise InputError(
-                f"`budget` counts the work of one process; `{name}` divides it among several. "
-                f"Pass `time_limit` instead. Received: budget={budget!r} with `{name}`."
-            )
 
 
 def question(title: str, reports: bool = True) -> Callable[[Ask], Ask]:

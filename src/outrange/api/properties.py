@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..certify.certifier import Certifier, search_time
 from ..core import OutOfTime, deadline
-from ..executors.executor_argument import use_executor
+from ..executors.workers import divide_searches
 from ..live import progress_listener
 from ..questions.common.provenance import add_provenance
 from .arguments import (
@@ -41,8 +41,6 @@ def verify(
     seed: int = 0,
     arithmetic: str | None = None,
     certificate: str | os.PathLike | None = None,
-    executor: Any = None,
-    resume: str | os.PathLike | None = None,
     progress: bool | Callable[[VerifyProgress], None] | None = None,
 ) -> Verdict:
     """Verify a property for every input of a set, with a proof or a counterexample.
@@ -82,11 +80,6 @@ def verify(
         certificate: File for a certificate if the property holds: a proof that the independent
             program `outrange-check` verifies in exact arithmetic (docs/certificates.md). Only for
             boxes of real inputs, and linear inequalities on the outputs.
-        executor: Workers for the search tree: a `concurrent.futures.Executor`, a `dask.distributed`
-            client, or the address of its scheduler. Used only if the input set is split, that is,
-            for few inputs (docs/scale.md). None for the threads of this process.
-        resume: Folder for the state of the search, saved at most every 30 s; the same call resumes
-            from it.
         progress: A function called a few times per second with a `VerifyProgress`; or True to show
             progress, False to hide it. None shows it in a terminal or notebook if the call takes
             longer than 2 s.
@@ -140,7 +133,7 @@ def verify(
     proof = Certifier.of(certificate, clock, "verify", network, arithmetic)
     if proof is not None:
         proof.check_covered(unsafe, regions)
-    with use_executor(executor, resume):
+    with divide_searches():
         answer = decide_property(
             network,
             unsafe,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..certify.certifier import Certifier, one_box, search_time
 from ..core import InputError
-from ..executors.executor_argument import use_executor
+from ..executors.workers import divide_searches
 from ..graph.difference import difference
 from ..live import progress_listener
 from ..questions.common.provenance import add_provenance
@@ -39,15 +39,14 @@ def output_range(
     solver: bool = True,
     arithmetic: str = "real",
     certificate: str | os.PathLike | None = None,
-    executor: Any = None,
-    resume: str | os.PathLike | None = None,
     progress: bool | Callable[[RangeProgress], None] | None = None,
 ) -> Range:
     """Compute the exact minimum and maximum of every output over an input set.
 
     The method is branch and bound with linear bound propagation. The bounds are valid at any time.
     The search stops when each bound is within `tol` of an attained value, at the time limit, or at
-    Ctrl-C, and returns the bounds proved so far.
+    Ctrl-C, and returns the bounds proved so far. Inside `outrange.workers`, workers share the
+    search if it splits the input set, that is, for few inputs (docs/scale.md).
 
     Args:
         model: A Keras model or layer, a PyTorch module or exported program, a scikit-learn MLP or
@@ -79,11 +78,6 @@ def output_range(
             inference with sums in any order (docs/float32.md).
         certificate: File for a certificate: a proof of `lo` and `hi` that the independent program
             `outrange-check` verifies in exact arithmetic (docs/certificates.md). Only for boxes.
-        executor: Workers for the search tree: a `concurrent.futures.Executor`, a `dask.distributed`
-            client, or the address of its scheduler. Used only if the input set is split, that is,
-            for few inputs (docs/scale.md). None for the threads of this process.
-        resume: Folder for the state of the search, saved at most every 30 s; the same call resumes
-            from it.
         progress: A function called a few times per second with a `RangeProgress`; or True to show
             progress, False to hide it. None shows it in a terminal or notebook if the call takes
             longer than 2 s.
@@ -126,7 +120,7 @@ def output_range(
             "A certificate covers outputs, not layers: leave out `layer`. Received: `layer`."
         )
     where = None if proof is None else one_box(regions(network.graph.inputs, box))
-    with use_executor(executor, resume):
+    with divide_searches():
         answer = ask(
             network,
             box,

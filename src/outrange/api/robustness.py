@@ -12,7 +12,7 @@ import numpy as np
 from ..certify.certifier import Certifier, search_time
 from ..core import InputError
 from ..core.formula import negate
-from ..executors.pool import as_pool
+from ..executors.workers import take_pool
 from ..live import progress_listener
 from ..questions.common.provenance import add_provenance
 from .arguments import is_float32, load_within_limit, time_left
@@ -214,7 +214,6 @@ def robust_accuracy(
     effort: str | None = None,
     file: Any = None,
     seed: int = 0,
-    executor: Any = None,
     progress: bool | Callable[[RobustProgress], None] | None = None,
 ) -> RobustAccuracy | RobustnessCurve:
     """Compute the robust accuracy: the fraction of inputs that stay correct when perturbed.
@@ -223,7 +222,7 @@ def robust_accuracy(
     of radius `eps`. With `file`, every result is written immediately, and the same call resumes
     from the file. With several radii, the middle one comes first: an input that is robust at a
     radius is robust at every smaller one, and a counterexample at a radius is also a counterexample
-    at every larger one.
+    at every larger one. Inside `outrange.workers`, the workers decide the inputs.
 
     Args:
         model: As for `outrange.output_range`. It has one output: a number per class, or a single
@@ -246,8 +245,6 @@ def robust_accuracy(
         file: File for results, from which the same call resumes. With several radii, each has its
             own file: `name-0.05.jsonl` for `name.jsonl`.
         seed: Seed of the random points of the attack; no proof depends on it.
-        executor: Workers that decide the inputs: a `concurrent.futures.Executor`, a
-            `dask.distributed` client, or the address of its scheduler. None for this process.
         progress: A function called after every input with a `RobustProgress`; or True to show
             progress, False to hide it. None shows it in a terminal or notebook if the call takes
             longer than 2 s.
@@ -291,20 +288,21 @@ def robust_accuracy(
     data = LabeledData.of(network, x, y, threshold)
     units = flat_scale(network.graph.inputs, scale, x)
     ask: Any = robustness_curve if is_several(eps) else ask_one
-    answer = ask(
-        network,
-        data,
-        eps=eps,
-        norm=norm,
-        clip=clip,
-        scale=units,
-        each=each,
-        time_limit=time_left(clock),
-        file=file,
-        seed=seed,
-        progress=progress_listener(progress),
-        pool=as_pool(executor),
-    )
+    with take_pool() as pool:
+        answer = ask(
+            network,
+            data,
+            eps=eps,
+            norm=norm,
+            clip=clip,
+            scale=units,
+            each=each,
+            time_limit=time_left(clock),
+            file=file,
+            seed=seed,
+            progress=progress_listener(progress),
+            pool=pool,
+        )
     if is_several(eps):
         answer = replace(
             answer, answers=tuple(add_provenance(part, network) for part in answer.answers)

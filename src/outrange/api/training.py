@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..answers.study.progress import StudyProgress
-from ..executors.pool import as_pool
+from ..executors.workers import take_pool
 from ..live import progress_listener
 from .decorators import question, with_provenance
 
@@ -38,7 +38,6 @@ def compare(
     kind: str | None = None,
     seed: int = 0,
     engine: str = "auto",
-    executor: Any = None,
     file: str | os.PathLike | None = None,
     progress: bool | Callable[[StudyProgress], None] | None = None,
 ) -> Study:
@@ -51,6 +50,10 @@ def compare(
     the time runs out. A start has the same initial weights in all combinations whose weights have
     the same shapes, and all combinations get the same batches. The reasons for failures come from
     `outrange.diagnose` and from the loss curves, gradients and outputs recorded during training.
+
+    Inside `outrange.workers`, the workers train. A worker trains an activation for a few seconds at
+    a time. Its version of Keras, its backend and its settings must match those of this process.
+    `build` is sent by cloudpickle. Given enough time, the study is the same as without workers.
 
     Args:
         build: A function of an activation that returns a new, uncompiled Keras model with a fixed
@@ -82,11 +85,6 @@ def compare(
         kind: Kind of the targets if the data do not determine it; see `outrange.recommend`.
         seed: Random seed; start `i` uses `seed + i`.
         engine: `"auto"`, `"lanes"` or `"one by one"`.
-        executor: Workers that train: a `concurrent.futures.Executor`, a `dask.distributed` client,
-            or the address of its scheduler. None for this process. A worker trains an activation
-            for a few seconds at a time. Its version of Keras, its backend and its settings must
-            match those of this process. `build` is sent by cloudpickle. Given enough time, the
-            study is the same as without workers.
         file: JSON file of the study. An unfinished study in it is resumed, and a complete one is
             returned.
         progress: A function called with a `StudyProgress`; or True to show progress, False to hide
@@ -115,27 +113,28 @@ def compare(
     """
     from ..train.comparison.compare import compare as ask
 
-    return ask(
-        build,
-        x,
-        y,
-        activations=activations,
-        losses=losses,
-        optimizers=optimizers,
-        starts=starts,
-        epochs=epochs,
-        batch_size=batch_size,
-        time_limit=time_limit,
-        metric=metric,
-        better=better,
-        goal=goal,
-        kind=kind,
-        seed=seed,
-        engine=engine,
-        pool=as_pool(executor),
-        file=file,
-        progress=progress_listener(progress),
-    )
+    with take_pool() as pool:
+        return ask(
+            build,
+            x,
+            y,
+            activations=activations,
+            losses=losses,
+            optimizers=optimizers,
+            starts=starts,
+            epochs=epochs,
+            batch_size=batch_size,
+            time_limit=time_limit,
+            metric=metric,
+            better=better,
+            goal=goal,
+            kind=kind,
+            seed=seed,
+            engine=engine,
+            pool=pool,
+            file=file,
+            progress=progress_listener(progress),
+        )
 
 
 @with_provenance

@@ -35,9 +35,9 @@ class Workers:
         self._callbacks.append(callback)
 
     def close(self) -> None:
-        """Call the functions registered with `on_close`, and forget them."""
+        """Call the functions registered with `on_close`, the last one first, and forget them."""
         callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
+        for callback in reversed(callbacks):
             callback()
 
 

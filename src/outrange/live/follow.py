@@ -40,8 +40,12 @@ Ask = TypeVar("Ask", bound=Callable[..., Any])
 
 FORMER = {
     "check": "Certificates are always checked before they are returned: leave out `check`.",
+    "executor": "Workers are chosen for a block: `with outrange.workers(executor): {call}`.",
+    "resume": "The state of a search is kept for a block: `with outrange.workers(executor, "
+    "resume=folder): {call}`, or `outrange.workers(resume=folder)` to search in this process.",
 }
-"""Dict from former argument to a sentence that states what replaces it; kept until 0.2."""
+"""Dict from former argument to a sentence that states what replaces it, with the call in place of
+`{call}`; kept until 0.2."""
 
 
 class Screen(Protocol):
@@ -235,7 +239,8 @@ def argument_error(
     unknown = [name for name in options if name not in names]
     former = [name for name in unknown if name in FORMER]
     if former:
-        return ArgumentError(f"{FORMER[former[0]]} Received: an argument {former[0]!r}.")
+        sentence = FORMER[former[0]].format(call=f"{function}(...)")
+        return ArgumentError(f"{sentence} Received: an argument {former[0]!r}.")
     message = f"`{function}` takes {', '.join(required)}; and by name, optionally, "
     message += f"{', '.join(name for name in names if name not in required)}."
     if {"x", "y"} <= set(required) and ("data" in unknown or not unknown):

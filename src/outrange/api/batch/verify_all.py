@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core import InputError
-from ...executors.pool import as_pool
+from ...executors.workers import take_pool
 from ...live import with_progress
 from ...questions.common.arguments import check_each, check_hooks
 
@@ -32,13 +32,14 @@ def verify_all(
     retry: Sequence[str] = (),
     jobs: int = 1,
     seed: int = 0,
-    executor: Any = None,
     progress: bool | None = None,
 ) -> list[Result]:
     """Decide every instance in a list; an instance is a model, a property and a time limit.
 
     This function and the command `outrange verify-all` use the same result files, so each can
-    resume a run that the other began.
+    resume a run that the other began. Inside `outrange.workers`, the workers decide the instances.
+    Files are sent to the workers; a large model is sent only once per worker. If the executor
+    fails, processes on this machine decide the remaining instances.
 
     Args:
         instances: A CSV file as in VNN-COMP, with rows `onnx,vnnlib,timeout`; or pairs of a model
@@ -52,12 +53,9 @@ def verify_all(
             resumes from the file. None keeps the results in memory.
         retry: Verdicts for which instances in the file are decided again: `"unknown"`, `"timeout"`,
             `"error"`, or `"all"` of these.
-        jobs: Number of processes on this machine; unused with `executor`.
+        jobs: Number of processes on this machine; unused inside
+            `outrange.workers`.
         seed: Seed of the random points of the attack; no proof depends on it.
-        executor: Workers that decide the instances: a `concurrent.futures.Executor`, a
-            `dask.distributed` client, or the address of its scheduler. Files are sent to the
-            workers; a large model is sent only once per worker. If the executor fails, processes on
-            this machine decide the remaining instances.
         progress: True shows progress, False hides it. None shows it in a terminal or notebook if
             the call takes longer than 2 s.
 
@@ -90,8 +88,8 @@ def verify_all(
 
     _check(jobs, seed, each, retry)
     listed = _instances(instances, root, each, only)
-    pool = as_pool(executor)
     with ExitStack() as stack:
+        pool = stack.enter_context(take_pool())
         results = Memory() if file is None else stack.enter_context(Results(Path(file)))
         log = Log(listed, results, report_progress, lines=False)
         rest = still_open(listed, results.known, tuple(retry))

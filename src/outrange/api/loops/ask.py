@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ...core import Clock, InputError, OutOfTime, PropertySource, Provenance, deadline, text_digest
-from ...executors.executor_argument import use_executor
+from ...executors.workers import divide_searches
 from ...live import progress_listener
 from ...questions.common.arguments import check_hooks, check_limits
 from ...questions.common.provenance import model_sources
@@ -37,7 +37,6 @@ def closed_loop(
     budget: float | None = None,
     effort: str | None = None,
     seed: int = 0,
-    executor: Any = None,
     progress: bool | Callable[[VerifyProgress], None] | None = None,
 ) -> Loop:
     """Prove how a controller and a plant behave together, step after step.
@@ -51,6 +50,9 @@ def closed_loop(
     trajectory that violates the specification in real arithmetic and was run with the model itself.
     `UNKNOWN` says up to which step or time the specification is proved, and for which fraction of
     the initial set.
+
+    Inside `outrange.workers`, workers bound pieces of the initial set and search the unrolled loop.
+    The pieces and bounds are bit-identical for any number of cores.
 
     Args:
         loop: The controller, the plant and the initial states.
@@ -72,10 +74,6 @@ def closed_loop(
             45 s, `"exact"` none. The default is the value of the environment variable
             `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         seed: Seed of the simulated trajectories; no proof depends on it.
-        executor: Workers that bound pieces of the initial set and search the unrolled loop: a
-            `concurrent.futures.Executor`, a `dask.distributed` client, or the address of its
-            scheduler (docs/scale.md). None for the cores of this process. The pieces and bounds are
-            bit-identical for any number of cores.
         progress: As in `outrange.verify`.
 
     Returns:
@@ -108,7 +106,7 @@ def closed_loop(
     check_hooks(progress_listener(progress), seed)
     clock, hear = Clock(time_limit), progress_listener(progress)
     spec = read_spec(spec)
-    with use_executor(executor, None):
+    with divide_searches(saves=False):
         if steps is not None:
             return _run_question(loop, steps, spec, tol, clock, seed, hear)
         loop = replace(loop, controller=read_once(loop.controller))

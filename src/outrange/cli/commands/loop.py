@@ -14,6 +14,7 @@ from ...core import Clock, InputError, OutOfTime
 from ..exit_codes import EXACT, INTERRUPTED, OPEN, VIOLATED, fail
 from ..options.boxes import BoxOptions, box_of
 from ..options.models import load_model
+from ..options.workers import command_workers
 from ..start_up import command_began, question_limit, reading
 
 
@@ -98,9 +99,8 @@ def ask_loop(
     loop = replace(
         loop, disturbance=disturbance, varying=varying, parameters=parameters, where=where
     )
-    result = closed_loop(
-        loop, steps, spec, tol=tol, seed=seed, executor=executor, **question_limit(clock, budget)
-    )
+    with command_workers(executor, budget=budget):
+        result = closed_loop(loop, steps, spec, tol=tol, seed=seed, **question_limit(clock, budget))
     answer: Loop = result if budget is not None else with_arguments(result, time_limit=seconds)
     if table is not None:
         answer.csv(table)

@@ -17,6 +17,7 @@ from ..exit_codes import EXACT, INTERRUPTED, OPEN, fail
 from ..options.arrays import read_array
 from ..options.boxes import BoxOptions, box_of
 from ..options.models import load_model
+from ..options.workers import command_workers
 from ..start_up import command_began, question_limit, reading
 
 
@@ -63,19 +64,18 @@ def ask_range(
     labels = {slot.name: slot.shape for slot in graph.outputs}
     if output is not None:
         forms, labels = pick_output(output, labels)
-    answer = output_range(
-        network,
-        where,
-        tol=tol,
-        **question_limit(clock, budget),
-        rows=forms,
-        layer=layer,
-        solver=solver,
-        arithmetic=arithmetic or "real",
-        certificate=certificate,
-        executor=executor,
-        resume=resume,
-    )
+    with command_workers(executor, resume, budget):
+        answer = output_range(
+            network,
+            where,
+            tol=tol,
+            **question_limit(clock, budget),
+            rows=forms,
+            layer=layer,
+            solver=solver,
+            arithmetic=arithmetic or "real",
+            certificate=certificate,
+        )
     if budget is None:
         answer = with_arguments(answer, time_limit=seconds)
     if output is not None:

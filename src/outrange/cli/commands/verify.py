@@ -15,6 +15,7 @@ from ...core import Clock, InputError, OutOfTime
 from ..exit_codes import EXACT, INTERRUPTED, OPEN, VIOLATED, fail
 from ..options.boxes import BoxOptions, box_of
 from ..options.models import load_model
+from ..options.workers import command_workers
 from ..start_up import command_began, question_limit, reading
 
 
@@ -72,18 +73,17 @@ def ask_verify(
         from ...api.decorators import with_arguments
         from ...api.properties import verify
 
-        result = verify(
-            network,
-            condition,
-            region,
-            where=cut,
-            **question_limit(clock, budget),
-            seed=seed,
-            arithmetic=arithmetic,
-            certificate=certificate,
-            executor=executor,
-            resume=resume,
-        )
+        with command_workers(executor, resume, budget):
+            result = verify(
+                network,
+                condition,
+                region,
+                where=cut,
+                **question_limit(clock, budget),
+                seed=seed,
+                arithmetic=arithmetic,
+                certificate=certificate,
+            )
         verdict = with_arguments(result, time_limit=seconds) if budget is None else result
     except OutOfTime:
         echo('{"result": "timeout"}' if as_json else "timeout")

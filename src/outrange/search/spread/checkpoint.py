@@ -53,6 +53,14 @@ class TreeState:
     given: int
 
 
+_in_use: dict[Path, Workers] = {}
+"""Dict from checkpoint file to the workers of the question that uses it."""
+
+
+def _release(path: Path) -> None:
+    _in_use.pop(path, None)
+
+
 class Checkpoint:
     """Checkpoint file of one problem.
 
@@ -71,7 +79,7 @@ class Checkpoint:
 
         A question may have several problems (halves of a box, clauses), and several questions may
         share a folder. So the file's name is derived from everything that the problem's bounds
-        depend on.
+        depend on. Until the question ends, no other question of this process may use the file.
 
         Args:
             workers: The workers, and the folder of the checkpoints.
@@ -79,7 +87,8 @@ class Checkpoint:
             incumbent: Provides the targets and tolerances that close a box.
 
         Raises:
-            InputError: The folder cannot be created.
+            InputError: The folder cannot be created, or an equal question that is running uses the
+                file.
         """
         if workers.folder is None:
             return None
@@ -95,7 +104,15 @@ class Checkpoint:
                 f"`resume` must be a folder that can be written ({error.strerror}). "
                 f"Received: `{workers.folder}`."
             ) from None
-        return cls(workers.folder / f"{question[:24]}.npz", question)
+        path = (workers.folder / f"{question[:24]}.npz").resolve()
+        if _in_use.setdefault(path, workers) is not workers:
+            raise InputError(
+                "Equal questions that run at the same time must not share a `resume` folder. "
+                f"Received: `{workers.folder}` in two threads. Choose a folder for each thread, or "
+                "ask the question once."
+            )
+        workers.on_close(lambda: _release(path))
+        return cls(path, question)
 
     @property
     def is_due(self) -> bool:
