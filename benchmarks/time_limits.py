@@ -231,7 +231,7 @@ def measured(case: str | File, limit: float) -> tuple[float, str, bool]:
         result = json.loads(found[-1])
         return result["seconds"], f"{result['status']} {result['width']:.3g}", result["valid"]
     command = [sys.executable, "-m", "outrange", "verify", case.onnx, case.vnnlib]
-    ran = run([*command, "--time", str(limit)], here, limit + KILLED_AFTER)
+    ran = run([*command, "--time-limit", str(limit)], here, limit + KILLED_AFTER)
     verdict = re.search(r"^(sat|unsat|unknown|timeout)\b", ran.output, re.MULTILINE)
     if ran.code is None or verdict is None:
         return ran.wall, "killed" if ran.code is None else ran.output[-200:], False

@@ -35,7 +35,16 @@ class Outrange(Rival):
         return [sys.executable, "-c", f"import {modules}, outrange.questions.verify"]
 
     def ask(self, onnx, vnnlib, folder, seconds):
-        command = [sys.executable, "-m", "outrange", "verify", onnx, vnnlib, "--time", str(seconds)]
+        command = [
+            sys.executable,
+            "-m",
+            "outrange",
+            "verify",
+            onnx,
+            vnnlib,
+            "--time-limit",
+            str(seconds),
+        ]
         ran = run(command, folder, seconds)
         return judged(ran, word(r"^(sat|unsat|unknown|timeout)\b", ran.output))
 

@@ -54,7 +54,7 @@ def test_a_file_is_a_question(path, capsys):
     state = np.array([0.5, 0.0])
     control = 2 * (np.array([-0.5, -0.75]) @ state + 0.5 - 0.5)
     assert answer.pipe.control_lo[0, 0] <= control + 1e-6 <= answer.pipe.control_hi[0, 0] + 1e-3
-    assert run(["loop", str(path), "--time", "30"]) == 0
+    assert run(["loop", str(path), "--time-limit", "30"]) == 0
     assert capsys.readouterr().out.startswith("holds\n")
     assert run(["loop", str(path), "--next", "x1"]) == 2
 

@@ -78,11 +78,11 @@ def outrange(*arguments, **options):
 
 @pytest.fixture
 def record(capfd):
-    """Run a command with `--json` in this process and return its parsed output."""
+    """Run a command with `--format json` in this process and return its parsed output."""
     from outrange.cli.run import run
 
     def ask(*arguments):
-        code = run([*map(str, arguments), "--json"])
+        code = run([*map(str, arguments), "--format", "json"])
         out, err = capfd.readouterr()
         assert code == 0, err
         return json.loads(out)
@@ -138,14 +138,14 @@ def test_summary(small, record):
 
 
 def test_time_runs_out_with_exit_code_3(large):
-    result = outrange("range", large, "--box", "-1", "1", "--time", "0.5")
+    result = outrange("range", large, "--box", "-1", "1", "--time-limit", "0.5")
     assert result.returncode == 3, result.stderr
     assert "time ran out" in result.stdout
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_interrupt_prints_the_bounds_so_far(large):
-    code, out, err = run_and_interrupt("range", large, "--box", "-1", "1", "--json")
+    code, out, err = run_and_interrupt("range", large, "--box", "-1", "1", "--format", "json")
     assert code == 130, err
     assert json.loads(out)["status"] == "interrupted"
     assert "Traceback" not in err
@@ -169,7 +169,7 @@ MISTAKES = [
     (["range", "SMALL", "--box", "0", "1", "--output", "7"], 2, "--output"),
     (["range", "SMALL", "--box", "0", "1", "--rows", "1,2,3"], 2, "shape (1, 3)"),
     (["range", "SMALL", "--box", "0", "1", "--tol", "-1"], 2, "tol"),
-    (["range", "SMALL", "--box", "0", "1", "--time", "0"], 2, "time"),
+    (["range", "SMALL", "--box", "0", "1", "--time-limit", "0"], 2, "time"),
     (["range", "SMALL", "--data", "absent.npy"], 2, "does not exist"),
     (["range", "SMALL", "--data", "DIR/data.txt"], 2, ".npy, .npz, .csv"),
     (["range", "SMALL", "--data", "DIR/empty.csv"], 2, "empty"),
@@ -276,7 +276,7 @@ def test_reading_that_takes_most_of_the_limit_is_told(tmp_path, capfd, monkeypat
     from outrange.core.clock import read_clock
 
     sum_and_difference(tmp_path)
-    ask = ["range", str(tmp_path / "small.onnx"), "--box", "0", "1", "--time"]
+    ask = ["range", str(tmp_path / "small.onnx"), "--box", "0", "1", "--time-limit"]
     assert run.run([*ask, "1000"]) == 0
     assert capfd.readouterr().err == ""
     began = read_clock() - 600
@@ -284,4 +284,4 @@ def test_reading_that_takes_most_of_the_limit_is_told(tmp_path, capfd, monkeypat
     monkeypatch.setattr("outrange.cli.commands.range.command_began", lambda: began)
     assert run.run([*ask, "1000"]) == 0
     stderr = capfd.readouterr().err
-    assert "reading small.onnx took 600." in stderr and "of the 1000 s of --time" in stderr
+    assert "reading small.onnx took 600." in stderr and "of the 1000 s of --time-limit" in stderr

@@ -33,7 +33,7 @@ def files(tmp_path_factory):
 
 
 def run_command(capsys, folder, *arguments):
-    code = run(["range", str(folder / "sum.onnx"), *arguments, "--json"])
+    code = run(["range", str(folder / "sum.onnx"), *arguments, "--format", "json"])
     printed = capsys.readouterr()
     return code, json.loads(printed.out) if code == 0 else printed.err
 
@@ -46,14 +46,14 @@ def run_command(capsys, folder, *arguments):
         ("tab.csv", ()),
         ("bare.csv", ()),
         ("tab.csv", ("--margin", "0.5")),
-        ("tab.csv", ("--relative-margin", "0.25")),
+        ("tab.csv", ("--margin", "0.25", "--relative")),
     ],
 )
 def test_data_is_read_as_diagnose_reads_it(capsys, files, name, options):
     folder, x = files
     code, answer = run_command(capsys, folder, "--data", str(folder / name), *options)
     lo, hi = x.min(axis=0), x.max(axis=0)
-    wider = {"--margin": 0.5, "--relative-margin": 0.25 * (hi - lo)}.get(next(iter(options), ""), 0)
+    wider = 0.25 * (hi - lo) if "--relative" in options else 0.5 * ("--margin" in options)
     lo, hi = lo - wider, hi + wider
     assert code == 0
     assert answer["hi"] == pytest.approx([hi[0] + hi[1] - lo[2]])

@@ -1,12 +1,15 @@
 """Tests of the help of each command: an example that parses, and exit codes in one place."""
 
 import shlex
+from inspect import signature
 
 import pytest
 from click.testing import CliRunner
 
+import outrange
 from outrange.cli.app import app
 from outrange.cli.examples import EXAMPLES
+from outrange.cli.run import run
 
 
 def show_help(*arguments):
@@ -39,3 +42,73 @@ def test_an_option_is_a_noun_phrase(command):
         text = getattr(option, "help", None) or ""
         first = text.split(" ")[0]
         assert first not in ("Of", "What", "How", "Who", "Where", "..."), (command, text)
+
+
+FUNCTIONS = {
+    "range": outrange.output_range,
+    "summary": outrange.summary,
+    "verify": outrange.verify,
+    "verify-all": outrange.vnnlib.verify_all,
+    "explore": outrange.pages.explore,
+    "diagnose": outrange.diagnose,
+    "report": outrange.pages.report,
+    "loop": outrange.closed_loop,
+}
+
+SHARED = (
+    outrange.load, outrange.data_box, outrange.ball, outrange.workers, outrange.ControlLoop,
+)  # fmt: skip
+"""Functions that a command calls for its model, its input set, its workers and its loop."""
+
+SHELL_ONLY = {
+    "box lo hi input data target ball": "They describe the input set, which Python builds.",
+    "format": "A Python answer is printed or converted by its methods.",
+    "output": "Python selects `answer[i]`.",
+    "next forever plot csv": "Python passes a list, None, or calls a method of the answer.",
+    "merge memory expected shard": "They concern processes and tables of a batch.",
+    "port token host allow-remote open": "They concern the page of a server.",
+    "fail-on": "It concerns the exit code.",
+}
+"""Dict from options without an argument in Python to the reason."""
+
+
+@pytest.mark.parametrize("command", FUNCTIONS)
+def test_an_option_has_the_name_of_the_argument(command):
+    """A repeatable option has the singular of the name, if the argument is a plural."""
+    arguments = {name for f in (FUNCTIONS[command], *SHARED) for name in signature(f).parameters}
+    arguments |= {word for words in SHELL_ONLY for word in words.split()}
+    arguments |= {name.replace("properties", "property") for name in arguments}
+    for option in app.commands[command].params:
+        if option.param_type_name == "option" and option.name != "help":
+            name = max(option.opts, key=len).removeprefix("--")
+            assert name in arguments or name.replace("-", "_") in arguments, name
+
+
+FORMER = [
+    ("range m --time 3", "--time-limit"),
+    ("range m --json", "--format json"),
+    ("range m --proof-only", "--no-solver"),
+    ("range m --data d --reals", "--no-whole"),
+    ("range m --data d --relative-margin 0.1", "--margin NUMBER --relative"),
+    ("verify-all l --time 3", "--each"),
+    ("verify-all l --out r.csv", "--file"),
+    ("merge a b --out r.csv", "verify-all --merge"),
+    ("report m --out a.html", "--path"),
+    ("report m --output-name price", "--output-names"),
+    ("loop m --constant", "--no-varying"),
+    ("diagnose m d --unsafe", "--no-safe-mode"),
+]
+
+
+@pytest.mark.parametrize(("line", "current"), FORMER)
+def test_a_former_option_names_the_current_one(line, current, capsys):
+    assert run(line.split()) == 2
+    stderr = capsys.readouterr().err
+    assert " is now " in stderr and current in stderr
+
+
+def test_lists_and_tables_are_counted(capsys):
+    assert run(["verify-all", "a.csv", "b.csv"]) == 2
+    assert "One list of instances" in capsys.readouterr().err
+    assert run(["verify-all", "--merge", "a.csv", "b.csv", "--jobs", "2"]) == 2
+    assert "with --file only" in capsys.readouterr().err

@@ -41,7 +41,7 @@ def call(folder, capfd):
 
 @pytest.mark.parametrize("name", ["plain.keras", "plain.h5"])
 def test_saved_models(call, name):
-    code, out, _ = call("range", name, "--box", "0", "1", "--json")
+    code, out, _ = call("range", name, "--box", "0", "1", "--format", "json")
     assert code == 0
     record = json.loads(out)
     np.testing.assert_allclose([record["lo"][0], record["hi"][0]], [0, 2], atol=1e-5)
@@ -56,7 +56,7 @@ def test_layers_of_a_saved_model(call):
 @pytest.mark.parametrize(
     ("arguments", "code", "word"),
     [
-        (("range", "lambda.keras", "--box", "0", "1"), 4, "--unsafe"),
+        (("range", "lambda.keras", "--box", "0", "1"), 4, "--no-safe-mode"),
         (("range", "nan.keras", "--box", "0", "1"), 4, "finite"),
         (("summary", "nan.keras", "--box", "0", "1"), 4, "finite"),
         (("range", "text.keras", "--box", "0", "1"), 4, "zip archive"),
@@ -73,6 +73,8 @@ def test_bad_files_are_one_short_message(call, arguments, code, word):
 
 
 def test_code_runs_only_when_asked_to(call):
-    code, out, _ = call("range", "lambda.keras", "--box", "0", "1", "--unsafe", "--json")
+    code, out, _ = call(
+        "range", "lambda.keras", "--box", "0", "1", "--no-safe-mode", "--format", "json"
+    )
     assert code == 0
     np.testing.assert_allclose(json.loads(out)["hi"], [2, 2], atol=1e-5)

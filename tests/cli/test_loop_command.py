@@ -41,7 +41,9 @@ def test_it_asks_about_all_time(net, capsys):
 
 
 def test_it_says_what_breaks(net, capsys):
-    code = run(["loop", net, *STEPS, "--steps", "3", "--spec", "at 3: x[1] >= 0", "--json"])
+    code = run(
+        ["loop", net, *STEPS, "--steps", "3", "--spec", "at 3: x[1] >= 0", "--format", "json"]
+    )
     data = json.loads(capsys.readouterr().out)
     assert code == 1 and data["result"] == "violated"
     assert data["counterexample"]["step"] == 3 and data["counterexample"]["reproduced"]

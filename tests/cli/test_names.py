@@ -70,7 +70,14 @@ def tables(tmp_path_factory):
 
     def table(*lines):
         (folder / "table.csv").write_text("\n".join(lines) + "\n")
-        return ["range", str(folder / "sum.keras"), "--json", "--data", str(folder / "table.csv")]
+        return [
+            "range",
+            str(folder / "sum.keras"),
+            "--format",
+            "json",
+            "--data",
+            str(folder / "table.csv"),
+        ]
 
     return table
 

@@ -158,7 +158,7 @@ def test_names_are_the_same_however_written(call, folder):
     write_instances(folder / "other.csv", [("onnx", "vnnlib", "timeout"), *backwards, *backwards])
     code, _, err = call("other.csv")
     assert (code, err) == (1, "")
-    assert call("other.csv", "--out", "new.csv")[0] == 1
+    assert call("other.csv", "--file", "new.csv")[0] == 1
     assert len(verdicts("new.csv")) == 5
 
 
@@ -167,7 +167,7 @@ def test_root_time_and_folder(call, folder):
     write_instances(folder / "lists" / "list.csv", [("small.onnx", name, "") for name in KNOWN])
     assert call("lists/list.csv")[0] == 2
     assert call("lists/list.csv", "--root", ".")[0] == 2
-    assert call("lists/list.csv", "--root", folder, "--time", 10)[0] == 1
+    assert call("lists/list.csv", "--root", folder, "--each", 10)[0] == 1
     assert verdicts() == KNOWN
 
 
@@ -237,7 +237,7 @@ def test_a_worker_that_hangs_is_ended(call, folder, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(worker_process, "GRACE", 0.5)
         signal_workers(patch, signal.SIGSTOP)
-        assert call("list.csv", "--time", 2)[0] == 3
+        assert call("list.csv", "--each", 2)[0] == 3
     assert verdicts() == {**KNOWN, "hard.vnnlib": "timeout"}
 
 
@@ -383,14 +383,14 @@ MISTAKES = [
     (["list.csv", "--only", "p9"], "must contain an instance"),
     (["list.csv", "--root", "absent"], "files are missing"),
     (["list.csv", "--jobs", "0"], "--jobs"),
-    (["list.csv", "--time", "-1"], "--time"),
-    (["list.csv", "--time", "inf"], "--time"),
+    (["list.csv", "--each", "-1"], "--each"),
+    (["list.csv", "--each", "inf"], "--each"),
     (["list.csv", "--memory", "0"], "--memory"),
     (["list.csv", "--seed", "-3"], "--seed"),
     (["list.csv", "--retry", "sat"], "--retry"),
-    (["list.csv", "--out", "results.txt"], ".csv"),
-    (["list.csv", "--out", "list.csv"], "differ from the input files"),
-    (["list.csv", "--out", "absent/results.csv"], "cannot be written"),
+    (["list.csv", "--file", "results.txt"], ".csv"),
+    (["list.csv", "--file", "list.csv"], "differ from the input files"),
+    (["list.csv", "--file", "absent/results.csv"], "cannot be written"),
     (["list.csv", "--expected", "absent.csv"], "list of instances does not exist"),
     (["list.csv", "--expected", "list.csv"], "columns onnx, vnnlib"),
     (["short.csv"], "row of instances"),

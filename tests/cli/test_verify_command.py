@@ -115,7 +115,7 @@ def test_random_nets_around_their_largest_output(call, folder, rng):
 def test_properties_written_out(call, text, options, word):
     code, out, err = call("small.onnx", text, "--box", 0, 1, *options)
     assert (code, out.splitlines()[0], err) == (int(word == "violated"), word, "")
-    record = json.loads(call("small.onnx", text, "--box", 0, 1, "--json", *options)[1])
+    record = json.loads(call("small.onnx", text, "--box", 0, 1, "--format", "json", *options)[1])
     assert record["result"] == word
     if word == "violated":
         assert "x: [[" in out or "x: [" in out
@@ -130,10 +130,10 @@ def test_a_box_beside_a_file_cuts_it(call):
 
 
 def test_time_runs_out_with_exit_code_3(call):
-    code, out, err = call("hard.onnx", "hard.vnnlib", "--time", "0.5")
+    code, out, err = call("hard.onnx", "hard.vnnlib", "--time-limit", "0.5")
     assert (code, out) == (3, "timeout\n")
     assert "time ran out" in err
-    code, out, _ = call("hard.onnx", "y[0] <= 10000", "--box", -1, 1, "--time", "1e-4")
+    code, out, _ = call("hard.onnx", "y[0] <= 10000", "--box", -1, 1, "--time-limit", "1e-4")
     assert (code, out.splitlines()[0]) == (3, "timeout")
 
 
@@ -165,8 +165,8 @@ MISTAKES = [
     (["small.onnx", "y[0] <=", "--box", "0", "1"], 2, "invalid syntax"),
     (["small.onnx", "y[0] <= 3", "--box", "0", "1", "--where", "y[0] <= 1"], 2, "`x` alone"),
     (["small.onnx", "y[0] <= 3", "--box", "0", "1", "--where", "x["], 2, "never closed"),
-    (["small.onnx", "safe.vnnlib", "--time", "0"], 2, "time"),
-    (["small.onnx", "safe.vnnlib", "--time", "nan"], 2, "time"),
+    (["small.onnx", "safe.vnnlib", "--time-limit", "0"], 2, "time"),
+    (["small.onnx", "safe.vnnlib", "--time-limit", "nan"], 2, "time"),
     (["small.onnx", "safe.vnnlib", "--seed", "-1"], 2, "seed"),
     (["small.onnx"], 2, "PROPERTY"),
 ]

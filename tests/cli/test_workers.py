@@ -32,7 +32,7 @@ def net(tmp_path_factory):
 
 
 def run_command(capsys, *arguments):
-    code = run([*arguments, "--json"])
+    code = run([*arguments, "--format", "json"])
     return code, json.loads(capsys.readouterr().out)
 
 

@@ -183,25 +183,31 @@ def test_a_pool_that_breaks_loses_no_instance(script, instance_list, tmp_path, m
 def test_shards_make_one_run(instance_list, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(verify_all, "run_in_processes", in_this_process)
-    assert run(["verify-all", str(instance_list), "--out", "whole.csv"]) == 1
+    assert run(["verify-all", str(instance_list), "--file", "whole.csv"]) == 1
     for number in range(1, 9):
-        run(["verify-all", str(instance_list), "--out", "r.csv", "--shard", f"{number}/8"])
+        run(["verify-all", str(instance_list), "--file", "r.csv", "--shard", f"{number}/8"])
     parts = [f"r-{number}-of-8.csv" for number in range(1, 9)]
-    assert run(["merge", *parts, "--out", "merged.csv"]) == 1
+    assert run(["verify-all", "--merge", *parts, "--file", "merged.csv"]) == 1
     assert _rows("merged.csv") == _rows("whole.csv")
     capsys.readouterr()
-    _check_refusal(capsys, ["merge", *parts[:2], "--out", "m.csv"], "all but number 3, 4")
-    _check_refusal(capsys, ["merge", *parts, "--out", "merged.csv"], "contains results")
+    _check_refusal(
+        capsys, ["verify-all", "--merge", *parts[:2], "--file", "m.csv"], "all but number 3, 4"
+    )
+    _check_refusal(
+        capsys, ["verify-all", "--merge", *parts, "--file", "merged.csv"], "contains results"
+    )
     origin = tmp_path / "r-2-of-8.shard.json"
     text_before = origin.read_text()
     for field, new in (("version", '"0.0.9"'), ("listed", '"another"')):
         origin.write_text(text_before.replace(f'"{field}": "', f'"{field}": {new[:-1]}'))
-        _check_refusal(capsys, ["merge", *parts, "--out", "m.csv"], new[1:6])
+        _check_refusal(capsys, ["verify-all", "--merge", *parts, "--file", "m.csv"], new[1:6])
     origin.write_text(text_before)
     for suffix in (".csv", ".jsonl", ".shard.json"):
         text = (tmp_path / f"r-3-of-8{suffix}").read_text()
         (tmp_path / f"other{suffix}").write_text(text.replace("sat", "unsat"))
-    _check_refusal(capsys, ["merge", *parts, "other.csv", "--out", "m.csv"], "contradict")
+    _check_refusal(
+        capsys, ["verify-all", "--merge", *parts, "other.csv", "--file", "m.csv"], "contradict"
+    )
 
 
 def _rows(path):

@@ -143,5 +143,5 @@ def test_questions_about_slopes_answer_in_no_time(keras_file, ask):
 def test_a_command_reads_its_model_however_short_the_limit(keras_file, capsys):
     from outrange.cli.run import run
 
-    code = run(["range", str(keras_file), "--box", "-1", "1", "--time", "0.01"])
+    code = run(["range", str(keras_file), "--box", "-1", "1", "--time-limit", "0.01"])
     assert code in (0, 3) and "Output range" in capsys.readouterr().out

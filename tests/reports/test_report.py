@@ -375,7 +375,7 @@ def test_the_titles_of_a_csv_file_name_the_inputs(tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
         main(["report", str(tmp_path / "m.keras"), "--data", str(tmp_path / "d.csv"),
               "--target", "y", "--units", "age=years,y=EUR", "-o", str(page),
-              "--time", "120"])  # fmt: skip
+              "--time-limit", "120"])  # fmt: skip
     assert ended.value.code == 0
     capsys.readouterr()
     text = page.read_text()

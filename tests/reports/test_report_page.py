@@ -57,7 +57,7 @@ def command_page(files):
         files, "--data", "rows.csv", "--target", "class", "--names", "speed,angle,load",
         "--units", "speed=m/s", "--title", "Two classes",
         "--property", "y[0] <= 100", "--property", "y.argmax() == 0",
-        "--time", "200", "-o", "page.html",
+        "--time-limit", "200", "-o", "page.html",
     )  # fmt: skip
     assert done.returncode in (0, 3), done.stderr
     return files / "page.html", done
@@ -78,7 +78,7 @@ def test_the_command_writes_the_page_and_says_what_is_in_it(command_page):
     [
         ((), "Describe the inputs"),
         (("--box", "0", "1", "-o", "no/such/folder/page.html"), "the folder does not exist"),
-        (("--box", "0", "1", "--time", "0"), "--time"),
+        (("--box", "0", "1", "--time-limit", "0"), "--time-limit"),
         (("--box", "0", "1", "--property", "y[0] <"), "y[0] <"),
         (("--data", "none.csv"), "none.csv"),
     ],

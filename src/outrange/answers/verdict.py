@@ -101,7 +101,7 @@ class Counterexample:
     def digits(self) -> str:
         """Inputs and outputs as text in full precision, or a reference to them if too many."""
         if self.flat_x.size + self.flat_y.size > MOST_NUMBERS:
-            return "The counterexample in full: counterexample.x, as_dict(), or --json."
+            return "The counterexample in full: counterexample.x, as_dict(), or --format json."
         shown = {"x": self.x, "y, in real arithmetic": self.y}
         if self.model_y is not None:
             shown["y, as the model returned it"] = self.model_y

@@ -20,7 +20,7 @@ from .options.declared import (
     MODEL_OPTIONS,
     REPORT_OPTIONS,
     RESUME,
-    UNSAFE,
+    SAFE_MODE,
     VERIFY_ALL_OPTIONS,
     Option,
 )
@@ -65,7 +65,7 @@ def app(context: click.Context) -> None:
     help="Linear forms to bound instead of the outputs, one per row: [[1,-1,0],[0,1,-1]].",
 )
 @click.option(
-    "--time",
+    "--time-limit",
     "seconds",
     type=float,
     help="Time limit in seconds, including the import of Keras and reading the model.",
@@ -77,9 +77,10 @@ def app(context: click.Context) -> None:
     "a curved network that would take long]",
 )
 @click.option(
-    "--proof-only",
-    is_flag=True,
-    help="Use proofs alone, without a mixed-integer solver.",
+    "--solver/--no-solver",
+    default=True,
+    show_default=True,
+    help="Whether a mixed-integer solver may close gaps; its bounds are not proved.",
 )
 @_with(BUDGET, ARITHMETIC, EXECUTOR, RESUME, CERTIFICATE, *MODEL_OPTIONS)
 def range_command(model: str, **options: Any) -> int:
@@ -90,20 +91,19 @@ def range_command(model: str, **options: Any) -> int:
     """
     from .commands.range import ask_range
 
-    box, solver = _box(options), not options.pop("proof_only")
-    return ask_range(model, box, click.echo, solver=solver, **options)
+    return ask_range(model, _box(options), click.echo, **options)
 
 
 @app.command("summary", epilog=epilog("summary"))
 @click.argument("model")
 @_with(*BOX_OPTIONS)
 @_with(*MODEL_OPTIONS)
-def summary_command(model: str, as_json: bool, unsafe: bool, **box: Any) -> int:
+def summary_command(model: str, form: str, safe_mode: bool, **box: Any) -> int:
     """Bound every layer and count dead or saturated units."""
     from .commands.range import ask_summary
 
-    answer = ask_summary(model, BoxOptions(**box), unsafe=unsafe)
-    click.echo(json.dumps(answer.as_dict()) if as_json else str(answer))
+    answer = ask_summary(model, BoxOptions(**box), safe_mode=safe_mode)
+    click.echo(json.dumps(answer.as_dict()) if form == "json" else str(answer))
     return EXACT
 
 
@@ -113,7 +113,7 @@ def summary_command(model: str, as_json: bool, unsafe: bool, **box: Any) -> int:
 @_with(*BOX_OPTIONS)
 @click.option("--where", metavar="CONDITION", help='Condition on the inputs: "x[0] < x[1]".')
 @click.option(
-    "--time",
+    "--time-limit",
     "seconds",
     type=float,
     default=60.0,
@@ -146,33 +146,39 @@ def verify_command(model: str, property_: str, **options: Any) -> int:
 
 
 @app.command("verify-all", epilog=epilog("verify-all"))
-@click.argument("instances")
+@click.argument("instances", nargs=-1, required=True)
+@click.option("--merge", is_flag=True, help="Merge the result tables of all shards of a list.")
 @_with(*VERIFY_ALL_OPTIONS)
-def verify_all_command(instances: str, **options: Any) -> int:
+@click.pass_context
+def verify_all_command(
+    context: click.Context, instances: tuple[str, ...], merge: bool, **options: Any
+) -> int:
     """Decide every instance in a list, as in VNN-COMP.
 
     INSTANCES is a CSV file with rows `onnx,vnnlib,timeout`. Each result is written to disk as soon
     as it is known. Run the command again to resume: instances with a result are skipped, unless
     --retry names their verdict.
+
+    With --merge, INSTANCES are the result tables of all shards of a list, which are merged into
+    one. Shards of different lists, versions or seeds are refused, and so are contradictory
+    verdicts.
     """
+    if merge:
+        from .commands.merge import ask_merge
+
+        default = click.core.ParameterSource.DEFAULT
+        if any(
+            context.get_parameter_source(name) is not default for name in options.keys() - {"out"}
+        ):
+            raise click.UsageError("--merge can be combined with --file only.", context)
+        return ask_merge(instances, options["out"], click.echo)
+    if len(instances) != 1:
+        raise click.UsageError(
+            "One list of instances is decided at a time; --merge merges tables of results.", context
+        )
     from .commands.verify_all import BatchOptions, ask_verify_all
 
-    return ask_verify_all(instances, BatchOptions(**options), click.echo)
-
-
-@app.command("merge", epilog=epilog("merge"))
-@click.argument("tables", nargs=-1, required=True)
-@click.option(
-    "--out", default="results.csv", show_default=True, metavar="FILE", help="Table to write."
-)
-def merge_command(tables: tuple[str, ...], out: str) -> int:
-    """Merge the result TABLES of all shards of a list into one.
-
-    Shards of different lists, versions or seeds are refused, and so are contradictory verdicts.
-    """
-    from .commands.merge import ask_merge
-
-    return ask_merge(tables, out, click.echo)
+    return ask_verify_all(instances[0], BatchOptions(**options), click.echo)
 
 
 @app.command("explore", epilog=epilog("explore"))
@@ -191,14 +197,14 @@ def merge_command(tables: tuple[str, ...], out: str) -> int:
 @click.option("--allow-remote", is_flag=True, help="Allow a --host that other machines can reach.")
 @click.option("--open", "open_", is_flag=True, help="Open the page in the browser.")
 @click.option(
-    "--time",
+    "--time-limit",
     "seconds",
     type=float,
     default=60.0,
     show_default=True,
     help="Time limit of each search in seconds.",
 )
-@click.option("--unsafe", is_flag=True, help=UNSAFE)
+@_with(SAFE_MODE)
 def explore_command(model: str, **options: Any) -> int:
     """Open a page with sliders and proved ranges.
 
@@ -248,7 +254,7 @@ def explore_command(model: str, **options: Any) -> int:
     show_default=True,
     help="Output format.",
 )
-@click.option("--unsafe", is_flag=True, help=UNSAFE)
+@_with(SAFE_MODE)
 def diagnose_command(model: str, data: str, **options: Any) -> int:
     """Find out why a model does not learn from its data.
 

@@ -37,6 +37,8 @@ def run_group(app: click.Group, name: str, arguments: list[str] | None) -> int:
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         hint = f" Try: {context.command_path} --help" if context else ""
-        former = FORMER_OPTIONS.get(getattr(error, "option_name", ""))
+        word = getattr(error, "option_name", None) or getattr(error, "command_name", "")
+        command = context.info_name if context else ""
+        former = FORMER_OPTIONS.get(f"{command} {word}", FORMER_OPTIONS.get(word))
         return fail(f"{former or error.format_message()}{hint}", USAGE)
     return code if isinstance(code, int) else EXACT

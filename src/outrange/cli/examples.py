@@ -3,15 +3,17 @@
 EXAMPLES = {
     "range": (
         "outrange range net.keras --box 0 1",
-        "outrange range net.onnx --data train.csv --relative-margin 0.1 --time 60",
+        "outrange range net.onnx --data train.csv --margin 0.1 --relative",
     ),
     "summary": ("outrange summary net.keras --box 0 1",),
     "verify": (
         'outrange verify net.keras "0 <= y[0] <= 3.99 and y.argmax() != 2" --box 0 1',
-        "outrange verify net.onnx property.vnnlib --time 60",
+        "outrange verify net.onnx property.vnnlib --time-limit 60",
     ),
-    "verify-all": ("outrange verify-all instances.csv --out results.csv --jobs 2",),
-    "merge": ("outrange merge results-*-of-8.csv --out all.csv",),
+    "verify-all": (
+        "outrange verify-all instances.csv --file results.csv --jobs 2",
+        "outrange verify-all --merge results-*-of-8.csv --file all.csv",
+    ),
     "explore": ("outrange explore net.keras --data train.csv --open",),
     "diagnose": (
         "outrange diagnose net.keras train.npz --target y",
@@ -19,7 +21,7 @@ EXAMPLES = {
     ),
     "report": (
         'outrange report net.keras --box 0 1 --property "y[0] <= 3.99" -o report.html',
-        "outrange report net.keras --data test.csv --time 300",
+        "outrange report net.keras --data test.csv --time-limit 300",
     ),
     "loop": (
         "outrange loop net.keras --plant car.py --lo 2,2 --hi 3,3 --steps 30 "

@@ -25,8 +25,8 @@ TRANSLATIONS = (
         r"`lo` and `hi` of input `([^`]*)` need one number",
         r"`--lo` and `--hi` of input `\1` need one number",
     ),
-    (r"`time_limit`", "`--time`"),
-    (r"`time_limit=`", "`--time`"),
+    (r"`time_limit`", "`--time-limit`"),
+    (r"`time_limit=`", "`--time-limit`"),
 )
 """Pairs of a regular expression and its replacement, applied in this order."""
 

@@ -74,6 +74,6 @@ def reading(model: str, clock: Clock) -> Iterator[None]:
     if spent > 0.5 * clock.limit:
         print(
             f"outrange: importing the framework and reading {os.path.basename(model)} took "
-            f"{spent:.1f} s of the {clock.limit:g} s of --time.",
+            f"{spent:.1f} s of the {clock.limit:g} s of --time-limit.",
             file=sys.stderr,
         )

@@ -53,7 +53,7 @@ def test_a_custom_layer_must_be_passed(tmp_path):
 def test_a_lambda_needs_trust(tmp_path):
     path = tmp_path / "lambda.keras"
     Sequential([Input((3,)), L.Lambda(lambda t: t * 2.0 + 1.0)]).save(path)
-    with pytest.raises(ModelError, match=r"safe_mode=False.*--unsafe"):
+    with pytest.raises(ModelError, match=r"safe_mode=False.*--no-safe-mode"):
         load_keras(path)
     graph = load_keras(path, safe_mode=False).graph
     np.testing.assert_array_equal(graph.run(np.ones((1, 3))), [[3.0, 3.0, 3.0]])

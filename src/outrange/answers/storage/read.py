@@ -32,7 +32,7 @@ def read_answer(path: str | os.PathLike, kinds: Sequence[type[Answer]]) -> Answe
         name = record.get("format") if isinstance(record, dict) else type(record).__name__
         hint = ""
         if isinstance(name, str) and name.startswith("outrange."):
-            hint = " This file is the output of `as_dict` or `--json`, meant for other programs."
+            hint = " This file is the output of `as_dict` or `--format json`, for other programs."
         raise InputError(
             f"A saved answer must be one that `answer.save` wrote.{hint} Received: `{path}`."
         )

@@ -94,7 +94,7 @@ def read_instances(
         if first.seconds != limit:
             raise InputError(
                 "An instance that is listed twice must have one time limit; remove a row, or set "
-                f"one limit for all with --time. Received: {','.join(row)[:80]!r} in line {number} "
+                f"one limit for all with --each. Received: {','.join(row)[:80]!r} in line {number} "
                 f"of `{path}`, before with {first.seconds:g}."
             )
     if not instances:
@@ -194,7 +194,7 @@ def _limit(row: list[str], number: int, path: Path) -> float:
     if not 0 < limit < np.inf:
         raise InputError(
             "The third column of an instance must be its time limit in seconds, above 0; or set "
-            f"one for all with --time. Received: {','.join(row)[:80]!r} in line {number} of "
+            f"one for all with --each. Received: {','.join(row)[:80]!r} in line {number} of "
             f"`{path}`."
         )
     return limit

@@ -123,11 +123,11 @@ class Results:
 
     def __init__(self, path: Path) -> None:
         if path.suffix.lower() != ".csv":
-            raise InputError(f"--out must be a file ending in .csv. Received: `{path}`.")
+            raise InputError(f"--file must be a file ending in .csv. Received: `{path}`.")
         for file in (path, path.with_suffix(".jsonl")):
             if file.exists() and not file.is_file():
                 raise InputError(
-                    "--out and the .jsonl file next to it must be regular files. "
+                    "--file and the .jsonl file next to it must be regular files. "
                     f"Received: `{file}`, which is not."
                 )
         self._path, self._record = path, path.with_suffix(".jsonl")
@@ -223,7 +223,7 @@ class Results:
 
     def _unwritable(self, error: OSError) -> InputError:
         return InputError(
-            f"The results cannot be written ({error.strerror}). Received: --out `{self._path}`."
+            f"The results cannot be written ({error.strerror}). Received: --file `{self._path}`."
         )
 
 
@@ -249,7 +249,7 @@ def _read_table(data: bytes, torn: bytes, path: Path) -> list[Result]:
     headers = (list(COLUMNS), list(OLD_COLUMNS))
     if (rows and rows[0] not in headers) or (torn and not rows):
         raise InputError(
-            f"An existing --out must be a table of results, whose first line is "
+            f"An existing --file must be a table of results, whose first line is "
             f"{','.join(COLUMNS)}. Received: `{path}`, which is not."
         )
     return [_result(dict(zip(rows[0], row, strict=False)), path) for row in rows[1:]]
@@ -277,7 +277,7 @@ def _result(record: dict[str, Any], path: Path) -> Result:
         result = None
     if result is None or result.verdict not in (*DECIDED, *OPEN_VERDICTS):
         raise InputError(
-            f"`{path}` contains a line that is not a result; remove it, or choose another --out. "
+            f"`{path}` contains a line that is not a result; remove it, or choose another --file. "
             f"Received: {str(record)[:80]}."
         )
     return result

@@ -29,7 +29,7 @@ def ask_diagnose(
     batch_size: int | None,
     try_fixes: bool,
     form: str,
-    unsafe: bool,
+    safe_mode: bool,
 ) -> int:
     """Diagnose the model, print the findings, and return the exit code."""
     from ...api.diagnose import diagnose
@@ -37,7 +37,7 @@ def ask_diagnose(
     x, y = read_data(data, target)
     answer = diagnose(
         model, x, y, ignore=ignore, steps=steps, epochs=epochs, batch_size=batch_size,
-        try_fixes=try_fixes, safe_mode=not unsafe,
+        try_fixes=try_fixes, safe_mode=safe_mode,
     )  # fmt: skip
     if form == "json":
         echo(json.dumps(answer.as_dict()))

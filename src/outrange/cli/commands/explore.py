@@ -21,7 +21,7 @@ def ask_explore(
     allow_remote: bool,
     open_: bool,
     seconds: float,
-    unsafe: bool,
+    safe_mode: bool,
 ) -> int:
     """Serve the explorer page of a model until the user presses Ctrl-C.
 
@@ -34,7 +34,7 @@ def ask_explore(
         allow_remote: Whether `host` may be an address that other machines can reach.
         open_: Whether to open the page in the browser.
         seconds: Time limit for one search for ranges.
-        unsafe: Whether to run code stored in the model file.
+        safe_mode: Whether to refuse code stored in the model file.
 
     Raises:
         InputError: An option is invalid, or the server's packages are not installed.
@@ -53,7 +53,7 @@ def ask_explore(
             "`outrange explore` needs Starlette, uvicorn and websockets: "
             f"{pip_install('starlette', 'uvicorn', 'websockets')}. Received: {error}."
         ) from None
-    network = load_model(model, unsafe, box.feature_names)
+    network = load_model(model, safe_mode, box.feature_names)
     input_set = None if box.is_empty else box_of(box, network.graph.inputs)
     network = load_network(network, input_set)  # with the column names of the data
 

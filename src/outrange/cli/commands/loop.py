@@ -49,8 +49,8 @@ def ask_loop(
     picture: str | None,
     table: str | None,
     executor: str | None,
-    as_json: bool,
-    unsafe: bool,
+    form: str,
+    safe_mode: bool,
 ) -> int:
     """Verify a closed loop and print the answer, first as a single word; return the exit code.
 
@@ -73,8 +73,8 @@ def ask_loop(
         picture: File for a figure of the states over time.
         table: CSV file for the bounds on the states.
         executor: Address of a Dask scheduler whose workers search.
-        as_json: Whether to print everything as JSON.
-        unsafe: Whether to run code stored in the model file.
+        form: Output format, `"text"` or `"json"`.
+        safe_mode: Whether to refuse code stored in the model file.
     """
     clock = Clock(seconds, command_began())
     from ...api.decorators import with_arguments
@@ -91,9 +91,9 @@ def ask_loop(
         _check_steps(steps, forever)
         try:
             with reading(controller, clock):
-                network = load_model(controller, unsafe)
+                network = load_model(controller, safe_mode)
         except OutOfTime:
-            late = "time ran out before the model was read; increase --time"
+            late = "time ran out before the model was read; increase --time-limit"
             return fail(late, OPEN)
         loop = _loop(network, box, _plant(plant, formulas), formulas, _period(dt))
     loop = replace(
@@ -107,7 +107,7 @@ def ask_loop(
     if picture is not None:
         _draw(answer, picture)
     word = {"REACHED": "reached"}.get(answer.status, answer.status.lower())
-    if as_json:
+    if form == "json":
         echo(json.dumps({"result": word, **answer.as_dict()}))
     else:
         echo(f"{word}\n{text(replace(answer.annotated_document(), title=''))}")

@@ -1,4 +1,4 @@
-"""`outrange merge`: combines the tables of a list's shards into one if they are consistent."""
+"""`outrange verify-all --merge`: combines the tables of a list's shards, if they are consistent."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def ask_merge(tables: Sequence[str], out: str, echo: Callable[[str], None]) -> i
     with Results(Path(out)) as results:
         if results.known:
             raise InputError(
-                f"--out of a merge must be a new file. Received: `{out}`, which contains results."
+                f"--file of a merge must be a new file. Received: `{out}`, which contains results."
             )
         for key in order:
             results.add(results_by_key[key][0])

@@ -40,8 +40,8 @@ def ask_range(
     certificate: str | None = None,
     executor: str | None = None,
     resume: str | None = None,
-    as_json: bool,
-    unsafe: bool,
+    form: str,
+    safe_mode: bool,
 ) -> int:
     """Compute and print the output range; return the exit code for its status."""
     from ...api.decorators import with_arguments
@@ -55,9 +55,9 @@ def ask_range(
     clock = Clock(seconds, command_began())
     try:
         with reading(model, clock):
-            network = load_model(model, unsafe, box.feature_names)
+            network = load_model(model, safe_mode, box.feature_names)
     except OutOfTime:
-        return fail("time ran out before the model was read; increase --time", OPEN)
+        return fail("time ran out before the model was read; increase --time-limit", OPEN)
     graph = network.graph
     where = box_of(box, graph.inputs)
     forms = None if rows is None else np.atleast_2d(read_array(rows, "--rows"))
@@ -82,7 +82,7 @@ def ask_range(
         answer = replace(
             answer, outputs=labels, **_reshape_arrays(answer, next(iter(labels.values())))
         )
-    echo(json.dumps(answer.as_dict()) if as_json else str(answer))
+    echo(json.dumps(answer.as_dict()) if form == "json" else str(answer))
     return CODES.get(answer.status, OPEN)
 
 
@@ -122,9 +122,9 @@ def _reshape_arrays(answer: Range, shape: tuple[int, ...]) -> dict:
     return {name: reshape(getattr(answer, name)) for name in names}
 
 
-def ask_summary(model: str, box: BoxOptions, *, unsafe: bool) -> Summary:
+def ask_summary(model: str, box: BoxOptions, *, safe_mode: bool) -> Summary:
     """Compute the summary of the model in a file."""
     from ...api.ranges import summary
 
-    network = load_model(model, unsafe, box.feature_names)
+    network = load_model(model, safe_mode, box.feature_names)
     return summary(network, box_of(box, network.graph.inputs))

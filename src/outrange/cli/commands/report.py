@@ -32,7 +32,7 @@ def ask_report(
     box: BoxOptions,
     echo: Callable[[str], None],
     *,
-    out: str,
+    path: str,
     properties: tuple[str, ...],
     eps: float | None,
     samples: int,
@@ -42,14 +42,14 @@ def ask_report(
     standard: str | None,
     seconds: float,
     seed: int,
-    unsafe: bool,
+    safe_mode: bool,
 ) -> int:
     """Write the page and print a list of its sections; return 0 if the page is complete.
 
     Args:
         model: File of the model.
         box: Options of the input set; if empty, the set is the range of the data.
-        out: File for the page.
+        path: File for the page.
         properties: Properties as text, or VNN-LIB files.
         samples: Number of rows whose robustness is decided.
         title: Heading of the page; None for a heading with the file's name.
@@ -57,16 +57,16 @@ def ask_report(
         units: Pairs `name=unit`, comma-separated, or one unit for all outputs.
         standard: The standard under whose headings the page is organized.
         seconds: Time limit of the whole report.
-        unsafe: Whether to run code stored in the model file.
+        safe_mode: Whether to refuse code stored in the model file.
 
     Raises:
         InputError: An option is invalid.
     """
     if not seconds >= LEAST_TIME:
         raise InputError(
-            f"--time of a report must be at least {LEAST_TIME:g} s. Received: {seconds!r}."
+            f"--time-limit of a report must be at least {LEAST_TIME:g} s. Received: {seconds!r}."
         )
-    folder = os.path.dirname(os.path.abspath(out))
+    folder = os.path.dirname(os.path.abspath(path))
     if not os.path.isdir(folder):
         raise InputError(f"-o: the folder does not exist. Received: {folder}.")
     data = None if box.data is None else _data(box)
@@ -75,7 +75,7 @@ def ask_report(
     from ...reports.section import in_order
 
     clock = Clock(seconds, command_began())
-    network = load_model(model, unsafe)
+    network = load_model(model, safe_mode)
     region = _region(box, data, network)
     options = {
         "data": data,
@@ -88,15 +88,15 @@ def ask_report(
         "output_names": _output_names(output_names, box, data, network),
         "title": title,
         "seed": seed,
-        "safe_mode": not unsafe,
+        "safe_mode": safe_mode,
         "standard": standard,
         "command": shlex.join(["outrange", *sys.argv[1:]]),
     }
     with show_progress("Report", None):
         page = report_on(network, model, region, clock, **options)
-    page.html(out)
-    size = os.path.getsize(out)
-    echo(f"{out}: {len(page.sections)} sections, {size / 1e3:,.0f} kB")
+    page.html(path)
+    size = os.path.getsize(path)
+    echo(f"{path}: {len(page.sections)} sections, {size / 1e3:,.0f} kB")
     for section in in_order(page.sections):
         if section.outcome:
             echo(f"  {section.title}: {section.outcome}{' (incomplete)' if section.cut else ''}")
@@ -167,6 +167,6 @@ def _region(box: BoxOptions, data: Any, network: Network) -> Any:
         return box_of(rest, network.graph.inputs)
     if data is None:
         return box_of(box, network.graph.inputs)
-    if box.margin is None and box.relative_margin is None and not box.reals:
+    if box.margin is None and box.whole:
         return None
     return box_of(replace(box, clip=None), network.graph.inputs)

@@ -39,8 +39,8 @@ def ask_verify(
     certificate: str | None = None,
     executor: str | None = None,
     resume: str | None = None,
-    as_json: bool,
-    unsafe: bool,
+    form: str,
+    safe_mode: bool,
 ) -> int:
     """Verify a property and print the verdict, first as a single word; return the exit code.
 
@@ -56,8 +56,8 @@ def ask_verify(
         certificate: Certificate file to write if the property holds.
         executor: Address of a Dask scheduler whose workers search.
         resume: Folder from which the search resumes and to which it saves its state.
-        as_json: Whether to print everything as JSON.
-        unsafe: Whether to run code stored in the model file.
+        form: Output format, `"text"` or `"json"`.
+        safe_mode: Whether to refuse code stored in the model file.
     """
     clock = Clock(seconds, command_began())
     from ...questions.common.arguments import check_hooks, check_limits
@@ -68,7 +68,7 @@ def ask_verify(
     condition, cut = _read_question(property, is_file, box, where)
     try:
         with reading(model, clock):
-            network = load_model(model, unsafe, box.feature_names)
+            network = load_model(model, safe_mode, box.feature_names)
         region = None if box.is_empty else box_of(box, network.graph.inputs)
         from ...api.decorators import with_arguments
         from ...api.properties import verify
@@ -86,13 +86,13 @@ def ask_verify(
             )
         verdict = with_arguments(result, time_limit=seconds) if budget is None else result
     except OutOfTime:
-        echo('{"result": "timeout"}' if as_json else "timeout")
-        return fail("time ran out before the model was read; increase --time", OPEN)
+        echo('{"result": "timeout"}' if form == "json" else "timeout")
+        return fail("time ran out before the model was read; increase --time-limit", OPEN)
     except KeyboardInterrupt:
-        echo('{"result": "unknown"}' if as_json else "unknown")
+        echo('{"result": "unknown"}' if form == "json" else "unknown")
         raise
     word = competition_word(verdict) if is_file else plain_word(verdict)
-    if as_json:
+    if form == "json":
         echo(json.dumps({"result": word, **verdict.as_dict()}))
     elif is_file:
         echo("\n".join([word, *_witness(verdict)]))

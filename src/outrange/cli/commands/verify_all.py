@@ -108,7 +108,7 @@ def _check(listed: str, o: BatchOptions) -> None:
         raise InputError(f"--jobs must be an integer above 0. Received: {o.jobs}.")
     if o.seed < 0:
         raise InputError(f"--seed must be an integer, 0 or above. Received: {o.seed}.")
-    for option, value in (("--time", o.seconds), ("--memory", o.memory)):
+    for option, value in (("--each", o.seconds), ("--memory", o.memory)):
         if value is not None and not 0 < value < float("inf"):
             raise InputError(f"{option} must be a finite number above 0. Received: {value}.")
     if o.memory is not None and not can_limit_memory():
@@ -123,7 +123,7 @@ def _check(listed: str, o: BatchOptions) -> None:
         )
     out, names = Path(o.out), (listed, o.expected)
     if any(name and Path(name).resolve() == out.resolve() for name in names):
-        raise InputError(f"--out must differ from the input files. Received: {o.out}.")
+        raise InputError(f"--file must differ from the input files. Received: {o.out}.")
 
 
 def _contradictions(results: Sequence[Result], expected: dict[Key, str]) -> list[str]:

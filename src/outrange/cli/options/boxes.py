@@ -31,8 +31,8 @@ class BoxOptions:
     hi: str | None = None
     data: str | None = None
     margin: float | None = None
-    relative_margin: float | None = None
-    reals: bool = False
+    relative: bool = False
+    whole: bool = True
     ball: str | None = None
     radius: float | None = None
     clip: tuple[float, float] | None = None
@@ -86,13 +86,12 @@ def box_of(options: BoxOptions, slots: Sequence[Slot]) -> Any:
         return _by_name(o.inputs, slots)
     shape = slots[0].shape if len(slots) == 1 else ()
     if o.data is not None:
-        margin = o.relative_margin if o.relative_margin is not None else o.margin or 0.0
         rows, names = inputs_in(o.data, o.target, slots, o.feature_names)
         rows = _rows(rows, slots)
-        box = data_box(rows, margin, relative=o.relative_margin is not None)
+        box = data_box(rows, o.margin or 0.0, relative=o.relative)
         if names is None:
             return box
-        return _table(dict(zip(names, rows.T, strict=True)), box, o.reals)
+        return _table(dict(zip(names, rows.T, strict=True)), box, o.whole)
     if o.ball is not None:
         return ball(reshape_flat(read_array(o.ball, "--ball"), shape), o.radius, o.clip)
     if o.lo is None or o.hi is None:
@@ -104,17 +103,17 @@ def box_of(options: BoxOptions, slots: Sequence[Slot]) -> Any:
 
 
 def _table(
-    parts: dict[str, np.ndarray], box: tuple[np.ndarray, np.ndarray], reals: bool
+    parts: dict[str, np.ndarray], box: tuple[np.ndarray, np.ndarray], whole: bool
 ) -> ColumnBox | Mixed:
     """Return the input set of a table; report its integer and one-hot columns on stderr."""
     ends = zip(*(end.tolist() for end in box), strict=True)
     columns = ColumnBox(zip(parts, ends, strict=True))
-    if reals:
+    if not whole:
         return columns
     input_set = table_set(columns, parts, [name for name in parts if _is_whole(parts[name])])
     if isinstance(input_set, Mixed):
         sentence = whole_sentence(input_set.integers, input_set.one_hot)
-        print(f"outrange: {sentence}; `--reals` lets them take any real value.", file=sys.stderr)
+        print(f"outrange: {sentence}; `--no-whole` lets them take any real value.", file=sys.stderr)
     return input_set
 
 
@@ -126,17 +125,15 @@ def _check_partners(o: BoxOptions) -> None:
     """Check that every option comes with the option that it depends on."""
     for option, value, partner, other in (
         ("--margin", o.margin, "--data", o.data),
-        ("--reals", o.reals or None, "--data", o.data),
+        ("--no-whole", None if o.whole else False, "--data", o.data),
         ("--target", o.target, "--data", o.data),
-        ("--relative-margin", o.relative_margin, "--data", o.data),
+        ("--relative", o.relative or None, "--margin", o.margin),
         ("--radius", o.radius, "--ball", o.ball),
         ("--clip", o.clip, "--ball", o.ball),
         ("--ball", o.ball, "--radius", o.radius),
     ):
         if value is not None and other is None:
             raise InputError(f"{option} needs {partner}.")
-    if o.margin is not None and o.relative_margin is not None:
-        raise InputError("Pass --margin or --relative-margin, not both.")
 
 
 def _rows(data: Any, slots: Sequence[Slot]) -> Any:

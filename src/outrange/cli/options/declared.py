@@ -45,9 +45,16 @@ BOX_OPTIONS = (
         help="Margin around the range of the data, in the units of each input.",
     ),
     option(
-        "--relative-margin", type=float, help="Margin as a fraction of the width of each input."
+        "--relative",
+        is_flag=True,
+        help="Take --margin as a fraction of the width of each input.",
     ),
-    option("--reals", is_flag=True, help="Let integer and one-hot columns take any real value."),
+    option(
+        "--whole/--no-whole",
+        default=True,
+        show_default=True,
+        help="Whether integer and one-hot columns take only integers.",
+    ),
     option("--ball", metavar="LIST|FILE", help="Center of an L-infinity ball."),
     option("--radius", type=float, help="Radius of the ball."),
     option(
@@ -56,19 +63,27 @@ BOX_OPTIONS = (
     option("--names", metavar="LIST", help="Names of the input features: speed,angle,..."),
 )
 
-UNSAFE = "Run code stored in the model file (Keras Lambda). Only for files you trust."
-
-MODEL_OPTIONS = (
-    option("--json", "as_json", is_flag=True, help="Print everything as JSON."),
-    option("--unsafe", is_flag=True, help=UNSAFE),
+SAFE_MODE = option(
+    "--safe-mode/--no-safe-mode",
+    default=True,
+    show_default=True,
+    help="Whether to refuse code stored in the model file (Keras Lambda). Use --no-safe-mode only "
+    "for files you trust.",
 )
+
+FORMAT = option(
+    "--format", "form", type=["text", "json"], default="text", show_default=True,
+    help="Output format.",
+)  # fmt: skip
+
+MODEL_OPTIONS = (FORMAT, SAFE_MODE)
 
 BUDGET = option(
     "--budget",
     type=float,
     metavar="UNITS",
-    help="Limit in units of counted work (each about a second on one core) instead of --time; "
-    "gives the same answer on any machine.",
+    help="Limit in units of counted work (each about a second on one core) instead of "
+    "--time-limit; gives the same answer on any machine.",
 )
 
 EXECUTOR = option(
@@ -84,7 +99,7 @@ RESUME = option(
 REPORT_OPTIONS = (
     option(
         "-o",
-        "--out",
+        "--path",
         default="report.html",
         show_default=True,
         metavar="FILE",
@@ -108,8 +123,6 @@ REPORT_OPTIONS = (
     option("--title", metavar="TEXT", help="Heading of the page.  [default: the file's name]"),
     option(
         "--output-names",
-        "--output-name",
-        "output_names",
         metavar="LIST",
         help="Names of the outputs: price,...  [default: titles of --target]",
     ),
@@ -126,7 +139,7 @@ REPORT_OPTIONS = (
         help="Organize the page under the headings of this standard.",
     ),
     option(
-        "--time",
+        "--time-limit",
         "seconds",
         type=float,
         default=60.0,
@@ -134,7 +147,7 @@ REPORT_OPTIONS = (
         help="Time limit of the whole report in seconds.",
     ),
     option("--seed", type=int, default=0, show_default=True, help="Random seed."),
-    option("--unsafe", is_flag=True, help=UNSAFE),
+    SAFE_MODE,
 )
 
 
@@ -179,7 +192,7 @@ LOOP_OPTIONS = (
         help="Range of the disturbance w of the plant.",
     ),
     option(
-        "--varying/--constant", default=None, help="Whether w may change from step to step."
+        "--varying/--no-varying", default=None, help="Whether w may change from step to step."
     ),
     option(
         "--parameters", nargs=2, type=float, metavar="LO HI",
@@ -187,7 +200,7 @@ LOOP_OPTIONS = (
     ),
     option("--where", metavar="CONDITION", help='Condition on the initial states: "x[0] < 1".'),
     option(
-        "--time", "seconds", type=float, default=60.0, show_default=True,
+        "--time-limit", "seconds", type=float, default=60.0, show_default=True,
         help="Time limit in seconds, including reading the files.",
     ),
     option(
@@ -215,13 +228,14 @@ VERIFY_ALL_OPTIONS = (
         help="Folder that file names are relative to.  [default: the folder of the list]",
     ),
     option(
-        "--time",
+        "--each",
         "seconds",
         type=float,
         help="Time limit for each instance in seconds; overrides the limits in the list.",
     ),
     option(
-        "--out",
+        "--file",
+        "out",
         default="results.csv",
         show_default=True,
         metavar="FILE",

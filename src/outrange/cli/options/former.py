@@ -1,6 +1,19 @@
 """Former spellings of options, for the messages that name the current ones; kept until 0.2."""
 
 FORMER_OPTIONS = {
+    "merge": "`outrange merge` is now `outrange verify-all --merge TABLES --file FILE`.",
+    "verify-all --time": "--time is now --each: the time limit of each instance.",
+    "verify-all --out": "--out is now --file.",
+    "--constant": "--constant is now --no-varying.",
+    "--json": "--json is now --format json.",
     "--no-check": "Certificates are always checked before they are written: leave out --no-check.",
+    "--out": "--out is now --path, or -o.",
+    "--output-name": "--output-name is now --output-names.",
+    "--proof-only": "--proof-only is now --no-solver.",
+    "--reals": "--reals is now --no-whole.",
+    "--relative-margin": "--relative-margin NUMBER is now --margin NUMBER --relative.",
+    "--time": "--time is now --time-limit.",
+    "--unsafe": "--unsafe is now --no-safe-mode.",
 }
-"""Dict from former option to the sentence that states what replaces it."""
+"""Dict from former option to the sentence that states what replaces it. If this depends on the
+command, the command precedes the option."""

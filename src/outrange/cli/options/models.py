@@ -9,14 +9,14 @@ if TYPE_CHECKING:
     from ...frontends.network import Network
 
 
-def load_model(model: str, unsafe: bool, names: list[str] | None = None) -> Network:
+def load_model(model: str, safe_mode: bool, names: list[str] | None = None) -> Network:
     """Load the network in the file `model`.
 
     Args:
         model: Path of the file.
-        unsafe: Whether to run code stored in the file.
+        safe_mode: Whether to refuse code stored in the file.
         names: Names of the features of a model with one flat input, or None.
     """
     from ...api.read import load
 
-    return load(model, safe_mode=not unsafe, names=names)
+    return load(model, safe_mode=safe_mode, names=names)

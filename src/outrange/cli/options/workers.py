@@ -20,7 +20,7 @@ def command_workers(
     if budget is not None and (executor is not None or resume is not None):
         raise InputError(
             "--budget counts the work of one process, which --executor and --resume divide among "
-            f"several. Pass --time instead. Received: --budget {budget:g} with one of them."
+            f"several. Pass --time-limit instead. Received: --budget {budget:g} with one of them."
         )
     with workers(executor, resume=resume):
         yield

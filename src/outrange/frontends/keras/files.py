@@ -108,7 +108,7 @@ def _explain(error: Exception, path: Path, safe_mode: bool) -> ModelError:
         return ModelError(
             "The file contains a Lambda layer, that is, Python code that would run on this "
             "machine. If you trust its author, load it with `safe_mode=False` (on the command "
-            f"line, `--unsafe`). {where}"
+            f"line, `--no-safe-mode`). {where}"
         )
     missing = re.search(r"Could not locate (?:class|function) '([^']+)'", text) or re.search(
         r"Unknown (?:layer|object|activation function)[^']*'([^']+)'", text
