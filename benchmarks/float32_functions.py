@@ -48,6 +48,9 @@ ONNX = {
     "abs": "Abs", "relu": "Relu", "sign": "Sign",
 }  # fmt: skip
 
+POWERS = (0.25, 0.5, 1.5, 2.5, 3.0, 4.0, 5.0, 8.0, 16.0, 64.0)
+"""Exponents of `power`."""
+
 ATTRIBUTES = {
     "gelu_tanh": {"approximate": "tanh"},
     "hard_sigmoid": {"alpha": float(np.float32(1 / 6)), "beta": 0.5},
@@ -90,6 +93,23 @@ def onnx_function(name: str) -> Callable[[np.ndarray], np.ndarray] | None:
         )
     except Exception:  # an operator that this version does not have
         return None
+    return lambda v: np.asarray(session.run(None, {"x": v})[0])
+
+
+def onnx_power(exponent: float) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a power as onnxruntime computes it."""
+    import onnxruntime
+    from onnx import TensorProto, helper
+
+    kinds = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["n"]) for n in "xy"]
+    constant = helper.make_tensor("p", TensorProto.FLOAT, [], [exponent])
+    graph = helper.make_graph(
+        [helper.make_node("Pow", ["x", "p"], ["y"])], "power", kinds[:1], kinds[1:], [constant]
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
     return lambda v: np.asarray(session.run(None, {"x": v})[0])
 
 
@@ -236,6 +256,28 @@ def native_functions(name: str) -> dict[str, Runner]:
     return found if run is None else found | {"onnxruntime": run}
 
 
+def native_powers(exponent: float) -> dict[str, Runner]:
+    """Return a power as each installed runtime computes it, by name of the runtime."""
+    runners: dict[str, Runner] = {"numpy": lambda v: np.power(v, np.float32(exponent))}
+    if importlib.util.find_spec("jax"):
+        import jax
+
+        p = int(exponent) if exponent.is_integer() else exponent
+        compiled = jax.jit(lambda v: v**p)
+        runners["jax"] = lambda v: np.asarray(compiled(v))
+    if importlib.util.find_spec("torch"):
+        import torch
+
+        runners["torch"] = lambda v: torch.pow(torch.from_numpy(np.array(v)), exponent).numpy()
+    if importlib.util.find_spec("tensorflow"):
+        import tensorflow as tf
+
+        runners["tensorflow"] = lambda v: tf.pow(tf.constant(v), np.float32(exponent)).numpy()
+    if importlib.util.find_spec("onnxruntime"):
+        runners["onnxruntime"] = onnx_power(exponent)
+    return runners
+
+
 def functions(runtime: str, name: str) -> dict[str, Runner]:
     """Return ways to compute a function, by name."""
     if runtime == "native":
@@ -285,6 +327,11 @@ def main() -> None:
         begin = time.perf_counter()
         for where, found in measured(facts, runners, args.every).items():
             beyond |= not reported(f"{name} {where}", facts, found, time.perf_counter() - begin)
+    for exponent in POWERS if args.runtime == "native" and not args.names else ():
+        facts, begin = curve("power", exponent=exponent), time.perf_counter()
+        for where, errors in measured(facts, native_powers(exponent), args.every).items():
+            seconds = time.perf_counter() - begin
+            beyond |= not reported(f"power {exponent:g} {where}", facts, errors, seconds)
     sys.exit(int(beyond))
 
 

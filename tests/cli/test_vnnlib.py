@@ -190,7 +190,7 @@ SUPPORTED = {
     "--onnx-opset-versions": ["7", "24"],
     "--onnx-element-types": ["real", "float32"],
     "--vnnlib-versions": ["2.0", "2.0"],
-    "--hidden-node-theories": ["NH"],
+    "--hidden-node-theories": ["NH", "H"],
     "--multiple-input-output-theories": ["SIO", "MIO"],
     "--multiple-network-theories": ["SNET", "MENET", "MINET", "MNET"],
     "--multiple-node-comparison-theories": ["SNC", "MNC"],

@@ -167,6 +167,14 @@ def _check_specification(
         )
     declared = [declaration.name for declaration in specification.networks]
     names = [name for name, _ in network.parts]
+    if len(declared) == 1 and specification.networks[0].hidden:
+        outputs = len(specification.networks[0].outputs)
+        if len(network.graph.outputs) != outputs:
+            raise InputError(
+                f"`{specification.name}` is about values inside the network: pass a dict from the "
+                f'network\'s name to its ONNX file, {{"{declared[0]}": "model.onnx"}}, or use '
+                f"`outrange-vnnlib`. Received: {network!r}."
+            )
     if len(declared) > 1 and declared != names:
         raise InputError(
             f"`{specification.name}` is about {len(declared)} networks: pass a dict from their "
@@ -267,7 +275,8 @@ def compose_models(
                 f"networks. Received: {property!r}."
             )
         check_names(property.networks, list(models))
-        networks = {name: load(model) for name, model in models.items()}
+        hidden = {declared.name: declared.hidden for declared in property.networks}
+        networks = {name: load(model, hidden=hidden[name]) for name, model in models.items()}
         if len(property.networks) == 1:
             return compose(property.networks, networks), property, time_left(clock)
         shorter, index = merge_equal_inputs(property)

@@ -86,10 +86,12 @@ class DeclaredNetwork:
     Args:
         name: Name in the file.
         inputs: The declared inputs, in the order of the model's inputs.
-        outputs: The declared outputs, in the order of the model's outputs.
+        outputs: The declared outputs, in the order of the model's outputs, then the declared hidden
+            tensors.
         equal_to: Name of the declared network that is the same model; empty if none.
         isomorphic_to: Name of the declared network with the same structure but other weights; empty
             if none.
+        hidden: Names of the hidden tensors in the model's file.
     """
 
     name: str
@@ -97,6 +99,12 @@ class DeclaredNetwork:
     outputs: tuple[DeclaredTensor, ...]
     equal_to: str = ""
     isomorphic_to: str = ""
+    hidden: tuple[str, ...] = ()
+
+    @property
+    def model_outputs(self) -> tuple[DeclaredTensor, ...]:
+        """The declared outputs of the model, without the hidden tensors."""
+        return self.outputs[: len(self.outputs) - len(self.hidden)]
 
 
 @dataclass(frozen=True, eq=False)

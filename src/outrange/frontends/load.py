@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from ..core import InputError, ModelError, ModelSource
+from ..core import InputError, ModelError, ModelSource, UnsupportedError
 from ..graph import Graph
 from .network import Network
 from .source import file_source, torch_source, weights_source
@@ -34,6 +34,7 @@ def load(
     custom_objects: Any = None,
     safe_mode: bool = True,
     input_shape: Sequence[int] | None = None,
+    hidden: Sequence[str] = (),
 ) -> Network:
     """Read a model into a graph, and check that the graph computes what the model computes.
 
@@ -47,6 +48,7 @@ def load(
         custom_objects: As in `keras.models.load_model`; Keras files only.
         safe_mode: As in `keras.models.load_model`; Keras and PyTorch files only.
         input_shape: Shape of one input without the batch axis; PyTorch modules only.
+        hidden: Names of inner tensors that become additional outputs; ONNX files only.
 
     Returns:
         The network.
@@ -63,17 +65,32 @@ def load(
         outrange.core.errors.InputError: A model must be a Keras model or layer, ...
         ... Received: `controller.txt`.
     """
+    if hidden and not _is_onnx_file(model):
+        raise UnsupportedError(
+            "Values inside a network are supported for ONNX files only: pass the path of the file. "
+            f"Received: {_qualified_type(model)}."
+        )
     if isinstance(model, Network):
         return model
     if isinstance(model, Graph):
         return Network(graph=model, predict=None, name="graph", origin="graph")
-    network = _load_model(model, custom_objects, safe_mode, input_shape)
+    network = _load_model(model, custom_objects, safe_mode, input_shape, hidden)
     file = os.path.abspath(os.fspath(model)) if isinstance(model, str | os.PathLike) else None
     return replace(network, source=source_of(model, network.name), file=file)
 
 
+def _is_onnx_file(model: Any) -> bool:
+    return isinstance(model, str | os.PathLike) and os.fsdecode(os.fspath(model)).lower().endswith(
+        _ONNX_FILES
+    )
+
+
 def _load_model(
-    model: Any, custom_objects: Any, safe_mode: bool, input_shape: Sequence[int] | None
+    model: Any,
+    custom_objects: Any,
+    safe_mode: bool,
+    input_shape: Sequence[int] | None,
+    hidden: Sequence[str],
 ) -> Network:
     """Load a framework's model object, or a model file."""
     options = {"custom_objects": custom_objects, "safe_mode": safe_mode}
@@ -92,10 +109,10 @@ def _load_model(
     if not isinstance(model, str | os.PathLike):
         raise InputError(f"{_ACCEPTED} Received: {_qualified_type(model)}.")
     name = os.fsdecode(os.fspath(model))
-    if name.lower().endswith(_ONNX_FILES):
+    if _is_onnx_file(name):
         from .onnx import load_onnx
 
-        return load_onnx(_require_file(name))
+        return load_onnx(_require_file(name), hidden=hidden)
     if name.lower().endswith(_KERAS_FILES):
         path = _require_file(name)
         from .keras import load_keras

@@ -55,13 +55,29 @@ FLOAT32_ERRORS: Mapping[str, Float32Error] = MappingProxyType({
 """Error bounds by the name of the curve's file; curves without a known bound are missing."""
 
 
+LARGEST_POWER = 64.0
+"""Largest exponent with a stated error."""
+
+
 def float32_error(op: Curve) -> Float32Error | None:
     """Return the error bound stated for a curve, or None if there is none."""
     if op.origin is None:
         return None
     name, attributes = op.origin
+    if name == "power":
+        return _power_error(float(dict(attributes)["exponent"]))
     error = FLOAT32_ERRORS.get(name)
     if error is None or not error.scale:
         return error
     size = max(1.0, abs(float(dict(attributes).get(error.scale, 1.0))))
     return Float32Error(error.relative, error.absolute * size)
+
+
+def _power_error(exponent: float) -> Float32Error | None:
+    """Return the error bound of `x ** exponent`, or None if none is stated.
+
+    A runtime may multiply a whole power out, with a rounding for each multiplication.
+    """
+    if 0.0 < exponent <= LARGEST_POWER:
+        return Float32Error(12.0 + 4.0 * exponent)
+    return None

@@ -124,11 +124,6 @@ FILES = [
         ModelError, 3, "at most",
     ),
     (
-        REAL.replace("  (declare-out", '  (declare-hidden H real [1] "h")\n  (declare-out')
-        + "(assert (<= Y[0,0] 1.0))",
-        UnsupportedError, 3, "inside",
-    ),
-    (
         REAL + "(declare-network M (equal-to N) (declare-input W real [1]) "
         "(declare-output Z real [1]))(assert (<= Y[0,0] 1.0))",
         ModelError, 7, "Shape mismatch",

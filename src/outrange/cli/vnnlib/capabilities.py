@@ -39,9 +39,13 @@ def _opsets() -> list[str]:
     return [str(version) for version in OPSETS]
 
 
-MOVES = frozenset("Concat Constant Flatten Identity Reshape Slice Split Squeeze Transpose "
-                  "Unsqueeze".split())  # fmt: skip
-"""Operators that only rearrange values, and therefore never round, whatever the element type."""
+MOVES = frozenset(
+    "Concat Constant ConstantOfShape DepthToSpace Dropout Expand Flatten Gather GatherElements "
+    "GatherND Identity Reshape Shape Size Slice SpaceToDepth Split Squeeze Tile Transpose "
+    "Unsqueeze".split()
+)
+"""Operators that only rearrange values, or return constants, and therefore never round, whatever
+the element type."""
 
 CAPABILITIES = {
     "--onnx-opset-versions": Capability("Oldest and newest ONNX operator set.", _opsets),
@@ -50,7 +54,9 @@ CAPABILITIES = {
     "--vnnlib-versions": Capability(
         "Oldest and newest version of the standard.", lambda: ["2.0", "2.0"]
     ),
-    "--hidden-node-theories": Capability("Queries about hidden nodes: none.", lambda: ["NH"]),
+    "--hidden-node-theories": Capability(
+        "Queries without and with hidden nodes.", lambda: ["NH", "H"]
+    ),
     "--multiple-input-output-theories": Capability(
         "Networks with several inputs and outputs.", lambda: ["SIO", "MIO"]
     ),

@@ -110,7 +110,7 @@ def _check(query: str, specification: Specification, files: dict[str, str]) -> N
     for network in specification.networks:
         file = files[network.equal_to or network.name]
         theirs = element_types(file)
-        ours = [[tensor.element for tensor in ts] for ts in (network.inputs, network.outputs)]
+        ours = [[t.element for t in group] for group in (network.inputs, network.model_outputs)]
         if ours != theirs:
             raise InputError(
                 "The element types of a query must be those of the model, or `real`. "
@@ -142,12 +142,14 @@ def _assignment(
     }
     start = {"inputs": 0, "outputs": 0}
     assignment = []
-    dtype = np.float64 if specification.elements == "real" else np.float32
     for network in specification.networks:
         for role in ("inputs", "outputs"):
             for tensor in getattr(network, role):
                 end = start[role] + int(np.prod(tensor.shape, dtype=np.int64))
-                array = flat[role][start[role] : end].reshape(tensor.shape).astype(dtype)
+                array = flat[role][start[role] : end].reshape(tensor.shape)
+                array = array.astype(
+                    np.float64 if specification.elements == "real" else tensor.element
+                )
                 assignment.append((tensor, array))
                 start[role] = end
     return assignment
@@ -157,7 +159,10 @@ def _format_tensor(assigned: tuple[DeclaredTensor, np.ndarray]) -> str:
     """Return a line with name, type and shape, and one line per number, without exponents."""
     tensor, values = assigned
     head = f"{tensor.name} {tensor.element} [{','.join(map(str, tensor.shape))}]"
-    numbers = (np.format_float_positional(v, trim="0") for v in values.ravel())
+    if values.dtype.kind == "f":
+        numbers = [np.format_float_positional(v, trim="0") for v in values.ravel()]
+    else:
+        numbers = [str(v) for v in values.ravel()]
     return "\n".join([head, *numbers])
 
 

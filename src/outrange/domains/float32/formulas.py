@@ -153,9 +153,20 @@ def formula(op: object, before: Sequence[InputErrors]) -> Formula | None:
     if name == "reciprocal":
         return Formula.of(x).inverse()
     if name == "square":
-        argument = Formula.of(x)
-        return argument.times(argument)
+        return _power(Formula.of(x), 2)
+    if name == "power":
+        exponent = float(dict(op.origin[1])["exponent"])
+        whole = exponent.is_integer() and exponent > 0
+        return _power(Formula.of(x), int(exponent)) if whole else None
     return None
+
+
+def _power(argument: Formula, exponent: int) -> Formula:
+    """Return the formula of a positive whole power, as a product."""
+    product = argument
+    for _ in range(exponent - 1):
+        product = product.times(argument)
+    return product
 
 
 def add_rewriting_errors(

@@ -6,13 +6,14 @@ imported on the first call.
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...core import InputError, ModelError, UnsupportedError, pip_install
+from ...core import InputError, ModelError, UnsupportedError, did_you_mean, pip_install
 from ...core.sizes import WEIGHTS
 from .files import read_bytes, stem
 from .inlined_sizes import check_declared
@@ -86,6 +87,39 @@ def read_onnx(path: Path) -> OnnxModel:
         outputs=tuple(_info(onnx, v) for v in proto.graph.output),
         constants=constants,
         nodes=_nodes(onnx, proto.graph, path.parent),
+        reference=lambda: _reference(proto),
+        content=proto.SerializeToString,
+    )
+
+
+def add_outputs(model: OnnxModel, names: Sequence[str]) -> OnnxModel:
+    """Return the model with inner tensors as additional outputs, after its own ones.
+
+    Args:
+        names: Names of tensors that nodes of the main graph return; an output of the model may be
+            among them.
+
+    Raises:
+        InputError: No node returns a tensor of such a name.
+    """
+    if not names:
+        return model
+    returned = {name for node in model.nodes for name in node.outputs if name}
+    for name in names:
+        if name not in returned:
+            raise InputError(
+                f"A hidden tensor must be returned by a node of `{model.name}`."
+                f"{did_you_mean(name, returned)} Received: `{name}`."
+            )
+    onnx = api()
+    proto = onnx.load_model_from_string(model.content())
+    present = {output.name for output in proto.graph.output}
+    new = [name for name in dict.fromkeys(names) if name not in present]
+    # An output without a type gets the one that the runtime infers.
+    proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in new)
+    return replace(
+        model,
+        outputs=model.outputs + tuple(TensorInfo(name, "", None) for name in names),
         reference=lambda: _reference(proto),
         content=proto.SerializeToString,
     )

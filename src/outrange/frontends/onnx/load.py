@@ -1,13 +1,14 @@
 """Loader of ONNX files."""
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from ...core import InputError, ModelError
 from ..check import check_same
 from ..network import Network
-from .api import api, read_onnx
+from .api import add_outputs, api, read_onnx
 from .lower import lower
 from .run import Runner
 from .runtime import api as runtime_api, has_runtime
@@ -26,7 +27,9 @@ def warm_up() -> None:
         runtime_api()
 
 
-def load_onnx(path: str | os.PathLike[str], *, check: str | None = "auto") -> Network:
+def load_onnx(
+    path: str | os.PathLike[str], *, check: str | None = "auto", hidden: Sequence[str] = ()
+) -> Network:
     """Read an `.onnx` or `.onnx.gz` file.
 
     The graph has a batch axis of 1. If an input has several axes, and the first is open or of size
@@ -38,6 +41,7 @@ def load_onnx(path: str | os.PathLike[str], *, check: str | None = "auto") -> Ne
             `"reference"`: the reference evaluator of `onnx`, which needs no other package but
             misinterprets a few operators of old operator sets. `"auto"`: the runtime if it is
             installed and accepts the file, otherwise the reference. None: no comparison.
+        hidden: Names of inner tensors that become additional outputs, after those of the file.
 
     Returns:
         The network. Its `predict` runs the file itself, point by point, with the evaluator that
@@ -45,7 +49,8 @@ def load_onnx(path: str | os.PathLike[str], *, check: str | None = "auto") -> Ne
         does.
 
     Raises:
-        InputError: There is no such file, a package is missing, or `check` is invalid.
+        InputError: There is no such file, a package is missing, `check` is invalid, or no node
+            returns a tensor of `hidden`.
         ModelError: The file is damaged, or computes something other than the graph.
         UnsupportedError: The file uses an unsupported operator.
     """
@@ -54,7 +59,7 @@ def load_onnx(path: str | os.PathLike[str], *, check: str | None = "auto") -> Ne
     if check not in CHECKS:
         raise InputError(f"`check` must be one of {CHECKS}. Received: {check!r}.")
     try:
-        return _load(Path(path), check)
+        return _load(Path(path), check, hidden)
     except MemoryError as error:
         raise ModelError(
             "A model must fit in the memory of this computer; the file may be damaged. "
@@ -68,8 +73,8 @@ def element_types(path: str | os.PathLike[str]) -> list[list[str]]:
     return [[info.kind for info in group] for group in (model.inputs, model.outputs)]
 
 
-def _load(path: Path, check: str | None) -> Network:
-    model = read_onnx(path)
+def _load(path: Path, check: str | None, hidden: Sequence[str]) -> Network:
+    model = add_outputs(read_onnx(path), hidden)
     lowered = lower(model)
     runner = Runner(model, lowered)
     network = Network(

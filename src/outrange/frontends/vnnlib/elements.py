@@ -1,14 +1,15 @@
 """Element types of VNN-LIB 2.0.
 
 The standard lets a solver interpret a type as the real numbers only if the query says `real`. A
-query that declares `float32` is about float32 arithmetic, rounding included. The parser package
+query that declares `float32` is about float32 arithmetic, rounding included; values that the
+network computes may then be integers. The parser package
 recognizes `real` only in lower case and reports other names as unknown, so this module reads the
 names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from fractions import Fraction
 
 import numpy as np
@@ -23,6 +24,9 @@ REAL, FLOAT32 = "real", "float32"
 READ = {"real": REAL, "Real": REAL, "float32": FLOAT32}
 """Map from the supported spellings of element types to their names; the standard's own files
 contain both spellings of `real`."""
+
+INTEGERS = frozenset(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
+"""Element types that outputs and inner values of a float32 network may have."""
 
 _DECLARES = frozenset(["declare-input", "declare-hidden", "declare-output"])
 
@@ -39,19 +43,24 @@ def written_types(text: str) -> dict[str, str]:
     return types
 
 
-def element_type(types: Iterable[tuple[str, str]]) -> str:
+def element_type(types: Iterable[tuple[str, str]], computed: Set[str]) -> str:
     """Return the element type that all tensors of a query share: `REAL` or `FLOAT32`.
 
-    Without any tensors, the type is `REAL`.
+    In a `FLOAT32` query, tensors that the network computes may contain integers instead. Without
+    any tensors, the type is `REAL`.
 
     Args:
         types: Name and type of each tensor, as spelled in the file.
+        computed: Names of the tensors that the network computes.
 
     Raises:
         Fault: A type is not supported, or the query mixes types.
     """
     first: tuple[str, str] | None = None
+    integers = [(name, kind) for name, kind in types if name in computed and kind in INTEGERS]
     for name, written in types:
+        if (name, written) in integers:
+            continue
         if written not in READ:
             raise Fault(
                 f"`{name}` has the unsupported element type `{written}`; `real` "
@@ -66,7 +75,15 @@ def element_type(types: Iterable[tuple[str, str]]) -> str:
                 "everywhere.",
                 UnsupportedError,
             )
-    return READ[first[1]] if first else REAL
+    element = READ[first[1]] if first else REAL
+    if integers and element != FLOAT32:
+        name, written = integers[0]
+        raise Fault(
+            f"`{name}` has elements of type `{written}`, which only a query with `float32` inputs "
+            "may have; one about the real-valued network declares `real` everywhere.",
+            UnsupportedError,
+        )
+    return element
 
 
 def float32_constant(value: int | Fraction) -> Fraction:

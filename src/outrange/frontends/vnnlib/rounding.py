@@ -64,6 +64,18 @@ def is_rounded(sides: Sequence[Any]) -> bool:
     return True
 
 
+def entry_names(sides: Sequence[Any]) -> set[str]:
+    """Return the names of all tensors whose entries occur in a comparison.
+
+    Args:
+        sides: The two sides, as nodes of the parser package.
+    """
+    parts = _ComparisonParts([])
+    for side in sides:
+        _collect(side, parts, 0)
+    return {name for name, _ in parts.entries}
+
+
 def _collect(node: Any, parts: _ComparisonParts, factors: int) -> None:
     """Add the entries, constants and operations of a node to `parts`.
 

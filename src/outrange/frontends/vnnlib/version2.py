@@ -24,13 +24,14 @@ from ...core import (
 from .conditions import compare_neighbors, connect, not_equal
 from .elements import (
     FLOAT32,
+    INTEGERS,
     REAL,
     element_type,
     float32_constant,
     written_types,
 )
 from .errors import Fault, line_of, refusal
-from .rounding import is_rounded
+from .rounding import entry_names, is_rounded
 from .terms import CONSTANT, Term, literal, plus, times
 from .tokens import DEEPEST, words
 
@@ -62,8 +63,8 @@ def read(text: str, name: str, file: str) -> Specification:
     Raises:
         InputError: The `vnnlib` package is not installed, or is too old.
         ModelError: The file is malformed.
-        UnsupportedError: The file uses something unsupported, such as hidden tensors, other element
-            types or a product of variables.
+        UnsupportedError: The file uses something unsupported, such as other element types or a
+            product of variables.
     """
     _check(text, file)
     query = _parse(text, file)
@@ -91,7 +92,7 @@ class _Version2Reader:
     """Translator of the package's syntax tree to a formula.
 
     The attribute `line` is the line of the variable or number that was translated last; 0 if there
-    is none yet.
+    is none yet. A hidden tensor is read as one more output of its network.
 
     Args:
         types: Map from the name of every tensor to its element type, as spelled in the file.
@@ -101,6 +102,7 @@ class _Version2Reader:
         self.line = 0
         self.elements = REAL
         self.has_sums = False
+        self._reads_integers = False
         self.networks: list[DeclaredNetwork] = []
         self._types = types
         self._places: dict[str, tuple[int, tuple[int, ...]]] = {}
@@ -119,18 +121,20 @@ class _Version2Reader:
 
     def declare(self, networks: Sequence[Any]) -> tuple[int, int]:
         """Store the declarations, and return the total numbers of flat inputs and flat outputs."""
-        self.elements = element_type(self._types.items())
+        computed = {
+            tensor.name for network in networks for tensor in (*network.outputs, *network.hidden)
+        }
+        self.elements = element_type(list(self._types.items()), computed)
         for network in networks:
-            if network.hidden:
-                raise Fault("values inside the network are not supported.", UnsupportedError)
             if any(other.name == network.name for other in self.networks):
                 raise Fault(f"`{network.name}` must not be the name of two networks.")
             declared = DeclaredNetwork(
                 network.name,
                 self._tensors(network.inputs),
-                self._tensors(network.outputs),
+                self._tensors(network.outputs) + _declared(network.hidden, self._types),
                 network.equal_to or "",
                 network.isometric_to or "",
+                tuple(tensor.onnx_name.strip('"') for tensor in network.hidden),
             )
             self._check_equivalence(declared)
             self.networks.append(declared)
@@ -152,10 +156,7 @@ class _Version2Reader:
                 "in the ONNX file.",
                 UnsupportedError,
             )
-        return tuple(
-            DeclaredTensor(t.name, self._types.get(t.name, REAL), tuple(map(int, t.shape)))
-            for t in group
-        )
+        return _declared(group, self._types)
 
     def _check_equivalence(self, network: DeclaredNetwork) -> None:
         """Raise `Fault` if a declaration breaks the rules of `equal-to` and `isomorphic-to`."""
@@ -177,11 +178,17 @@ class _Version2Reader:
                 f"`{network.name}` must have only one `equal-to` or `isomorphic-to`, which must "
                 "name a network that has neither."
             )
-        for role in ("inputs", "outputs"):
+        if network.equal_to and network.hidden != reference.hidden:
+            raise Fault(
+                f"`{network.name}` and `{other}`, which are the same model, must declare the same "
+                "hidden tensors, in the same order.",
+                UnsupportedError,
+            )
+        for word, role in (("inputs", "inputs"), ("outputs", "model_outputs")):
             ours, theirs = ([t.shape for t in getattr(n, role)] for n in (network, reference))
             if ours != theirs:
                 raise Fault(
-                    f"`{network.name}` and `{other}` must have {role} of the same shapes, in the "
+                    f"`{network.name}` and `{other}` must have {word} of the same shapes, in the "
                     "same order."
                 )
 
@@ -192,8 +199,15 @@ class _Version2Reader:
             parts = [self.condition(part) for part in node.args]
             return connect(And if kind == "And" else Or, parts)
         if kind in _COMPARISONS or kind == "NotEqual":
+            self._reads_integers = self._is_float32 and self._has_integers([node.lhs, node.rhs])
             sides = [self.term(node.lhs), self.term(node.rhs)]
             if self._is_float32 and is_rounded([node.lhs, node.rhs]):
+                if self._reads_integers:
+                    raise Fault(
+                        "an assertion about integers must compare single entries of the same type "
+                        "or constants.",
+                        UnsupportedError,
+                    )
                 self.has_sums = True
             if kind == "NotEqual":
                 return not_equal(*sides)
@@ -209,7 +223,8 @@ class _Version2Reader:
         if hasattr(node, "lexeme"):
             self.line = getattr(node, "line", self.line)
             value = literal(node.lexeme)
-            return {CONSTANT: float32_constant(value) if self._is_float32 else value}
+            rounds = self._is_float32 and not self._reads_integers
+            return {CONSTANT: float32_constant(value) if rounds else value}
         if kind == "Negate":
             return plus([self.term(node.expr)], [-1])
         if kind == "Minus":
@@ -220,6 +235,10 @@ class _Version2Reader:
             return plus(parts, [1] * len(parts)) if kind == "Plus" else times(parts)
         raise Fault(f"the term `{kind}` is not supported.", UnsupportedError)
 
+    def _has_integers(self, sides: Sequence[Any]) -> bool:
+        """Return whether a comparison is about integers; the package refuses mixed types."""
+        return any(self._types.get(name) in INTEGERS for name in entry_names(sides))
+
     def _place(self, name: str, indices: list[int]) -> int:
         start, shape = self._places[name]
         flat = 0
@@ -228,6 +247,13 @@ class _Version2Reader:
                 raise Fault(f"`{name}` has shape {list(shape)}; an index is outside.")
             flat = flat * length + index
         return start + flat
+
+
+def _declared(group: Sequence[Any], types: Mapping[str, str]) -> tuple[DeclaredTensor, ...]:
+    """Return the declarations of some tensors, with the element types spelled in the file."""
+    return tuple(
+        DeclaredTensor(t.name, types.get(t.name, REAL), tuple(map(int, t.shape))) for t in group
+    )
 
 
 def _check(text: str, file: str) -> None:

@@ -31,12 +31,12 @@ KERAS = frozenset((
 ).split())  # fmt: skip
 
 ONNX = frozenset((
-    "MatMul Gemm Einsum Add Sub Mul Div Neg Sum Mean Max Min Conv ConvTranspose BatchNormalization "
-    "MaxPool AveragePool GlobalAveragePool GlobalMaxPool ReduceSum ReduceMean ReduceMax ReduceMin "
-    "Greater GreaterOrEqual Less LessOrEqual Equal And Or Xor Not Where Sign Floor Ceil Round "
-    "ArgMax ArgMin OneHot TopK Relu Abs LeakyRelu PRelu Elu Selu Celu ThresholdedRelu Shrink "
-    "HardSigmoid Clip Sigmoid Tanh Softplus Softsign Mish HardSwish Erf Exp Log Sqrt Reciprocal "
-    "Sin Cos Sinh Cosh Atan Gelu Swish"
+    "Cast CastLike Pow MatMul Gemm Einsum Add Sub Mul Div Neg Sum Mean Max Min Conv "
+    "ConvTranspose BatchNormalization MaxPool AveragePool GlobalAveragePool GlobalMaxPool "
+    "ReduceSum ReduceMean ReduceMax ReduceMin Greater GreaterOrEqual Less LessOrEqual Equal And "
+    "Or Xor Not Where Sign Floor Ceil Round ArgMax ArgMin OneHot TopK Relu Abs LeakyRelu PRelu "
+    "Elu Selu Celu ThresholdedRelu Shrink HardSigmoid Clip Sigmoid Tanh Softplus Softsign Mish "
+    "HardSwish Erf Exp Log Sqrt Reciprocal Sin Cos Sinh Cosh Atan Gelu Swish"
 ).split())  # fmt: skip
 
 ORIGINS: Mapping[str, frozenset[str]] = MappingProxyType({"keras": KERAS, "onnx": ONNX})
