@@ -185,7 +185,7 @@ def test_hidden_tensors_of_other_models_or_names_are_refused(tmp_path):
 )
 def test_mixed_and_summed_integers_are_refused(tmp_path, declared, assertion, words):
     with pytest.raises((UnsupportedError, outrange.ModelError), match=words):
-        outrange.read_property(query(tmp_path, declared, [assertion]))
+        outrange.vnnlib.read_property(query(tmp_path, declared, [assertion]))
 
 
 def test_integer_inputs_are_refused(tmp_path):
@@ -195,4 +195,4 @@ def test_integer_inputs_are_refused(tmp_path):
         "(declare-output Y float32 [1]))(assert (>= X[0] 1))(assert (<= X[0] 2))"
     )
     with pytest.raises(UnsupportedError, match="int64"):
-        outrange.read_property(str(file))
+        outrange.vnnlib.read_property(str(file))
