@@ -131,7 +131,7 @@ class _Version2Reader:
             declared = DeclaredNetwork(
                 network.name,
                 self._tensors(network.inputs),
-                self._tensors(network.outputs) + _declared(network.hidden, self._types),
+                self._tensors(network.outputs) + _declare_tensors(network.hidden, self._types),
                 network.equal_to or "",
                 network.isometric_to or "",
                 tuple(tensor.onnx_name.strip('"') for tensor in network.hidden),
@@ -156,7 +156,7 @@ class _Version2Reader:
                 "in the ONNX file.",
                 UnsupportedError,
             )
-        return _declared(group, self._types)
+        return _declare_tensors(group, self._types)
 
     def _check_equivalence(self, network: DeclaredNetwork) -> None:
         """Raise `Fault` if a declaration breaks the rules of `equal-to` and `isomorphic-to`."""
@@ -249,7 +249,7 @@ class _Version2Reader:
         return start + flat
 
 
-def _declared(group: Sequence[Any], types: Mapping[str, str]) -> tuple[DeclaredTensor, ...]:
+def _declare_tensors(group: Sequence[Any], types: Mapping[str, str]) -> tuple[DeclaredTensor, ...]:
     """Return the declarations of some tensors, with the element types spelled in the file."""
     return tuple(
         DeclaredTensor(t.name, types.get(t.name, REAL), tuple(map(int, t.shape))) for t in group
