@@ -155,7 +155,7 @@ def asked_of(executor, network, listed, watched, folder):
         found = outrange.output_range(
             network, (0, 1), tol=TOL, solver=False, rows=rows, progress=watched
         )
-        return found, [r.verdict for r in outrange.vnnlib.verify_all(listed, each=60)]
+        return found, [r.verdict for r in outrange.verify_all(listed, each=60)]
 
 
 def one_run(kind, seed, threads, network, listed, alone, verdicts):

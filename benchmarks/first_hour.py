@@ -106,9 +106,9 @@ def questions(case: tuple, limit: float) -> dict[str, Callable[[Any], Any]]:
         "verify": lambda n: outrange.verify(n, y[0] <= float(n.predict(x[:1].reshape(1, -1))[0, 0])
                                             + 0.25, near, **time_limit),
         "maximize": lambda n: outrange.maximize(n, y[0], near, **time_limit),
-        "gradient_range": lambda n: outrange.slopes.gradient_range(n, near, **time_limit),
+        "gradient_range": lambda n: outrange.gradient_range(n, near, **time_limit),
         "monotone": lambda n: outrange.monotone(n, near, **time_limit),
-        "lipschitz": lambda n: outrange.slopes.lipschitz(n, near, **time_limit),
+        "lipschitz": lambda n: outrange.lipschitz(n, near, **time_limit),
         "bad_inputs": lambda n: outrange.bad_inputs(n, y[0] <= 0.5, near, **time_limit),
         "sample_range": lambda n: outrange.sample_range(n, near),
     }  # fmt: skip

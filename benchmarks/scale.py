@@ -83,7 +83,7 @@ def acas(quick):
 
     def ask(executor):
         with outrange.workers(executor):
-            found = outrange.vnnlib.verify_all(pairs, each=60, jobs=2)
+            found = outrange.verify_all(pairs, each=60, jobs=2)
         return [one.verdict for one in found]
 
     return ask

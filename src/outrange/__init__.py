@@ -10,8 +10,7 @@
 framework such as Keras is imported only when it is needed.
 
 Answers are records of `outrange.answers`. The modules `callbacks`, `layers`, `losses` and
-`training` are for training. Five more modules are for special uses: `executors`, `pages`, `slopes`,
-`testing` and `vnnlib`.
+`training` are for training, `testing` for tests with pytest, and `vnnlib` for property files.
 """
 
 from __future__ import annotations
@@ -25,17 +24,17 @@ if TYPE_CHECKING:
     from . import (
         answers as answers,
         callbacks as callbacks,
-        executors as executors,
         layers as layers,
         losses as losses,
-        pages as pages,
-        slopes as slopes,
         testing as testing,
         training as training,
         vnnlib as vnnlib,
     )
+    from .api.arrays import use_torch as use_torch
     from .api.bad_inputs import bad_inputs as bad_inputs, counterexamples as counterexamples
+    from .api.batch.verify_all import verify_all as verify_all
     from .api.diagnose import diagnose as diagnose
+    from .api.explore import explore as explore
     from .api.loops.ask import closed_loop as closed_loop
     from .api.loops.control_loop import ControlLoop as ControlLoop
     from .api.loops.files import read_loop_file as read_loop_file
@@ -52,8 +51,13 @@ if TYPE_CHECKING:
     from .api.reach_sets.loop import loop_reach_sets as loop_reach_sets
     from .api.reach_sets.network import reach_set as reach_set
     from .api.read import load as load
+    from .api.report import report as report
     from .api.robustness import robust_accuracy as robust_accuracy, robustness as robustness
-    from .api.slopes import monotone as monotone
+    from .api.slopes import (
+        gradient_range as gradient_range,
+        lipschitz as lipschitz,
+        monotone as monotone,
+    )
     from .api.training import compare as compare, recommend as recommend
     from .core import (
         Box as Box,
@@ -79,8 +83,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    ".api.arrays": "use_torch",
     ".api.bad_inputs": "bad_inputs counterexamples",
+    ".api.batch.verify_all": "verify_all",
     ".api.diagnose": "diagnose",
+    ".api.explore": "explore",
     ".api.loops.ask": "closed_loop",
     ".api.loops.control_loop": "ControlLoop",
     ".api.loops.files": "read_loop_file",
@@ -91,8 +98,9 @@ _HOMES = {
     ".api.reach_sets.loop": "loop_reach_sets",
     ".api.reach_sets.network": "reach_set",
     ".api.read": "load",
+    ".api.report": "report",
     ".api.robustness": "robust_accuracy robustness",
-    ".api.slopes": "monotone",
+    ".api.slopes": "gradient_range lipschitz monotone",
     ".api.training": "compare recommend",
     ".core": "Box ContradictionError InputError ModelError OutrangeError UnsupportedError",
     ".executors.nodes": "Nodes",
@@ -105,22 +113,17 @@ _HOMES = {
 """Dict from module to its public names, separated by spaces; a test compares them with the imports
 above."""
 
-_MODULES = ("answers", "callbacks", "layers", "losses", "training")
-
-_SPECIAL_MODULES = ("executors", "pages", "slopes", "testing", "vnnlib")
-"""Public modules outside `__all__`."""
+_MODULES = ("answers", "callbacks", "layers", "losses", "testing", "training", "vnnlib")
+"""Public modules; `__all__` has only names that are no modules."""
 
 _MOVED = {
     "answers": "Advice BadInputs Counterexample Counterexamples DeadStart Diagnosis Extrapolation "
     "Finding Loop LoopReachSets Monotone Optimum Pipe Range RangeProgress ReachSet RobustAccuracy "
     "RobustProgress Robustness RobustnessCurve SampledRange Study StudyProgress Summary Verdict "
     "VerifyProgress Warrant read",
-    "executors": "use_torch",
-    "pages": "explore report",
-    "slopes": "gradient_range lipschitz",
     "testing": "assert_holds assert_range",
     "training": "assert_no_findings dead_start",
-    "vnnlib": "read_property verify_all",
+    "vnnlib": "read_property",
 }
 """Dict from module to names that were names of the package, separated by spaces."""
 
@@ -132,11 +135,8 @@ _RENAMED = {
 """Dict from former name to current name, for the message of the `AttributeError`; kept until
 0.2."""
 
-__getattr__, _, _names = attach(
-    __name__, _HOMES, modules=(*_MODULES, *_SPECIAL_MODULES), renamed=_RENAMED
-)
-__all__ = sorted([*_names, *_MODULES])
+__getattr__, _, __all__ = attach(__name__, _HOMES, modules=_MODULES, renamed=_RENAMED)
 
 
 def __dir__() -> list[str]:
-    return [*__all__, *_SPECIAL_MODULES, "__version__"]
+    return [*__all__, *_MODULES, "__version__"]

@@ -239,10 +239,10 @@ def test_answers_know_what_they_are_about(pyplot):
     np.testing.assert_array_equal(verdict.box, [[0, 0], [1, 1]])
     notes = [text.get_text() for text in verdict.plot().texts]
     assert len(notes) == 2 and all(note.endswith("in [0, 1]") for note in notes)
-    slopes = outrange.slopes.gradient_range(net, (0, 1))
+    slopes = outrange.gradient_range(net, (0, 1))
     assert slopes.names[:3] == ["d y[0] / d x[0]", "d y[0] / d x[1]", "d y[1] / d x[0]"]
     assert slopes["d y[1] / d x[0]"].lo == slopes[1, 0].lo
-    subjects = [outrange.slopes.lipschitz(net, (0, 1)), outrange.difference_range(net, net, (0, 1))]
+    subjects = [outrange.lipschitz(net, (0, 1)), outrange.difference_range(net, net, (0, 1))]
     assert [answer.subject for answer in (slopes, *subjects)] == [
         "gradient", "lipschitz", "difference",
     ]  # fmt: skip

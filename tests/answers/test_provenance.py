@@ -73,8 +73,8 @@ QUESTIONS = {
     "minimize": lambda net: outrange.minimize(net, outrange.y[0], (0, 1)),
     "maximize": lambda net: outrange.maximize(net, outrange.y[0], (0, 1)),
     "monotone": lambda net: outrange.monotone(net, (0, 1)),
-    "gradient_range": lambda net: outrange.slopes.gradient_range(net, (0, 1)),
-    "lipschitz": lambda net: outrange.slopes.lipschitz(net, (0, 1)),
+    "gradient_range": lambda net: outrange.gradient_range(net, (0, 1)),
+    "lipschitz": lambda net: outrange.lipschitz(net, (0, 1)),
     "difference_range": lambda net: outrange.difference_range(net, net, (0, 1)),
     "robustness": lambda net: outrange.robustness(
         net, [0.5, 0.5], property=outrange.y[0] <= 100, most=0.1

@@ -73,7 +73,7 @@ def public_problems():
 
 
 def _reachable():
-    for called in [*outrange.__all__, *outrange._SPECIAL_MODULES]:
+    for called in [*outrange.__all__, *outrange._MODULES]:
         thing = getattr(outrange, called)
         if inspect.ismodule(thing):
             parts = {part: getattr(thing, part) for part in dir(thing) if part[0] != "_"}

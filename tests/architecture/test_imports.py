@@ -13,7 +13,7 @@ from architecture.source import PACKAGE, files, imports, name, room
 ALLOWED = {
     "lazy": set(),
     "core": set(),
-    "executors": {"core", "lazy"},
+    "executors": {"core"},
     "ops": {"core"},
     "graph": {"core", "ops"},
     "program": {"graph"},
@@ -59,14 +59,14 @@ ALLOWED = {
 """What each room may import, itself aside. Rooms not listed join things and may import anything."""
 
 JOINERS = {
-    "__init__", "__main__", "cli", "api", "callbacks", "pages", "slopes", "training", "vnnlib",
+    "__init__", "__main__", "cli", "api", "callbacks", "training", "vnnlib",
 }  # fmt: skip
 
 LAZY = {
     # A Keras file may hold layers of this library: Keras finds them once they are imported.
     ("frontends", "layers"), ("frontends", "losses"),
-    # Public names that these packages import on first use.
-    ("answers", "api"), ("executors", "api"),
+    # A public name that the package imports on first use.
+    ("answers", "api"),
 }  # fmt: skip
 
 FRAMEWORKS = (
@@ -112,9 +112,7 @@ def test_c_is_called_from_two_files():
     assert doors == {"search/kernel/binding.py", "executors/worker_settings.py"}
 
 
-@pytest.mark.parametrize(
-    "module", "answers callbacks executors pages slopes training vnnlib".split()
-)
+@pytest.mark.parametrize("module", "answers callbacks training vnnlib".split())
 def test_import_loads_no_third_party_package(module):
     code = (
         "import sys; before = {*sys.modules}; "

@@ -69,7 +69,7 @@ SLOPES = [
 @pytest.mark.parametrize(("activation", "weights", "bias", "after", "most"), SLOPES)
 def test_a_message_about_slopes_names_the_steps(tmp_path, activation, weights, bias, after, most):
     file, net = tmp_path / "a.proof", model(activation, weights, bias, after, [0])
-    answer = outrange.slopes.gradient_range(net, (-most, most), certificate=file, time_limit=60)
+    answer = outrange.gradient_range(net, (-most, most), certificate=file, time_limit=60)
     assert "fault" not in answer.certificate and "steps of 2^-80" in answer.certificate
     assert answer.warrant.name == "FLOAT64_ROUNDED" and not list(tmp_path.iterdir())
 

@@ -76,8 +76,8 @@ def test_convolutions_and_maxima(tmp_path):
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 def test_derivatives_are_certified(tmp_path, activation):
     file, net = tmp_path / "a.proof", model(activation)
-    plain = outrange.slopes.gradient_range(net, (-1, 0.5), tol=1e-2)
-    answer = outrange.slopes.gradient_range(net, (-1, 0.5), tol=1e-2, certificate=file)
+    plain = outrange.gradient_range(net, (-1, 0.5), tol=1e-2)
+    answer = outrange.gradient_range(net, (-1, 0.5), tol=1e-2, certificate=file)
     assert "checked by outrange-check" in answer.certificate
     theorem = check(str(file))
     assert (answer.lo <= plain.lo).all() and (plain.hi <= answer.hi).all()
@@ -91,7 +91,7 @@ def test_derivatives_that_are_constant_or_0_or_tiny_are_certified(tmp_path):
     net = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), keras.layers.Dense(1)])
     first, then = np.array([[1e-6, 0.0], [0.1, 0.2], [0.0, 0.0]]), np.array([[3.0], [-7.0]])
     net.set_weights([first, np.ones(2), then, np.ones(1)])
-    answer = outrange.slopes.gradient_range(net, (-1, 1), certificate=file)
+    answer = outrange.gradient_range(net, (-1, 1), certificate=file)
     assert len(check(str(file)).sentences) == 3
     slopes = np.float32(first) @ np.float32(then)
     np.testing.assert_allclose(answer.lo.ravel(), slopes.ravel(), rtol=1e-6)
@@ -131,7 +131,7 @@ def test_a_certificate_does_not_claim_that_an_output_does_neither(tmp_path):
 
 def test_unsupported_questions_are_refused_before_the_search(tmp_path):
     file, net = tmp_path / "a.proof", model("relu")
-    for ask in (outrange.monotone, outrange.slopes.gradient_range):
+    for ask in (outrange.monotone, outrange.gradient_range):
         with pytest.raises(InputError, match="layer"):
             ask(net, (0, 1), layer="dense", certificate=file)
         with pytest.raises(InputError, match="fixed"):

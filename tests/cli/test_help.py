@@ -48,10 +48,10 @@ FUNCTIONS = {
     "range": outrange.output_range,
     "summary": outrange.summary,
     "verify": outrange.verify,
-    "verify-all": outrange.vnnlib.verify_all,
-    "explore": outrange.pages.explore,
+    "verify-all": outrange.verify_all,
+    "explore": outrange.explore,
     "diagnose": outrange.diagnose,
-    "report": outrange.pages.report,
+    "report": outrange.report,
     "loop": outrange.closed_loop,
 }
 

@@ -2,7 +2,6 @@
 
 import ast
 import doctest
-import inspect
 import json
 import re
 import runpy
@@ -95,10 +94,8 @@ def test_every_public_name_is_in_the_reference():
     listed = set(re.findall(r"^   outrange\.(\S+)", reference, re.M))
     assert described == listed
     names = set(outrange.__all__) - {"x", "y", "u"}
-    modules = {name for name in names if inspect.ismodule(getattr(outrange, name))}
-    assert names - modules <= described
-    lazy = {*modules, *outrange._SPECIAL_MODULES} - {"callbacks", "layers", "losses", "testing"}
-    for module in lazy:
+    assert names <= described
+    for module in {*outrange._MODULES} - {"callbacks", "layers", "losses", "testing"}:
         assert {f"{module}.{name}" for name in dir(getattr(outrange, module))} <= described
     assert {"testing.assert_holds", "testing.assert_range"} <= described
     errors = {name for name in vars(outrange.core.errors) if name.endswith("Error")}
@@ -115,7 +112,7 @@ def test_blocks_of_pages_end_with_their_last_line():
 
 
 @pytest.mark.parametrize(("use", "extra"), [
-    (".plot(", "plot"), ("outrange.pages.explore(", "explore"), (".to_frame(", "pandas"),
+    (".plot(", "plot"), ("outrange.explore(", "explore"), (".to_frame(", "pandas"),
     ("import keras", "keras"),
 ])  # fmt: skip
 def test_the_notebook_says_how_to_install_what_its_cells_need(use, extra):

@@ -124,7 +124,7 @@ def test_threads_of_a_worker_read_a_model_that_is_whole(tmp_path, monkeypatch):
         pairs.append((path, tmp_path / f"p{k}.vnnlib"))
     monkeypatch.setattr(spread.Path, "write_bytes", write)
     with ThreadPoolExecutor(4) as pool, outrange.workers(pool):
-        results = outrange.vnnlib.verify_all(pairs, each=20)
+        results = outrange.verify_all(pairs, each=20)
     assert [result.verdict for result in results] == ["unsat"] * 4
 
 
@@ -136,7 +136,7 @@ def test_a_file_that_goes_away_costs_its_instance_alone(instance_list, monkeypat
 
     monkeypatch.setattr("outrange.executors.pool.as_pool", ScriptedPool)
     with outrange.workers(Removes(workers=1)):
-        results = outrange.vnnlib.verify_all(instance_list)
+        results = outrange.verify_all(instance_list)
     assert [result.verdict for result in results] == [*KNOWN[:-1], "error"]
     assert "p3.0.vnnlib" in results[-1].detail and "no longer readable" in results[-1].detail
 

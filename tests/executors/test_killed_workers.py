@@ -57,7 +57,7 @@ def properties(folder):
 def verify_all(folder, executor):
     pairs, expected = properties(folder)
     with outrange.workers(executor):
-        results = outrange.vnnlib.verify_all(pairs, each=20)
+        results = outrange.verify_all(pairs, each=20)
     assert [result.verdict for result in results] == expected
 
 

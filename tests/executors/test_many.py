@@ -104,13 +104,13 @@ def test_other_things_are_no_executors():
 
 def test_verify_all_is_the_same_on_workers(instance_list, threads, tmp_path):
     with outrange.workers(threads):
-        results = outrange.vnnlib.verify_all(instance_list, file=tmp_path / "r.csv")
+        results = outrange.verify_all(instance_list, file=tmp_path / "r.csv")
     assert [result.verdict for result in results] == KNOWN
     assert all(result.model_sha256 and result.files for result in results)
     assert len(results[0].x) == 2
     # Instances with a stored result are not asked again.
     with outrange.workers(Scripted("lose")):
-        again = outrange.vnnlib.verify_all(instance_list, file=tmp_path / "r.csv")
+        again = outrange.verify_all(instance_list, file=tmp_path / "r.csv")
     assert [result.verdict for result in again] == KNOWN
 
 
@@ -141,7 +141,7 @@ def test_pairs_on_a_process(instance_list):
     pairs = [(folder / "small.onnx", folder / f"p{level}.vnnlib") for level in LEVELS]
     processes = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
     with processes as pool, outrange.workers(pool):
-        assert [r.verdict for r in outrange.vnnlib.verify_all(pairs, each=20)] == KNOWN
+        assert [r.verdict for r in outrange.verify_all(pairs, each=20)] == KNOWN
 
 
 def test_an_argument_for_a_stopped_worker_goes_through_the_scheduler(monkeypatch):
@@ -175,7 +175,7 @@ def test_a_pool_that_breaks_loses_no_instance(script, instance_list, tmp_path, m
     monkeypatch.setattr(spread, "run_in_processes", in_this_process)
     warned = pytest.warns(RuntimeWarning, match="The executor failed; this process continues")
     with warned as seen, outrange.workers(Scripted(*script)):
-        results = outrange.vnnlib.verify_all(instance_list, file=tmp_path / "r.csv")
+        results = outrange.verify_all(instance_list, file=tmp_path / "r.csv")
     assert [result.verdict for result in results] == KNOWN
     assert len(seen) == 1
 
@@ -254,7 +254,7 @@ def test_dask_runs_what_an_executor_runs(instance_list):
     options |= {"dashboard_address": None}
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
         with outrange.workers(client):
-            assert [r.verdict for r in outrange.vnnlib.verify_all(instance_list)] == KNOWN
+            assert [r.verdict for r in outrange.verify_all(instance_list)] == KNOWN
         # Its threads are one node, addressed by name.
         (node,) = as_pool(client).nodes
         assert node.cores == as_pool(client).size == 2 and node.name.partition(":")[0] == "inproc"

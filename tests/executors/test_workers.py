@@ -172,7 +172,7 @@ FORMER = [
     (outrange.output_range, "executor"),
     (outrange.output_range, "resume"),
     (outrange.verify, "executor"),
-    (outrange.vnnlib.verify_all, "executor"),
+    (outrange.verify_all, "executor"),
     (outrange.robust_accuracy, "executor"),
     (outrange.compare, "executor"),
     (outrange.closed_loop, "executor"),

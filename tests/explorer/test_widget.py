@@ -58,10 +58,10 @@ def test_explore_takes_what_other_questions_take():
     import outrange
 
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    widget = outrange.pages.explore(model, (np.zeros(2), np.ones(2)))
+    widget = outrange.explore(model, (np.zeros(2), np.ones(2)))
     widget.close()
     with pytest.raises(outrange.InputError, match="lo <= hi"):
-        outrange.pages.explore(model, (1, 0))
+        outrange.explore(model, (1, 0))
 
 
 def test_a_page_that_is_not_live_is_told_what_it_misses(monkeypatch):

@@ -29,9 +29,9 @@ from outrange.live.notebook import view
 ONES = np.ones(1)
 
 LONG = (
-    "output_range verify monotone slopes.gradient_range slopes.lipschitz robustness "
+    "output_range verify monotone gradient_range lipschitz robustness "
     "robust_accuracy compare diagnose summary minimize maximize bad_inputs counterexamples "
-    "difference_range extrapolation load pages.report"
+    "difference_range extrapolation load report"
 ).split()
 
 

@@ -62,7 +62,7 @@ def test_every_question_speaks_of_the_columns(name_columns):
     messages = {
         "verify": outrange.verify(name_columns, y[0] <= -100, BOX),
         "monotone": outrange.monotone(name_columns, BOX, inputs=["speed"]),
-        "gradient": outrange.slopes.gradient_range(name_columns, BOX, time_limit=5),
+        "gradient": outrange.gradient_range(name_columns, BOX, time_limit=5),
         "sampled": outrange.sample_range(name_columns, BOX, samples=100),
         "minimize": outrange.minimize(name_columns, y[0] + x["speed"], BOX),
         "bad inputs": outrange.bad_inputs(name_columns, y[0] <= -100, BOX, time_limit=5),

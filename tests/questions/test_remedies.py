@@ -126,5 +126,5 @@ def test_an_undecided_property_says_where_it_holds(half_for_trials):
 
 @pytest.mark.slow
 def test_slopes_say_it_too(half_for_trials):
-    answer = outrange.slopes.gradient_range(hard("tanh"), (-1, 1), time_limit=15.0)
+    answer = outrange.gradient_range(hard("tanh"), (-1, 1), time_limit=15.0)
     assert answer.status == "time" and answer.remedies

@@ -284,4 +284,4 @@ def test_the_time_of_each_is_refused_by_its_name(each):
         outrange.robust_accuracy(model, np.zeros((1, 2)), [0], 0.1, each=each)
     if each is not None:  # of a list, its own limits
         with pytest.raises(InputError, match=r"`each` must be .*Received: each="):
-            outrange.vnnlib.verify_all([("net.onnx", "property.vnnlib")], each=each)
+            outrange.verify_all([("net.onnx", "property.vnnlib")], each=each)

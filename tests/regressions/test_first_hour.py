@@ -26,7 +26,7 @@ def test_every_pair_of_one_hidden_layer_is_decided():
 
 def test_slopes_of_one_hidden_layer_are_exact():
     model = model_of(keras.Input((5,)), L.Dense(10, "relu"), L.Dense(4))
-    answer = outrange.slopes.gradient_range(model, (0, 1), time_limit=60)
+    answer = outrange.gradient_range(model, (0, 1), time_limit=60)
     assert answer.is_exact
     # Every activation pattern of the inputs drawn gives a derivative of that range.
     first, bias, second = model.layers[0].kernel, model.layers[0].bias, model.layers[1].kernel
@@ -43,7 +43,7 @@ def test_slopes_of_one_hidden_layer_are_exact():
 
 def test_slopes_have_bounds_when_their_cells_are_too_many_for_the_time():
     model = model_of(keras.Input((8,)), L.Dense(16, "relu"), L.Dense(2), seed=1)
-    slopes = outrange.slopes.gradient_range(model, (0, 1), time_limit=0.2)
+    slopes = outrange.gradient_range(model, (0, 1), time_limit=0.2)
     assert np.isfinite(slopes.lo).all() and np.isfinite(slopes.hi).all()
 
 

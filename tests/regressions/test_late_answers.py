@@ -54,7 +54,7 @@ def test_float32_rounding_is_bounded_by_intervals_where_time_is_short():
 def test_slopes_that_no_memory_holds_are_refused():
     net = dense_net([20_000, 2], [None], weights=[(np.ones((20_000, 2)), np.zeros(2))])
     with pytest.raises(InputError, match="a question may have at most 6,710 of them"):
-        outrange.slopes.gradient_range(net.graph, (0, 1))
+        outrange.gradient_range(net.graph, (0, 1))
 
 
 def test_fewer_roundings_are_drawn_where_they_explain_the_difference(rng, monkeypatch):

@@ -46,7 +46,7 @@ def model():
 def house_report(tmp_path_factory):
     path = tmp_path_factory.mktemp("plain") / "house_prices.keras"
     model().save(path)
-    return outrange.pages.report(
+    return outrange.report(
         path, data=houses(), units={"price": "EUR", "area": "m²"}, time_limit=120,
         properties=[y[0] <= 1e6, y[0] <= -1e6],
     )  # fmt: skip
@@ -100,7 +100,7 @@ def test_a_box_that_allows_mixtures_says_so():
     frame, price = houses()
     box = outrange.data_box(frame, whole=False)
     net = model()
-    page = outrange.pages.report(net, box, data=(frame, price), time_limit=120).html()
+    page = outrange.report(net, box, data=(frame, price), time_limit=120).html()
     text = words(page)
     assert "mixtures of categories, which the data does not have" in text
     at = outrange.output_range(net, box).at_hi
@@ -130,7 +130,7 @@ def test_an_open_end_lies_between_two_numbers(monkeypatch):
         return replace(answer, **wider)
 
     monkeypatch.setattr("outrange.api.ranges.output_range", open_)
-    text = words(outrange.pages.report(model(), data=houses(), time_limit=120).html())
+    text = words(outrange.report(model(), data=houses(), time_limit=120).html())
     assert re.search(r"The upper bound of price is between [\d−,.]+ and [\d−,.]+\.", text)
     assert "What is not known, and what would settle it" in text
     assert "or use a smaller set of inputs" in text and UNKNOWN.split('"')[2] in text
@@ -145,13 +145,13 @@ def test_ranges_that_are_open_get_the_time_that_is_left(monkeypatch):
         return replace(answer, status="time") if len(limits) == 1 else answer
 
     monkeypatch.setattr("outrange.api.ranges.output_range", ask_and_record)
-    report = outrange.pages.report(model(), (0, 1), time_limit=200)
+    report = outrange.report(model(), (0, 1), time_limit=200)
     assert len(limits) == 2 and limits[1] > limits[0]
     assert "Output ranges" not in report.cut
 
 
 def test_options_name_outputs_units_and_the_page():
-    page = outrange.pages.report(
+    page = outrange.report(
         model(), (0, 1), title="Prices <2026>", output_names="price", units="EUR", time_limit=120
     ).html()
     assert "<h1>Prices &lt;2026&gt;</h1>" in page
@@ -167,7 +167,7 @@ def test_options_name_outputs_units_and_the_page():
 ], ids=str)  # fmt: skip
 def test_names_that_do_not_fit_are_refused(options, message):
     with pytest.raises(InputError, match=message):
-        outrange.pages.report(model(), (0, 1), **options)
+        outrange.report(model(), (0, 1), **options)
 
 
 def test_units_of_the_command_line():
@@ -226,6 +226,6 @@ def test_paper_opens_folds_and_begins_sections_on_pages():
 
 def test_a_page_of_many_outputs_leaves_out_rows_without_python():
     net = keras.Sequential([keras.Input((2,)), keras.layers.Dense(130)])
-    text = words(outrange.pages.report(net, (0, 1), time_limit=120).html())
+    text = words(outrange.report(net, (0, 1), time_limit=120).html())
     assert "all 130 outputs stay between" in text and "The first 100 of 130 outputs" in text
     assert not [name for name in CODE if name in text]

@@ -76,7 +76,7 @@ def rows(count=12):
 @pytest.fixture(scope="module")
 def full():
     """Return a report with every section."""
-    return outrange.pages.report(
+    return outrange.report(
         classifier(),
         properties=[y[0] <= 50, "y[0] <= -50", (x[0] < 0) | (y[0] >= -50)],
         data=rows(),
@@ -159,7 +159,7 @@ def test_the_calls_ask_the_same_again(full):
 def test_the_call_of_the_report_makes_it_again(full):
     space = {"m": classifier(), "given": rows()}
     code, _ = codes(full)
-    exec(code.replace("outrange.pages.report", "again = outrange.pages.report"), space)
+    exec(code.replace("outrange.report", "again = outrange.report"), space)
     first, second = ({p.key: p for p in report.sections} for report in (full, space["again"]))
     assert first.keys() == second.keys()
     assert {k: p.outcome for k, p in first.items()} == {k: p.outcome for k, p in second.items()}
@@ -184,7 +184,7 @@ def test_the_call_says_whatever_was_asked(options, monkeypatch):
         Questions, "__post_init__", lambda self: (arguments.append(self), post_init(self))
     )
     model = classifier("c")
-    report = outrange.pages.report(model, time_limit=50, **options)
+    report = outrange.report(model, time_limit=50, **options)
     data = options.get("data")
     exec(codes(report)[0], {"m": model, "given": data})
     first, second = arguments
@@ -218,7 +218,7 @@ def test_each_section_says_if_it_was_cut(monkeypatch):
         raise OutOfTime
 
     monkeypatch.setattr("outrange.api.ranges.summary", late)
-    report = outrange.pages.report(classifier(), (0, 1), time_limit=120)
+    report = outrange.report(classifier(), (0, 1), time_limit=120)
     assert report.cut == ["Layers"]
     assert "Open in part" in report.html() and "incomplete: Layers" in repr(report)
 
@@ -236,17 +236,15 @@ def test_layers_that_the_clock_cut_are_not_called_complete(monkeypatch):
     monkeypatch.setattr("outrange.api.ranges.summary", late)
     shares = {"ranges": 1, "layers": 1, "slopes": 1e3}
     monkeypatch.setattr("outrange.api.reports.questions.WEIGHTS", shares)
-    report = outrange.pages.report(classifier(), (0, 1), time_limit=200)
+    report = outrange.report(classifier(), (0, 1), time_limit=200)
     assert report.answers["layers"] and "Layers" in report.cut
 
 
 def test_a_property_that_does_not_fit_is_refused_before_any_is_asked():
     with pytest.raises(InputError, match=r"property 2 of 3, 'y\[7\] <= 1'"):
-        outrange.pages.report(
-            classifier(), (0, 1), properties=[y[0] <= 50, "y[7] <= 1", y[1] <= 50]
-        )
+        outrange.report(classifier(), (0, 1), properties=[y[0] <= 50, "y[7] <= 1", y[1] <= 50])
     with pytest.raises(InputError, match=r"property 1 of 1"):
-        outrange.pages.report(classifier(), (0, 1), properties="no/such/file.vnnlib")
+        outrange.report(classifier(), (0, 1), properties="no/such/file.vnnlib")
 
 
 def test_what_is_said_of_properties_is_true_of_those_that_are_not_decided():
@@ -261,7 +259,7 @@ def test_an_interrupt_reports_what_is_known(monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("outrange.api.ranges.summary", interrupt)
-    report = outrange.pages.report(classifier(), (0, 1), properties=[y[0] <= 50], time_limit=120)
+    report = outrange.report(classifier(), (0, 1), properties=[y[0] <= 50], time_limit=120)
     assert report.interrupted and set(report.answers) == {"ranges", "properties"}
     assert "interrupted" in report.html()
 
@@ -273,7 +271,7 @@ def test_an_interrupt_among_the_rows_is_one_of_the_report(monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(robust_run, "verify", interrupt)
-    report = outrange.pages.report(classifier(), data=rows(), time_limit=120)
+    report = outrange.report(classifier(), data=rows(), time_limit=120)
     assert report.interrupted
     assert "monotonicity" not in report.answers and "diagnosis" not in report.answers
 
@@ -284,7 +282,7 @@ def test_the_time_is_divided():
     model = keras.Sequential([keras.Input((12,)), *layers, keras.layers.Dense(2)])
     rng = np.random.default_rng(0)
     model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
-    report = outrange.pages.report(
+    report = outrange.report(
         model, (-1, 1), properties=[y[0] <= 20, y[1] <= 20], time_limit=cases(2.5, 4.0)
     )
     assert len(report.answers["properties"]) == 2
@@ -292,7 +290,7 @@ def test_the_time_is_divided():
 
 
 def test_what_does_not_fit_is_said_and_no_fault():
-    report = outrange.pages.report(outrange.load(classifier()), data=(rows()[0], np.full(12, 0.5)))
+    report = outrange.report(outrange.load(classifier()), data=(rows()[0], np.full(12, 0.5)))
     parts = {part.key: part for part in report.sections}
     assert parts["robustness"].outcome == parts["diagnosis"].outcome == "not applicable"
     assert not report.cut
@@ -314,7 +312,7 @@ def test_what_does_not_fit_is_said_and_no_fault():
 )
 def test_mistakes_are_named(arguments, message):
     with pytest.raises(InputError, match=message):
-        outrange.pages.report(classifier(), time_limit=10, **arguments)
+        outrange.report(classifier(), time_limit=10, **arguments)
 
 
 def test_pictures_are_as_large_as_they_were_drawn(pages):
@@ -342,7 +340,7 @@ def test_the_radius_of_an_input_is_a_share_of_its_own_width():
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.set_weights([np.array([[1.0], [0.0]]), np.array([-0.5])])
     data = (points, (points[:, 0] > 0.5).astype(int))
-    report = outrange.pages.report(model, data=data, time_limit=120)
+    report = outrange.report(model, data=data, time_limit=120)
     (accuracy,) = report.answers["robustness"]
     assert accuracy.lo == accuracy.hi == 1.0
     assert "scale=data_x.max(axis=0) - data_x.min(axis=0)" in report.html()
@@ -350,9 +348,7 @@ def test_the_radius_of_an_input_is_a_share_of_its_own_width():
 
 def test_a_unit_of_no_input_is_refused():
     with pytest.raises(outrange.InputError, match="a unit of 'agee'"):
-        outrange.pages.report(
-            classifier(), (0, 1), names=["age", "b", "c"], units={"agee": "years"}
-        )
+        outrange.report(classifier(), (0, 1), names=["age", "b", "c"], units={"agee": "years"})
 
 
 def test_units_are_of_inputs_of_entries_or_of_names():
@@ -362,7 +358,7 @@ def test_units_are_of_inputs_of_entries_or_of_names():
         check_units(units, ["age", "b", "c"], [slot])
     with pytest.raises(InputError, match=r"`\"x\[0\]\"`"):
         check_units({f"{slot.name}[3]": "m"}, (), [slot])
-    page = outrange.pages.report(model, (0, 1), units={f"{slot.name}[1]": "furlongs"}).html()
+    page = outrange.report(model, (0, 1), units={f"{slot.name}[1]": "furlongs"}).html()
     assert "furlongs" in page
 
 
@@ -395,7 +391,7 @@ def test_columns_name_the_features_in_every_section(given):
         "data": {"data": (frame, targets), "eps": 0.01},
         "names": {"box": (-1, 1), "names": list(frame.columns), "units": {"point[0]": "km/h"}},
     }[given]
-    report = outrange.pages.report(model, properties=["x['speed'] + y[0] <= -50"], **asked)
+    report = outrange.report(model, properties=["x['speed'] + y[0] <= -50"], **asked)
     assert {trend.input for trend in report.answers["monotonicity"][0].trends} == set(frame.columns)
     assert list(report.answers["ranges"][0].inputs) == list(frame.columns)
     assert set(report.answers["properties"][0].counterexample.x) == set(frame.columns)

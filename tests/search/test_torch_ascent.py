@@ -84,7 +84,7 @@ def test_both_ascents_agree(make, cut):
     target = np.full(6, np.inf)
     target[0] = -1e6  # This one stops at once.
     optimize_bounds(net, ours, 8, target)
-    with outrange.executors.use_torch(dtype="float64"):
+    with outrange.use_torch(dtype="float64"):
         optimize_bounds(net, theirs, 8, target)
     np.testing.assert_allclose(theirs.least, ours.least, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(theirs.alpha, ours.alpha, atol=1e-6)
@@ -104,7 +104,7 @@ def test_searches_give_the_same_answers(dtype, monkeypatch):
     monkeypatch.setattr(
         TorchBackend, "__call__", lambda *arguments: calls.append(real(*arguments)) or calls[-1]
     )
-    with outrange.executors.use_torch(dtype=dtype):
+    with outrange.use_torch(dtype=dtype):
         solution = solve(graph, box, rows, solver=False, time_limit=120)
     assert solution.status == expected.status == "exact"
     assert calls and all(calls)
@@ -125,7 +125,7 @@ def test_float32_proposes_and_float64_proves(monkeypatch):
 
     monkeypatch.setattr(TorchBackend, "__call__", nonsense)
     state = Incumbent(np.eye(2), 1e-6, 3.0, None)
-    with outrange.executors.use_torch():
+    with outrange.use_torch():
         search = NeuronSplitSearch(graph, box, state)
         search.run(until=1.0)
     seen = graph.run(rng.uniform(-0.2, 0.2, (20000, 30))).min(axis=0)
@@ -139,7 +139,7 @@ def test_other_curves_stay_with_numpy():
     x = b.curve("tanh", b.dense(x, rng.normal(size=(20, 6)), np.zeros(6)))
     graph = b.finish([b.dense(x, rng.normal(size=(6, 1)), np.zeros(1))], ["y"])
     box = Box(np.full(20, -0.03), np.full(20, 0.03))
-    with outrange.executors.use_torch():
+    with outrange.use_torch():
         solution = solve(graph, box, np.array([[1.0], [-1.0]]), solver=False, time_limit=30)
     expected = solve(graph, box, np.array([[1.0], [-1.0]]), solver=False, time_limit=30)
     np.testing.assert_allclose(solution.lower, expected.lower, atol=1e-5)
@@ -152,7 +152,7 @@ def test_other_curves_stay_with_numpy():
     ({"device": "cuda:99"}, "`device` must be a device that PyTorch finds here"),
 ])  # fmt: skip
 def test_invalid_options_are_reported(options, says):
-    with pytest.raises(InputError, match="`") as error, outrange.executors.use_torch(**options):
+    with pytest.raises(InputError, match="`") as error, outrange.use_torch(**options):
         pass
     assert says in str(error.value)
 
@@ -161,7 +161,7 @@ def test_threads_are_restored_for_any_order_of_exits():
     import torch
 
     def inside():
-        with outrange.executors.use_torch():
+        with outrange.use_torch():
             yield
 
     before = torch.get_num_threads()
@@ -184,6 +184,6 @@ def test_float32_overflow_falls_back_to_numpy():
     for task in (ours, theirs):
         task.start[net.graph.output][:] *= 1e4
     optimize_bounds(net, ours, 4, np.full(6, np.inf))
-    with outrange.executors.use_torch():
+    with outrange.use_torch():
         optimize_bounds(net, theirs, 4, np.full(6, np.inf))
     assert (ours.least == theirs.least).all() and np.isfinite(ours.least).all()

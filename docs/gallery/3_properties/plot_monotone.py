@@ -53,7 +53,7 @@ if step is not None:
 # The exact range of the slope with respect to the quality:
 
 for name, model in models.items():
-    slope = outrange.slopes.gradient_range(model, (0, 1))
+    slope = outrange.gradient_range(model, (0, 1))
     print(f"{name}: d price / d quality in [{slope.lo[0, 0]:.3f}, {slope.hi[0, 0]:.3f}]")
 
 # %%

@@ -24,7 +24,7 @@ points = np.random.default_rng(0).uniform(-1, 1, (512, 2))
 model.compile(keras.optimizers.Adam(0.02), "mse")
 model.fit(points, points[:, 0] ** 2 - 0.5 * np.abs(points[:, 1]), epochs=30, verbose=0)
 
-slopes = outrange.slopes.gradient_range(model, (-1, 1), budget=2)
+slopes = outrange.gradient_range(model, (-1, 1), budget=2)
 for i in range(2):
     print(f"d out / d x[{i}] in [{slopes.lo[0, i]:.4f}, {slopes.hi[0, i]:.4f}]")
 print(slopes.reason)
@@ -33,7 +33,7 @@ print(slopes.reason)
 # If both inputs change by at most one unit, the output changes by at most the sum of both slopes.
 # The exact constant is smaller, because the two slopes are not largest at the same input.
 
-exact = outrange.slopes.lipschitz(model, (-1, 1), budget=2)
+exact = outrange.lipschitz(model, (-1, 1), budget=2)
 matrices = [np.abs(w).sum(axis=0).max() for w in model.get_weights() if w.ndim == 2]
 print(f"Lipschitz constant (largest entry): {exact.hi[0]:.4f}")
 print(f"product of the matrices' norms:     {np.prod(matrices):.4f}")

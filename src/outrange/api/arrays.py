@@ -38,7 +38,7 @@ def use_torch(device: str = "cpu", dtype: str = "float32") -> Iterator[None]:
         >>> from contextlib import nullcontext
         >>> from importlib.util import find_spec
         >>> from outrange import output_range
-        >>> from outrange.executors import use_torch
+        >>> from outrange import use_torch
         >>> layer = keras.layers.Dense(1, kernel_initializer="ones")
         >>> model = keras.Sequential([keras.Input((2,)), layer])
         >>> with use_torch("cpu") if find_spec("torch") else nullcontext():

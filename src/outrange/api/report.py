@@ -83,7 +83,7 @@ def report(
 
     Example:
         >>> import keras
-        >>> from outrange.pages import report
+        >>> from outrange import report
         >>> layer = keras.layers.Dense(1, kernel_initializer="ones")
         >>> model = keras.Sequential([keras.Input((2,)), layer], name="sum")
         >>> found = report(model, (0, 1), properties=["y[0] <= 2.5"])

@@ -200,7 +200,7 @@ def gradient_range(
 
     Example:
         >>> import keras, numpy as np
-        >>> from outrange.slopes import gradient_range
+        >>> from outrange import gradient_range
         >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, activation="relu")])
         >>> model.set_weights([np.array([[2.0], [-1.0]]), np.zeros(1)])
         >>> gradient_range(model, (-1, 1))
@@ -264,7 +264,7 @@ def lipschitz(
             45 s, `"exact"` none. The default is the value of the environment variable
             `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         seed: Seed of the random points at which extreme values are sought.
-        progress: See `outrange.slopes.gradient_range`.
+        progress: See `outrange.gradient_range`.
 
     Returns:
         A `Range` that brackets each constant: `hi` is proved, and `lo` is attained. It has the
@@ -275,7 +275,7 @@ def lipschitz(
 
     Example:
         >>> import keras, numpy as np
-        >>> from outrange.slopes import lipschitz
+        >>> from outrange import lipschitz
         >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, activation="relu")])
         >>> model.set_weights([np.array([[2.0], [-1.0]]), np.zeros(1)])
         >>> lipschitz(model, (-1, 1))
@@ -283,7 +283,7 @@ def lipschitz(
 
     Sound: `hi` is proved; the proof accounts for every float64 rounding error.
     Complete: for piecewise-linear networks; for smooth ones as for
-    `outrange.slopes.gradient_range`.
+    `outrange.gradient_range`.
     Cost: exponential in the number of inputs in the worst case.
 
     Reference: Jordan, Dimakis, *Exactly computing the local Lipschitz constant of ReLU networks*,

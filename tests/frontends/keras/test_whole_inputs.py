@@ -100,9 +100,7 @@ def test_numbers_that_the_table_does_not_have(price_model, box, told):
         outrange.output_range(price_model, {"words": box, "price": 0})
 
 
-@pytest.mark.parametrize(
-    "ask", [outrange.slopes.gradient_range, outrange.monotone, outrange.slopes.lipschitz]
-)
+@pytest.mark.parametrize("ask", [outrange.gradient_range, outrange.monotone, outrange.lipschitz])
 def test_slopes_need_fixed_words(price_model, ask):
     with pytest.raises(outrange.InputError, match="integers only"):
         ask(price_model, {"words": (0, 5), "price": (-1, 1)})

@@ -24,7 +24,7 @@ def claims(network: Network, properties: Sequence[Any], box: Any, clock: Clock) 
 
     Args:
         network: The model.
-        properties: As for `outrange.pages.report`.
+        properties: As for `outrange.report`.
         box: The input set.
         clock: Clock of the report.
 

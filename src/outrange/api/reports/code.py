@@ -36,7 +36,7 @@ def setup_code(model: Any, data: tuple[Any, Any]) -> list[str]:
     """Return the first lines of code: imports, the model (a file name or a placeholder), the data.
 
     Args:
-        model: As for `outrange.pages.report`.
+        model: As for `outrange.report`.
         data: Inputs and targets; either is None if it is absent.
     """
     is_file = isinstance(model, str | os.PathLike)
@@ -49,7 +49,7 @@ def report_code(model: Any, box: Any, data: tuple[Any, Any], options: Mapping[st
     """Return the call that repeats a report, without arguments that are None.
 
     Args:
-        model: As for `outrange.pages.report`.
+        model: As for `outrange.report`.
         box: The input set; None for the range of the data.
         data: As for `setup_code`.
         options: The other arguments by name.
@@ -64,7 +64,7 @@ def report_code(model: Any, box: Any, data: tuple[Any, Any], options: Mapping[st
         text = code(value)
         argument = text if len(text) <= LONGEST else f"...,  # {name} of the tables above"
         shown += [f"{name}={argument}"] * (value is not None)
-    return "\n".join([*lines, "outrange.pages.report(", *(f"    {part}," for part in shown), ")"])
+    return "\n".join([*lines, "outrange.report(", *(f"    {part}," for part in shown), ")"])
 
 
 def _names(data: tuple[Any, Any]) -> str:

@@ -49,7 +49,7 @@ def check_units(
     """Check that all names with units are names of inputs or outputs.
 
     Args:
-        units: As for `outrange.pages.report`.
+        units: As for `outrange.report`.
         names: Names of the input entries as a flat list; empty if there are none.
         slots: Inputs and outputs of the model.
         outputs: Names of the outputs.

@@ -19,7 +19,7 @@ def names_of(names: Sequence[str] | None, x: Any, box: Any, size: int) -> list[s
     """Return the names of the input entries: `names`, or the columns of a table, or None.
 
     Args:
-        names: As for `outrange.pages.report`.
+        names: As for `outrange.report`.
         x: Inputs of the data; None if there are no data.
         box: The input set; None for the range of the data.
         size: Total number of input entries.
@@ -61,7 +61,7 @@ def checked_outputs(
     The result is None if there are no names, or if the number of titles does not fit.
 
     Args:
-        names: As for `outrange.pages.report`.
+        names: As for `outrange.report`.
         slots: Outputs of the model.
         y: Targets of the data; None if there are no targets.
 

@@ -90,7 +90,7 @@ SMALL_SHARE = 0.01
 
 @dataclass
 class Questions:
-    """The questions of a report about one model; `outrange.pages.report` explains most fields."""
+    """The questions of a report about one model; `outrange.report` explains most fields."""
 
     model: Any
     network: Network
@@ -365,8 +365,7 @@ class Questions:
             )
         answer = lipschitz(self.network, self._hull, tol=SLOPE_TOL, time_limit=seconds)
         call = (
-            f"outrange.slopes.lipschitz(network, {self._set}, tol={SLOPE_TOL:g}, "
-            f"time_limit={seconds:.1f})"
+            f"outrange.lipschitz(network, {self._set}, tol={SLOPE_TOL:g}, time_limit={seconds:.1f})"
         )
         return answered_section("slopes", [answer], call, self._larger, reader=self.reader)
 

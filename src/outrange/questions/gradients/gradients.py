@@ -47,7 +47,7 @@ def gradient_range(
     seed: int = 0,
     progress: Callable[[RangeProgress], None] | None = None,
 ) -> Range:
-    """Compute the range of every partial derivative; see `outrange.slopes.gradient_range`."""
+    """Compute the range of every partial derivative; see `outrange.gradient_range`."""
     check_limits(tol, time_limit)
     check_hooks(progress, seed)
     began = read_clock()
@@ -119,7 +119,7 @@ def lipschitz(
     seed: int = 0,
     progress: Callable[[RangeProgress], None] | None = None,
 ) -> Range:
-    """Compute the local Lipschitz constant of every output; see `outrange.slopes.lipschitz`."""
+    """Compute the local Lipschitz constant of every output; see `outrange.lipschitz`."""
     check_limits(tol, time_limit)
     check_hooks(progress, seed)
     if not isinstance(norm, int | float | str) or norm not in NORMS:
