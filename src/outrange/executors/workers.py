@@ -1,4 +1,4 @@
-"""The context manager `workers`, and the functions by which questions use its choice."""
+"""The context manager `workers`, and the functions with which questions use its workers."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def workers(executor: Any = None, *, resume: str | os.PathLike | None = None) ->
     """Distribute the questions of a `with` block to workers, and save the state of long searches.
 
     `output_range`, `verify`, `robust_accuracy`, `verify_all`, `compare` and `closed_loop` use the
-    workers. Other questions run in this process, and so do questions with a `budget`. Of nested
-    blocks, the innermost is valid. A block is valid in the thread that opens it.
+    workers. Other questions run in this process, and so do questions with a `budget`. The innermost
+    of nested blocks applies. A block applies to the thread that opens it.
 
     Args:
         executor: A `concurrent.futures.Executor`, an `outrange.Nodes`, a `dask.distributed` client,

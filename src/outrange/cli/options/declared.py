@@ -47,7 +47,7 @@ BOX_OPTIONS = (
     option(
         "--relative",
         is_flag=True,
-        help="Take --margin as a fraction of the width of each input.",
+        help="Whether --margin is a fraction of the width of each input.",
     ),
     option(
         "--whole/--no-whole",
