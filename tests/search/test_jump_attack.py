@@ -8,7 +8,7 @@ import pytest
 from cases import cases
 from outrange.core import Atom, Box
 from outrange.graph import Builder, Slot, gradient
-from outrange.graph.gradient import smoothed_values, vector_jacobian_product
+from outrange.graph.gradient import has_jumps, smoothed_values, vector_jacobian_product
 from outrange.graph.values import Value
 from outrange.ops import Step, curve
 from outrange.search.common.clause_groups import ClauseGroup
@@ -17,7 +17,7 @@ from outrange.search.common.incumbent import Incumbent
 from outrange.search.decide import decide
 from outrange.search.methods.jump_attack import method as jump_attack
 from outrange.search.methods.jump_attack.moves import Blocks, neighbors
-from outrange.search.methods.jump_attack.search import JumpAttack, has_jumps
+from outrange.search.methods.jump_attack.search import JumpAttack
 
 
 QUANTUM = 0.25

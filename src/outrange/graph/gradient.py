@@ -130,6 +130,11 @@ def is_discontinuous(op: Op) -> TypeGuard[Curve]:
     return isinstance(op, Curve) and bool(op.jumps)
 
 
+def has_jumps(graph: Graph) -> bool:
+    """Return whether some op of a graph is a curve with jumps, other than a table lookup."""
+    return any(is_discontinuous(node.op) for node in graph.nodes)
+
+
 def _smooth(op: Curve, x: np.ndarray, width: np.ndarray) -> np.ndarray:
     """Evaluate `op` with each jump replaced by a smooth rise of the slope `_surrogate_slope`.
 

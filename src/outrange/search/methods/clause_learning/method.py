@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ....graph.gradient import has_jumps
 from ...common.method import Method, Role
 from ...common.portfolio import method_first
 from ...common.search import Search
@@ -11,10 +12,12 @@ from ...common.task import Kind, SearchTask
 def applies(task: SearchTask) -> bool:
     """Return whether a task is a decision over enough inputs for neuron splits.
 
-    With few inputs, input splits are faster.
+    With few inputs, input splits are faster. An open decision about jumps gets an attack instead.
     """
     by_neurons = task.splits in (Kind.NEURON_SPLIT, Kind.PORTFOLIO)
-    return by_neurons and task.incumbent.target is not None
+    if not by_neurons or task.incumbent.target is None:
+        return False
+    return not (task.decides and has_jumps(task.problem.graph))
 
 
 def begin(task: SearchTask) -> Search | None:

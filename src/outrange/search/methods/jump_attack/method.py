@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ....graph.gradient import has_jumps
 from ...common.method import Method, Role
 from ...common.portfolio import BeginMethod, method_first_usual_deferred, usual_first
 from ...common.search import Search
 from ...common.task import SearchTask
-from .search import JumpAttack, has_jumps
+from .search import JumpAttack
 
 
 QUICK_ENTRIES = 1 << 14

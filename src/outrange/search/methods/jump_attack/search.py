@@ -72,11 +72,6 @@ PATIENCE = 400
 """Number of successive calls without a better point after which the attack gives up."""
 
 
-def has_jumps(graph: Graph) -> bool:
-    """Return whether some op of a graph is a curve with jumps, other than a table lookup."""
-    return any(is_discontinuous(node.op) for node in graph.nodes)
-
-
 class JumpAttack(Search):
     """A stepwise attack on networks with jumps; it proves no bounds.
 
