@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...common.method import Method, Role
-from .tangents import affords_tangents
 
 
 if TYPE_CHECKING:
@@ -15,6 +14,8 @@ if TYPE_CHECKING:
 
 def applies(plan: CrownPlan, objectives: int, steps: int) -> bool:
     """Return whether a graph has products or smooth curves, but few of them and few inputs."""
+    from .tangents import affords_tangents
+
     return affords_tangents(plan)
 
 
