@@ -54,8 +54,8 @@ ONNX_TESTS = ("tests/regressions/test_without_posix.py",)
 DEMO_SECONDS = 60
 
 LEVELS = """
-from outrange.search.kernel.binding import installed
-print(*[kernel.level for kernel in installed()])
+from outrange.search.kernel.binding import installed_kernels
+print(*[kernel.level for kernel in installed_kernels()])
 """
 
 
