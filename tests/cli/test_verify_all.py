@@ -203,9 +203,11 @@ def signal_workers(monkeypatch, number, name="hard.vnnlib", times=worker_process
     monkeypatch.setattr(worker_process.WorkerProcess, "_hand_over", hand_over)
 
 
-def among_others(folder):
-    rows = [("small.onnx", name, 20) for name in KNOWN]
-    write_instances(folder / "list.csv", [*rows[:2], ("hard.onnx", "hard.vnnlib", 60), *rows[2:]])
+def among_others(folder, seconds=60):
+    """Write a list of easy instances with much time, and a hard one with some seconds."""
+    rows = [("small.onnx", name, 60) for name in KNOWN]
+    hard = ("hard.onnx", "hard.vnnlib", seconds)
+    write_instances(folder / "list.csv", [*rows[:2], hard, *rows[2:]])
 
 
 @pytest.mark.wallclock
@@ -233,11 +235,11 @@ def test_a_worker_that_is_killed_once_costs_nothing(call, folder, monkeypatch):
 
 @pytest.mark.wallclock
 def test_a_worker_that_hangs_is_ended(call, folder, monkeypatch):
-    among_others(folder)
+    among_others(folder, seconds=2)
     with monkeypatch.context() as patch:
         patch.setattr(worker_process, "GRACE", 0.5)
         signal_workers(patch, signal.SIGSTOP)
-        assert call("list.csv", "--each", 2)[0] == 3
+        assert call("list.csv")[0] == 3
     assert verdicts() == {**KNOWN, "hard.vnnlib": "timeout"}
 
 
