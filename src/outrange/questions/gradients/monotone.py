@@ -25,6 +25,7 @@ from ..common.network import NetworkLike
 from ..common.provenance import input_domain
 from ..common.target import target
 from ..inputs.parse_box import real_box
+from ..inputs.sets.table import integers_and_groups
 from .monotone_witness import MonotoneWitnesses
 from .slope_evidence import check_count
 
@@ -62,7 +63,11 @@ def monotone(
     rows = select_entries(graph.outputs, outputs, "outputs")
     check_count(rows.size * columns.size, graph.size)
     form, along = (g.ravel() for g in np.meshgrid(rows, columns, indexing="ij"))
-    task = _Task(network, graph, where, form, along, wanted.is_output, time_limit, seed, progress)
+    # A proof over the box around a set also applies to the set; a counterexample must lie in it.
+    steps = MonotoneWitnesses(
+        network, graph, where, wanted.is_output, *integers_and_groups(network.graph.inputs, box)
+    )
+    task = _Task(graph, where, form, along, steps, time_limit, seed, progress)
     first = (
         task.likely()
         if direction is None
@@ -90,12 +95,11 @@ class _Task:
 
     def __init__(
         self,
-        network: NetworkLike,
         graph: Graph,
         box: Box,
         form: np.ndarray,
         along: np.ndarray,
-        is_output: bool,
+        steps: MonotoneWitnesses,
         time_limit: float | None,
         seed: int,
         progress: Callable[[VerifyProgress], None] | None,
@@ -103,7 +107,7 @@ class _Task:
         self.began = read_clock()
         self._graph, self._box, self._form, self._along = graph, box, form, along
         self._time, self._seed, self._progress = time_limit, seed, progress
-        self._steps = MonotoneWitnesses(network, graph, box, is_output)
+        self._steps = steps
         self._true = {1.0: np.zeros(form.size, bool), -1.0: np.zeros(form.size, bool)}
         self._found: dict[tuple[float, int], FallingPair] = {}
         self.level = np.zeros(form.size, bool)

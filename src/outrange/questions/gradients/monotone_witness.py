@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ...answers.monotone import FallingPair
@@ -25,6 +27,7 @@ class MonotoneWitnesses:
         box: The box of flat inputs.
         is_output: Whether the graph's outputs are the model's own.
         integer: `(d,)` bool: whether each input is an integer; None if there are no integer inputs.
+        groups: Flat indices of each one-hot group.
     """
 
     def __init__(
@@ -34,9 +37,11 @@ class MonotoneWitnesses:
         box: Box,
         is_output: bool,
         integer: np.ndarray | None = None,
+        groups: Sequence[np.ndarray] = (),
     ) -> None:
         self._network, self._graph, self._box = network, graph, box
         self._integer = np.zeros(box.size, bool) if integer is None else integer
+        self._groups = groups
         self._predict = network.predict if is_output else None
 
     def find_fall(
@@ -44,7 +49,9 @@ class MonotoneWitnesses:
     ) -> FallingPair | None:
         """Find two points on the line through `x` between which `sign * output` provably falls.
 
-        The result is None if no such points are found.
+        Both points have integers and single categories where the set demands it. The result is None
+        if no such points are found, and for an input of a one-hot group: no two points of the set
+        differ in it alone.
 
         Args:
             x: A point `(d,)` in the box.
@@ -52,8 +59,10 @@ class MonotoneWitnesses:
             direction: Index of the input that increases along the line.
             sign: 1 to look for a fall, -1 for a rise.
         """
+        if any(direction in group for group in self._groups):
+            return None
         best = None
-        for point in self._near(x):
+        for point in self._near(self._project(x)):
             line = self._line(point, direction)
             step = self._on(line, output, sign)
             if step is not None and (best is None or best.reproduced is not True):
@@ -61,6 +70,17 @@ class MonotoneWitnesses:
             if best is not None and best.reproduced is not False:
                 return best
         return best
+
+    def _project(self, x: np.ndarray) -> np.ndarray:
+        """Round integer inputs, and set the largest possible input of each one-hot group to 1."""
+        lo, hi = self._box.lo, self._box.hi
+        x = np.where(self._integer, np.clip(np.rint(x), lo, hi), x)
+        for group in self._groups:
+            # A category whose bounds are 1 is chosen, and one whose bounds are 0 is not.
+            chosen = group[np.argmax(x[group] + 2.0 * (lo[group] == 1) - 2.0 * (hi[group] == 0))]
+            x[group] = 0.0
+            x[chosen] = 1.0
+        return x
 
     def _near(self, x: np.ndarray) -> list[np.ndarray]:
         """Return `x` rounded to float32 where this stays in the box, followed by `x` itself."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,11 +14,17 @@ from ..columns import (
     column_box,
     columns,
     integer_types,
+    is_frame,
     whole_columns,
     whole_sentence,
 )
 from ..data_boxes import TableBox
+from .features import flat_features
 from .mixed import Mixed
+
+
+if TYPE_CHECKING:
+    from ....graph import Slot
 
 
 def frame_set(
@@ -37,6 +43,19 @@ def frame_set(
             stacklevel=caller_level(),
         )
     return restricted
+
+
+def integers_and_groups(slots: Sequence[Slot], box: Any) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return a mask of the integer inputs of a set, and its one-hot groups as flat indices.
+
+    Both are empty for sets other than a `Mixed` or a DataFrame. The mask excludes one-hot inputs.
+    """
+    given = frame_set(box, whole=True) if is_frame(box) else box
+    integer = np.zeros(sum(slot.size for slot in slots), bool)
+    if not isinstance(given, Mixed):
+        return integer, []
+    integer[flat_features(slots, given.integers, "integers")] = True
+    return integer, [flat_features(slots, group, "one_hot") for group in given.one_hot]
 
 
 def table_set(
