@@ -11,7 +11,7 @@ from outrange.core import InputError, OutrangeError, UnsupportedError
 
 pytest.importorskip("onnxruntime")
 
-FLOAT, INT32, INT64, BOOL, DOUBLE = 1, 6, 7, 9, 11
+FLOAT, UINT8, INT32, INT64, BOOL, DOUBLE = 1, 2, 6, 7, 9, 11
 
 POWERS = (0.5, 1.5, 2.0, 2.5, 3.0, 4.0, 7.0, -1.0, -0.5)
 
@@ -96,16 +96,36 @@ def test_a_cast_beyond_the_range_of_its_type_is_refused(tmp_path):
             outrange.output_range(str(path), (-1e10, 1e10), arithmetic=arithmetic)
 
 
-def test_integers_beyond_24_bits_are_rounded_by_the_cast_back(tmp_path):
-    """3 times a float32 number near 2**24 is no float32 number; as an integer it is exact."""
-    nodes = [
-        node("Cast", "x", "k", to=INT64), node("Mul", "k three", "m"),
-        node("Cast", "m", "y", to=FLOAT),
-    ]  # fmt: skip
-    constants = {"three": np.int64(3)}
-    path = save_model(tmp_path, model(nodes, constants, inputs={"x": (1, 1)}), "big.onnx")
-    rng = np.random.default_rng(0)
-    check_bounds(path, np.array([2.0**24 - 301]), np.array([2.0**24 + 300]), rng)
+def shifted(x, c):
+    """Nodes of `(x + c) - c`, which float32 rounds to multiples of the spacing at `c`."""
+    return [node("Add", f"{x} {c}", "above"), node("Sub", f"above {c}", "shifted")]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "constants", "words"),
+    [
+        # In float32, the argument may be -1, which is 255 as uint8.
+        ([*shifted("x", "c"), node("Cast", "shifted", "k", to=UINT8)], {"c": 2.0**23}, "uint8"),
+        ([node("Cast", "x", "w", to=INT64), node("Cast", "w", "k", to=UINT8)], {}, "uint8"),
+        ([*shifted("x", "c"), node("Cast", "shifted", "k", to=INT32)], {"c": 2.0**55}, "2^24"),
+        ([node("Cast", "x", "w", to=INT64), node("Mul", "w i", "k")], {"i": np.int64(3)}, "Mul"),
+    ],
+)
+def test_integers_that_rounding_may_wrap_are_refused(tmp_path, nodes, constants, words):
+    numbers = {n: c if isinstance(c, np.int64) else np.float32(c) for n, c in constants.items()}
+    every = [*nodes, node("Cast", "k", "y", to=FLOAT)]
+    path = save_model(tmp_path, model(every, numbers, inputs={"x": (1, 1)}), "wrap.onnx")
+    with pytest.raises(UnsupportedError, match=words.replace("^", r"\^")):
+        outrange.output_range(str(path), (-0.9, -0.6), arithmetic="float32")
+    with pytest.raises(UnsupportedError, match=words.replace("^", r"\^")):
+        outrange.verify(str(path), outrange.y[0] <= 100, (-0.9, -0.6), arithmetic="float32")
+
+
+def test_a_product_with_one_column_may_have_a_scalar_bias(tmp_path):
+    nodes = [node("MatMul", "x w", "z"), node("Add", "z b", "y")]
+    constants = {"w": f32(2, 1), "b": np.float32(0.5)}
+    path = save_model(tmp_path, model(nodes, constants, inputs={"x": (1, 2)}), "scalar.onnx")
+    check_bounds(path, np.full(2, -1.0), np.full(2, 1.0), np.random.default_rng(0))
 
 
 pytest.importorskip("vnnlib")
@@ -172,6 +192,15 @@ def test_hidden_tensors_of_other_models_or_names_are_refused(tmp_path):
     file = query(tmp_path, declared.replace("logit", "logits"), ["(>= H[0,0] 1.0)"])
     with pytest.raises(InputError, match="inside the network"):
         outrange.verify(str(path), file)
+    for declaration, words in (
+        ('(declare-hidden H int64 [1,3] "logits") (declare-output Y int64 [1])', "its type"),
+        ('(declare-hidden H int64 [1] "y") (declare-output Y int64 [1])', "must not be an output"),
+    ):
+        index = "0" if '[1] "y' in declaration else "0,0"
+        wrong = query(tmp_path, declaration, [f"(>= H[{index}] 1)"])
+        with pytest.raises(InputError, match=words):
+            outrange.verify({"N": str(path)}, wrong)
+    file = query(tmp_path, declared.replace("logit", "logits"), ["(>= H[0,0] 1.0)"])
     with pytest.raises(UnsupportedError, match="ONNX files only"):
         outrange.verify({"N": outrange.load(str(path))}, file)
 

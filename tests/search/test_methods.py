@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
@@ -227,7 +228,7 @@ def test_the_list_has_every_folder_and_the_table_every_method():
     homes = [method.begin.__module__.split(".")[-2] for method in METHODS]
     assert sorted(homes) == sorted(folders)
     for method in METHODS:
-        assert f"    {method.name} " in str(select_search.__doc__), method.name
+        assert f"\n{method.name} " in str(inspect.getdoc(select_search)), method.name
     for first, second in combinations(METHODS, 2):
         assert first.name != second.name
 

@@ -275,9 +275,38 @@ def compose_models(
                 f"networks. Received: {property!r}."
             )
         check_names(property.networks, list(models))
-        hidden = {declared.name: declared.hidden for declared in property.networks}
+        hidden = {declared.name: declared.hidden_elements for declared in property.networks}
         networks = {name: load(model, hidden=hidden[name]) for name, model in models.items()}
+        _check_elements(property, models)
         if len(property.networks) == 1:
             return compose(property.networks, networks), property, time_left(clock)
         shorter, index = merge_equal_inputs(property)
         return compose(property.networks, networks, index), shorter, time_left(clock)
+
+
+def _check_elements(specification: Specification, models: Mapping[str, Any]) -> None:
+    """Raise an `InputError` if an ONNX file has other element types than its declaration.
+
+    For real arithmetic, the types of the model do not matter.
+    """
+    if specification.elements == "real":
+        return
+    from ..frontends.load import is_onnx_file
+    from ..frontends.onnx.load import element_types
+
+    for network in specification.networks:
+        model = models[network.equal_to or network.name]
+        ours = [[t.element for t in group] for group in (network.inputs, network.model_outputs)]
+        is_file = is_onnx_file(model)
+        theirs = (
+            element_types(model)
+            if is_file
+            else [["float32"] * len(group) for group in ours]  # as all framework models
+        )
+        if ours != theirs:
+            raise InputError(
+                "The element types of a query must be those of the model, or `real`. "
+                f"Received: `{network.name}` with {ours[0]} to {ours[1]}, and "
+                f"`{os.path.basename(model) if is_file else type(model).__name__}` with "
+                f"{theirs[0]} to {theirs[1]}."
+            )

@@ -102,6 +102,12 @@ class DeclaredNetwork:
     hidden: tuple[str, ...] = ()
 
     @property
+    def hidden_elements(self) -> dict[str, str]:
+        """Dict from the name of each hidden tensor in the model's file to its element type."""
+        tensors = self.outputs[len(self.outputs) - len(self.hidden) :]
+        return {name: t.element.lower() for name, t in zip(self.hidden, tensors, strict=True)}
+
+    @property
     def model_outputs(self) -> tuple[DeclaredTensor, ...]:
         """The declared outputs of the model, without the hidden tensors."""
         return self.outputs[: len(self.outputs) - len(self.hidden)]

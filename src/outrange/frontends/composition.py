@@ -87,6 +87,7 @@ def compose(
         origin=networks[0].origin if len(origins) == 1 else "several frameworks",
         plain=plain,
         computed=networks[0].computed,
+        wrapping=next((network.wrapping for network in networks if network.wrapping), ""),
         parts=tuple(networks_by_name.items()),
     )
 

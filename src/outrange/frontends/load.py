@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from difflib import get_close_matches
@@ -34,7 +34,7 @@ def load(
     custom_objects: Any = None,
     safe_mode: bool = True,
     input_shape: Sequence[int] | None = None,
-    hidden: Sequence[str] = (),
+    hidden: Mapping[str, str] | None = None,
 ) -> Network:
     """Read a model into a graph, and check that the graph computes what the model computes.
 
@@ -48,7 +48,8 @@ def load(
         custom_objects: As in `keras.models.load_model`; Keras files only.
         safe_mode: As in `keras.models.load_model`; Keras and PyTorch files only.
         input_shape: Shape of one input without the batch axis; PyTorch modules only.
-        hidden: Names of inner tensors that become additional outputs; ONNX files only.
+        hidden: Dict from the names of inner tensors, which become additional outputs, to their
+            element types (`"real"` stands for any type); ONNX files only.
 
     Returns:
         The network.
@@ -65,7 +66,7 @@ def load(
         outrange.core.errors.InputError: A model must be a Keras model or layer, ...
         ... Received: `controller.txt`.
     """
-    if hidden and not _is_onnx_file(model):
+    if hidden and not is_onnx_file(model):
         raise UnsupportedError(
             "Values inside a network are supported for ONNX files only: pass the path of the file. "
             f"Received: {_qualified_type(model)}."
@@ -79,7 +80,8 @@ def load(
     return replace(network, source=source_of(model, network.name), file=file)
 
 
-def _is_onnx_file(model: Any) -> bool:
+def is_onnx_file(model: Any) -> bool:
+    """Return whether a model is a path with a suffix of ONNX files."""
     return isinstance(model, str | os.PathLike) and os.fsdecode(os.fspath(model)).lower().endswith(
         _ONNX_FILES
     )
@@ -90,7 +92,7 @@ def _load_model(
     custom_objects: Any,
     safe_mode: bool,
     input_shape: Sequence[int] | None,
-    hidden: Sequence[str],
+    hidden: Mapping[str, str] | None,
 ) -> Network:
     """Load a framework's model object, or a model file."""
     options = {"custom_objects": custom_objects, "safe_mode": safe_mode}
@@ -109,7 +111,7 @@ def _load_model(
     if not isinstance(model, str | os.PathLike):
         raise InputError(f"{_ACCEPTED} Received: {_qualified_type(model)}.")
     name = os.fsdecode(os.fspath(model))
-    if _is_onnx_file(name):
+    if is_onnx_file(name):
         from .onnx import load_onnx
 
         return load_onnx(_require_file(name), hidden=hidden)

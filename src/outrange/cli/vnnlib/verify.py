@@ -91,8 +91,7 @@ def _check(query: str, specification: Specification, files: dict[str, str]) -> N
     """Check a query and its models for errors that the standard defines.
 
     Raises:
-        InputError: The query is of version 1.0, a model is missing or superfluous, or its element
-            type is not the declared one.
+        InputError: The query is of version 1.0, or a model is missing or superfluous.
     """
     from ...frontends.composition import check_names
 
@@ -103,20 +102,6 @@ def _check(query: str, specification: Specification, files: dict[str, str]) -> N
             f"`{os.path.basename(query)}`."
         )
     check_names(specification.networks, list(files))
-    if specification.elements == "real":
-        return  # The types of the model do not matter for real arithmetic.
-    from ...frontends.onnx.load import element_types
-
-    for network in specification.networks:
-        file = files[network.equal_to or network.name]
-        theirs = element_types(file)
-        ours = [[t.element for t in group] for group in (network.inputs, network.model_outputs)]
-        if ours != theirs:
-            raise InputError(
-                "The element types of a query must be those of the model, or `real`. "
-                f"Received: `{network.name}` with {ours[0]} to {ours[1]}, and "
-                f"`{os.path.basename(file)}` with {theirs[0]} to {theirs[1]}."
-            )
 
 
 def _assignment(

@@ -5,7 +5,7 @@ imported on the first call.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from inspect import signature
 from pathlib import Path
@@ -92,34 +92,40 @@ def read_onnx(path: Path) -> OnnxModel:
     )
 
 
-def add_outputs(model: OnnxModel, names: Sequence[str]) -> OnnxModel:
+def add_outputs(model: OnnxModel, hidden: Mapping[str, str]) -> OnnxModel:
     """Return the model with inner tensors as additional outputs, after its own ones.
 
     Args:
-        names: Names of tensors that nodes of the main graph return; an output of the model may be
-            among them.
+        model: The records of the file.
+        hidden: Dict from the name of a tensor that a node of the main graph returns to its element
+            type; `"real"` stands for any type.
 
     Raises:
-        InputError: No node returns a tensor of such a name.
+        InputError: No node returns a tensor of such a name, or it is an output already.
     """
-    if not names:
+    if not hidden:
         return model
-    returned = {name for node in model.nodes for name in node.outputs if name}
-    for name in names:
-        if name not in returned:
+    outputs = [info.name for info in model.outputs]
+    inner = {name for node in model.nodes for name in node.outputs if name}.difference(outputs)
+    for name in hidden:
+        if name in outputs:
+            raise InputError(
+                f"A hidden tensor must not be an output of `{model.name}`: use the output itself. "
+                f"Received: `{name}`."
+            )
+        if name not in inner:
             raise InputError(
                 f"A hidden tensor must be returned by a node of `{model.name}`."
-                f"{did_you_mean(name, returned)} Received: `{name}`."
+                f"{did_you_mean(name, inner)} Received: `{name}`."
             )
     onnx = api()
     proto = onnx.load_model_from_string(model.content())
-    present = {output.name for output in proto.graph.output}
-    new = [name for name in dict.fromkeys(names) if name not in present]
     # An output without a type gets the one that the runtime infers.
-    proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in new)
+    proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in hidden)
+    kinds = {name: "" if element == "real" else element for name, element in hidden.items()}
     return replace(
         model,
-        outputs=model.outputs + tuple(TensorInfo(name, "", None) for name in names),
+        outputs=model.outputs + tuple(TensorInfo(n, k, None, True) for n, k in kinds.items()),
         reference=lambda: _reference(proto),
         content=proto.SerializeToString,
     )

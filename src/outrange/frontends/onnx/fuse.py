@@ -76,7 +76,7 @@ def _product_and_bias(
         if str(weight.dtype) not in FLOATS:
             continue
         # Leading axes of length 1 change nothing if the product has at least as many axes.
-        if bias.size == weight.shape[1] == bias.shape[-1:][0] and bias.ndim <= 2:
+        if bias.ndim in (1, 2) and bias.size == weight.shape[1] == bias.shape[-1]:
             return product, second
     return None
 

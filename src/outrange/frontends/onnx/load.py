@@ -1,7 +1,7 @@
 """Loader of ONNX files."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,7 +28,10 @@ def warm_up() -> None:
 
 
 def load_onnx(
-    path: str | os.PathLike[str], *, check: str | None = "auto", hidden: Sequence[str] = ()
+    path: str | os.PathLike[str],
+    *,
+    check: str | None = "auto",
+    hidden: Mapping[str, str] | None = None,
 ) -> Network:
     """Read an `.onnx` or `.onnx.gz` file.
 
@@ -41,7 +44,8 @@ def load_onnx(
             `"reference"`: the reference evaluator of `onnx`, which needs no other package but
             misinterprets a few operators of old operator sets. `"auto"`: the runtime if it is
             installed and accepts the file, otherwise the reference. None: no comparison.
-        hidden: Names of inner tensors that become additional outputs, after those of the file.
+        hidden: Dict from the names of inner tensors, which become additional outputs after those of
+            the file, to their element types; `"real"` stands for any type.
 
     Returns:
         The network. Its `predict` runs the file itself, point by point, with the evaluator that
@@ -49,8 +53,8 @@ def load_onnx(
         does.
 
     Raises:
-        InputError: There is no such file, a package is missing, `check` is invalid, or no node
-            returns a tensor of `hidden`.
+        InputError: There is no such file, a package is missing, `check` is invalid, or a
+            tensor of `hidden` is no inner tensor of this type.
         ModelError: The file is damaged, or computes something other than the graph.
         UnsupportedError: The file uses an unsupported operator.
     """
@@ -59,7 +63,7 @@ def load_onnx(
     if check not in CHECKS:
         raise InputError(f"`check` must be one of {CHECKS}. Received: {check!r}.")
     try:
-        return _load(Path(path), check, hidden)
+        return _load(Path(path), check, hidden or {})
     except MemoryError as error:
         raise ModelError(
             "A model must fit in the memory of this computer; the file may be damaged. "
@@ -73,7 +77,7 @@ def element_types(path: str | os.PathLike[str]) -> list[list[str]]:
     return [[info.kind for info in group] for group in (model.inputs, model.outputs)]
 
 
-def _load(path: Path, check: str | None, hidden: Sequence[str]) -> Network:
+def _load(path: Path, check: str | None, hidden: Mapping[str, str]) -> Network:
     model = add_outputs(read_onnx(path), hidden)
     lowered = lower(model)
     runner = Runner(model, lowered)
@@ -87,6 +91,7 @@ def _load(path: Path, check: str | None, hidden: Sequence[str]) -> Network:
         plain=lowered.plain,
         places=lowered.places,
         bypassed=lowered.bypassed,
+        wrapping=lowered.wrapping,
     )
     if check is not None:
         runner.choose(check)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import ModelError, UnsupportedError, check_deadline
+from ...core import InputError, ModelError, UnsupportedError, check_deadline
 from ...core.sizes import INPUTS, LARGEST_VALUE, NODES, WEIGHTS, Tally
 from ...graph import Builder, Graph, Slot, Value
 from ...graph.builder import Operand
@@ -14,7 +14,7 @@ from ..input_limits import ValueLimit, limited_inputs
 from ..network import LayerInfo
 from .api import evaluate_node
 from .declared_sizes import check_total_size
-from .element_types import FLOATS, Tensor
+from .element_types import FLOATS, INTEGERS, Tensor
 from .fuse import fuse_bias
 from .records import OnnxModel, OnnxNode, TensorInfo
 from .rules import (  # these fill the table
@@ -40,6 +40,22 @@ _MAY_BE_INFINITE = {"Clip", "Max", "Min", "Where", "Pad", "Identity", "Reshape"}
 """Operators in which an infinite constant means "no limit" or is a placeholder."""
 
 
+_SELECTIONS = frozenset((
+    "ArgMax ArgMin Cast CastLike Concat DepthToSpace Expand Flatten Gather GatherElements GatherND "
+    "Identity If Loop Max Min OneHot Reshape Scan Slice SpaceToDepth Split Squeeze Tile TopK "
+    "Transpose Unsqueeze Where"
+).split())  # fmt: skip
+"""Operators that return integers without arithmetic on integers."""
+
+_WIDE = ("int32", "int64")
+
+_SUMS = ("Add", "Sub", "Neg", "Abs")
+"""Operators that at most double the largest magnitude of their operands."""
+
+_MOST_SUMS = 8
+"""Number of `_SUMS` whose results cannot leave int64: casts return at most 2^24, constants are at
+most 2^51 because sums in real arithmetic stay below 2^50, and 2^51 doubled eight times is 2^59."""
+
 OPSETS = (7, 24)
 """The oldest and the newest supported operator set. Files with other operator sets are not rejected
 for their version: they are read if their operators can be lowered."""
@@ -62,6 +78,7 @@ class OnnxGraph:
         plain: The graph before the fusion; None if nothing was fused.
         places: Map from the index of a value of `graph` to the index of the same value in `plain`.
         bypassed: Indices of the values of `graph` that a fused curve bypasses.
+        wrapping: See `frontends.network.Network`.
     """
 
     graph: Graph
@@ -70,6 +87,7 @@ class OnnxGraph:
     plain: Graph | None = None
     places: dict[int, int] = field(default_factory=dict)
     bypassed: frozenset[int] = frozenset()
+    wrapping: str = ""
 
 
 def input_shape(info: TensorInfo) -> tuple[int, ...]:
@@ -128,10 +146,24 @@ class Feeds:
 
 @dataclass(frozen=True)
 class _Counts:
-    """Totals of a file: entries of its constants, and nodes weighted by how often they run."""
+    """Totals of a file: entries of its constants, and nodes weighted by how often they run.
+
+    `wrapping` lists nodes whose integer results could wrap around; see `Network.wrapping`. `sums`
+    lists nodes that add integers.
+    """
 
     constants: Tally
     nodes: Tally
+    wrapping: list[str] = field(default_factory=list)
+    sums: list[str] = field(default_factory=list)
+
+    def add_integers(self, node: OnnxNode, kind: str) -> None:
+        """Count a node with integer results that depend on the input."""
+        if node.op in _SUMS and kind == "int64":
+            self.sums.append(node.name)
+        is_safe = node.op in _SELECTIONS and kind in _WIDE
+        if not is_safe and not (self.sums[-1:] == [node.name] and len(self.sums) <= _MOST_SUMS):
+            self.wrapping.append(f"node `{node.name}` ({node.op}) with {kind} results")
 
 
 def lower(model: OnnxModel) -> OnnxGraph:
@@ -176,7 +208,8 @@ def lower(model: OnnxModel) -> OnnxGraph:
         for i in layers
     )
     values = {name: t.operand.index for name, t in env.items() if isinstance(t.operand, Value)}
-    return OnnxGraph(graph, infos, values, b.plain, b.places, b.bypassed)
+    wrapping = "".join(counts.wrapping[:1])
+    return OnnxGraph(graph, infos, values, b.plain, b.places, b.bypassed, wrapping)
 
 
 def _lower_node(
@@ -217,7 +250,10 @@ def _lower_node(
             raise ModelError(
                 f"Every tensor must be returned once. Received: `{name}` twice, by `{node.name}`."
             )
-        if not isinstance(result.operand, Value):
+        varies = isinstance(result.operand, Value)
+        if varies and result.kind in INTEGERS:
+            counts.add_integers(node, result.kind)
+        if not varies:
             counts.constants.add(np.shape(result.operand), f"node `{node.name}` ({node.op})")
         if name:
             env[name] = result
@@ -286,6 +322,12 @@ def _output(b: Builder, env: Env, info: TensorInfo) -> Operand:
         raise ModelError(
             f"Every output must be returned by a node; the file may be truncated. "
             f"Received: output `{info.name}`, which no node returns."
+        )
+    kind = env[info.name].kind
+    if info.is_hidden and info.kind not in ("", kind):
+        raise InputError(
+            f"The hidden tensor `{info.name}` must be declared with its type in the file, {kind}. "
+            f"Received: {info.kind}."
         )
     result = env[info.name].operand
     result = result if isinstance(result, Value) else np.asarray(result, np.float64)

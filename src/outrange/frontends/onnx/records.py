@@ -16,11 +16,13 @@ class TensorInfo:
         kind: Element type, such as `"float32"`.
         dims: One int per axis, or a string (perhaps empty) where the file leaves the axis open.
             None if the file declares no shape.
+        is_hidden: Whether it is an inner tensor that was made an output.
     """
 
     name: str
     kind: str
     dims: tuple[int | str, ...] | None
+    is_hidden: bool = False
 
 
 @dataclass(frozen=True)

@@ -53,11 +53,4 @@ def session(model: OnnxModel) -> Callable[[dict[str, np.ndarray]], list[np.ndarr
         raise ModelError(
             f"`onnxruntime` cannot load `{model.name}`. Received: {type(error).__name__}: {error}."
         ) from error
-    names = [info.name for info in model.outputs]
-    different = list(dict.fromkeys(names))
-
-    def run(feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
-        arrays = dict(zip(different, inference.run(different, feeds), strict=True))
-        return [np.asarray(arrays[name]) for name in names]
-
-    return run
+    return lambda feeds: [np.asarray(v) for v in inference.run(None, feeds)]

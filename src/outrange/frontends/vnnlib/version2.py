@@ -136,6 +136,10 @@ class _Version2Reader:
                 network.isometric_to or "",
                 tuple(tensor.onnx_name.strip('"') for tensor in network.hidden),
             )
+            if len(set(declared.hidden)) < len(declared.hidden):
+                raise Fault(
+                    f"`{network.name}` must declare each hidden tensor once.", UnsupportedError
+                )
             self._check_equivalence(declared)
             self.networks.append(declared)
         total = 0

@@ -10,9 +10,13 @@ formulas.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
-from ...core import UnsupportedError
+import numpy as np
+
+from ...core import Bounds, UnsupportedError
+from ...domains.float32 import Float32Plan, bound_deviations, replace_pointwise
 from ...ops import Rearrange
 from ..common.network import NetworkLike
 
@@ -39,7 +43,13 @@ ONNX = frozenset((
     "HardSwish Erf Exp Log Sqrt Reciprocal Sin Cos Sinh Cosh Atan Gelu Swish"
 ).split())  # fmt: skip
 
-ORIGINS: Mapping[str, frozenset[str]] = MappingProxyType({"keras": KERAS, "onnx": ONNX})
+CASTS = frozenset({"Cast to int32", "Cast to int64"})
+"""Operations of the nodes that truncate floats to integers; see `check_casts`."""
+
+EXACT_INTEGERS = 2.0**24
+"""Magnitude up to which an argument may be cast. Every integer below it is a float32 number."""
+
+ORIGINS: Mapping[str, frozenset[str]] = MappingProxyType({"keras": KERAS, "onnx": ONNX | CASTS})
 
 
 def check_described(network: NetworkLike) -> None:
@@ -61,6 +71,13 @@ def check_described(network: NetworkLike) -> None:
             "arithmetic='float32' supports models of Keras and ONNX files; export the "
             f"model as ONNX. Received: a model of {origin or 'several parts'}."
         )
+    wrapping = getattr(network, "wrapping", "")
+    if wrapping:
+        raise UnsupportedError(
+            "arithmetic='float32' supports integers only in casts to int32 and int64, selections, "
+            "comparisons and a few sums of int64, because rounding may carry others past the range "
+            f"of their type. Received: {wrapping}."
+        )
     for node in network.written.nodes:
         # A node may represent several nodes of a file, such as "MatMul+Add".
         parts = node.operation.split("+")
@@ -69,4 +86,38 @@ def check_described(network: NetworkLike) -> None:
                 f"arithmetic='float32' does not support `{node.operation or node.op.name}`, in "
                 f"layer `{node.source}`, because runtimes differ in its formula. Use real "
                 "arithmetic (arithmetic='real'), or a model that ends before it."
+            )
+
+
+def check_casts(network: NetworkLike, boxes: Bounds) -> None:
+    """Reject a network if rounding may carry the argument of a cast to integers out of range.
+
+    Beyond its type, the result of a cast is arbitrary. The range of the input set in real
+    arithmetic excludes this only if nothing is rounded.
+
+    Args:
+        network: A network that passed `check_described`.
+        boxes: `(B, d)` lower and upper corners of boxes that cover the input set.
+
+    Raises:
+        UnsupportedError: The float32 argument of a cast may reach `EXACT_INTEGERS`.
+    """
+    graph = network.written
+    nodes = tuple(map(replace_pointwise, graph.nodes))
+    is_cast = [node.operation in CASTS for node in graph.nodes]
+    arguments = {
+        j for node, cast in zip(graph.nodes, is_cast, strict=True) if cast for j in node.inputs
+    }
+    for j in sorted(arguments):
+        if j and is_cast[j - 1]:
+            continue  # a node inside a truncation
+        cut = replace(graph, nodes=nodes[:j], output=j, layers={}, rankings={}, outputs=())
+        argument = bound_deviations(Float32Plan(cut), *boxes)
+        size = np.maximum(-argument.lo, argument.hi) + argument.off
+        if not (size < EXACT_INTEGERS).all():
+            reader = next(n for n in graph.nodes if n.operation in CASTS and j in n.inputs)
+            raise UnsupportedError(
+                f"The argument of a cast to integers must stay below 2^24 in float32, rounding "
+                f"included; that of layer `{reader.source}` may not. Choose a smaller input set, "
+                f"or use arithmetic='real'. Received: a bound of {size.max():g}."
             )

@@ -18,7 +18,7 @@ from ..evidence.check_point import Witness, contains, nearby
 from ..evidence.evaluate import model_values
 from ..verify import counterexample_at, verify
 from .clauses import prove_margin
-from .described import check_described
+from .described import check_casts, check_described
 from .splits import float32_off
 from .sums import tighten_sums
 
@@ -70,6 +70,8 @@ def verify_float32(
     """
     check_described(network)
     clock = Clock(time_limit)
+    corners = np.stack([r.box.lo for r in regions]), np.stack([r.box.hi for r in regions])
+    check_casts(network, corners)
     real = verify(network, unsafe, regions, text=text, seed=seed, progress=progress,
                   time_limit=None if time_limit is None else SHARE * time_limit)  # fmt: skip
     points = _candidates(real, regions, seed)

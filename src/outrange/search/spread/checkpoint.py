@@ -171,7 +171,15 @@ class Checkpoint:
             return TreeState(
                 boxes=boxes, bounded=int(content["bounded"]), given=int(content["given"]), **arrays
             )
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            EOFError,
+            NotImplementedError,  # of the zipfile package, for damaged flags
+            RuntimeError,
+            zipfile.BadZipFile,
+        ) as error:
             raise InputError(
                 "`resume` must contain files that an interrupted call of the same question has "
                 f"written. Received: `{self._path}` ({error}). Remove the file to start anew."

@@ -84,7 +84,10 @@ def _cast(c: OnnxCall, kind: str) -> Operand:
         return x
     if kind == "bool":
         return integers.truth(c.b, x) if before in INTEGERS else logic.truth(c.b, x)
-    return x if before in INTEGERS else logic.truncate(c.b, x)
+    if before in INTEGERS:
+        return x
+    c.b.operation = f"Cast to {kind}"  # which float32 supports only within limits
+    return logic.truncate(c.b, x)
 
 
 def _constant(c: OnnxCall, x: np.ndarray, kind: str) -> np.ndarray:
