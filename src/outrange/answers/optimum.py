@@ -151,7 +151,7 @@ class Optimum(Answer):
 
     def document(self) -> Document:
         """Return a document with the bracket as a table of one row, and the best known input."""
-        row = (f"{self.sense} {self.objective}", self.lo, self.hi)
+        row = (f"{self.sense} {self.objective}", bound(self.lo, -1), bound(self.hi, 1))
         attained = "No admissible input is known."
         if self.at is not None:
             best = "Attained" if self.is_exact else "Best seen"

@@ -315,6 +315,7 @@ def extrapolation(
     model: Any = None,
     time_limit: float | None = None,
     budget: float | None = None,
+    effort: str | None = None,
     progress: bool | None = None,
 ) -> Extrapolation:
     """Find the rows outside the range of the training data, and how far each column lies outside.
@@ -327,10 +328,11 @@ def extrapolation(
         model: A model, as for `outrange.output_range`. The answer then also contains two ranges of
             the model's outputs: over the training set and, if some rows are outside, over the set
             widened to contain these rows.
-        time_limit: Stop after this many seconds; None for no limit. The bounds are valid either
-            way.
+        time_limit: Stop after this many seconds; None leaves the limit to `effort`. The bounds are
+            valid either way.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
+        effort: As in `outrange.output_range`, for the two ranges together.
         progress: True shows progress, False hides it. None shows it in a terminal or notebook if
             the call takes longer than 2 s.
 

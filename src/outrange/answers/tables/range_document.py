@@ -19,7 +19,7 @@ from ..render.document import (
     Paragraph,
     Table,
 )
-from ..render.text import clipped_name, number, point, short, tidy
+from ..render.text import bound, clipped_name, number, point, short, tidy
 from .help import HELP, what_helps
 from .overview import constant, overview
 
@@ -81,7 +81,7 @@ def steepest(names: Sequence[str], most: float) -> str:
     whose = f"The Lipschitz constants of {len(names):,} outputs"
     if len(names) == 1:
         whose = f"The Lipschitz constant of `{clipped_name(names[0], 40)}`"
-    return f"{whose} over the set {'is' if len(names) == 1 else 'are'} at most {number(most)}"
+    return f"{whose} over the set {'is' if len(names) == 1 else 'are'} at most {bound(most, 1)}"
 
 
 def _counts(answer: Any) -> list[tuple[int, str]]:
@@ -116,12 +116,12 @@ def _open(answer: Any) -> str:
 def _between(answer: Any) -> str:
     """Return a sentence with the proved interval of each open bound of a single output."""
     ends = (
-        ("lower", answer.lo, answer.seen_lo, answer.closed_lo),
-        ("upper", answer.seen_hi, answer.hi, answer.closed_hi),
+        ("minimum", answer.lo, answer.seen_lo, answer.closed_lo),
+        ("maximum", answer.seen_hi, answer.hi, answer.closed_hi),
     )
     open_ = [
-        f"the {end} bound is between {number(float(np.ravel(least)[0]))} and "
-        f"{number(float(np.ravel(most)[0]))}"
+        f"the {end} is between {bound(float(np.ravel(least)[0]), -1)} and "
+        f"{bound(float(np.ravel(most)[0]), 1)}"
         for end, least, most, closed in ends
         if not np.all(closed)
     ]
