@@ -50,12 +50,12 @@ def integers_and_groups(slots: Sequence[Slot], box: Any) -> tuple[np.ndarray, li
 
     Both are empty for sets other than a `Mixed` or a DataFrame. The mask excludes one-hot inputs.
     """
-    given = frame_set(box, whole=True) if is_frame(box) else box
+    input_set = frame_set(box, whole=True) if is_frame(box) else box
     integer = np.zeros(sum(slot.size for slot in slots), bool)
-    if not isinstance(given, Mixed):
+    if not isinstance(input_set, Mixed):
         return integer, []
-    integer[flat_features(slots, given.integers, "integers")] = True
-    return integer, [flat_features(slots, group, "one_hot") for group in given.one_hot]
+    integer[flat_features(slots, input_set.integers, "integers")] = True
+    return integer, [flat_features(slots, group, "one_hot") for group in input_set.one_hot]
 
 
 def table_set(
