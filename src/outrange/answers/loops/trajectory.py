@@ -22,7 +22,8 @@ class LoopTrajectory:
         disturbance: `(steps, disturbances)`, disturbances at every step, or one row if they are
             constant; may be empty.
         parameters: `(parameters,)`, values of the plant's parameters; may be empty.
-        choice: `(steps, choices)`, discrete choices of the plant at every step; may be empty.
+        choice: `(steps, choices)`, index of the alternative that each discrete choice of the plant
+            takes at every step; may be empty.
         step: First step after which the specification can no longer be satisfied.
         model: `(steps + 1, states)`, the trajectory with the user's own controller in its own
             arithmetic; None if the controller could not be run.
