@@ -56,8 +56,8 @@ def exact_subject(network: Any, arithmetic: str = "real", graph: Graph | None = 
         if missing.name is None or not missing.name.startswith("outrange_check"):
             raise
         raise UnsupportedError(
-            "Certificates need the checker: `pip install outrange-check` (in a checkout of "
-            "outrange: `pip install ./checker`)."
+            "Certificates need the checker, which is a package of its own: `pip install ./checker` "
+            "in a checkout of outrange."
         ) from None
     if graph is not None:
         return read_subject(graph, None)

@@ -155,7 +155,7 @@ def diagnose(
     applied = {code: rule for code, rule in sorted(RULES.items()) if code not in left_out}
     findings: list[Finding] = []
     for code, rule in applied.items():
-        report_progress(Stage(f"{code} {rule.title}"))
+        report_progress(Stage(f"checking {code}: {rule.title}"))
         findings += rule.check(case)
     findings.sort(
         key=lambda finding: (-finding.level, finding.code not in DATA_RULES, finding.code)
