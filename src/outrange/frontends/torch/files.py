@@ -56,7 +56,8 @@ def _check_field(path: Path, key: str, value: Any) -> None:
     if bad:
         raise ModelError(
             f"`{path.name}` contains `{value[:80]}`, which PyTorch would run as code. If you trust "
-            f"the file, use `outrange.load(file, safe_mode=False)`. Received: {key}={value[:80]!r}."
+            "the file, use `outrange.load(file, safe_mode=False)`. "
+            f"Received: {key}={value[:80]!r}."
         )
 
 
