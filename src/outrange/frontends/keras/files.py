@@ -107,8 +107,8 @@ def _explain(error: Exception, path: Path, safe_mode: bool) -> ModelError:
     if safe_mode and ("safe_mode" in text or "unsafe" in text.lower()):
         return ModelError(
             "The file contains a Lambda layer, that is, Python code that would run on this "
-            "machine. If you trust its author, call `outrange.load(file, safe_mode=False)` and pass "
-            f"the result (on the command line, `--no-safe-mode`). {where}"
+            "machine. If you trust its author, call `outrange.load(file, safe_mode=False)` and "
+            f"pass the result (on the command line, `--no-safe-mode`). {where}"
         )
     missing = re.search(r"Could not locate (?:class|function) '([^']+)'", text) or re.search(
         r"Unknown (?:layer|object|activation function)[^']*'([^']+)'", text
