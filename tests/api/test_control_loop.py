@@ -39,6 +39,7 @@ LOOP = ControlLoop(steer, decay, START)
         ({"actuate": [1]}, "`actuate` must be a function"),
         ({"memory": "x"}, "`memory` must be a function"),
         ({"delay": 0.5}, "integer number of steps"),
+        ({"delay": True}, "integer number of steps"),
         ({"parameters": (2, 1)}, "parameters"),
         ({"disturbance": (0, 1)}, "`varying=True`"),
         ({"varying": True}, "`varying=True`"),
@@ -138,3 +139,22 @@ def test_an_answer_lists_the_fields_of_the_loop():
     assert "delay=1, " in provenance_cells(by_name)[0]
     sets = loop_reach_sets(replace(LOOP, delay=1), 2)
     assert dict(sets.provenance.arguments)["delay"] == "1"
+
+
+@pytest.mark.parametrize("steps", [True, 0, 2.5, "3"])
+def test_steps_are_a_positive_integer(steps):
+    with pytest.raises(InputError, match="number of steps"):
+        closed_loop(LOOP, steps)
+
+
+def test_a_mode_is_a_name_or_an_index():
+    loop = ControlLoop({0: steer, 1: steer}, lambda x, u: [u[0], x[1]], ([0, 0], [1, 1]), mode=True)
+    with pytest.raises(InputError, match="`mode` must be one of the states"):
+        closed_loop(loop, 2)
+
+
+def test_names_cannot_change_later():
+    names = ["angle"]
+    loop = replace(LOOP, states=names)
+    names.append("angle")
+    assert loop.states == ("angle",)

@@ -162,6 +162,7 @@ def test_equal_questions_at_the_same_time_need_two_folders(tmp_path, monkeypatch
         ((3,), "`executor` must be a concurrent.futures.Executor"),
         (("nonsense",), "`executor` must be"),
         ((None, 3), "`resume` must be a folder"),
+        ((None, ""), "`resume` must be a folder"),
         ((None, __file__), "`resume` must be a folder, not a file"),
     ],
     ids=["a number", "a word", "no path", "a file"],

@@ -28,6 +28,7 @@ LAUGHS = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
 DEEP = 20_000
 
 DAMAGED = {
+    "a constant constraint": ("['x1 - 2']", "[3]", "must read a state"),
     "a huge exponent": ("0.1", "1e999999999", "`step_size` must be a number"),
     "a tiny exponent": ("0.1", "1e-999999999", "`step_size` must be a number"),
     "a word": ("0.1", "abc", "`step_size` must be a number"),
@@ -88,6 +89,12 @@ def test_a_damaged_file_is_refused_by_its_key(name, tmp_path):
     with pytest.raises(InputError, match=words) as refused:
         closed_loop(*read_loop_file(path, controller=steer))
     assert len(str(refused.value)) < 1000
+
+
+@pytest.mark.parametrize("path", [None, 3])
+def test_a_path_is_a_file(path):
+    with pytest.raises(InputError, match="`path` must be a file"):
+        read_loop_file(path)
 
 
 @pytest.mark.parametrize("named", ["", "model_dir: " + "a" * 5000, 'model_dir: "a\\0b"'])

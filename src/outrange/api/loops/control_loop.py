@@ -99,8 +99,10 @@ class ControlLoop:
 
         for model in read_modes(self.controller, self.mode).values():
             check_order(model, self.plant)
-        _check_names("states", self.states)
-        _check_names("controls", self.controls)
+        for kind in ("states", "controls"):
+            _check_names(kind, getattr(self, kind))
+            if getattr(self, kind) is not None:  # so that a list cannot change later
+                object.__setattr__(self, kind, tuple(getattr(self, kind)))
         for name in CALLBACKS:
             callback = getattr(self, name)
             if callback is not None and not callable(callback):

@@ -26,7 +26,7 @@ def read_delay(delay: Any) -> tuple[int, tuple[float, ...]]:
     pair: tuple[Any, Any] = delay if isinstance(delay, tuple) and len(delay) == 2 else (delay, 0.0)
     steps, idle = pair
     try:
-        count = 0 if steps is None else operator.index(steps)
+        count = 0 if steps is None else -1 if isinstance(steps, bool) else operator.index(steps)
         controls = tuple(float(v) for v in np.ravel(np.asarray(idle, np.float64)))
     except (TypeError, ValueError):
         count, controls = -1, ()

@@ -83,6 +83,8 @@ def read_loop_file(path: str | os.PathLike, controller: Any = None) -> LoopQuest
 
     Sound, complete, cost, reference: as for `outrange.closed_loop`.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"`path` must be a file. Received: a {type(path).__name__}.")
     keys = _read_keys(path)
     variables = _variables(keys)
     formulas = _texts(keys, "dynamics_expressions", needed=True)
@@ -306,10 +308,16 @@ def _condition(
     for text in _texts(keys, key):
         tree = _parse_formula(text, names, key)
         try:
-            parts.append(evaluate(tree, scope) <= 0)
+            condition = evaluate(tree, scope) <= 0
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise InputError(
                 f"{RULE}: each formula of `{key}` must be a number computed from states and "
                 f"controls. Received: `{text:.60}` ({error})."
             ) from error
+        if not isinstance(condition, Condition):
+            raise InputError(
+                f"{RULE}: each formula of `{key}` must read a state or a control. "
+                f"Received: `{text:.60}`."
+            )
+        parts.append(condition)
     return reduce(lambda a, b: a & b, parts) if parts else None

@@ -43,7 +43,7 @@ def mode_index(mode: str | int, names: Sequence[str]) -> int:
     """
     if isinstance(mode, str) and mode in names:
         return names.index(mode)
-    if isinstance(mode, int) and 0 <= mode < len(names):
+    if isinstance(mode, int) and not isinstance(mode, bool) and 0 <= mode < len(names):
         return mode
     raise InputError(
         f"`mode` must be one of the states, {', '.join(names)}, or its index. Received: {mode!r}."

@@ -123,7 +123,7 @@ def _discrete_system(
 
 def _check_steps(steps: Any) -> None:
     try:
-        count = operator.index(steps)
+        count = 0 if isinstance(steps, bool) else operator.index(steps)
     except TypeError:
         count = 0
     if not 1 <= count <= MOST_STEPS:
