@@ -165,7 +165,7 @@ def test_equal_questions_at_the_same_time_need_two_folders(tmp_path, monkeypatch
         ((None, ""), "`resume` must be a folder"),
         ((None, __file__), "`resume` must be a folder, not a file"),
     ],
-    ids=["a number", "a word", "no path", "a file"],
+    ids=["a number", "a word", "no path", "an empty name", "a file"],
 )
 def test_invalid_arguments_are_refused_at_the_start(arguments, words):
     executor, resume = (*arguments, None)[:2]
