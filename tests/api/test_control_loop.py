@@ -153,8 +153,8 @@ def test_a_mode_is_a_name_or_an_index():
         closed_loop(loop, 2)
 
 
-def test_names_cannot_change_later():
+def test_names_are_copied():
     names = ["angle"]
     loop = replace(LOOP, states=names)
     names.append("angle")
-    assert loop.states == ("angle",)
+    assert loop.states == ["angle"]

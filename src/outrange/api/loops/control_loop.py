@@ -101,8 +101,8 @@ class ControlLoop:
             check_order(model, self.plant)
         for kind in ("states", "controls"):
             _check_names(kind, getattr(self, kind))
-            if getattr(self, kind) is not None:  # so that a list cannot change later
-                object.__setattr__(self, kind, tuple(getattr(self, kind)))
+            if getattr(self, kind) is not None:  # a copy, which the caller cannot change
+                object.__setattr__(self, kind, list(getattr(self, kind)))
         for name in CALLBACKS:
             callback = getattr(self, name)
             if callback is not None and not callable(callback):
