@@ -1,6 +1,6 @@
 """Replay of the counterexamples that `outrange verify-all` wrote, without outrange.
 
-    outrange verify-all instances.csv --out results.csv
+    outrange verify-all instances.csv --file results.csv
     python benchmarks/witnesses.py instances.csv results.jsonl
 
 onnxruntime runs each `sat` input in float32. Then the assertions of the VNN-LIB 1.0 file are

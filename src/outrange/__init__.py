@@ -114,7 +114,7 @@ _HOMES = {
 above."""
 
 _MODULES = ("answers", "callbacks", "layers", "losses", "testing", "training", "vnnlib")
-"""Public modules; `__all__` has only names that are no modules."""
+"""Public modules, which `__all__` does not contain."""
 
 _MOVED = {
     "answers": "Advice BadInputs Counterexample Counterexamples DeadStart Diagnosis Extrapolation "
@@ -125,15 +125,14 @@ _MOVED = {
     "training": "assert_no_findings dead_start",
     "vnnlib": "read_property",
 }
-"""Dict from module to names that were names of the package, separated by spaces."""
+"""Dict from module to the names that the package itself had before, separated by spaces."""
 
 _RENAMED = {
     "expected": "training.dead_start",
     "loop_file": "read_loop_file",
     **{name: f"{home}.{name}" for home, names in _MOVED.items() for name in names.split()},
 }
-"""Dict from former name to current name, for the message of the `AttributeError`; kept until
-0.2."""
+"""Dict from former name to current name, for error messages; kept until 0.2."""
 
 __getattr__, _, __all__ = attach(__name__, _HOMES, modules=_MODULES, renamed=_RENAMED)
 

@@ -1,4 +1,4 @@
-"""Tools for training beside `diagnose`, `compare` and `recommend`."""
+"""Tools for training, in addition to `diagnose`, `compare` and `recommend`."""
 
 from typing import TYPE_CHECKING
 

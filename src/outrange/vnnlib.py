@@ -1,4 +1,4 @@
-"""VNN-LIB: properties in files."""
+"""Reader of properties in VNN-LIB files."""
 
 from typing import TYPE_CHECKING
 

@@ -285,7 +285,7 @@ def compose_models(
 
 
 def _check_elements(specification: Specification, models: Mapping[str, Any]) -> None:
-    """Raise an `InputError` if an ONNX file has other element types than its declaration.
+    """Raise an `InputError` if a model has other element types than its declaration.
 
     For real arithmetic, the types of the model do not matter.
     """

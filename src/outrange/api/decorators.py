@@ -177,7 +177,7 @@ def _check(budget: Any, time_limit: float | None) -> None:
     """Check that a budget is a positive number and not combined with a time limit.
 
     Raises:
-        InputError: The budget is out of range, or there is a time limit too.
+        InputError: The budget is out of range, or is combined with a time limit.
     """
     is_number = isinstance(budget, int | float | np.number) and not isinstance(budget, bool)
     if not is_number or not 0.0 < budget < MOST_BUDGET:

@@ -48,7 +48,8 @@ def verify(
     Falsification (projected gradient descent) comes first, then branch and bound. `HOLDS` is a
     proof. `VIOLATED` comes with an input that violates the property in real arithmetic, and the
     model itself is run on it. `UNKNOWN` comes with the proved margin and the smallest distance from
-    a violation among the inputs tried.
+    a violation among the inputs tried. Inside `outrange.workers`, workers share the search if it
+    splits the input set, that is, for few inputs (docs/scale.md).
 
     Args:
         model: A Keras model or layer, a PyTorch module or exported program, a scikit-learn MLP or

@@ -83,7 +83,7 @@ def read_property(path: str | os.PathLike) -> Specification:
     Raises:
         InputError: The file does not exist, or has another suffix.
         ModelError: The file is damaged; where possible, the message names the line.
-        UnsupportedError: The file states a condition that is not linear.
+        UnsupportedError: The file uses something unsupported, such as a product of variables.
 
     Example:
         >>> import pathlib, tempfile

@@ -282,8 +282,7 @@ def lipschitz(
         Range(lo=[2.99999], hi=[3.00001], exact to 1e-06, FLOAT64_ROUNDED)
 
     Sound: `hi` is proved; the proof accounts for every float64 rounding error.
-    Complete: for piecewise-linear networks; for smooth ones as for
-    `outrange.gradient_range`.
+    Complete: for piecewise-linear networks; for smooth ones as for `outrange.gradient_range`.
     Cost: exponential in the number of inputs in the worst case.
 
     Reference: Jordan, Dimakis, *Exactly computing the local Lipschitz constant of ReLU networks*,

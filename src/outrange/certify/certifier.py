@@ -56,7 +56,7 @@ def exact_subject(network: Any, arithmetic: str = "real", graph: Graph | None = 
         if missing.name is None or not missing.name.startswith("outrange_check"):
             raise
         raise UnsupportedError(
-            "Certificates need the checker, which is a package of its own: `pip install ./checker` "
+            "Certificates need the checker, which is a separate package: `pip install ./checker` "
             "in a checkout of outrange."
         ) from None
     if graph is not None:

@@ -86,8 +86,8 @@ def app(context: click.Context) -> None:
 def range_command(model: str, **options: Any) -> int:
     """Compute the minimum and maximum of every output.
 
-    MODEL is a file: .keras, .h5, .onnx, .onnx.gz. Ctrl-C stops the search and prints the bounds so
-    far, which are valid.
+    MODEL is a file: .keras, .h5, .onnx, .onnx.gz or .pt2. Ctrl-C stops the search and prints the
+    bounds so far, which are valid.
     """
     from .commands.range import ask_range
 
@@ -174,7 +174,8 @@ def verify_all_command(
         return ask_merge(instances, options["out"], click.echo)
     if len(instances) != 1:
         raise click.UsageError(
-            "One list of instances is decided at a time; --merge merges tables of results.", context
+            "One list of instances is decided at a time; to merge tables of results, pass --merge.",
+            context,
         )
     from .commands.verify_all import BatchOptions, ask_verify_all
 

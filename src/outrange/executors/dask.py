@@ -185,7 +185,7 @@ def connect(address: str) -> DaskPool:
     except ImportError:
         raise InputError(
             f"A cluster needs Dask: {pip_install('distributed')}. "
-            f"Received: executor={address!r}, without it."
+            f"Received: the address {address!r}, without Dask."
         ) from None
     try:
         client: Any = Client(address, timeout=CONNECT, set_as_default=False)

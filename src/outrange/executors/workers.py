@@ -49,8 +49,8 @@ def workers(executor: Any = None, *, resume: str | os.PathLike | None = None) ->
             or the address of its scheduler, such as `"tcp://10.0.0.1:8786"` (docs/scale.md). It is
             not shut down at the end of the block. None for this process.
         resume: Folder for the states of the searches of `output_range` and `verify`, saved at most
-            every 30 s; the same question resumes from its state. Different questions may share the
-            folder. Other questions ignore it.
+            once every 30 s; the same question resumes from its state. Different questions may share
+            the folder. Questions other than these two ignore it.
 
     Returns:
         A context manager.

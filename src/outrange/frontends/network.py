@@ -41,9 +41,9 @@ class Network:
             if there is none, as for a bare graph.
         computed: The element type in which points are passed to `predict`, and whose rounding
             errors are assumed in comparisons with it.
-        wrapping: A node with integers that could wrap around if rounding changed its operands, in
-            words; empty if there is none. Casts to int32 and int64, selections and a few sums
-            of int64 do not count.
+        wrapping: Description of a node whose integers could wrap around if rounding changed its
+            operands; empty if there is none. Casts to int32 and int64, selections and a few
+            sums of int64 do not count.
         file: Path of the model file; None for a model in memory.
         parts: The networks composed side by side in this one, with the names that a property gives
             them; empty for a single model.

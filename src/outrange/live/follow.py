@@ -39,10 +39,11 @@ show progress only if the call is slow."""
 Ask = TypeVar("Ask", bound=Callable[..., Any])
 
 FORMER = {
-    "check": "Certificates are always checked before they are returned: leave out `check`.",
-    "executor": "Workers are chosen for a block: `with outrange.workers(executor): {call}`.",
-    "resume": "The state of a search is kept for a block: `with outrange.workers(executor, "
-    "resume=folder): {call}`, or `outrange.workers(resume=folder)` to search in this process.",
+    "check": "Certificates are always checked before they are written: leave out `check`.",
+    "executor": "A `with` block chooses the workers: `with outrange.workers(executor): {call}`.",
+    "resume": "A `with` block chooses the folder for states of searches: `with "
+    "outrange.workers(executor, resume=folder): {call}`, or `outrange.workers(resume=folder)` to "
+    "search in this process.",
 }
 """Dict from former argument to a sentence that states what replaces it, with the call in place of
 `{call}`; kept until 0.2."""

@@ -76,7 +76,7 @@ def float32_error(op: Curve) -> Float32Error | None:
 def _power_error(exponent: float) -> Float32Error | None:
     """Return the error bound of `x ** exponent`, or None if none is stated.
 
-    A runtime may multiply a whole power out, with a rounding for each multiplication.
+    A runtime may compute an integer power by repeated multiplication, with one rounding each.
     """
     if 0.0 < exponent <= LARGEST_POWER:
         return Float32Error(12.0 + 4.0 * exponent)

@@ -53,8 +53,7 @@ def verify_all(
             resumes from the file. None keeps the results in memory.
         retry: Verdicts for which instances in the file are decided again: `"unknown"`, `"timeout"`,
             `"error"`, or `"all"` of these.
-        jobs: Number of processes on this machine; unused inside
-            `outrange.workers`.
+        jobs: Number of processes on this machine; unused inside `outrange.workers`.
         seed: Seed of the random points of the attack; no proof depends on it.
         progress: True shows progress, False hides it. None shows it in a terminal or notebook if
             the call takes longer than 2 s.

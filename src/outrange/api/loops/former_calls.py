@@ -1,4 +1,7 @@
-"""Errors for calls that pass the fields of a `ControlLoop` as separate arguments, until 0.2."""
+"""Errors for calls that pass the fields of a `ControlLoop` as separate arguments.
+
+They are kept until 0.2.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,11 @@ from .control_loop import ControlLoop
 Ask = TypeVar("Ask", bound=Callable[..., Any])
 
 LONGEST = 40
-"""Maximum number of characters of a value that is shown in the new call."""
+"""Maximum length of a value that the new call shows; `...` replaces longer ones."""
 
 
 def refuse_former_calls(ask: Ask) -> Ask:
-    """Decorate a question about a `ControlLoop` so that other calls fail with the new call.
+    """Make former calls of a question about a `ControlLoop` fail with the text of the new call.
 
     Args:
         ask: A public function whose first parameter is `loop`.
@@ -59,7 +62,7 @@ def _new_call(function: str, args: Sequence[Any], options: Mapping[str, Any]) ->
 
 
 def _keyword(name: str, value: Any) -> str:
-    """Return the text of a keyword argument; a value that is long or not plain is omitted."""
+    """Return the text of a keyword argument; `...` replaces long values and objects."""
     plain = isinstance(value, bool | int | float | str | Fraction | list | tuple) or value is None
     text = repr(value) if plain else "..."
     return f"{name}={text if len(text) <= LONGEST else '...'}"

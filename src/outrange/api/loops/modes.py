@@ -1,4 +1,4 @@
-"""Controllers of a closed loop that a state, the mode, selects."""
+"""Modes of a closed loop: a state whose value selects one of several controllers."""
 
 from __future__ import annotations
 

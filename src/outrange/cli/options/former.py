@@ -1,4 +1,4 @@
-"""Former spellings of options, for the messages that name the current ones; kept until 0.2."""
+"""Former options, and messages that state what replaces them; kept until 0.2."""
 
 FORMER_OPTIONS = {
     "merge": "`outrange merge` is now `outrange verify-all --merge TABLES --file FILE`.",
@@ -15,5 +15,5 @@ FORMER_OPTIONS = {
     "--time": "--time is now --time-limit.",
     "--unsafe": "--unsafe is now --no-safe-mode.",
 }
-"""Dict from former option to the sentence that states what replaces it. If this depends on the
-command, the command precedes the option."""
+"""Dict from former option or command to the sentence that states what replaces it. If this depends
+on the command, the command precedes the option."""

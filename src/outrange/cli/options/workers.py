@@ -19,8 +19,9 @@ def command_workers(
 
     if budget is not None and (executor is not None or resume is not None):
         raise InputError(
-            "--budget counts the work of one process, which --executor and --resume divide among "
-            f"several. Pass --time-limit instead. Received: --budget {budget:g} with one of them."
+            "--budget counts the work of one process, but --executor and --resume divide the work "
+            "among several. Pass --time-limit instead. "
+            f"Received: --budget {budget:g} with one of them."
         )
     with workers(executor, resume=resume):
         yield

@@ -162,7 +162,7 @@ def formula(op: object, before: Sequence[InputErrors]) -> Formula | None:
 
 
 def _power(argument: Formula, exponent: int) -> Formula:
-    """Return the formula of a positive whole power, as a product."""
+    """Return the formula of a positive integer power, as a product."""
     product = argument
     for _ in range(exponent - 1):
         product = product.times(argument)

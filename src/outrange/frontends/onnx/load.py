@@ -53,8 +53,8 @@ def load_onnx(
         does.
 
     Raises:
-        InputError: There is no such file, a package is missing, `check` is invalid, or a
-            tensor of `hidden` is no inner tensor of this type.
+        InputError: There is no such file, a package is missing, `check` is invalid, or
+            `hidden` names something other than an inner tensor of the stated type.
         ModelError: The file is damaged, or computes something other than the graph.
         UnsupportedError: The file uses an unsupported operator.
     """

@@ -158,7 +158,7 @@ class _Counts:
     sums: list[str] = field(default_factory=list)
 
     def add_integers(self, node: OnnxNode, kind: str) -> None:
-        """Count a node with integer results that depend on the input."""
+        """Record a node with integer results that depend on the input."""
         if node.op in _SUMS and kind == "int64":
             self.sums.append(node.name)
         is_safe = node.op in _SELECTIONS and kind in _WIDE

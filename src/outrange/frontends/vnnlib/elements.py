@@ -2,9 +2,8 @@
 
 The standard lets a solver interpret a type as the real numbers only if the query says `real`. A
 query that declares `float32` is about float32 arithmetic, rounding included; values that the
-network computes may then be integers. The parser package
-recognizes `real` only in lower case and reports other names as unknown, so this module reads the
-names.
+network computes may then be integers. The parser package recognizes `real` only in lower case and
+reports other names as unknown, so this module reads the names.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ READ = {"real": REAL, "Real": REAL, "float32": FLOAT32}
 contain both spellings of `real`."""
 
 INTEGERS = frozenset(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
-"""Element types that outputs and inner values of a float32 network may have."""
+"""Integer element types, which outputs and inner values of a float32 network may have."""
 
 _DECLARES = frozenset(["declare-input", "declare-hidden", "declare-output"])
 

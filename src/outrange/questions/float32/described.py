@@ -47,7 +47,10 @@ CASTS = frozenset({"Cast to int32", "Cast to int64"})
 """Operations of the nodes that truncate floats to integers; see `check_casts`."""
 
 EXACT_INTEGERS = 2.0**24
-"""Magnitude up to which an argument may be cast. Every integer below it is a float32 number."""
+"""Magnitude that the argument of a cast must not reach.
+
+Every smaller integer is a float32 number.
+"""
 
 ORIGINS: Mapping[str, frozenset[str]] = MappingProxyType({"keras": KERAS, "onnx": ONNX | CASTS})
 
@@ -92,8 +95,8 @@ def check_described(network: NetworkLike) -> None:
 def check_casts(network: NetworkLike, boxes: Bounds) -> None:
     """Reject a network if rounding may carry the argument of a cast to integers out of range.
 
-    Beyond its type, the result of a cast is arbitrary. The range of the input set in real
-    arithmetic excludes this only if nothing is rounded.
+    Beyond the range of its type, the result of a cast is arbitrary. Bounds in real arithmetic
+    exclude this only if nothing is rounded.
 
     Args:
         network: A network that passed `check_described`.

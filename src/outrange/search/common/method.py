@@ -35,10 +35,11 @@ and the task."""
 class Method:
     """A special-purpose method.
 
-    `applies` and `begin` receive the same arguments. For searches, these are a `SearchTask`.
+    `applies` and `begin` receive a `SearchTask` if the method takes the place of splits or takes
+    turns with them. Methods with other roles choose their own arguments.
 
     Args:
-        name: The field's name of the method.
+        name: Name of the method, as in the literature if the method is not our own.
         reference: Authors and year of the method, or "own".
         role: How the method takes part in a search.
         applies: Returns whether the method suits a problem, as far as a quick look shows.

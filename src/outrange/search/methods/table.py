@@ -1,7 +1,7 @@
-"""The special-purpose methods in one list, in the order in which a selection walks it.
+"""The special-purpose methods in one list.
 
-Methods that take the place of splits come first. The methods that take turns with splits follow:
-each takes turns with the search that the methods before it have arranged.
+The order matters: of the methods that take the place of splits, the first that applies is chosen. A
+method that takes turns with splits also takes turns with the methods of this kind before it.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def frame_set(
 def integers_and_groups(slots: Sequence[Slot], box: Any) -> tuple[np.ndarray, list[np.ndarray]]:
     """Return a mask of the integer inputs of a set, and its one-hot groups as flat indices.
 
-    Both are empty for sets other than a `Mixed` or a DataFrame. The mask excludes one-hot inputs.
+    Sets other than a `Mixed` or a DataFrame have neither. The mask excludes one-hot inputs.
     """
     input_set = frame_set(box, whole=True) if is_frame(box) else box
     integer = np.zeros(sum(slot.size for slot in slots), bool)

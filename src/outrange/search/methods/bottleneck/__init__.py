@@ -1,1 +1,1 @@
-"""Decisions through a few inner values, which all inputs act through."""
+"""Decisions about networks whose inputs all act through a few inner values."""

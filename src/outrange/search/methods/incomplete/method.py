@@ -8,7 +8,10 @@ from ...common.task import FEW_INPUTS, SearchTask, is_wide
 
 
 def applies(task: SearchTask) -> bool:
-    """Return whether a graph has 2^18 entries or more, unless inputs and rows are few."""
+    """Return whether a graph has 2^18 entries or more, and splits would not suit it.
+
+    They suit it if inputs and rows are few, and the graph has neither steps nor maxima.
+    """
     problem = task.problem
     if task.engine != "auto" or not problem.is_one_box or not is_wide(problem.graph):
         return False
