@@ -311,7 +311,7 @@ def data_rows(folder: Path) -> list[Row]:
             continue
         for model, vnnlib in instances(folder / family, 1):
             if vnnlib.name.removesuffix(".gz").removesuffix(".vnnlib") == name:
-                spec = outrange.read_property(vnnlib)
+                spec = outrange.vnnlib.read_property(vnnlib)
                 rows.append(verdict_row(f"`{family}`: {name}", method, model, spec, None))
                 break
     return rows

@@ -21,6 +21,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -76,37 +77,31 @@ def keras_function(name: str) -> Callable[[np.ndarray], np.ndarray] | None:
 
 def onnx_function(name: str) -> Callable[[np.ndarray], np.ndarray] | None:
     """Return a function as onnxruntime computes it; None if there is none."""
+    if name not in ONNX:
+        return None
+    try:
+        return run_operator(ONNX[name], **ATTRIBUTES.get(name, {}))
+    except Exception:  # an operator that this version does not have
+        return None
+
+
+def run_operator(
+    operator: str, exponent: float | None = None, **attributes: Any
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Return an operator of one input, and perhaps an exponent, as onnxruntime computes it."""
     import onnx
     import onnxruntime
     from onnx import TensorProto, helper
 
-    if name not in ONNX:
-        return None
     kinds = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["n"]) for n in "xy"]
-    node = helper.make_node(ONNX[name], ["x"], ["y"], **ATTRIBUTES.get(name, {}))
-    graph = helper.make_graph([node], name, kinds[:1], kinds[1:])
+    constants = []
+    if exponent is not None:
+        constants.append(helper.make_tensor("p", TensorProto.FLOAT, [], [exponent]))
+    inputs = ["x", *(constant.name for constant in constants)]
+    node = helper.make_node(operator, inputs, ["y"], **attributes)
+    graph = helper.make_graph([node], operator, kinds[:1], kinds[1:], constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 22)], ir_version=10)
-    try:
-        onnx.checker.check_model(model)
-        session = onnxruntime.InferenceSession(
-            model.SerializeToString(), providers=["CPUExecutionProvider"]
-        )
-    except Exception:  # an operator that this version does not have
-        return None
-    return lambda v: np.asarray(session.run(None, {"x": v})[0])
-
-
-def onnx_power(exponent: float) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a power as onnxruntime computes it."""
-    import onnxruntime
-    from onnx import TensorProto, helper
-
-    kinds = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["n"]) for n in "xy"]
-    constant = helper.make_tensor("p", TensorProto.FLOAT, [], [exponent])
-    graph = helper.make_graph(
-        [helper.make_node("Pow", ["x", "p"], ["y"])], "power", kinds[:1], kinds[1:], [constant]
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.checker.check_model(model)
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
@@ -274,7 +269,7 @@ def native_powers(exponent: float) -> dict[str, Runner]:
 
         runners["tensorflow"] = lambda v: tf.pow(tf.constant(v), np.float32(exponent)).numpy()
     if importlib.util.find_spec("onnxruntime"):
-        runners["onnxruntime"] = onnx_power(exponent)
+        runners["onnxruntime"] = run_operator("Pow", exponent)
     return runners
 
 

@@ -251,16 +251,16 @@ CALLS = [
 ]
 
 
+def bounded(plant, dt, steps, limit):
+    loop = outrange.ControlLoop(net, plant, ([0.2, -0.5], [1.2, 0.5]), dt=dt)
+    return outrange.closed_loop(loop, steps, (x[0] <= limit).always(), tol=5.0)
+
+
 @pytest.mark.parametrize(("plant", "dt", "steps", "limit", "status"), cases(CALLS[::3], CALLS))
 def test_verdicts_and_pipes_are_the_same(plant, dt, steps, limit, status):
     def ask(executor):
         with outrange.workers(executor):
-            return outrange.closed_loop(
-                outrange.ControlLoop(net, plant, ([0.2, -0.5], [1.2, 0.5]), dt=dt),
-                steps=steps,
-                spec=(x[0] <= limit).always(),
-                tol=5.0,
-            )
+            return bounded(plant, dt, steps, limit)
 
     with ThreadPoolExecutor(2) as pool:
         distributed, alone = ask(pool), ask(None)

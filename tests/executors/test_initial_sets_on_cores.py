@@ -3,13 +3,12 @@
 import os
 import signal
 import threading
+from functools import partial
 
 import numpy as np
 import pytest
 
-import outrange
-from executors.test_initial_sets import CALLS, PLANTS, flow_cover, net, search_of
-from outrange import x
+from executors.test_initial_sets import CALLS, PLANTS, bounded, flow_cover, search_of
 from outrange.core import OutOfTime, check_deadline
 from outrange.core.clock import CountedTime, time_source
 from outrange.ops.numerics.balls import ball, precision
@@ -82,14 +81,7 @@ def test_pipes_of_a_flow_have_the_same_bits(on):
 
 @pytest.mark.parametrize(("plant", "dt", "steps", "limit", "status"), CALLS[:1])
 def test_answers_have_the_same_bits(plant, dt, steps, limit, status, on):
-    def ask():
-        return outrange.closed_loop(
-            outrange.ControlLoop(net, plant, ([0.2, -0.5], [1.2, 0.5]), dt=dt),
-            steps=steps,
-            spec=(x[0] <= limit).always(),
-            tol=5.0,
-        )
-
+    ask = partial(bounded, plant, dt, steps, limit)
     (parallel, threads_used), (alone, _) = on(3, ask), on(1, ask)
     assert threads_used > 1 and parallel.status == alone.status == status
     assert (parallel.margin, parallel.covered) == (alone.margin, alone.covered)
