@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from .search import Search
+from .task import SearchTask
 
 
 class Role(StrEnum):
@@ -26,7 +27,10 @@ class Role(StrEnum):
     AFTER = "after the search"
 
 
-Join = Callable[[Callable[[], Search | None], Callable[[], Search], Any], Search]
+BeginMethod = Callable[[], Search | None]
+"""Function that starts the search of a method, or returns None if it does not suit the problem."""
+
+Join = Callable[[BeginMethod, Callable[[], Search], SearchTask], Search]
 """Function that arranges turns: it receives functions that start the method and the usual search,
 and the task."""
 
@@ -45,7 +49,6 @@ class Method:
         applies: Returns whether the method suits a problem, as far as a quick look shows.
         begin: Starts the method; returns None if a closer look shows that it does not suit.
         evidence: The kind of problem that shows that the method earns its place.
-        share: Length of the method's first turns, relative to those of the usual search.
         join: Arranges the turns of a method whose role is `Role.BESIDE`.
     """
 
@@ -55,7 +58,6 @@ class Method:
     applies: Callable[..., bool]
     begin: Callable[..., Any]
     evidence: str
-    share: float = 1.0
     join: Join | None = None
 
     @property

@@ -14,6 +14,7 @@ import numpy as np
 from ...core import Warrant
 from .failures import SearchFailedError, attempt
 from .incumbent import Incumbent
+from .method import BeginMethod
 from .search import Search
 from .task import SearchTask
 
@@ -224,10 +225,6 @@ class DeferredSearch(Search):
             self._search = self._begin()
             return True
         return self._search.advance()
-
-
-BeginMethod = Callable[[], Search | None]
-"""Function that starts the search of a method, or returns None if it does not suit the problem."""
 
 
 def method_first(begin: BeginMethod, usual: Callable[[], Search], task: SearchTask) -> Search:

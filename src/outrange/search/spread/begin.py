@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...executors.ambient_pool import ambient_workers
 from ..common.incumbent import Incumbent
 from ..common.problem import Problem
 from ..kernel.layer_program import LayerProgram
+
+
+if TYPE_CHECKING:
+    from ..engines.array_engine import Refine
 
 
 def over_workers(
@@ -17,7 +20,7 @@ def over_workers(
     local: Any,
     program: LayerProgram | None,
     seed: int,
-    refine: Callable[..., Any] | None = None,
+    refine: Refine | None = None,
 ) -> Any:
     """Return the search over the workers, or the local search if there are none.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from ..common.incumbent import Incumbent
 from ..common.parallel import threads
 from ..common.problem import Problem
 from ..common.search import Search
+from ..engines.array_engine import Refine
 from ..input_split.array_search import ArraySearch
 from ..input_split.kernel_search import KernelSearch
 from ..kernel.binding import CompiledProgram
@@ -86,7 +87,7 @@ class SpreadSearch(Search):
         program: LayerProgram | None,
         workers: Workers,
         seed: int,
-        refine: Callable[..., Any] | None = None,
+        refine: Refine | None = None,
     ) -> None:
         self.incumbent, self.local, self._problem = incumbent, local, problem
         self.frontier, self.methods = local.frontier, (*local.methods, METHOD)

@@ -8,7 +8,6 @@ take so long that the clock limits them. The cores of a larger node share a call
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +18,7 @@ from ...executors.worker_cache import CachedPayload
 from ..attack.pgd import Points
 from ..common.parallel import threads
 from ..common.problem import Problem
-from ..engines.array_engine import ArrayEngine
+from ..engines.array_engine import ArrayEngine, Refine
 from ..engines.base import Engine
 from ..input_split.array_search import ArraySearch
 from ..input_split.attack_open_boxes import OpenBoxAttack
@@ -161,7 +160,7 @@ class Machine:
         cls,
         problem: Problem,
         program: LayerProgram | None,
-        refine: Callable[..., Any] | None = None,
+        refine: Refine | None = None,
     ) -> Machine:
         """Compile a problem, or create its array engine if there is no program.
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ...common.method import Method, Role
 from ...common.portfolio import DeferredSearch, usual_first
 from ...common.search import Search
 from ...common.task import FEW_INPUTS, Kind, SearchTask
-
-
-SHARE = 4.0
-"""Relative length of turns: splits of more than a few inputs seldom close a problem."""
 
 
 def applies(task: SearchTask) -> bool:
@@ -26,12 +24,7 @@ def begin(task: SearchTask) -> Search | None:
     bottleneck = find_bottleneck(problem.of_outputs(problem.small))
     if bottleneck is None:
         return None
-
-    def start() -> Search:
-        search = BottleneckSearch(problem, bottleneck, incumbent, task.begin)
-        search.share = SHARE
-        return search
-
+    start = partial(BottleneckSearch, problem, bottleneck, incumbent, task.begin)
     return DeferredSearch(start, incumbent)
 
 
@@ -42,6 +35,5 @@ METHOD = Method(
     applies=applies,
     begin=begin,
     evidence="Decisions about controllers followed by power-flow equations (ml4acopf).",
-    share=SHARE,
     join=usual_first,
 )

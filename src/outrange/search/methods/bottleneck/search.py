@@ -130,6 +130,7 @@ class BottleneckSearch(Search):
         " (own)",
     )
     gradual = False
+    share = 4.0  # Splits of more than a few inputs seldom close a problem.
 
     def __init__(
         self, problem: Problem, bottleneck: Bottleneck, incumbent: Incumbent, begin: Begin

@@ -37,5 +37,4 @@ METHOD = Method(
     applies=applies,
     begin=begin,
     evidence="Ranges and verdicts of deployed float32 networks near their limits.",
-    share=0.0,
 )

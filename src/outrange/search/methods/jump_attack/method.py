@@ -7,18 +7,14 @@ from collections.abc import Callable
 import numpy as np
 
 from ....graph.gradient import has_jumps
-from ...common.method import Method, Role
-from ...common.portfolio import BeginMethod, method_first_usual_deferred, usual_first
+from ...common.method import BeginMethod, Method, Role
+from ...common.portfolio import method_first_usual_deferred, usual_first
 from ...common.search import Search
 from ...common.task import SearchTask
-from .search import JumpAttack
 
 
 QUICK_ENTRIES = 1 << 14
 """Maximum number of entries in a graph's values for which splitting starts before the attack."""
-
-SHARE = 4.0
-"""Relative length of early turns: a witness makes a proof unnecessary."""
 
 
 def applies(task: SearchTask) -> bool:
@@ -31,11 +27,11 @@ def applies(task: SearchTask) -> bool:
 
 def begin(task: SearchTask) -> Search:
     """Start the attack with a few points."""
+    from .search import JumpAttack
+
     problem = task.problem
     graph = problem.of_outputs(problem.graph)
-    attack = JumpAttack(graph, problem.domain, task.incumbent, seed=task.seed)
-    attack.share = SHARE
-    return attack
+    return JumpAttack(graph, problem.domain, task.incumbent, seed=task.seed)
 
 
 def join(begin: BeginMethod, usual: Callable[[], Search], task: SearchTask) -> Search:
@@ -52,6 +48,5 @@ METHOD = Method(
     applies=applies,
     begin=begin,
     evidence="Counterexamples of binarized networks (traffic_signs).",
-    share=SHARE,
     join=join,
 )

@@ -85,6 +85,7 @@ class JumpAttack(Search):
     gradual = False
     proves = False
     methods = METHODS
+    share = 4.0  # Early turns are long: a witness makes a proof unnecessary.
 
     def __init__(
         self, graph: Graph, domain: DomainBoxes, incumbent: Incumbent, *, seed: int = 0

@@ -28,5 +28,4 @@ METHOD = Method(
     applies=applies,
     begin=begin,
     evidence="Learned indexes queried on thousands of short key intervals (nn4sys).",
-    share=0.0,
 )

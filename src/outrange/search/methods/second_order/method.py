@@ -39,5 +39,4 @@ METHOD = Method(
     applies=applies,
     begin=begin,
     evidence="Lyapunov functions of closed loops, whose products cancel (lsnc).",
-    share=0.0,
 )

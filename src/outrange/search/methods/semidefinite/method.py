@@ -47,5 +47,4 @@ METHOD = Method(
     applies=applies,
     begin=begin,
     evidence="Ranges over wide boxes of networks with tens of unstable units in a layer.",
-    share=0.0,
 )

@@ -8,10 +8,6 @@ from ...common.search import Search
 from ...common.task import Kind, SearchTask
 
 
-SHARE = 64.0
-"""Relative length of turns: searches of single objectives take long to start."""
-
-
 def applies(task: SearchTask) -> bool:
     """Return whether few inputs would be split for many objectives of one output each."""
     from .search import shares_boxes
@@ -24,9 +20,7 @@ def begin(task: SearchTask) -> Search:
     """Start the search with random points and bounds on the whole box."""
     from .search import SharedBoxSearch
 
-    search = SharedBoxSearch(task.problem, task.incumbent, task.seed)
-    search.share = SHARE
-    return search
+    return SharedBoxSearch(task.problem, task.incumbent, task.seed)
 
 
 METHOD = Method(
@@ -36,6 +30,5 @@ METHOD = Method(
     applies=applies,
     begin=begin,
     evidence="Ranges of the thousands of pixels of an image generator with a few inputs.",
-    share=SHARE,
     join=method_first_usual_deferred,
 )

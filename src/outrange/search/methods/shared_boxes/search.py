@@ -60,6 +60,7 @@ class SharedBoxSearch(Search):
     """
 
     methods = METHODS
+    share = 64.0  # Searches of single objectives take long to start.
 
     def __init__(self, problem: Problem, incumbent: Incumbent, seed: int = 0) -> None:
         self.incumbent, self._problem = incumbent, problem
