@@ -37,8 +37,7 @@ def use_torch(device: str = "cpu", dtype: str = "float32") -> Iterator[None]:
         >>> import keras
         >>> from contextlib import nullcontext
         >>> from importlib.util import find_spec
-        >>> from outrange import output_range
-        >>> from outrange import use_torch
+        >>> from outrange import output_range, use_torch
         >>> layer = keras.layers.Dense(1, kernel_initializer="ones")
         >>> model = keras.Sequential([keras.Input((2,)), layer])
         >>> with use_torch("cpu") if find_spec("torch") else nullcontext():

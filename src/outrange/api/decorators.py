@@ -26,7 +26,6 @@ from ..executors.workers import workers
 from ..live import with_progress
 from ..live.follow import argument_error
 from ..search.common.tolerance import STALLED
-from .loops.control_loop import ControlLoop
 
 
 Ask = TypeVar("Ask", bound=Callable[..., Any])
@@ -259,12 +258,12 @@ def late_sentence(
 def _arguments(bound: BoundArguments) -> tuple[tuple[str, str], ...]:
     """Return the name and formatted value of every argument except those in `APART`.
 
-    A closed loop is listed by its fields.
+    The fields of a `loop` are listed as arguments.
     """
     bound.apply_defaults()
     items: list[tuple[str, Any]] = []
     for name, value in bound.arguments.items():
-        items += vars(value).items() if isinstance(value, ControlLoop) else [(name, value)]
+        items += vars(value).items() if name == "loop" else [(name, value)]
     return tuple((name, format_argument(value)) for name, value in items if name not in APART)
 
 

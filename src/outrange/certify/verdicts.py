@@ -52,8 +52,7 @@ def certify_verdict(
     if not parts:
         raise NoCertificateError("the property follows from the bounds of the inputs alone")
     certify(path, about, parts, notes)
-    stands: dict[str, Any] = {"warrant": Warrant.CERTIFIED}
-    return replace(answer, certificate=describe_certificate(path), **stands)
+    return replace(answer, warrant=Warrant.CERTIFIED, certificate=describe_certificate(path))
 
 
 def check_covered(inputs: int, unsafe: Formula, regions: Sequence[Region]) -> None:

@@ -9,13 +9,13 @@ formulas.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
 
-from ...core import Bounds, UnsupportedError
+from ...core import Region, UnsupportedError
 from ...domains.float32 import Float32Plan, bound_deviations, replace_pointwise
 from ...ops import Rearrange
 from ..common.network import NetworkLike
@@ -92,7 +92,7 @@ def check_described(network: NetworkLike) -> None:
             )
 
 
-def check_casts(network: NetworkLike, boxes: Bounds) -> None:
+def check_casts(network: NetworkLike, regions: Sequence[Region]) -> None:
     """Reject a network if rounding may carry the argument of a cast to integers out of range.
 
     Beyond the range of its type, the result of a cast is arbitrary. Bounds in real arithmetic
@@ -100,14 +100,17 @@ def check_casts(network: NetworkLike, boxes: Bounds) -> None:
 
     Args:
         network: A network that passed `check_described`.
-        boxes: `(B, d)` lower and upper corners of boxes that cover the input set.
+        regions: The input set, as a union of regions.
 
     Raises:
         UnsupportedError: The float32 argument of a cast may reach `EXACT_INTEGERS`.
     """
     graph = network.written
-    nodes = tuple(map(replace_pointwise, graph.nodes))
     is_cast = [node.operation in CASTS for node in graph.nodes]
+    if not any(is_cast) or not regions:
+        return
+    boxes = np.stack([r.box.lo for r in regions]), np.stack([r.box.hi for r in regions])
+    nodes = tuple(map(replace_pointwise, graph.nodes))
     arguments = {
         j for node, cast in zip(graph.nodes, is_cast, strict=True) if cast for j in node.inputs
     }

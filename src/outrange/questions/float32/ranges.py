@@ -75,8 +75,7 @@ def float32_range(
     wanted = target(network.graph, rows, layer)
     plan = float32_plan(network, wanted)
     sets = regions(network.graph.inputs, box)
-    corners = np.stack([r.box.lo for r in sets]), np.stack([r.box.hi for r in sets])
-    check_casts(network, corners)
+    check_casts(network, sets)
     real = output_range(
         network, box, tol=tol, time_limit=None if time_limit is None else SHARE * time_limit,
         rows=rows, layer=layer, solver=solver, progress=progress,
@@ -88,6 +87,7 @@ def float32_range(
     seconds = max(LEAST_SECONDS, PER_SECOND * real.cost.seconds)
     if time_limit is not None:
         seconds = max(SPLITS * (clock.left - budget.seconds), 1e-3)
+    corners = np.stack([r.box.lo for r in sets]), np.stack([r.box.hi for r in sets])
     points = np.concatenate([_flat(real.at_lo, lo.size), _flat(real.at_hi, lo.size)])
     begin_phase("bounding float32 rounding")
     float32_bounds = float32_ends(

@@ -70,8 +70,7 @@ def verify_float32(
     """
     check_described(network)
     clock = Clock(time_limit)
-    corners = np.stack([r.box.lo for r in regions]), np.stack([r.box.hi for r in regions])
-    check_casts(network, corners)
+    check_casts(network, regions)
     real = verify(network, unsafe, regions, text=text, seed=seed, progress=progress,
                   time_limit=None if time_limit is None else SHARE * time_limit)  # fmt: skip
     points = _candidates(real, regions, seed)
