@@ -55,7 +55,9 @@ def monotone(
 
     Args:
         model: As for `outrange.output_range`.
-        box: The input set, as for `outrange.output_range`; it must be a box.
+        box: The input set, as for `outrange.output_range`: a box. A DataFrame or an
+            `outrange.Mixed` counts as the smallest box around it, but counterexamples lie in the
+            set itself (except with `groups`).
         inputs: Inputs to consider: a flat index, a name, or a list of these; None for all.
         outputs: Outputs to consider, in the same form as `inputs`.
         direction: `"rises"` or `"falls"` to verify that direction; None to find a direction.
@@ -172,7 +174,8 @@ def gradient_range(
 
     Args:
         model: As for `outrange.output_range`.
-        box: The input set, as for `outrange.output_range`; it must be a box.
+        box: The input set, as for `outrange.output_range`: a box. A DataFrame or an
+            `outrange.Mixed` counts as the smallest box around it.
         inputs: Inputs to consider: a flat index, a name, or a list of these; None for all.
         outputs: Outputs to consider, in the same form as `inputs`.
         layer: Name of a layer whose values replace the model's outputs.
@@ -251,7 +254,8 @@ def lipschitz(
 
     Args:
         model: As for `outrange.output_range`.
-        box: The input set, as for `outrange.output_range`; it must be a box.
+        box: The input set, as for `outrange.output_range`: a box. A DataFrame or an
+            `outrange.Mixed` counts as the smallest box around it.
         norm: Norm of the change in inputs: `"inf"` (the largest entry), 1 or 2.
         outputs: Outputs to consider: a flat index, a name, or a list of these; None for all.
         layer: Name of a layer whose values replace the model's outputs.

@@ -47,7 +47,7 @@ BOX_OPTIONS = (
     option(
         "--relative",
         is_flag=True,
-        help="Whether --margin is a fraction of the width of each input.",
+        help="Take --margin as a fraction of the range of each input.",
     ),
     option(
         "--whole/--no-whole",
