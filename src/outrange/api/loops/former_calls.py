@@ -39,8 +39,8 @@ def refuse_former_calls(ask: Ask) -> Ask:
                 f"the argument `{moved[0]}`" if moved else f"{describe_value(loops[0])} as the loop"
             )
             raise ArgumentError(
-                f"`{ask.__name__}` takes the controller, the plant and the initial states as one "
-                f"record: `{_new_call(ask.__name__, args, options)}`. Received: {received}."
+                f"`{ask.__name__}` takes all parts of a loop as one record: "
+                f"`{_new_call(ask.__name__, args, options)}`. Received: {received}."
             )
         return ask(*args, **options)
 
