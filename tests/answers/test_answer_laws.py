@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import outrange
-from answers.record_cases import CASES, FEWER, HOSTILE, KINDS, output_range
+from answers.record_cases import CASES, FEWER, KINDS, output_range
+from answers.record_parts import HOSTILE
 from outrange.answers.advice import Advice
 from outrange.answers.range import Range
 from outrange.answers.storage.encode import encode

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from answers.record_cases import loops
+from answers.loop_cases import loops
 from outrange import ControlLoop, InputError, avoid, closed_loop, within
 
 

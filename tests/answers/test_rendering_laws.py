@@ -9,7 +9,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from answers.record_cases import CASES, FEWER, HOSTILE, KINDS
+from answers.record_cases import CASES, FEWER, KINDS
+from answers.record_parts import HOSTILE
 from outrange.answers.answer import Answer
 from outrange.answers.range import Range
 from outrange.answers.render.document import MOST_ROWS

@@ -168,10 +168,10 @@ def verify_all_command(
 
         default = click.core.ParameterSource.DEFAULT
         if any(
-            context.get_parameter_source(name) is not default for name in options.keys() - {"out"}
+            context.get_parameter_source(name) is not default for name in options.keys() - {"file"}
         ):
             raise click.UsageError("--merge can be combined with --file only.", context)
-        return ask_merge(instances, options["out"], click.echo)
+        return ask_merge(instances, options["file"], click.echo)
     if len(instances) != 1:
         raise click.UsageError(
             "One list of instances is decided at a time; to merge tables of results, pass --merge.",

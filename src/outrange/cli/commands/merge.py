@@ -14,12 +14,12 @@ from ...core import InputError
 from ..exit_codes import EXACT, OPEN, VIOLATED
 
 
-def ask_merge(tables: Sequence[str], out: str, echo: Callable[[str], None]) -> int:
+def ask_merge(tables: Sequence[str], file: str, echo: Callable[[str], None]) -> int:
     """Write the combined table; return the exit code that `verify-all` without `--expected` would.
 
     Args:
         tables: Tables of the shards.
-        out: Table to write, which must not contain results yet.
+        file: Table to write, which must not contain results yet.
     """
     paths = [Path(table) for table in tables]
     origins = [read_origin(path) for path in paths]
@@ -31,10 +31,10 @@ def ask_merge(tables: Sequence[str], out: str, echo: Callable[[str], None]) -> i
                 results_by_key[key] = _better(results_by_key.get(key), result, path)
     order = _order(origins)
     _check_whole(order, results_by_key)
-    with Results(Path(out)) as results:
+    with Results(Path(file)) as results:
         if results.known:
             raise InputError(
-                f"--file of a merge must be a new file. Received: `{out}`, which contains results."
+                f"--file of a merge must be a new file. Received: `{file}`, which contains results."
             )
         for key in order:
             results.add(results_by_key[key][0])

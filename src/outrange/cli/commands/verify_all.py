@@ -29,7 +29,7 @@ class BatchOptions:
         root: Folder to which file names are relative; None for the folder of the list.
         seconds: Time limit of every instance, overriding the list; None to use the limits in the
             list.
-        out: CSV file of the results.
+        file: CSV file of the results.
         jobs: Number of worker processes.
         only: Substring that instance names must contain; None for all instances.
         retry: Verdicts for which instances are decided again.
@@ -43,7 +43,7 @@ class BatchOptions:
 
     root: str | None
     seconds: float | None
-    out: str
+    file: str
     jobs: int
     only: str | None
     retry: tuple[str, ...]
@@ -65,13 +65,13 @@ def ask_verify_all(listed: str, options: BatchOptions, echo: Callable[[str], Non
     root = None if options.root is None else Path(options.root)
     instances = read_instances(Path(listed), root, options.seconds, options.only)
     expected = None if options.expected is None else read_expected(Path(options.expected))
-    shard, out = shard_of(options.shard), Path(options.out)
+    shard, file = shard_of(options.shard), Path(options.file)
     if shard is not None:
-        whole, instances, out = instances, shard.part(instances), shard.table_path(out)
+        whole, instances, file = instances, shard.part(instances), shard.table_path(file)
     pool = as_pool(options.executor)
-    with Results(out) as results:
+    with Results(file) as results:
         if shard is not None:
-            shard.write(out, whole, options.seed)
+            shard.write(file, whole, options.seed)
         pending = still_open(instances, results.known, options.retry)
         interrupted = False
         try:
@@ -121,9 +121,9 @@ def _check(listed: str, o: BatchOptions) -> None:
             "--memory limits local processes; with --executor, set the limit of the workers "
             f"(`dask worker --memory-limit`). Received: --memory {o.memory:g}."
         )
-    out, names = Path(o.out), (listed, o.expected)
-    if any(name and Path(name).resolve() == out.resolve() for name in names):
-        raise InputError(f"--file must differ from the input files. Received: {o.out}.")
+    file, names = Path(o.file), (listed, o.expected)
+    if any(name and Path(name).resolve() == file.resolve() for name in names):
+        raise InputError(f"--file must differ from the input files. Received: {o.file}.")
 
 
 def _contradictions(results: Sequence[Result], expected: dict[Key, str]) -> list[str]:

@@ -235,7 +235,6 @@ VERIFY_ALL_OPTIONS = (
     ),
     option(
         "--file",
-        "out",
         default="results.csv",
         show_default=True,
         metavar="FILE",
