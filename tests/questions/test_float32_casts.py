@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from onnx import helper
 
 import outrange
 from cases import cases
@@ -119,6 +120,21 @@ def test_integers_that_rounding_may_wrap_are_refused(tmp_path, nodes, constants,
         outrange.output_range(str(path), (-0.9, -0.6), arithmetic="float32")
     with pytest.raises(UnsupportedError, match=words.replace("^", r"\^")):
         outrange.verify(str(path), outrange.y[0] <= 100, (-0.9, -0.6), arithmetic="float32")
+
+
+def test_a_product_in_a_branch_is_refused_whatever_its_name(tmp_path):
+    """A node of a branch may have the name of a sum outside."""
+    result = helper.make_tensor_value_info("p", INT64, (1, 1))
+    branch = helper.make_graph([node("Mul", "s i", "p", "same")], "branch", [], [result])
+    nodes = [
+        node("Cast", "x", "w", to=INT64), node("Add", "w i", "s", "same"),
+        node("If", "c", "k", then_branch=branch, else_branch=branch),
+        node("Cast", "k", "y", to=FLOAT),
+    ]  # fmt: skip
+    made = model(nodes, {"i": np.int64(3), "c": np.array(True)}, inputs={"x": (1, 1)})
+    path = save_model(tmp_path, made, "branch.onnx")
+    with pytest.raises(UnsupportedError, match=r"`same` \(Mul\)"):
+        outrange.output_range(str(path), (-0.9, -0.6), arithmetic="float32")
 
 
 def test_a_product_with_one_column_may_have_a_scalar_bias(tmp_path):

@@ -159,10 +159,11 @@ class _Counts:
 
     def add_integers(self, node: OnnxNode, kind: str) -> None:
         """Record a node with integer results that depend on the input."""
-        if node.op in _SUMS and kind == "int64":
+        is_sum = node.op in _SUMS and kind == "int64"
+        if is_sum:
             self.sums.append(node.name)
-        is_safe = node.op in _SELECTIONS and kind in _WIDE
-        if not is_safe and not (self.sums[-1:] == [node.name] and len(self.sums) <= _MOST_SUMS):
+        is_selection = node.op in _SELECTIONS and kind in _WIDE
+        if not is_selection and not (is_sum and len(self.sums) <= _MOST_SUMS):
             self.wrapping.append(f"node `{node.name}` ({node.op}) with {kind} results")
 
 
