@@ -87,7 +87,7 @@ def compose(
         origin=networks[0].origin if len(origins) == 1 else "several frameworks",
         plain=plain,
         computed=networks[0].computed,
-        wrapping=next((network.wrapping for network in networks if network.wrapping), ""),
+        undescribed=next((network.undescribed for network in networks if network.undescribed), ""),
         parts=tuple(networks_by_name.items()),
     )
 

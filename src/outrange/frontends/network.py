@@ -41,9 +41,8 @@ class Network:
             if there is none, as for a bare graph.
         computed: The element type in which points are passed to `predict`, and whose rounding
             errors are assumed in comparisons with it.
-        wrapping: Description of a node whose integers could wrap around if rounding changed its
-            operands; empty if there is none. Casts to int32 and int64, selections and a few
-            sums of int64 do not count.
+        undescribed: The first node whose result may be rounded or wrap around in a way that the
+            graph does not describe, in words; empty if there is none.
         file: Path of the model file; None for a model in memory.
         parts: The networks composed side by side in this one, with the names that a property gives
             them; empty for a single model.
@@ -60,7 +59,7 @@ class Network:
     bypassed: frozenset[int] = frozenset()
     source: ModelSource | None = None
     computed: FloatType = FLOAT32
-    wrapping: str = ""
+    undescribed: str = ""
     file: str | None = None
     parts: tuple[tuple[str, "Network"], ...] = ()
 

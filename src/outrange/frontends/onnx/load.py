@@ -91,7 +91,7 @@ def _load(path: Path, check: str | None, hidden: Mapping[str, str]) -> Network:
         plain=lowered.plain,
         places=lowered.places,
         bypassed=lowered.bypassed,
-        wrapping=lowered.wrapping,
+        undescribed=lowered.undescribed,
     )
     if check is not None:
         runner.choose(check)

@@ -14,7 +14,7 @@ from ..input_limits import ValueLimit, limited_inputs
 from ..network import LayerInfo
 from .api import evaluate_node
 from .declared_sizes import check_total_size
-from .element_types import FLOATS, INTEGERS, Tensor
+from .element_types import FLOATS, Tensor
 from .fuse import fuse_bias
 from .records import OnnxModel, OnnxNode, TensorInfo
 from .rules import (  # these fill the table
@@ -31,6 +31,7 @@ from .rules import (  # these fill the table
 from .rules.control import CONTROL, RANDOM, Env
 from .rules.elementwise import ACTIVATIONS
 from .rules.table import TABLE, OnnxCall
+from .type_changes import TypeChanges
 
 
 _NOT_IN_SUMMARY = {"Constant", "ConstantOfShape", "Identity", "Shape", "Cast", "Dropout"}
@@ -39,22 +40,6 @@ _NOT_IN_SUMMARY = {"Constant", "ConstantOfShape", "Identity", "Shape", "Cast", "
 _MAY_BE_INFINITE = {"Clip", "Max", "Min", "Where", "Pad", "Identity", "Reshape"}
 """Operators in which an infinite constant means "no limit" or is a placeholder."""
 
-
-_SELECTIONS = frozenset((
-    "ArgMax ArgMin Cast CastLike Concat DepthToSpace Expand Flatten Gather GatherElements GatherND "
-    "Identity If Loop Max Min OneHot Reshape Scan Slice SpaceToDepth Split Squeeze Tile TopK "
-    "Transpose Unsqueeze Where"
-).split())  # fmt: skip
-"""Operators that return integers without arithmetic on integers."""
-
-_WIDE = ("int32", "int64")
-
-_SUMS = ("Add", "Sub", "Neg", "Abs")
-"""Operators that at most double the largest magnitude of their operands."""
-
-_MOST_SUMS = 8
-"""Number of `_SUMS` whose results cannot leave int64: casts return at most 2^24, constants are at
-most 2^51 because sums in real arithmetic stay below 2^50, and 2^51 doubled eight times is 2^59."""
 
 OPSETS = (7, 24)
 """The oldest and the newest supported operator set. Files with other operator sets are not rejected
@@ -78,7 +63,7 @@ class OnnxGraph:
         plain: The graph before the fusion; None if nothing was fused.
         places: Map from the index of a value of `graph` to the index of the same value in `plain`.
         bypassed: Indices of the values of `graph` that a fused curve bypasses.
-        wrapping: See `frontends.network.Network`.
+        undescribed: See `frontends.network.Network`.
     """
 
     graph: Graph
@@ -87,7 +72,7 @@ class OnnxGraph:
     plain: Graph | None = None
     places: dict[int, int] = field(default_factory=dict)
     bypassed: frozenset[int] = frozenset()
-    wrapping: str = ""
+    undescribed: str = ""
 
 
 def input_shape(info: TensorInfo) -> tuple[int, ...]:
@@ -146,25 +131,11 @@ class Feeds:
 
 @dataclass(frozen=True)
 class _Counts:
-    """Totals of a file: entries of its constants, and nodes weighted by how often they run.
-
-    `wrapping` lists nodes whose integer results could wrap around; see `Network.wrapping`. `sums`
-    lists nodes that add integers.
-    """
+    """Totals of a file: entries of its constants, and nodes weighted by how often they run."""
 
     constants: Tally
     nodes: Tally
-    wrapping: list[str] = field(default_factory=list)
-    sums: list[str] = field(default_factory=list)
-
-    def add_integers(self, node: OnnxNode, kind: str) -> None:
-        """Record a node with integer results that depend on the input."""
-        is_sum = node.op in _SUMS and kind == "int64"
-        if is_sum:
-            self.sums.append(node.name)
-        is_selection = node.op in _SELECTIONS and kind in _WIDE
-        if not is_selection and not (is_sum and len(self.sums) <= _MOST_SUMS):
-            self.wrapping.append(f"node `{node.name}` ({node.op}) with {kind} results")
+    types: TypeChanges
 
 
 def lower(model: OnnxModel) -> OnnxGraph:
@@ -183,7 +154,8 @@ def lower(model: OnnxModel) -> OnnxGraph:
     ]
     b = Builder(slots)
     check_total_size(model, dict(zip((info.name for info in model.inputs), full, strict=True)))
-    counts = _Counts(Tally(WEIGHTS), Tally(NODES))
+    types = TypeChanges(frozenset(info.kind for info in model.inputs))
+    counts = _Counts(Tally(WEIGHTS), Tally(NODES), types)
     for name, array in model.constants.items():
         counts.constants.add(array.shape, f"`{name}`")
     env = {name: Tensor.of(array) for name, array in model.constants.items()}
@@ -209,8 +181,8 @@ def lower(model: OnnxModel) -> OnnxGraph:
         for i in layers
     )
     values = {name: t.operand.index for name, t in env.items() if isinstance(t.operand, Value)}
-    wrapping = "".join(counts.wrapping[:1])
-    return OnnxGraph(graph, infos, values, b.plain, b.places, b.bypassed, wrapping)
+    undescribed = counts.types.undescribed
+    return OnnxGraph(graph, infos, values, b.plain, b.places, b.bypassed, undescribed)
 
 
 def _lower_node(
@@ -252,8 +224,8 @@ def _lower_node(
                 f"Every tensor must be returned once. Received: `{name}` twice, by `{node.name}`."
             )
         varies = isinstance(result.operand, Value)
-        if varies and result.kind in INTEGERS:
-            counts.add_integers(node, result.kind)
+        if varies:
+            counts.types.add(node, tensors, result.kind)
         if not varies:
             counts.constants.add(np.shape(result.operand), f"node `{node.name}` ({node.op})")
         if name:

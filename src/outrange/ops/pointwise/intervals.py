@@ -52,8 +52,10 @@ def _product(a: _Numbers, b: Bounds) -> Bounds:
     lo, hi = _outward(lo, hi)
     same = ((a[0] >= 0) & (b[0] >= 0)) | ((a[1] <= 0) & (b[1] <= 0))
     opposite = ((a[0] >= 0) & (b[1] <= 0)) | ((a[1] <= 0) & (b[0] >= 0))
-    lo = np.where(same, np.maximum(lo, 0.0), lo)
-    return lo, np.where(opposite, np.minimum(hi, 0.0), hi)
+    # Zero times any number is exactly 0.
+    zero = ((a[0] == 0) & (a[1] == 0)) | ((b[0] == 0) & (b[1] == 0))
+    lo = np.where(zero, 0.0, np.where(same, np.maximum(lo, 0.0), lo))
+    return lo, np.where(zero, 0.0, np.where(opposite, np.minimum(hi, 0.0), hi))
 
 
 def _outward(lo: np.ndarray, hi: np.ndarray, rounds: float = 2.0) -> Bounds:
@@ -71,14 +73,15 @@ def _whole_power(x: Bounds, n: int) -> Bounds:
         return _reciprocal(_whole_power(x, -n))
     with np.errstate(all="ignore"):
         first, last = lo**n, hi**n
+    zero = (lo == 0) & (hi == 0)  # of which every power is exactly 0
     if n % 2:
         low, high = _outward(first, last, 2.0 * n)
-        return np.where(lo >= 0, np.maximum(low, 0.0), low), np.where(
-            hi <= 0, np.minimum(high, 0.0), high
-        )
+        low = np.where(lo >= 0, np.maximum(low, 0.0), low)
+        high = np.where(hi <= 0, np.minimum(high, 0.0), high)
+        return low, np.where(zero, 0.0, high)
     least = np.where((lo <= 0) & (hi >= 0), 0.0, np.minimum(first, last))
     low, high = _outward(least, np.maximum(first, last), 2.0 * n)
-    return np.maximum(low, 0.0), high
+    return np.maximum(low, 0.0), np.where(zero, 0.0, high)
 
 
 def _reciprocal(x: Bounds) -> Bounds:

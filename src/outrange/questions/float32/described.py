@@ -74,12 +74,13 @@ def check_described(network: NetworkLike) -> None:
             "arithmetic='float32' supports models of Keras and ONNX files; export the "
             f"model as ONNX. Received: a model of {origin or 'several parts'}."
         )
-    wrapping = getattr(network, "wrapping", "")
-    if wrapping:
+    undescribed = getattr(network, "undescribed", "")
+    if undescribed:
         raise UnsupportedError(
-            "arithmetic='float32' supports integers only in casts to int32 and int64, selections, "
-            "comparisons and a few sums of int64, because rounding may carry others past the range "
-            f"of their type. Received: {wrapping}."
+            "arithmetic='float32' supports a single type of floats, and integers up to 2^24 in "
+            "casts to int32 and int64, selections, comparisons and a few sums of int64, because "
+            "rounding may carry others past the range of their type. "
+            f"Received: {undescribed}."
         )
     for node in network.written.nodes:
         # A node may represent several nodes of a file, such as "MatMul+Add".

@@ -29,6 +29,9 @@ from .pieces import CurvePiece, pieces
 _MOST_KNOTS = 160
 _LONGEST_NAME = 60
 
+NOT_ZERO = 1e-300
+"""Value of a curve at 0 if float64 computes 0 there and the function is not known to be 0."""
+
 _NO_STRETCH = 2.0**-100
 """Width up to which a stretch is negligible: it then lies between the cells next to a pole."""
 
@@ -142,11 +145,14 @@ class _Facts:
             raise UnsupportedError(f"it bends more than {_MOST_KNOTS} times")
         off, ulps = value_error(self.t, shapes, lo, hi)
         off += 2.0 * (cell_error + joints.error_added)
+        f, df = functions(self.t, shapes, [joints.starts(s.piece) for s in shapes[1:]])
+        guarded = self.guard_zero(f, lo, hi)
+        if guarded is not f:
+            off += 2.0 * NOT_ZERO
+        f = self.restrict_to_pieces(guarded, shapes)
         off = float(up(off, 2)) if off > 0 else 0.0
         if not np.isfinite(off):
             raise UnsupportedError("its float64 error has no bound")
-        f, df = functions(self.t, shapes, [joints.starts(s.piece) for s in shapes[1:]])
-        f = self.restrict_to_pieces(self.guard_zero(f, lo, hi), shapes)
         first, last = shapes[0].piece, shapes[-1].piece
         holes = (*joints.holes, *open_ends(self.t, self.e, f, first, last, (lo, hi)))
         # There may also be holes between pieces that were left out.
@@ -177,7 +183,10 @@ class _Facts:
         )
 
     def guard_zero(self, f: Elementwise, lo: float, hi: float) -> Elementwise:
-        """Return `f`, modified so that it is 0 at 0 only if the function is exactly 0 there."""
+        """Return `f`, modified so that it is 0 at 0 only if the function is exactly 0 there.
+
+        The modified value is off by at most `NOT_ZERO` more than that of `f`.
+        """
         zero = np.zeros(1)
         if not lo <= 0.0 <= hi or float(f(zero)[0]) != 0.0:
             return f
@@ -187,7 +196,7 @@ class _Facts:
                 continue
             low, high = enclose(self.t, e, 0.0, 0.0)
             if program(self.t, e)(zero)[0] == 0.0 and not low[0] == high[0] == 0.0:
-                return lambda x: np.where((x == 0) & (f(x) == 0), 1e-300, f(x))
+                return lambda x: np.where((x == 0) & (f(x) == 0), NOT_ZERO, f(x))
         return f
 
     def restrict_to_pieces(self, f: Elementwise, shapes: list[Shape]) -> Elementwise:
