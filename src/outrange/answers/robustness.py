@@ -217,7 +217,10 @@ class Robustness(Answer):
         )
 
     def _limits(self) -> str:
-        """Return advice to use `clip=(0, 1)`; empty unless the violating image leaves [0, 1]."""
+        """Return advice to use `clip=(0, 1)` if an image in [0, 1] has a violating image outside.
+
+        The result is empty otherwise, and if `clip` is set.
+        """
         example = self.adversarial
         if self.clip is not None or example is None or isinstance(self.x, dict):
             return ""

@@ -137,7 +137,7 @@ def diagnose(
 def _arrays(data: Any, name: str, in_rows: bool = False) -> tuple[Any, list[np.ndarray]]:
     """Return the data with its parts converted to arrays, and a flat list of these arrays.
 
-    The list of a dict is sorted by key.
+    For a dict, the list is sorted by key.
 
     Args:
         data: Inputs or targets of a model: an array, or a dict, tuple or list of arrays.

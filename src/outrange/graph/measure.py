@@ -155,7 +155,7 @@ class _Measure:
         )
 
     def _best(self, join: _Join, parts: list[tuple[np.ndarray, Operand]]) -> Operand:
-        """Return the largest or the smallest of the entries of a join, which `parts` contains."""
+        """Return the largest or the smallest entry of a join; `parts` contains all its entries."""
         if not join.entries:
             return np.full((1, 1), -1.0 if join.largest else 1.0)
         place = np.concatenate([p for p, _ in parts])

@@ -84,9 +84,9 @@ class Study(Answer):
     def ranking(self) -> tuple[Combination, ...]:
         """Combinations, best first, by successful starts, then by median metric, then by speed.
 
-        Two metrics are considered equal if they differ by less than about a thousandth of the
-        distance from `baseline` to `goal`. Then the combination that `recommend` suggests comes
-        first.
+        If two metrics agree to about a thousandth of the distance from `baseline` to `goal`, the
+        combination that shares more of the activation and the loss that `recommend` suggests comes
+        first. Among those that share equally much, the exact metric decides.
         """
         return tuple(sorted(self.combinations, key=self._order))
 

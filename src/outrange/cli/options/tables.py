@@ -157,7 +157,10 @@ def table_in(name: str, named: Sequence[str]) -> tuple[np.ndarray, np.ndarray | 
 
 
 def titles_of(name: str) -> list[str] | None:
-    """Return the column titles of a `.csv` file; None if its first line consists of numbers."""
+    """Return the column titles of a `.csv` file, or None.
+
+    The result is None for other files, and if the first line consists of numbers.
+    """
     if not name.lower().endswith(".csv"):
         return None
     titles = _first_line(name)

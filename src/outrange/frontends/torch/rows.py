@@ -155,7 +155,7 @@ def _are_independent(
     """Return whether the output for a row is independent of the other rows of a batch.
 
     The outputs of the batch must agree with those of its rows run one by one, and the output of a
-    row must stay the same when the other rows change.
+    row must stay the same when the other rows change; this is tried for the first and the last row.
 
     Args:
         rows: The module.

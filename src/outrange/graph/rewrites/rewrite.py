@@ -158,10 +158,12 @@ def _is_identity(node: Node) -> bool:
 
 
 def _absorb_shift(nodes: list[Node], node: Node) -> bool:
-    """Move a node that only adds a constant into the bias of the affine op before it.
+    """Turn a node that only adds a constant into the bias of the affine op before it.
+
+    This is possible if that op has no bias yet.
 
     Returns:
-        Whether it was moved.
+        Whether this was done.
     """
     op, value = node.op, node.inputs[0]
     if not isinstance(op, Affine) or op.factor is None or op.ulps or value == 0:

@@ -141,7 +141,7 @@ class ExactChecker:
 def _apart(least: float | Fraction, most: float | Fraction, limit: float) -> bool:
     """Return whether two bounds differ by more than `limit`.
 
-    The result is True if a bound is infinite. Fractions may exceed the range of float64.
+    The result is True if a bound is infinite or NaN. Fractions may exceed the range of float64.
     """
     if any(isinstance(end, float) and not np.isfinite(end) for end in (least, most)):
         return True

@@ -31,8 +31,9 @@ class Segment:
         tube: Models of the states over `tau` in [0, 1], from `start` to `end`; None if not kept.
         slack: `(b,)`: proved distance of the question's forms from their limits; None if the
             question does not apply to this segment.
-        edge: The initial boxes, for a segment that begins at time 0 or a part of it. None for other
-            segments, where a controller's memory changes the states at time 0, or if not kept.
+        edge: The initial boxes, for the instant 0, for the segment that begins at time 0, and for
+            parts of this segment. None for all other segments, and if not kept. Also None after the
+            instant 0 if a controller's memory changes the states there.
     """
 
     start: Fraction
