@@ -2,14 +2,14 @@
 ======================
 
 A charger chooses the current for a battery cell. A network has learned this choice from
-measurements. Is it safe to ship? This page trains the network, bounds its outputs, checks a safety
-rule, and compares two remedies. It takes a few seconds to run.
+measurements. Is the network safe to ship? This page trains the network, bounds its outputs, checks
+a safety rule, and compares two remedies. It takes a few seconds to run.
 
 Train
 -----
 
-The three inputs have units and are scaled inside the model. So all questions are in degrees and
-percent.
+The three inputs have units and are scaled inside the model. So all questions use the units of the
+data: degrees, percent and cycles.
 """
 
 from itertools import pairwise
@@ -93,8 +93,8 @@ still = layers.total("dead") + layers.total("always_on")
 print(f"units without a kink on this set: {still} of 32")
 
 # %%
-# Does it keep the rule?
-# ----------------------
+# Does it follow the rule?
+# ------------------------
 #
 # Below 0 °C, a cell must not be charged with more than 0.3 C. The property is a condition on the
 # output. The input set is the part of the operating range below 0 °C.
@@ -104,8 +104,8 @@ verdict = outrange.verify(model, y[0] <= 0.3, cold)
 print(verdict)
 
 # %%
-# A verdict of ``VIOLATED`` comes with an input that was run on the Keras model itself. How large is
-# the worst violation, where does it occur, and what fraction of the cold range breaks the rule?
+# A verdict of ``VIOLATED`` comes with an input on which the Keras model itself was run. How large
+# is the worst violation, where does it occur, and what fraction of the cold range breaks the rule?
 
 worst = outrange.maximize(model, y[0], cold)
 bad = outrange.bad_inputs(model, y[0] <= 0.3, cold, share_tol=0.002, time_limit=3)
@@ -144,7 +144,7 @@ def draw(ax, network, title):
 
 
 fig, ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
-words = {"HOLDS": "keeps the rule", "VIOLATED": "breaks the rule", "UNKNOWN": "is not decided"}
+words = {"HOLDS": "follows the rule", "VIOLATED": "breaks the rule", "UNKNOWN": "is not decided"}
 draw(ax, model, f"As trained: it {words[verdict.status]} below 0 °C")
 ax.set_ylabel("current [C]")
 ax.legend(loc="upper left", fontsize="small")
@@ -191,7 +191,7 @@ clamped.compile("sgd", "mse", metrics=["mae"])
 # The decision
 # ------------
 
-fit = {}  # name to error, of those that keep the rule and never discharge
+fit = {}  # name to error, of those that follow the rule and never discharge
 for name, network in (("as trained", model), ("retrained", taught), ("clamped", clamped)):
     verdict = outrange.verify(network, (y[0] <= 0.3), cold, time_limit=5)
     ends = outrange.output_range(network, operating)
@@ -211,8 +211,9 @@ axes[0].set_ylabel("current [C]")
 plt.show()
 
 # %%
-# Put the proofs into the tests, so that the next training run must satisfy them too. These three
-# assertions would fail here if the clamped network broke the rule or could discharge the cell:
+# Turn the proved properties into tests, so that the next trained network must satisfy them too.
+# These three assertions would fail here if the clamped network broke the rule or could discharge
+# the cell:
 
 outrange.testing.assert_holds(clamped, y[0] <= 0.3, cold)
 outrange.testing.assert_holds(clamped, y[0] >= 0, operating)

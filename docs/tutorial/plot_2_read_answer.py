@@ -2,7 +2,7 @@
 =====================
 
 Every answer contains *proved* bounds, *attained* values, and the reason why the search stopped.
-Nothing in it is an estimate.
+Nothing in an answer is an estimate.
 """
 
 import keras
@@ -28,8 +28,8 @@ print(answer)
 #
 # ``lo`` and ``hi`` are proved: no input of the set gives an output outside them. ``seen_lo`` and
 # ``seen_hi`` are attained at the inputs ``at_lo`` and ``at_hi``. The true minimum lies between
-# ``lo`` and ``seen_lo``, and the true maximum between ``seen_hi`` and ``hi``. ``gap`` is the
-# larger of the two distances.
+# ``lo`` and ``seen_lo``, and the true maximum between ``seen_hi`` and ``hi``. ``gap`` is the larger
+# of the two distances between a proved bound and the attained value next to it.
 
 for i in range(2):
     print(f"force[{i}]: the minimum lies in [{answer.lo[i]:.8f}, {answer.seen_lo[i]:.8f}]")
@@ -40,12 +40,12 @@ print("gap:", answer.gap)
 # Status
 # ------
 #
-# ``status`` is one word that states why the search stopped, and ``reason`` is a short phrase.
-# ``"exact"`` means that the gap is at most ``tol`` times the range seen. The default of ``tol`` is
-# 1e-6. A network with smooth activations stops at 1e-4 if reaching 1e-6 would take longer than the
-# search so far. ``answer.tol`` is the tolerance that was applied. With any other status, the bounds
-# are just as valid, but the gap is still open. A deep network with smooth activations over a wide
-# box is an example:
+# ``status`` is one word that states why the search stopped, and ``reason`` explains it in a short
+# phrase. ``"exact"`` means that the gap is at most ``tol`` times the attained range. The default of
+# ``tol`` is 1e-6. For a network with smooth activations, the search stops at 1e-4 if reaching 1e-6
+# would take longer than the search so far. ``answer.tol`` is the tolerance that was applied. With
+# any other status, the bounds are just as valid, but the gap is still open. A deep network with
+# smooth activations over a wide box is an example:
 
 hard = keras.Sequential([
     keras.Input((6,), name="x"),
@@ -99,10 +99,10 @@ print("sampled:", outrange.sample_range(easy, (-1, 1), samples=1000).warrant.nam
 # When the gap stays open
 # -----------------------
 #
-# With a ``time_limit`` of 2 s or more, a tenth of the time is spent finding out what would help.
-# The answer ends with what was tried. Its sentences may tell you when a larger ``tol`` was reached,
-# on which part of the input set the answer is exact, and which inputs to fix so that it becomes
-# exact. On a busy machine, the time may be too short for any of these.
+# With a ``time_limit`` of 2 s or more, a tenth of the time is spent finding out what would help to
+# close the gap. The answer ends with the results of these attempts. They may tell you when a larger
+# ``tol`` was reached, on which part of the input set the answer is exact, and which inputs to fix
+# so that the answer becomes exact. On a busy machine, the time may be too short for any attempt.
 
 print("\n".join(rough.remedies) or "nothing was tried in this time")
 
@@ -115,7 +115,7 @@ print("\n".join(rough.remedies) or "nothing was tried in this time")
 #    the time.
 # 3. *Use a smaller set.* The cost grows with the width of the box and the number of varying inputs.
 #    Fix known inputs, restrict the others with ``where=``, or use the range of your data.
-# 4. *Ask for one output.* ``rows=[[1, 0, 0]]`` asks for only one linear form of the outputs.
+# 4. *Ask for one output.* ``rows=[[1, 0, 0]]`` asks only for the first of three outputs.
 # 5. *Allow more time.* Set ``time_limit=60``, and use ``progress=`` to see whether the gap is
 #    still shrinking.
 # 6. *Use another network.* ReLU networks reach exact bounds; tanh and softmax networks come close.
@@ -132,7 +132,7 @@ fixed = outrange.output_range(hard, tuple(np.array(few, float).T), tol=1e-2, tim
 print(f"two inputs vary of 6:   [{fixed.lo[0]:.4f}, {fixed.hi[0]:.4f}], {fixed.reason}")
 
 # %%
-# Read a verdict in the same way. ``HOLDS`` is a proof. ``VIOLATED`` comes with an input that was
-# run on the model. ``UNKNOWN`` reports the proved margin and the input that came closest to
+# Read a verdict in the same way. ``HOLDS`` is a proof. ``VIOLATED`` comes with an input on which
+# the model was run. ``UNKNOWN`` reports the proved margin and the input that came closest to
 # breaking the property. :doc:`Soundness </soundness>` states exactly what is proved, and how an
 # answer identifies its model and property.

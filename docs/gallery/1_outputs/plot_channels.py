@@ -2,8 +2,8 @@
 =======================
 
 The head of a detector needs a sigmoid on its first channel (is there an object?) and a relu on the
-other four channels (where is it, and how large?). Written by hand, this is a slice and a
-concatenation. Is the code right, and what can the head output?
+other four channels (where is it, and how large?). Handwritten code for this head needs a slice and
+a concatenation. Is the code right, and what can the head output?
 """
 
 import keras

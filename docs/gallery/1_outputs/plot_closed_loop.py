@@ -2,7 +2,7 @@
 ==================================
 
 A controller steers a damped pendulum for six steps. Each step computes the next state from the
-current one. In Keras, this is a recurrent cell that ``RNN`` unrolls. The proved range of every
+current one. In Keras, this loop is a recurrent cell that ``RNN`` unrolls. The proved range of every
 state shows where the pendulum can be.
 """
 

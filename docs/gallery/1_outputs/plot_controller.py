@@ -45,8 +45,9 @@ dry = outrange.output_range(model, {"speed": (0, 30), "distance": (1, 100), "wet
 print(dry)
 
 # %%
-# The training data contains no value below 0 or above 9 m/s². The network exceeds both limits. The
-# answer gives the inputs where this happens, so that you can use them in a simulation:
+# The training data contains no value below 0 or above 9 m/s². The network goes beyond both limits.
+# The answer contains the inputs where this happens, so that you can use them in a simulation. These
+# inputs attain the maximum:
 
 for name, value in dry.at_hi.items():
     print(f"{name:9} {value.item():6.1f}")

@@ -51,13 +51,13 @@ vae.compile(keras.optimizers.Adam(0.005), "binary_crossentropy")
 history = vae.fit(images, images, epochs=40, batch_size=100, verbose=0)
 
 # %%
-# The range of all 196 pixels over the square of latents from -2 to 2:
+# The next cell computes the range of all 196 pixels over the square of latents from -2 to 2:
 
 answer = outrange.output_range(decoder, (-2, 2), tol=0.05, budget=12)
 print(answer)
 
 # %%
-# For comparison, the code below computes the brightest value of each pixel in 100,000 samples:
+# For comparison, the next cell computes the brightest value of each pixel in 100,000 samples:
 
 latents = rng.uniform(-2, 2, (100_000, 2))
 sampled = decoder.predict(latents, batch_size=10_000, verbose=0).max(axis=0)[..., 0]

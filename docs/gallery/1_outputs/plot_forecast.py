@@ -1,8 +1,8 @@
 """A forecast from uncertain readings
 ==================================
 
-A 1-D convolution forecasts tomorrow's electric load from today's load. Each of today's readings may
-be off by 3 %. How high can the forecast be?
+A 1-D convolutional network forecasts tomorrow's electric load from today's load. Each of today's
+readings may be off by 3 %. How high can the forecast be?
 """
 
 import keras
@@ -54,9 +54,9 @@ print(f"highest, proved              {answer.hi[peak]:.1f} MW")
 
 # %%
 # A reserve that is planned on the basis of samples is too small. The answer contains the readings
-# that lead to the highest peak (red). Each reading is within its 3 %, and the errors add up. Bounds
-# and attained values meet because the network is piecewise linear. For a GRU or an LSTM over 24
-# steps, the bounds are much wider (:doc:`/recurrent`).
+# that lead to the highest peak (red). Each of these readings is off by at most 3 %, but the errors
+# add up. Bounds and attained values meet because the network is piecewise linear. For a GRU or an
+# LSTM over 24 steps, the bounds are much wider (:doc:`/recurrent`).
 
 worst = answer.at_hi[peak]
 raised = model.predict(worst[None], verbose=0)[0]

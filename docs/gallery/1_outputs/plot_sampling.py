@@ -22,7 +22,7 @@ answer = outrange.output_range(model, (-1, 1))
 print(answer)
 
 # %%
-# The next cell takes between ten and a million samples:
+# The next cell draws between ten and a million samples:
 
 points = np.random.default_rng(0).uniform(-1, 1, (1_000_000, 8))
 values = model.predict(points, batch_size=100_000, verbose=0).ravel()

@@ -1,9 +1,9 @@
 """SimpleRNN: what is connected to what?
 =====================================
 
-"Are the four units of ``SimpleRNN(4)`` connected with each other?" From one time step to the
-next, they are. Within one step, they are not. Ranges show this: fix all inputs except one, and
-see whether an output can still change.
+"Are the four units of ``SimpleRNN(4)`` connected to each other?" From one time step to the next,
+they are. Within one step, they are not. Ranges show this: fix all inputs except one, and see
+whether an output can still change.
 """
 
 import keras

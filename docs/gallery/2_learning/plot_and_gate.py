@@ -33,7 +33,7 @@ study = outrange.compare(
 print("best:", ", ".join(study.best_pair))
 
 # %%
-# Print why the other combinations fail:
+# The next cell prints why the other combinations fail:
 
 for combination in study.combinations:
     for reason in combination.why[:1]:
@@ -41,7 +41,7 @@ for combination in study.combinations:
         print(textwrap.indent(textwrap.fill(reason.sentence, 86), "    "))
 
 # %%
-# Plot the accuracy of every combination:
+# The plot shows the accuracy of every combination:
 
 fig, ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
 _ = study.plot_heatmap(ax=ax)

@@ -1,9 +1,9 @@
 """Watching ranges while a model trains
 ====================================
 
-``RangeMonitor`` is a callback for ``fit``. After an epoch, it records what the network *can* output
-and how many units are dead. These proved numbers appear in the history together with the loss. Here
-the learning rate is too high, and the plot shows the effect.
+``RangeMonitor`` is a callback for ``fit``. After each epoch, it records what the network *can*
+output and how many units are dead. These proved numbers appear in the history together with the
+loss. Here the learning rate is too high, and the plot shows the effect.
 """
 
 import keras

@@ -32,21 +32,22 @@ model.compile(
 model.fit(rows, labels, epochs=25, verbose=0)
 
 # %%
-# The first input set contains all cars that are closer than 20 m and faster than 12 m/s:
+# The first input set contains all cars that are within 20 m and drive at 12 m/s or faster:
 
 never_keep = y.argmax() != 0
 verdict = outrange.verify(model, never_keep, ([0.0, 0.4], [0.2, 1.0]))
 print(verdict)
 
 # %%
-# The second set contains all cars that are closer than 25 m, at any speed:
+# The second set contains all cars that are within 25 m, at any speed:
 
 box = ([0.0, 0.0], [0.25, 1.0])
 verdict = outrange.verify(model, never_keep, box)
 print(verdict)
 
 # %%
-# The counterexample was run on the Keras model itself. The plot marks it on the map of all advice:
+# The Keras model itself was run on the counterexample. The plot marks this input on a map of the
+# advice for all inputs:
 
 side = np.linspace(0, 1, 200)
 grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)

@@ -2,7 +2,8 @@
 =================================================
 
 A predicted price should never fall when the quality rises, although the training data is noisy.
-``monotone`` proves this for every input, or returns two inputs that differ only in quality.
+``monotone`` proves this for every input, or returns two inputs that differ only in quality and
+refute it.
 """
 
 import keras
@@ -42,7 +43,7 @@ for name, answer in answers.items():
     print(f"{name}: {answer.status}")
 
 # %%
-# If there are two inputs that refute the direction, print them:
+# If two inputs refute that the price rises, the next cell prints them:
 
 step = answers["free"]["price[0]", "car[0]"].fall
 if step is not None:

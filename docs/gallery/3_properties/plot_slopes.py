@@ -30,8 +30,9 @@ for i in range(2):
 print(slopes.reason)
 
 # %%
-# If both inputs change by at most one unit, the output changes by at most the sum of both slopes.
-# The exact constant is smaller, because the two slopes are not largest at the same input.
+# If both inputs change by at most one unit, the output changes by at most the sum of the largest
+# absolute slopes. The exact constant is smaller, because the two slopes are not largest at the same
+# input.
 
 exact = outrange.lipschitz(model, (-1, 1), budget=2)
 matrices = [np.abs(w).sum(axis=0).max() for w in model.get_weights() if w.ndim == 2]

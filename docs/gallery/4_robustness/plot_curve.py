@@ -31,8 +31,8 @@ model.compile(
 model.fit(x[train], data.target[train], epochs=30, verbose=0)
 
 # %%
-# Inputs are in standard deviations. So a perturbation of 0.5 changes every measurement by up to
-# half a standard deviation.
+# Inputs are measured in standard deviations. So a perturbation of 0.5 changes every measurement by
+# up to half a standard deviation.
 
 curve = outrange.robust_accuracy(
     model, x[test], data.target[test], eps=[0.05, 0.2, 0.4, 0.6, 0.8], each=0.5

@@ -2,7 +2,7 @@
 ========================
 
 A small convolutional network learns to classify scanned digits of 8 by 8 pixels. Does its answer
-stay right when every pixel is perturbed slightly?
+stay correct when every pixel is perturbed slightly?
 """
 
 import keras

@@ -8,11 +8,11 @@ STATEMENT = (
 )
 
 NOT_COVERED = {
-    "Your deployed float32 model, unless you ask for it.": "It rounds, and may leave the [lo, hi] "
-    "of real arithmetic by its own rounding error.",
-    "The correctness of this program, without a certificate.": "The tests check it against an "
-    "independent solver, against arithmetic with more digits, and against perturbed copies of its "
-    "own facts.",
+    "Your deployed float32 model, unless you ask for it.": "It rounds, so its outputs may lie "
+    "outside the [lo, hi] of real arithmetic by up to its own rounding error.",
+    "The correctness of this program, without a certificate.": "The tests compare its results with "
+    "those of an independent solver and of arithmetic with more digits, and they check that "
+    "deliberate faults are detected.",
     "The model file.": "Every load compares the graph with the model at random and extreme points. "
     "That is a test, not a proof.",
     "Inputs outside B.": "The proofs do not cover them.",
