@@ -132,7 +132,7 @@ def test_other_files_are_refused_with_a_reason(tmp_path):
             "{}",
             encode_damaged(good, format="other"),
         ],
-        "newer outrange wrote it": [encode_damaged(good, version=2)],
+        "newer release wrote this file": [encode_damaged(good, version=2)],
         "reads version 1": [encode_damaged(good, version="1"), encode_damaged(good, version=None)],
         "is damaged": [
             encode_damaged(good, answer={"@": "Path", "value": "/"}),

@@ -147,7 +147,7 @@ def test_what_does_no_harm_is_a_note(code):
     assert not answer.at_least("measured"), answer
     (note,) = [candidate for candidate in answer.notes if candidate.code == code]
     assert note.level.name == "PROVED"
-    assert "harm here: copies trained for 200 steps reach" in note.message
+    assert "harm here: copies of the model trained for 200 steps reach" in note.message
     seen = note.cost["harmless"]
     assert (seen["steps"], seen["rows"]) == (200, 80)
     assert code in str(answer)
@@ -165,7 +165,7 @@ def test_where_a_fix_is_a_little_better_the_note_says_so():
     answer = outrange.diagnose(*dropped_output(False), ignore=set(RULES) - {"OR019"}, **PLAN)
     (note,) = answer.notes
     seen = note.cost["harmless"]
-    assert "It does hardly any harm here" in note.message
+    assert "The fault does hardly any harm here" in note.message
     assert seen["with"]["explained"] + 0.005 < seen["without"]["explained"]
 
 

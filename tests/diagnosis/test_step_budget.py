@@ -131,7 +131,7 @@ def test_a_used_optimizer_goes_on_with_its_moments(name):
         (lambda: optimizers.Adam(0.01, epsilon=1e-16), "epsilon"),
         (lambda: optimizers.Adam(0.01, beta_2=0.9999999), "betas"),
         (lambda: optimizers.Adam(lambda: 0.01), "not known in advance"),
-        (lambda: optimizers.Adadelta(), "no bound on a step"),
+        (lambda: optimizers.Adadelta(), "no bound on the steps"),
         (lambda: type("Adam", (optimizers.Adam,), {})(), "not an optimizer of Keras"),
     ],
 )
@@ -219,7 +219,7 @@ def test_normalization_that_is_trained_has_no_box():
     assert "statistics" in weight_box(read_program(model, x, x[:, :1]))
     answer = outrange.diagnose(model, x, 1e6 + x[:, :1], epochs=2, steps=0)
     assert "OR030" not in answer.codes
-    assert any("lower bound of the loss" in reason for reason in answer.unread)
+    assert any("lower bound on the loss" in reason for reason in answer.unread)
 
 
 LOSSES = ("mse", "mae", "binary_crossentropy", "logits", "sparse_categorical_crossentropy")

@@ -203,7 +203,9 @@ def test_what_weight_decay_takes_is_said():
     bound = floor(model, X, FAR, epochs=4)
     assert train_and_evaluate(model, X, FAR, 4) >= bound.cost["loss_floor"]
     assert model.get_weights()[0].item() < 40
-    assert "in addition to weight decay, which removes at most 34.4 % of it" in bound.message
+    assert (
+        "in addition to weight decay, which removes at most 34.4 % of the weight" in bound.message
+    )
 
 
 @pytest.mark.parametrize("how", ["sum", "none", "weight", "dtype", "mask"])

@@ -296,7 +296,7 @@ def test_losses_without_a_lower_bound_are_those_of_free_logits():
     assert "falls forever" in labels_said([L.Dense(1)], loss, y)
     assert "falls forever" not in labels_said([L.Dense(1, "tanh")], loss, y)
     message = labels_said([L.Dense(1, "sigmoid")], "binary_crossentropy", y)
-    assert ("refuses" in message) is (BACKEND == "torch")
+    assert ("rejects" in message) is (BACKEND == "torch")
 
 
 def test_labels_are_judged_as_the_loss_casts_and_smooths_them():

@@ -46,14 +46,14 @@ def test_no_candidate_solves_what_no_line_separates(name):
     assert study.goal > 0.75
     text = " ".join(str(study).split())
     assert text.startswith(
-        "No candidate solves it: no line separates the classes, so the accuracy "
+        "No candidate reaches the goal: no line separates the classes, so the accuracy "
     )
     assert "accuracy of every model is at most 0.75, whatever the weights." in text
     assert "(PROVED) No start reaches accuracy of at least 0.9" in text
-    assert "none solves it, closest: " in repr(study)
+    assert "none reaches the goal, closest: " in repr(study)
     assert "OR039" in {r.code for _, t in study.failures for r in t.why}
     axes = study.plot_heatmap()
-    assert "No candidate solves it" in " ".join(axes.figure.get_suptitle().split())
+    assert "No candidate reaches the goal" in " ".join(axes.figure.get_suptitle().split())
 
 
 def test_a_hidden_layer_that_falls_short_is_no_success_either():

@@ -28,7 +28,7 @@ STATUSES = {
     "memory": "memory ran out",
     "interrupted": "interrupted",
     "pieces": "the limit on the number of pieces was reached",
-    "rounding": "float64 rounding stopped the search before it reached {tol:g}",
+    "rounding": "float64 rounding stopped the search before the share was known to within {tol:g}",
 }
 """Reasons why the search stopped; `share_lo` and `share_hi` are bounds in every case."""
 
@@ -146,7 +146,7 @@ class BadInputs(Answer):
         )
         return (
             f"Between {number(100 * self.share_lo)} % and {number(100 * self.share_hi)} % of the "
-            f"set breaks the property: {parts or 'no part that breaks it was found'}."
+            f"set breaks the property: {parts or 'no part that breaks the property was found'}."
         )
 
     def contains(self, x: Any) -> Any:

@@ -18,12 +18,13 @@ from .verdict import LONGEST_CLAIM, Counterexample
 STATUSES = {
     "all": "as many as requested",
     "none": "proved: there are none",
-    "no more": "the search is complete: every other one is closer than `apart` to one of these",
+    "no more": "the search is complete: every other counterexample is closer than `apart` to one "
+    "of these",
     "time": "time ran out",
     "memory": "memory ran out",
     "interrupted": "interrupted",
     "error": "an internal error ended part of the search; please report it",
-    "rounding": "none was found; because of float64 rounding, some may still exist",
+    "rounding": "no counterexample was found; because of float64 rounding, some may still exist",
     "effort": "stopped after {boxes:,} boxes",
 }
 """Reasons why the search stopped."""

@@ -141,10 +141,10 @@ class DeadStart(Answer):
             )
             for a in self.layers
         ]
-        weights = f" Weights kept: {', '.join(self.kept)}." if self.kept else ""
+        weights = f" Weights that were not redrawn: {', '.join(self.kept)}." if self.kept else ""
         note = (
-            f"a unit is dead if it is flat at all {self.rows} rows of the data. Each interval has "
-            f"{100 * self.confidence:g} % confidence.{weights}"
+            f"a unit is dead if its activation is flat at all {self.rows} rows of the data. Each "
+            f"interval has {100 * self.confidence:g} % confidence.{weights}"
         )
         return Document(title, note, (Table(head, rows, "lrrrrrl"),))
 

@@ -238,7 +238,7 @@ class Monotone(Answer):
             f"{self.headline} ({REASONS[self.reason]}); {self.warrant.name}, {self.cost}.",
             (
                 *self._table(),
-                Fold("Inputs that show it", [Paragraph("\n".join(self._steps()))]),
+                Fold("Inputs that refute a direction", [Paragraph("\n".join(self._steps()))]),
                 Paragraph(self._advice()),
                 *self._order(),
             ),
@@ -288,9 +288,9 @@ class Monotone(Answer):
         if not left or self.reason == "decided":
             return ""
         return (
-            f"For {left:,} pairs, no direction is proved, and at least one is not refuted. What "
-            "would help: more time (`time_limit=`), a smaller input set, or fewer pairs "
-            "(`inputs=`, `outputs=`)."
+            f"For {left:,} pairs, no direction is proved, and at least one direction is not "
+            "refuted. What would help: more time (`time_limit=`), a smaller input set, or fewer "
+            "pairs (`inputs=`, `outputs=`)."
         )
 
     def _order(self) -> list[Block]:

@@ -143,9 +143,11 @@ class Optimum(Answer):
             return "No input satisfies the conditions (proved)."
         if self.is_exact:
             return f"The {word} value is {number(self.value)} ({self.reason})."
-        seen = f"the {word} seen is {number(self.value)}" if self.at is not None else "none is seen"
+        seen = "no value was seen"
+        if self.at is not None:
+            seen = f"the {word} value seen is {number(self.value)}"
         beyond = "below" if self.sense == "min" else "above"
-        claim = f"none is {beyond} {bound(self.bound, -1 if beyond == 'below' else 1)} (proved)"
+        claim = f"no value is {beyond} {bound(self.bound, -1 if beyond == 'below' else 1)} (proved)"
         claim = claim if np.isfinite(self.bound) else "nothing is proved yet"
         return f"{seen[0].upper()}{seen[1:]}; {claim}."
 

@@ -27,8 +27,8 @@ STATUSES = {
     "memory": "memory ran out",
     "interrupted": "interrupted",
     "error": "an internal error ended part of the search; please report it",
-    "rounding": "float64 rounding stopped the search before it was exact to {tol:g}",
-    "float32": "not exact to {tol:g}: float32 rounding in the worst order leaves a gap",
+    "rounding": "float64 rounding stopped the search before the bounds were exact to {tol:g}",
+    "float32": "not exact to {tol:g}: float32 rounding with sums in the worst order leaves a gap",
 }
 """Reasons why a search stopped; the bounds are valid in every case."""
 

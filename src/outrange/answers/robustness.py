@@ -21,7 +21,7 @@ from .verdict import LONGEST_CLAIM, Counterexample
 STATUSES = {
     "exact": "the radius is known to a relative error of {tol:g}",
     "broken": "the input itself breaks the property",
-    "never": "nothing within the largest requested radius breaks it",
+    "never": "nothing within the largest requested radius breaks the property",
     "time": "time ran out",
     "memory": "memory ran out",
     "interrupted": "interrupted",
@@ -129,7 +129,7 @@ class Robustness(Answer):
         if not np.isfinite(self.hi):
             return (
                 f"Proved within {name} distance {bound(self.lo, -1)}; no input seen farther away "
-                "breaks it."
+                "breaks the property."
             )
         return (
             f"Proved within {name} distance {bound(self.lo, -1)}; "
@@ -193,7 +193,7 @@ class Robustness(Answer):
         with np.errstate(divide="ignore", invalid="ignore"):
             moved = moved if self.scale is None else np.where(moved > 0, moved / self.scale, 0.0)
         i = int(moved.argmax())
-        sentence = f"\nIt is broken at {point(example.x, 'x')}"
+        sentence = f"\nThe property is broken at {point(example.x, 'x')}"
         if np.count_nonzero(moved >= moved[i] * (1 - ALIKE)) > 1:
             return f"{sentence}."
         start, end = number(float(center[i])), number(float(example.flat_x[i]))
@@ -228,8 +228,8 @@ class Robustness(Answer):
         if not left or not is_image(self.x) or self.x.min() < 0 or self.x.max() > 1:
             return ""
         return (
-            "\nAll entries of the input lie in [0, 1], but some of the violating input do not: "
-            "`clip=(0, 1)` enforces these limits."
+            "\nAll entries of the input lie in [0, 1], but some entries of the violating input do "
+            "not: `clip=(0, 1)` enforces these limits."
         )
 
     def plot(self, ax: Any = None) -> Any:

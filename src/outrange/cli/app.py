@@ -74,7 +74,7 @@ def app(context: click.Context) -> None:
     "--tol",
     type=float,
     help="Target gap, relative to the observed range of each output.  [default: 1e-6; 1e-4 for "
-    "a curved network that would take long]",
+    "a curved network whose search would take long]",
 )
 @click.option(
     "--solver/--no-solver",
@@ -241,7 +241,7 @@ def explore_command(model: str, **options: Any) -> int:
 @click.option(
     "--epochs",
     type=int,
-    help="Number of epochs planned; gives a lower bound on the loss they can reach.",
+    help="Planned number of epochs, for a lower bound on the loss that training can reach.",
 )
 @click.option("--batch-size", type=int, help="Rows per batch, with --epochs.  [default: 32]")
 @click.option(

@@ -12,7 +12,7 @@ Exit codes:
 \b
   0    the answer is complete: exact to --tol, or every property holds
   1    verify: the property is violated (`sat`), so that `verify ... && deploy` stops;
-       verify-all: one is violated where --expected does not say `sat`
+       verify-all: a property is violated for which --expected does not say `sat`
   2    invalid arguments: no such file, a bad box, an unknown layer;
        no such backend (KERAS_BACKEND); or the output cannot be written
   3    incomplete: the bounds are valid, but the gap is not closed or a property is

@@ -45,7 +45,10 @@ class Example:
     twin_options: Mapping[str, Any] | None = None
 
 
-HARMLESS = " A proved fact becomes a note if trained copies do as well without its fix as with it."
+HARMLESS = (
+    " A proved finding becomes a note if trained copies of the model do as well without its fix as "
+    "with it."
+)
 """The last sentence of the explanation of a rule whose proved findings may be harmless."""
 
 

@@ -101,7 +101,9 @@ def merge_notes(notes: Sequence[Finding]) -> tuple[Finding, ...]:
         layers = list(dict.fromkeys(note.layer for note in same))
         first = same[0]
         if len(layers) > 1:
-            first = replace(first, message=f"{first.message} So do {listed(layers[1:])}.")
+            first = replace(
+                first, message=f"{first.message} The same holds for {listed(layers[1:])}."
+            )
         elif len(same) > 1:
             first = replace(first, message=f"{first.message} ({len(same)} calls.)")
         merged.append(first)

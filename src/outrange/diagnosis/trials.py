@@ -335,5 +335,5 @@ class Trials(ShortTrainings):
             loss: The name of the compared quantity.
         """
         training = self.run()
-        of = f"{loss} above the least possible" if self.least > 0.0 else loss
+        of = f"{loss} above the least possible {loss}" if self.least > 0.0 else loss
         return describe_copies(0 if training is None else len(training.losses), left, how, of)

@@ -58,7 +58,7 @@ percentage."""
 
 
 def of_constant(left: float, loss: str = "loss") -> str:
-    """Format a fraction of the best constant's loss: `97 % of the best constant's loss`.
+    """Format a fraction of the best constant's loss: `97 % of the best constant prediction's loss`.
 
     Args:
         left: The fraction; infinite if the loss is not finite.
@@ -67,8 +67,8 @@ def of_constant(left: float, loss: str = "loss") -> str:
     if not np.isfinite(left):
         return "no finite loss"
     if left >= MANY_TIMES:
-        return f"{float(f'{left:.2g}'):,g} times the best constant's {loss}"
-    return f"{100 * max(left, 0.0):.0f} % of the best constant's {loss}"
+        return f"{float(f'{left:.2g}'):,g} times the best constant prediction's {loss}"
+    return f"{100 * max(left, 0.0):.0f} % of the best constant prediction's {loss}"
 
 
 def describe_copies(steps: int, left: tuple[float, float], how: str, loss: str = "loss") -> str:
@@ -83,14 +83,14 @@ def describe_copies(steps: int, left: tuple[float, float], how: str, loss: str =
     after = of_constant(left[1], loss)
     if not np.isfinite(left[0]):
         return (
-            f"After {format_steps(steps)}, the loss of trained copies is NaN or infinite; "
-            f"{how} they reach {after}."
+            f"After {format_steps(steps)}, the loss of trained copies of the model is NaN or "
+            f"infinite; {how} they reach {after}."
         )
     if left[1] < MANY_TIMES:
         after = f"{100 * max(left[1], 0.0):.0f} %"
     return (
-        f"After {format_steps(steps)}, trained copies reach {of_constant(left[0], loss)}; "
-        f"{how} they reach {after}."
+        f"After {format_steps(steps)}, trained copies of the model reach "
+        f"{of_constant(left[0], loss)}; {how} they reach {after}."
     )
 
 

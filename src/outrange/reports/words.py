@@ -30,8 +30,8 @@ PLAIN_LIMITS = (
      "these are true of the world."),
     ("Rounding of the running model.", "The proofs are about exact arithmetic. The running model "
      "rounds, so its numbers may differ from these in their last digits."),
-    ("A bug in the program.", "Its proofs can be written to files and checked by a second "
-     "program; this page does not do so."),
+    ("A bug in the program.", "The proofs of the program can be written to files and checked by a "
+     "second program; this page does not do so."),
 )  # fmt: skip
 """The limits of the proofs, for a reader who does not use Python."""
 
@@ -44,7 +44,7 @@ TITLES = {
     "domain": ("Input domain", "The inputs that this page covers. Every proof holds for all of "
                "them."),
     "slopes": ("Sensitivity", "How fast an output can change: its Lipschitz constant over the "
-               "domain, for the largest change of any input."),
+               "domain, relative to the largest change of any input."),
     "layers": ("Layers", "For a specialist: what the units of every layer can do over the domain."),
     "diagnosis": ("Diagnosis", "For the developers: why the model might not learn from its data."),
     "uncovered": ("What is not covered", "The limits of these proofs."),

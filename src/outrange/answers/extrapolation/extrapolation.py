@@ -100,9 +100,9 @@ class Extrapolation(Answer):
         if not len(self.outside):
             return f"{_rows(self.count)} within the training set."
         far = next(iter(self.records()))
-        where = (
-            "" if far["column"] == RULE else f", farthest in `{far['column']}`: row {far['row']}"
-        )
+        where = ""
+        if far["column"] != RULE:
+            where = f"; the farthest value is in column `{far['column']}` of row {far['row']}"
         return f"{len(self.outside):,} of {_rows(self.count)} outside the training set{where}."
 
     def __repr__(self) -> str:

@@ -49,7 +49,7 @@ def figure_data(
         answer.counterexample,
         answer.pipe,
     )
-    title = f"{answer.status}: {claim}" if claim else "Where the loop can be (proved)"
+    title = f"{answer.status}: {claim}" if claim else "Where the states can be (proved)"
     worst = None
     if example is not None:
         run = np.arange(len(example.lo)) if example.times is None else example.times

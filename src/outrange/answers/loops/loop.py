@@ -142,7 +142,7 @@ class Loop(Decided, Answer):
         if invariant is None:
             return ""
         box = invariant.box_text(self.pipe.states)
-        return f" From {self._when(invariant.start)} on, it stays forever within {box}."
+        return f" From {self._when(invariant.start)} on, the state stays forever within {box}."
 
     def _unbounded_sentence(self) -> list[str]:
         """Return a list with a sentence that states when bounds become infinite; empty if never."""
@@ -150,7 +150,7 @@ class Loop(Decided, Answer):
         if bounded.all():
             return []
         first = int(np.argmin(bounded))
-        return [f"They are bounded only until {self._when(float(self.pipe.start[first]))}."]
+        return [f"The boxes are bounded only until {self._when(float(self.pipe.start[first]))}."]
 
     def _when(self, time: float) -> str:
         return f"step {time:g}" if self.dt is None else f"t = {time:.4g}"
@@ -158,7 +158,9 @@ class Loop(Decided, Answer):
     def _margin(self) -> str:
         if not np.isfinite(self.margin) or self.margin <= 0:
             return ""
-        seen = f"; the nearest seen is {number(self.nearest)}" if self.nearest is not None else ""
+        seen = ""
+        if self.nearest is not None:
+            seen = f"; the smallest margin seen is {number(self.nearest)}"
         return f", with a margin of {number(self.margin)}{seen}"
 
     def _broken(self, example: LoopTrajectory) -> str:
@@ -217,10 +219,12 @@ class Loop(Decided, Answer):
             blocks.append(Listing("Warning:", self.warnings))
         blocks.append(table_of(self.pipe, self.dt is not None))
         loose = self.looseness
-        width = f"The pipe is at most {number(loose)} times as wide as the simulated states. "
+        width = (
+            f"The proved boxes are at most {number(loose)} times as wide as the simulated states. "
+        )
         if not np.isfinite(loose):
             bounded = np.isfinite(self.pipe.lo).all() and np.isfinite(self.pipe.hi).all()
-            width = "" if bounded else "The pipe is not bounded everywhere. "
+            width = "" if bounded else "The proved boxes are not bounded everywhere. "
         blocks.append(Paragraph(f"{width}{self.standing} Controller: {self.model}."))
         title = self.claim or f"{self._span} of a closed loop"
         return Document(self.status, title, blocks, TONE.get(self.status, ""))

@@ -131,8 +131,8 @@ class LoopReachSets(Answer):
                 f"{len(self.sets[-1]):,} pieces at the end."
             )
         return (
-            f"The reachable states are exact until step {last}; later sets enclose them "
-            f"({self.reason})."
+            f"The sets of reachable states are exact until step {last}; later sets only enclose "
+            f"the reachable states ({self.reason})."
         )
 
     def __repr__(self) -> str:
@@ -197,7 +197,8 @@ class LoopReachSets(Answer):
         """
         if len(self.states) < 2:
             raise InputError(
-                "A figure shows two states; `closed_loop(...).plot_times()` draws one over time. "
+                "A figure shows two states; `closed_loop(...).plot_times()` draws one state over "
+                "time. "
                 f"Received: a loop of {len(self.states)} state."
             )
         at = [self.sets[0].index(x), self.sets[0].index(y)]

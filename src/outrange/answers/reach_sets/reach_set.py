@@ -26,7 +26,8 @@ STATUSES = {
     "time": "time ran out",
     "interrupted": "interrupted",
     "pieces": "the limit on the number of pieces was reached",
-    "rounding": "float64 rounding or overflow stopped the search before it reached {tol:g}",
+    "rounding": "float64 rounding or overflow stopped the search before it reached the tolerance "
+    "of {tol:g}",
 }
 """Reasons why the search stopped; the pieces cover the image in every case."""
 

@@ -39,7 +39,7 @@ def read_answer(path: str | os.PathLike, kinds: Sequence[type[Answer]]) -> Answe
     version = record.get("version")
     if version != VERSION:
         newer = isinstance(version, int) and version > VERSION
-        advice = " A newer outrange wrote it: `pip install -U outrange`." if newer else ""
+        advice = " A newer release wrote this file: `pip install -U outrange`." if newer else ""
         raise InputError(
             f"This release reads version {VERSION} of answer files.{advice} "
             f"Received: version {version!r} in `{path}`."

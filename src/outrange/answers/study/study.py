@@ -186,7 +186,7 @@ class Study(Answer):
         best = self.best
         return (
             f"Study({len(self)} combinations x {len(best.trials)} starts, "
-            f"{'best' if self.solved else 'none solves it, closest'}: "
+            f"{'best' if self.solved else 'none reaches the goal, closest'}: "
             f"{clipped_name(best.name, 60)}, "
             f"{int(best.solved.sum())}/{len(best.trials)} reach {self.metric} {self.goal:.4g}, "
             f"{self.status})"
@@ -239,7 +239,7 @@ class Study(Answer):
         best, n = self.best, len(self.best.trials)
         which = f"with {optimizer}" if optimizer else "with the best optimizer for each pair"
         title = (
-            f"{'Best' if self.solved else 'No candidate solves it; closest'}: "
+            f"{'Best' if self.solved else 'No candidate reaches the goal; closest'}: "
             f"{clipped_name(best.name, 60)}, {int(best.solved.sum())} of {n} starts reach "
             f"the goal. Share of starts that do, {which}:"
         )

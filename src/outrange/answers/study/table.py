@@ -40,7 +40,7 @@ def study_document(study: Any) -> Document:
         f"{best.name} ({int(best.solved.sum())} of {len(best.trials)} starts reach {goal})."
     )  # fmt: skip
     if not study.solved:
-        title, lead = "No candidate solves it", (
+        title, lead = "No candidate reaches the goal", (
             f"{f'{study.proof} (PROVED) No' if study.proof else 'no'} start reaches {goal}. The "
             f"closest is {best.name}, with a median {study.metric} of {number(best.metric)}."
         )  # fmt: skip

@@ -72,7 +72,7 @@ def _better(earlier: tuple[Result, Path] | None, result: Result, path: Path) -> 
     decided = before.verdict in DECIDED
     if decided and result.verdict in DECIDED and before.verdict != result.verdict:
         raise InputError(
-            "Two shards contradict each other: one of them is wrong, which is a bug in outrange "
+            "Two shards contradict each other. One of them is wrong, because of a bug in outrange "
             f"or a damaged file. Received: {result.onnx} {result.vnnlib}, {before.verdict} in "
             f"`{place}` and {result.verdict} in `{path}`."
         )

@@ -53,7 +53,7 @@ BOX_OPTIONS = (
         "--whole/--no-whole",
         default=True,
         show_default=True,
-        help="Whether integer and one-hot columns take only integers.",
+        help="Whether integer and one-hot columns take only integer values.",
     ),
     option("--ball", metavar="LIST|FILE", help="Center of an L-infinity ball."),
     option("--radius", type=float, help="Radius of the ball."),

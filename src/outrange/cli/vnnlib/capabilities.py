@@ -49,7 +49,9 @@ the element type."""
 
 CAPABILITIES = {
     "--onnx-opset-versions": Capability("Oldest and newest ONNX operator set.", _opsets),
-    "--onnx-element-types": Capability("Element types decided soundly.", _element_types),
+    "--onnx-element-types": Capability(
+        "Element types for which verdicts are sound.", _element_types
+    ),
     "--onnx-operators": Capability("ONNX operators and the types they support.", _operators),
     "--vnnlib-versions": Capability(
         "Oldest and newest version of the standard.", lambda: ["2.0", "2.0"]
@@ -70,7 +72,7 @@ CAPABILITIES = {
         "Arithmetic of assertions: linear.", lambda: ["BND", "OUTC", "LIN"]
     ),
     "--optimised-disjunctive-reasoning": Capability(
-        "Whether `or` is treated beyond its disjunctive normal form.", lambda: ["true"]
+        "Whether `or` is handled better than by its disjunctive normal form.", lambda: ["true"]
     ),
     "--serialise-assignments": Capability(
         "Whether `verify` writes assignments as files.", lambda: ["true"]

@@ -127,7 +127,7 @@ def reach_of(stepping: Stepping, steps: int) -> Reach | str:
         return stepping.refusal
     rule = RULES.get(stepping.kind)
     if rule is None:
-        return f"no bound on a step of {stepping.kind} is known here"
+        return f"no bound on the steps of {stepping.kind} is known"
     for name in ("use_ema", "gradient_accumulation_steps"):
         if stepping.options.get(name):
             return f"`{name}` is not supported"
@@ -183,14 +183,14 @@ def _underflow(settings: _Settings) -> str:
     """
     lost = 8.0 * (settings.taken + len(settings.rates)) * LEAST
     tiny = settings.number("epsilon") < max(1e-12, np.sqrt(lost))
-    return "its epsilon is below 1e-12" if tiny else ""
+    return "the epsilon of the optimizer is below 1e-12" if tiny else ""
 
 
 def _adam(settings: _Settings) -> float | str:
     b, c = settings.number("beta_1"), settings.number("beta_2")
     wide, tiny = _moments(b, c), _underflow(settings)
     if wide is None or tiny:
-        return tiny or "its betas are not supported"
+        return tiny or "the betas of the optimizer are not supported"
     t = settings.numbers
     ratio = _ratios(wide, len(t))
     again = wide[0] ** 2 / wide[2]
@@ -202,7 +202,7 @@ def _adam(settings: _Settings) -> float | str:
         most = np.sqrt(np.minimum(1.0 - _below(c) ** t + POWER, 1.0))
         sure = 1.0 - _above(b) ** t - POWER
     if (sure <= 0).any():
-        return "its betas are not supported"
+        return "the betas of the optimizer are not supported"
     factors = settings.rates * most / sure
     attained = float((factors * ratio).sum())
     steady = 1.0 - wide[0] / np.sqrt(wide[2])
@@ -241,7 +241,7 @@ def _nadam(settings: _Settings) -> float | str:
     b, c = settings.number("beta_1"), settings.number("beta_2")
     wide, tiny = _moments(b, c), _underflow(settings)
     if wide is None or tiny:
-        return tiny or "its betas are not supported"
+        return tiny or "the betas of the optimizer are not supported"
     count = len(settings.rates)
     ratio = np.concatenate([[0.0], _ratios(wide, count)])
     u = b * (1.0 - 0.5 * 0.96 ** np.arange(1, count + 2))
@@ -260,11 +260,11 @@ def _adamax(settings: _Settings) -> float | str:
     b, c = settings.number("beta_1"), settings.number("beta_2")
     wide, tiny = _moments(b, c), _underflow(settings)
     if wide is None or tiny or b >= c:
-        return tiny or "its betas are not supported"
+        return tiny or "the betas of the optimizer are not supported"
     t = settings.numbers
     sure = 1.0 - _above(b) ** t - POWER
     if (sure <= 0).any():
-        return "its betas are not supported"
+        return "the betas of the optimizer are not supported"
     r = wide[0] / wide[2]
     if settings.taken and r >= 1:
         return settings.used
@@ -281,10 +281,10 @@ def _rmsprop(settings: _Settings) -> float | str:
     rho, mu = settings.number("rho"), settings.number("momentum")
     wide = _moments(0.0, rho)
     if wide is None or settings.options.get("centered") or not 0 <= mu < 1:
-        return "its `centered`, rho or momentum is not supported"
+        return "the `centered`, rho or momentum of the optimizer is not supported"
     least = settings.number("epsilon")
     if least < 1e-12:
-        return "its epsilon is below 1e-12"
+        return "the epsilon of the optimizer is below 1e-12"
     _, _, decay, share = wide
     each = float(settings.rates.sum()) * float(np.sqrt((1.0 + 1e-6) / share))
     grown = float(settings.rates.max(initial=0.0)) * _growth_bound(
@@ -296,7 +296,7 @@ def _rmsprop(settings: _Settings) -> float | str:
 def _adagrad(settings: _Settings) -> float | str:
     least = settings.number("initial_accumulator_value") + settings.number("epsilon")
     if least < 1e-12:
-        return "its accumulator starts at 0"
+        return "the accumulator of the optimizer starts at 0"
     each = float(settings.rates.sum())
     grown = float(settings.rates.max(initial=0.0)) * _growth_bound(
         len(settings.rates), LARGEST, least, 1.0 - ROUNDINGS * HALF_ULP, 1.0

@@ -151,7 +151,7 @@ def _binary(y: np.ndarray, loss: Loss) -> RowLoss:
 
     p, curved = y.mean(axis=0), 0.25 / y.shape[1]
     constant = float((_entropy(p) + _entropy(1 - p)).mean())
-    return RowLoss(least, slope, curved, constant, "how often 1 occurs", True, inside)
+    return RowLoss(least, slope, curved, constant, "the frequency of 1", True, inside)
 
 
 def _categorical(loss: Loss, head: Head, y: np.ndarray, units: int) -> RowLoss | None:
@@ -198,4 +198,4 @@ def _categorical(loss: Loss, head: Head, y: np.ndarray, units: int) -> RowLoss |
         return bool((hi.max(axis=1) - lo.min(axis=1)).max() + np.log(units) <= end)
 
     constant = float(_entropy(y.mean(axis=0)).sum())
-    return RowLoss(least, slope, 0.5, constant, "how often each class occurs", True, inside)
+    return RowLoss(least, slope, 0.5, constant, "the frequency of each class", True, inside)

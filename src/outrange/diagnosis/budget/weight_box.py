@@ -154,7 +154,7 @@ def weight_box(program: Program) -> WeightBox | str:
         return "the model cannot be written as a graph"
     biases = _hidden_biases(program)
     if biases is None:
-        return "some weights are read by code that could not be traced"
+        return "code that could not be traced uses some weights"
     moved = _locate_weights(part.written, variants[0].written, variants[1].written, biases)
     tables = frozenset(
         part.places[step.gives[0]] - 1 for step in program.steps if _looks_up(program, step, part)
@@ -195,14 +195,14 @@ def _not_linear(program: Program) -> str:
     part = program.whole
     trainable = {i for i, w in enumerate(program.weights) if w.trainable}
     if trainable & program.escaped - set(program.understood) or not program.steps:
-        return "some weights are read by code that could not be traced"
+        return "code that could not be traced uses some weights"
     for step in program.steps:
         read = trainable.intersection(step.weights) | trainable.intersection(step.blocked_weights)
         if not read or not step.inside or (part is not None and _looks_up(program, step, part)):
             continue
         plain = step.kind in LINEAR and not step.opaque and len(step.weights) == 1
         if not plain or len(step.reads) != 1 or part is None or step.reads[0] not in part.places:
-            return f"layer `{step.layer}` reads its weights in `{step.kind}`"
+            return f"layer `{step.layer}` uses its weights in `{step.kind}`, which is not supported"
     return ""
 
 
@@ -245,16 +245,16 @@ def _locate_weights(
             not show that these values depend on a weight.
     """
     if not len(graph.nodes) == len(ones.nodes) == len(zeros.nodes):
-        return "its graph depends on the values of the weights"
+        return "the graph of the model depends on the values of the weights"
     moved: dict[int, Perturbed] = {}
     for i, (node, unit, zero) in enumerate(zip(graph.nodes, ones.nodes, zeros.nodes, strict=True)):
         kinds = {type(n.op) for n in (node, unit, zero)}
         if len(kinds) > 1 or not node.inputs == unit.inputs == zero.inputs:
-            return "its graph depends on the values of the weights"
+            return "the graph of the model depends on the values of the weights"
         if not isinstance(unit.op, Affine) or not isinstance(zero.op, Affine):
             continue
         if not isinstance(node.op, Affine) or not node.op.sizes == unit.op.sizes == zero.op.sizes:
-            return "its graph depends on the values of the weights"
+            return "the graph of the model depends on the values of the weights"
         units = tuple(np.ones((1, n)) for n in unit.op.sizes)
         with_ones, fixed = unit.op.apply(units, True), zero.op.apply(units, True)
         kernel = not np.array_equal(with_ones, fixed)
@@ -266,7 +266,7 @@ def _locate_weights(
         if kernel or bias.any():
             moved[i] = Perturbed(unit.op, bias, kernel)
     missing = [v for v in biases if v - 1 not in moved]
-    return "its graph depends on the values of the weights" if missing else moved
+    return "the graph of the model depends on the values of the weights" if missing else moved
 
 
 def box_or_reason(program: Program, x: np.ndarray, reach: Reach) -> list[Bounds] | str:

@@ -90,8 +90,8 @@ def describe_harmless(result: Harmless) -> str:
     numbers = _join([f"{METRIC_NAMES[kind]} of {_number(result.before[kind])}" for kind in kinds])
     harm = "no harm" if result.lost <= NEGLIGIBLE else "hardly any harm"
     text = (
-        f"It does {harm} here: copies trained for {format_steps(result.steps)} reach {numbers} on "
-        f"{result.rows} held-out rows"
+        f"The fault does {harm} here: copies of the model trained for "
+        f"{format_steps(result.steps)} reach {numbers} on {result.rows} held-out rows"
     )
     if not result.changed:
         return f"{text}, so there is little left to gain."

@@ -75,18 +75,20 @@ class Outcome:
         elif np.isfinite(self.shares).all():
             without, share = self.shares
             text = (
-                f"{short(self.after)}, {short(100 * share)} % of the best constant's loss; without "
-                f"the fix it is {short(100 * without)} %"
+                f"{short(self.after)}, {short(100 * share)} % of the best constant prediction's "
+                f"loss; without the fix it is {short(100 * without)} %"
             )
         elif np.isfinite(self.shares[1]):
             text = (
-                f"{short(self.after)}, {short(100 * self.shares[1])} % of the best constant's loss"
+                f"{short(self.after)}, {short(100 * self.shares[1])} % of the best constant "
+                "prediction's loss"
             )
         else:
             text = short(self.after)
-        gone = (
-            "" if not self.gone else f"; {'this' if self.lowers else 'only this'} finding is gone"
-        )
+        gone = ""
+        if self.gone:
+            gone = "; this finding is gone"
+            gone += "" if self.lowers else ", but the loss is not lower"
         return f"Tried on a copy: with {fix}, the loss after {self.steps[0]} steps is {text}{gone}."
 
 

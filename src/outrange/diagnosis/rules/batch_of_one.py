@@ -29,12 +29,14 @@ def _normalized_model(keras: ModuleType) -> ModelAndData:
 
 @register(
     "OR038", "batch normalization over a single number",
-    """In training, BatchNormalization takes mean and variance over the rows of the batch and the
-    positions of the layer. The mean of a single number is that number, and its variance is 0. So
-    the layer returns its beta for every row, and no gradient passes to the layers before it. At
-    inference it uses its moving statistics and returns other values. PROVED from the shapes and the
-    batch size (`batch_size=`, or a single row), for all weights. A note if only the last batch of
-    an epoch has one row. Use larger batches, LayerNormalization, or no normalization.""",
+    """In training, BatchNormalization computes the mean and the variance of each feature over the
+    rows of the batch and the positions of the layer. The mean of a single number is that number,
+    and its variance is 0. A layer that has only one number per feature therefore returns its beta
+    for every row, and no gradient passes to the layers before it. At inference the layer uses its
+    moving statistics and returns other values. The finding is PROVED for all weights, from the
+    shapes and the batch size (`batch_size=`, or data with a single row). It is a note if only the
+    last batch of an epoch has one row. Use larger batches, LayerNormalization, or no
+    normalization.""",
     Example(
         _normalized_model, _normalized_model,
         options={"epochs": 3, "batch_size": 1}, twin_options={"epochs": 3, "batch_size": 16},
@@ -58,15 +60,13 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     paths = list(dict.fromkeys(paths))
     if not paths:
         return
-    more = f" So do {names(paths[1:])}." if len(paths) > 1 else ""
+    more = f" The same holds for {names(paths[1:])}." if len(paths) > 1 else ""
     if batch == 1:
         yield rule.finding(
             Level.PROVED, paths[0],
-            "in training, batches of one row give it a single number to normalize, so it returns "
-            "its "
-            "beta for every row, up to rounding: no gradient passes to the layers before it, and "
-            "at "
-            f"inference it returns other values.{more}",
+            "in training with batches of one row, this layer normalizes single numbers, so it "
+            "returns its beta for every row, up to rounding: no gradient passes to the layers "
+            f"before it, and at inference it returns other values.{more}",
             "batch_size=32   # or LayerNormalization in place of BatchNormalization",
             cost={"layers": len(paths)},
             holds_for="all weights and all inputs, in training with batches of one row",
@@ -75,8 +75,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     steps = -(-case.rows // batch)
     yield rule.finding(
         Level.SUSPECTED, paths[0],
-        f"the last batch of an epoch has one row ({case.rows:,} rows in batches of {batch:,}): in "
-        f"one of {format_steps(steps)} it returns its beta for any input.{more}",
+        f"the last batch of an epoch has one row ({case.rows:,} rows in batches of {batch:,}), so "
+        f"in one of {format_steps(steps)} this layer returns its beta for any input.{more}",
         f"x, y = x[:{case.rows - 1}], y[:{case.rows - 1}]   # or another batch_size",
         note=True,
     )  # fmt: skip

@@ -57,17 +57,18 @@ def _prices(keras: ModuleType, offset: float) -> ModelAndData:
 
 @register(
     "OR030", "too few steps to get anywhere",
-    """Only with `epochs`. A step of Adam, AdamW, Nadam, Adamax, Lion, RMSprop, Adagrad or clipped
-    SGD moves a weight by a limited amount, whatever the gradient is. So after all planned steps
-    every weight lies in a known box around its current value. The range of the outputs over that
-    box, row by row, gives a lower bound of the loss after these steps. PROVED if that bound is not
-    well below the loss of the best constant prediction. The loss is the one that `evaluate(x, y)`
-    returns after any of the steps, without penalties; the bound includes the optimizer's float32
-    rounding. MEASURED if no such bound exists: even three times the fastest fall of the loss in a
-    few steps on a copy would not be enough. Also MEASURED if copies keep 70 % of the best
-    constant's loss after the planned steps, but at most half of that after more steps, or with
-    smaller batches in the same epochs, in each of three trainings. Scale the targets, or take more
-    or larger steps.""",
+    """This rule needs `epochs`. A step of Adam, AdamW, Nadam, Adamax, Lion, RMSprop, Adagrad or
+    clipped SGD moves a weight by a limited amount, whatever the gradient is. So after all planned
+    steps, the weights lie in a known box around their current values. The range of the outputs over
+    that box, row by row, gives a lower bound on the loss after these steps. The finding is PROVED
+    if that bound is not well below the loss of the best constant prediction. The bound holds for
+    the loss that `evaluate(x, y)` returns after any of the steps, without penalties, and it
+    accounts for the float32 rounding of the optimizer. Without such a bound, the finding is
+    MEASURED if the loss would stay too high even if it fell three times as fast as in the fastest
+    of a few steps on a copy of the model. It is also MEASURED if trained copies keep 70 % of the
+    loss of the best constant prediction after the planned steps, but more steps, or smaller batches
+    in the same number of epochs, reduce this loss at least by half, in each of three trainings.
+    Scale the targets, or take more or larger steps.""",
     Example(lambda k: _prices(k, 1000.0), lambda k: _prices(k, 0.0), options={"epochs": 5}),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
@@ -79,7 +80,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     reach = reach_of(stepping, steps)
     box = weight_box(case.program) if isinstance(reach, Reach) else reach
     if isinstance(box, str):
-        case.unread.append(f"a lower bound of the loss after {steps:,} steps: {box}")
+        case.unread.append(f"a lower bound on the loss after {steps:,} steps: {box}")
     reported = False
     for loss in case.program.losses:
         case_of = _Case(rule, case, loss, plan, stepping)
@@ -165,8 +166,8 @@ def _prove_floor(case: _Case, box: WeightBox, reach: Reach) -> Finding | None:
     message = (
         f"in {case.budget} no weight can move by more than {_farthest(case, reach)}, so the loss "
         f"{case.which}on {these} "
-        f"cannot get below {at_least(floor)} (now {short(now)}), which is {level} the "
-        f"{short(constant)} of predicting {budgeted.rows.says}."
+        f"cannot get below {at_least(floor)} (now {short(now)}), which is {level} "
+        f"{short(constant)}, the loss of predicting {budgeted.rows.says}."
     )
     if most > case.plan.epochs:
         message += f" Even {most:,} epochs are provably too few."
@@ -176,8 +177,8 @@ def _prove_floor(case: _Case, box: WeightBox, reach: Reach) -> Finding | None:
             "loss_floor": floor, "steps": reach.steps, "farthest": reach.far,
             "constant_loss": constant, "loss": now, "epochs_too_few": most,
         },
-        holds_for="every order of the rows and all sample weights; for the loss that "
-        "evaluate(x, y) returns after any of these steps, without penalties and up to its float32 "
+        holds_for="every order of the rows and all sample weights, and for the loss that "
+        "evaluate(x, y) returns after any of these steps, without penalties and up to float32 "
         "rounding, if no callback raises the learning rate or sets weights",
     )  # fmt: skip
 
@@ -191,7 +192,7 @@ def _farthest(case: _Case, reach: Reach) -> str:
     if reach.shrunk == 1.0:
         return distance
     decay = at_most(100 * (1 - reach.shrunk))
-    return f"{distance} in addition to weight decay, which removes at most {decay} % of it"
+    return f"{distance} in addition to weight decay, which removes at most {decay} % of the weight"
 
 
 def _fix(case: _Case, most: int | None) -> str:
@@ -242,11 +243,10 @@ def _measure_pace(case: _Case, steps: int) -> Finding | None:
         return None
     return case.rule.finding(
         Level.MEASURED, head.layer,
-        f"the loss falls from {short(losses[0])} by at most {short(fastest)} per step, measured "
-        f"over {format_steps(len(training.losses))} on a copy. Even if it fell {FASTER:g} times "
-        "as fast, "
-        f"in {case.budget} it would not get below {short(end)}; predicting {rows.says} gives "
-        f"{short(rows.constant)}.",
+        f"in {format_steps(len(training.losses))} on a copy of the model, the loss falls from "
+        f"{short(losses[0])} by at most {short(fastest)} per step. Even if it fell {FASTER:g} "
+        f"times as fast, it would not get below {short(end)} in {case.budget}; predicting "
+        f"{rows.says} gives a loss of {short(rows.constant)}.",
         _fix(case, None), cost={"losses": losses.tolist(), "steps": steps},
         holds_for="the stored weights and your first rows",
     )  # fmt: skip
@@ -284,8 +284,8 @@ def _compare_longer(case: _Case) -> Iterator[Finding]:
         return
     yield case.rule.finding(
         Level.MEASURED, context.program.heads[0].layer if context.program.heads else "",
-        f"in {case.budget}{', each with nearly all of your rows,' if whole else ''} trained copies "
-        f"reach {of_constant(min(before))}. "
+        f"in {case.budget}{', each step with nearly all of your rows,' if whole else ''} trained "
+        f"copies of the model reach {of_constant(min(before))}. "
         f"{f'With {USUAL_BATCH} rows per step' if whole else 'In more epochs'}, "
         f"that is, in {longer:,} steps, they reach {of_constant(max(after))}.",
         f"model.fit(x, y, epochs={more.epochs}, batch_size={more.batch_size})",

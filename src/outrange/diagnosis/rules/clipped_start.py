@@ -38,12 +38,13 @@ def _sure(keras: ModuleType, scale: float, classes: int) -> ModelAndData:
 
 @register(
     "OR024", "the output starts saturated",
-    """The inputs of the last softmax or sigmoid are so large that the probability of the right
-    answer is below 1e-7 for many rows. Keras clips such a probability: the loss is 16.1 and its
-    gradient exactly 0, so nothing is learned from these rows. The logits are bounded for each row,
-    including rounding. PROVED for the stored weights, if at least a fifth of the rows are clipped.
-    MEASURED if layers compute something else in training and short trainings do not learn. A note
-    if short trainings learn from the other rows. Not reported on TensorFlow, where the
+    """The inputs of the last softmax or sigmoid (the logits) are so large that, for many rows, the
+    probability of the right answer is below 1e-7. Keras clips such a probability: the loss of the
+    row is then 16.1 and its gradient is exactly 0, so nothing is learned from the row. The rule
+    bounds the logits of each row, including rounding errors. The finding is PROVED for the stored
+    weights if at least a fifth of the rows are clipped. It is MEASURED if some layers compute
+    something else in training and copies of the model do not learn in short trainings. It is a note
+    if the copies learn from the other rows. Nothing is reported on TensorFlow, where the
     cross-entropies read the logits directly and nothing is clipped. Scale the inputs, or start from
     smaller weights (glorot_uniform).""",
     Example(lambda k: _sure(k, 60.0, 1), lambda k: _sure(k, 0.5, 1), backends=("jax", "torch")),
@@ -87,11 +88,11 @@ def _consequence(case: DiagnosisContext, clipped: np.ndarray) -> str:
     Rows that are not clipped, other losses and penalties may still have gradients.
     """
     if not clipped.all():
-        return "this loss learns nothing from them"
+        return "nothing is learned from these rows through this loss"
     measured = case.complete_measurement
     if measured is not None and not measured.has_nonzero_gradient:
         return "none of the weights gets a gradient"
-    return "this loss gives no weight a gradient"
+    return "no weight gets a gradient from this loss"
 
 
 def _find_clipped_rows(case: DiagnosisContext, loss: Loss, head: Head) -> np.ndarray | None:

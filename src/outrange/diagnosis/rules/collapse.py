@@ -53,14 +53,16 @@ def _stretch(keras: ModuleType, activation: str | None) -> ModelAndData:
 
 @register(
     "OR009", "the layers collapse into a single linear one",
-    """Without an activation between them, layers compose to one affine map: the network can do no
-    more than a single Dense layer (with the last activation, logistic regression). The rule checks
-    that the graph up to the last activation has only affine operations, with two or more layers of
-    weights. PROVED is an exact fact of the graph, for all weights. It is a note if a layer in
-    between is narrower than input and output, since the stack may be a low-rank map on purpose. It
-    is also a note if a linear model fits nearly all of your data, held-out rows or those of a short
-    training. Linear layers inside a nonlinear network are only SUSPECTED, and MEASURED if copies
-    with a relu in between get much further in the same steps, in each of the trainings.""",
+    """Without an activation between them, layers compose to one affine map. The network can then do
+    no more than a single Dense layer (with a sigmoid or softmax at the end, logistic regression).
+    The rule checks that the graph up to the last activation has only affine operations and at least
+    two layers with weights. The finding is PROVED: it is an exact fact of the graph, for all
+    weights. It is a note if a layer in between is narrower than the input and the output, since the
+    stack may be a low-rank map on purpose. It is also a note if a linear model fits nearly all of
+    your data, either on held-out rows or in a short training. Layers without an activation between
+    them inside a nonlinear network are only SUSPECTED. They are MEASURED if copies of the model
+    with a relu between these layers reach a much lower loss in the same number of steps, in every
+    training.""",
     Example(lambda k: _digits(k, None), lambda k: _digits(k, "relu")),
     Example(
         lambda k: _stretch(k, None), lambda k: _stretch(k, "relu"), level=Level.SUSPECTED
@@ -105,7 +107,9 @@ def _check_outputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         narrow = min(between) < min(ends)
         last = f" followed by a {head.activation}" if head.logits is not None else ""
         enough = not narrow and _suffices(case)
-        more = " (of low rank)" if narrow else "; for your data that is enough" if enough else ""
+        more = (
+            " (of low rank)" if narrow else "; for your data, one layer is enough" if enough else ""
+        )
         yield rule.finding(
             Level.PROVED, layers[0].path,
             f"{_name_layers([layer.path for layer in layers])} have no activation between them: "
@@ -157,7 +161,7 @@ def _find_stretches(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         text += f" {case.trials.describe_gain(gained, behind)}"
     yield rule.finding(
         Level.SUSPECTED if gained is None else Level.MEASURED, first[0], text,
-        'activation="relu"   # in the first of them',
+        'activation="relu"   # in the first of these layers',
         title="layers without an activation between them", cost={"layers": len(named)},
         holds_for="" if gained is None
         else "trainings from the stored weights",

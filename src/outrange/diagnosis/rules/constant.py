@@ -25,12 +25,12 @@ def _binary(keras: ModuleType, units: int, activation: str, loss: str) -> ModelA
 
 @register(
     "OR002", "the output is the same number for every input",
-    """Even for arbitrary trainable weights, the range of the output is a single number: a softmax
-    over one unit is 1, a multiplication by 0 is 0. predict() returns that number after any
-    training. The loss may still change: on TensorFlow, Keras's cross-entropies read the logits
-    before a softmax or sigmoid, so the loss falls while predict() does not change. On JAX and
-    PyTorch no weight gets a gradient. PROVED holds for all weights. For two classes use one unit
-    with a sigmoid, or two units with a softmax.""",
+    """The range of the output is a single number, even for arbitrary trainable weights. For
+    example, a softmax over one unit is always 1, and a product with 0 is always 0. So predict()
+    returns the same number after any training. The loss may still change on TensorFlow: there,
+    Keras's cross-entropies read the logits before a softmax or sigmoid, so the loss falls while
+    predict() does not change. On JAX and PyTorch no weight gets a gradient. The finding is PROVED
+    for all weights. For two classes, use one unit with a sigmoid, or two units with a softmax.""",
     Example(
         lambda k: _binary(k, 1, "softmax", "binary_crossentropy"),
         lambda k: _binary(k, 1, "sigmoid", "binary_crossentropy"),

@@ -50,14 +50,17 @@ def _three(keras: ModuleType, fault: str) -> ModelAndData:
 
 @register(
     "OR025", "the targets leave nothing to learn",
-    """All targets are equal, or a class of the output has no row at all, so the network only learns
-    to avoid it: PROVED, as facts of the data. Or nothing predicts the targets, for example because
-    only one of x and y was shuffled (a wave finer than the rows looks the same): MEASURED by a
-    permutation test. Kernel ridge regression predicts held-out rows no better than with randomly
-    permuted targets, in 19 permutations. And the outputs of copies of the network, trained on three
-    quarters of the rows, correlate with the targets of the rest by at most two standard deviations
-    of chance, in each training. A note if only the first class has no rows, because labels may
-    count from 1.""",
+    """This rule reports targets from which nothing can be learned. All targets may be equal, or a
+    class of the output may have no row at all, so that the network only learns to avoid this class.
+    Both are PROVED, as facts of the data. If only the first class has no rows, the finding is a
+    note, because the labels may count from 1. It is also possible that nothing predicts the
+    targets, for example because only one of x and y was shuffled, or because the targets vary too
+    fast for the number of rows. This is MEASURED by two tests that must agree. In the first test,
+    kernel ridge regression predicts the targets of held-out rows no better than it predicts
+    randomly permuted targets, in 19 permutations. In the second test, copies of the network are
+    trained on three quarters of the rows. In every training, the correlation of their outputs with
+    the targets of the other rows is at most twice the standard deviation of a correlation by
+    chance.""",
     Example(lambda k: _three(k, "equal"), lambda k: _three(k, "")),
     Example(lambda k: _three(k, "missing"), lambda k: _three(k, "")),
     Example(lambda k: _three(k, "shuffled"), lambda k: _three(k, ""), level=Level.MEASURED),
@@ -138,8 +141,9 @@ def _missing(rule: Rule, case: DiagnosisContext, loss: Loss, y: np.ndarray) -> I
     yield rule.finding(
         Level.PROVED, head.layer,
         f"no row{trained} has class {names(map(str, gone))}: "
-        f"{share(len(gone), head.width)} classes of the output never occur in "
-        f"{'the rows' if trained else 'your targets'}{trained}, and cannot be learned.",
+        f"{share(len(gone), head.width)} classes of the output never "
+        f"{'occurs' if len(gone) == 1 else 'occur'} in "
+        f"{'the rows' if trained else 'your targets'}{trained} and cannot be learned.",
         "add rows of every class to the training data"
         if gone != [0] else f"y = y - 1 and Dense({head.width - 1})   # count classes from 0",
         title="a class never occurs", note=note, cost={"classes": gone},
@@ -161,13 +165,13 @@ def _independent(rule: Rule, case: DiagnosisContext, loss: Loss) -> Iterator[Fin
     steps = len(trials.all(Change(held_out=True))[0].losses)
     yield rule.finding(
         Level.MEASURED, _layer(case, loss),
-        f"nothing predicts the targets{_of_output(case, loss)} of held-out rows. A simple model "
+        f"nothing predicts the targets{_of_output(case, loss)} in held-out rows. A simple model "
         f"(kernel ridge regression on {signal.rows:,} rows) does no better than with randomly "
-        "permuted "
-        f"targets. The outputs of this network, after {format_steps(steps)} on three quarters of "
-        "the rows, match the targets of the other rows no better than by chance.",
-        "check that x and y are in the same order: shuffle both by one permutation"
-        "   # if they are, y may not depend on x, or it may vary too fast for this many rows",
+        f"permuted targets. The outputs of this network, after {format_steps(steps)} on three "
+        "quarters of the rows, match the targets of the other rows no better than by chance.",
+        "check that x and y are in the same order: shuffle both with the same permutation"
+        "   # if the order is right, y may not depend on x, or it may vary too fast for this "
+        "number of rows",
         title="nothing predicts the targets",
         cost={"explained": signal.explained, "unseen": unseen},
         holds_for=f"your {min(case.rows, ROWS):,} first rows",

@@ -53,13 +53,13 @@ def _hidden(keras: ModuleType, bias: float) -> ModelAndData:
 
 @register(
     "OR003", "a layer is dead: no gradient passes through it",
-    """Every unit of a hidden layer (or a unit of the output) is on a flat piece of its activation
-    at every row of the data: for example, a relu whose input is never above 0. No gradient passes
-    the layer: its own weights and everything before it get exactly 0 from the loss, and training
-    cannot revive it. The inputs of the activation are bounded for each row, including rounding
-    errors. PROVED holds for the stored weights and the given rows. Restart with another initializer
-    (he_normal), a small positive bias, or leaky_relu. A frequent cause is a learning rate that was
-    too high.""",
+    """At every row of the data, every unit of a hidden layer (or one unit of the output) is on a
+    flat piece of its activation. For example, the input of a relu is never above 0. No gradient
+    passes through the layer: the loss gives its own weights and everything before it a gradient of
+    exactly 0, so training cannot revive the layer. The rule bounds the inputs of the activation at
+    each row, including rounding errors. The finding is PROVED for the stored weights and the given
+    rows. A frequent cause is a learning rate that was too high. Restart with another initializer
+    (he_normal), a small positive bias, or leaky_relu.""",
     Example(lambda k: _relu(k, -1.5, 0.0), lambda k: _relu(k, 1.5, 0.0)),
     Example(
         lambda k: _gate(k, "relu", "mse"), lambda k: _gate(k, "sigmoid", "binary_crossentropy")
@@ -139,8 +139,8 @@ def _finding(
     count, total = int(units.sum()), units.size
     who = "its only unit" if total == 1 else units_of(count, total, _width(layer))
     message = (
-        f"{who} receive{'s' if total == 1 else ''} inputs in {span(lo, hi)} on all of "
-        f"{case.these_rows}, where the activation is flat: no gradient passes"
+        f"on {case.these_rows}, {who} receive{'s' if total == 1 else ''} inputs in {span(lo, hi)}, "
+        "where the activation is flat: no gradient passes"
     )
     # A weight may have a penalty or belong to a layer with other calls, so gradients are measured
     # for all rows.

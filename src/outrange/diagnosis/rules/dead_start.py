@@ -47,13 +47,15 @@ def _neuron(keras: ModuleType, weight: float, activation: str) -> ModelAndData:
 
 @register(
     "OR034", "the layer often starts dead",
-    """The probability, over the layer's initializers, that all units of a narrow layer (up to 8)
-    start on a flat piece of their activation at every row of the data. It is computed in closed
-    form if one is known, bounded by symmetry (five relus: 1 in 32), or else counted in 200 random
-    initializations (40 if none of them is dead; fewer if they are slow). It is reported if the
-    lower end of its confidence interval is at least 5 %. MEASURED if the stored weights are such a
-    start: drawing new ones may fail again. A note if they are not: this training is fine, but
-    another may not be.""",
+    """The rule estimates how likely it is that all units of a narrow layer (at most 8 units) start
+    dead. A unit starts dead if its random initial weights put it on a flat piece of its activation
+    at every row of the data. This probability is computed in closed form if a closed form is known.
+    A layer is skipped if symmetry proves that the probability is small (at most 1 in 32 for five
+    relus). Otherwise, the dead starts are counted in 200 random initializations (in 40 if none of
+    these is dead, and in fewer if the computation is slow). A layer is reported if the lower end of
+    the confidence interval is at least 5 %. The finding is MEASURED if all units of the layer are
+    dead with the stored weights, since new initial weights may be dead again. Otherwise, the
+    finding is a note: this training is fine, but another one may not be.""",
     Example(
         lambda k: _neuron(k, -1.5, "relu"), lambda k: _neuron(k, -1.5, "leaky_relu"),
         level=Level.MEASURED,
@@ -101,9 +103,8 @@ def _finding(rule: Rule, case: DiagnosisContext, layer: Layer, estimate: DeadLay
     )
     return rule.finding(
         Level.MEASURED, layer.path,
-        f"in {chance} of random initializations ({how}) {who} where the activation is flat at "
-        "every "
-        "row, so that nothing before it can learn; "
+        f"in {chance} of random initializations ({how}), {who} where the activation is flat at "
+        "every row, so that nothing before this layer can learn; "
         f"{'this is the case' if dead else 'this is not the case'} with the stored weights.",
         "more units, or leaky_relu instead", note=not dead,
         cost={"chance": estimate.all_dead}, holds_for=f"the initializers and {case.these_rows}",

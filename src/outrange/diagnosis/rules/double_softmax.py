@@ -25,12 +25,13 @@ def _stack(keras: ModuleType, twice: bool, hidden: str = "tanh") -> ModelAndData
 
 
 @register(
-    "OR008", "a softmax of a softmax, or inside the network",
-    """The softmax of probabilities is nearly uniform: its inputs lie in [0, 1], so its outputs lie
-    between 1/(1 + (K-1)e) and e/(e + K-1) for all weights. PROVED by that range. A softmax between
-    two dense layers makes the units of a hidden layer compete and passes little gradient. It is
-    only SUSPECTED, because attention uses one on purpose, and MEASURED if copies with a relu
-    instead get much further, in every training.""",
+    "OR008", "a softmax of a softmax, or a softmax inside the network",
+    """A softmax whose inputs are K probabilities is nearly uniform: its inputs lie in [0, 1], so
+    its outputs lie between 1/(1 + (K-1)e) and e/(e + K-1) for all weights. The finding is PROVED by
+    that range. A softmax between two dense layers makes the units of a hidden layer compete and
+    passes little gradient. Such a softmax is only SUSPECTED, because attention uses one on purpose.
+    It is MEASURED if copies of the model with a relu in its place reach a much lower loss, in every
+    training.""",
     Example(lambda k: _stack(k, True), lambda k: _stack(k, False)),
     Example(lambda k: _stack(k, False, "softmax"), lambda k: _stack(k, False),
             level=Level.SUSPECTED),
@@ -48,8 +49,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             least = float(ends[0].min()) * (1 - slack) if ends is not None else 0.0
             yield rule.finding(
                 Level.PROVED, head.layer,
-                f"a softmax follows a {head.inner}: no class can get more than {at_most(most)} or "
-                f"less than {at_least(least)}, whatever the weights.",
+                f"a softmax follows a {head.inner}: no class can get a probability above "
+                f"{at_most(most)} or below {at_least(least)}, whatever the weights.",
                 "one softmax: remove the last activation", interval=(least, most),
                 cost={"most": most},
                 holds_for="all trainable weights, and all inputs within the range of your data",

@@ -35,12 +35,13 @@ def _dropout_model(keras: ModuleType, rate: float) -> ModelAndData:
 
 
 @register(
-    "OR027", "dropout takes too much",
-    """A dropout of 0.7 or more leaves fewer than a third of the units in a step, and with several
-    in a row the fractions multiply. SUSPECTED; MEASURED if copies trained without dropout get much
-    further in the same steps, in every training. A dropout before a batch normalization is
-    SUSPECTED too: in training the normalization learns the variance of dropped values, which do not
-    occur at inference.""",
+    "OR027", "dropout removes too many units",
+    """A dropout rate of 0.7 or more leaves fewer than a third of the units in each training step.
+    With several such layers in a row, the remaining fractions multiply. The finding is SUSPECTED.
+    It is MEASURED if copies of the model trained without dropout reach a much lower loss in the
+    same number of steps, in every training. Dropout before a batch normalization is also SUSPECTED:
+    in training, the normalization learns the variance of values after dropout, but at inference
+    nothing is dropped.""",
     Example(
         lambda k: _dropout_model(k, 0.9), lambda k: _dropout_model(k, 0.2), level=Level.SUSPECTED
     ),
@@ -73,8 +74,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         if layer.kind == "BatchNormalization" and before:
             yield rule.finding(
                 Level.SUSPECTED, layer.path,
-                f"it follows the dropout {before[-1].path!r}: it learns the variance of dropped "
-                "values, which do not occur at inference.",
+                f"this layer follows the dropout {before[-1].path!r}, so in training it learns the "
+                "variance of values after dropout, but at inference nothing is dropped.",
                 "BatchNormalization before Dropout", title="dropout before batch normalization",
             )  # fmt: skip
             break

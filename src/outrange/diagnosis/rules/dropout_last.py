@@ -48,12 +48,14 @@ def _last(keras: ModuleType, last: bool, loss: str) -> ModelAndData:
 
 @register(
     "OR019", "dropout is applied to the output",
-    """The last layer is a dropout: in training it sets every output to 0 with a probability equal
-    to its rate, and enlarges it otherwise. So the loss compares targets with random zeros, and a
-    softmax no longer adds up to 1. PROVED if the loss measures a distance to the targets (its
-    minimum is at outputs that are too small), or if everything is dropped. Under other losses, such
-    as a cross-entropy, the order of the outputs may survive: MEASURED if copies trained without any
-    dropout do better on held-out rows, else SUSPECTED. Dropout belongs between hidden layers.""",
+    """The last layer is a dropout. In training it sets each output to 0 with a probability equal to
+    its rate, and scales up the outputs that remain. So the loss compares targets with random zeros,
+    and the outputs of a softmax no longer add up to 1. The finding is PROVED if the loss measures a
+    distance to the targets, because its minimum is then at outputs that are too small. It is also
+    PROVED if everything is dropped. Under other losses, such as a cross-entropy, the order of the
+    outputs may survive. The finding is then MEASURED if copies of the model trained without any
+    dropout do better on held-out rows, and SUSPECTED otherwise. Use dropout only between hidden
+    layers.""",
     Example(lambda k: _last(k, True, "mse"), lambda k: _last(k, False, "mse")),
     Example(
         lambda k: _last(k, True, "categorical_crossentropy"),

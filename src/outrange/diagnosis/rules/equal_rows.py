@@ -69,12 +69,12 @@ def _scaled_model(keras: ModuleType, fault: str) -> ModelAndData:
     """A network gives equal rows the same output. If their targets differ, the loss of every
     network has a lower bound: the variance of the targets within groups of equal rows for MSE,
     their mean distance from the median for MAE, and the entropy of the labels given x for a
-    cross-entropy. Rows are compared as the model receives them, in float32. PROVED holds for all
-    weights of every network on these rows. It is reported if equal rows make at least half of the
-    possible gain over the best constant impossible, and as a note if at least a fifth, since inputs
-    with few values naturally have equal rows. SUSPECTED for other losses if all rows are equal.
-    Find out why the rows are equal: an integer division, scaling by row instead of by column, or
-    the wrong column.""",
+    cross-entropy. Rows are compared as the model receives them, in float32. The bound is PROVED for
+    all weights of every network on these rows. It is reported as a finding if equal rows rule out
+    at least half of the possible gain over the best constant prediction. It is a note if they rule
+    out at least a fifth of that gain, since inputs with few distinct values naturally have equal
+    rows. For other losses, the finding is SUSPECTED if all rows are equal. Find out why the rows
+    are equal: an integer division, scaling by row instead of by column, or the wrong column.""",
     Example(lambda k: _scaled_model(k, "integers"), lambda k: _scaled_model(k, "")),
     Example(lambda k: _scaled_model(k, "column"), lambda k: _scaled_model(k, "")),
 )  # fmt: skip
@@ -176,12 +176,12 @@ def _finding(
         title, what = rule.title, (
             f"{count:,} of your {len(y):,} rows are equal to another row in x, but their targets "
             f"differ: no network can get the {name} below {at_least(bound)}; the best constant "
-            f"gives {short(constant)}."
+            f"prediction gives {short(constant)}."
         )  # fmt: skip
     else:
         title, what = ALL_EQUAL, (
             f"{_all_equal(case)}: no network can get the {name} below {at_least(bound)}, the value "
-            "of the best constant."
+            "of the best constant prediction."
         )  # fmt: skip
     yield rule.finding(
         Level.PROVED, "",

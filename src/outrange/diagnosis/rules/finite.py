@@ -36,13 +36,14 @@ def _missing(keras: ModuleType, value: float) -> ModelAndData:
 
 @register(
     "OR016", "NaN or infinity",
-    """One NaN in the data, or one logarithm of 0, can make every weight NaN at the first step.
-    PROVED by a witness: a row with such an entry at which the loss or the gradient is not finite, a
-    row at which the model itself returns no finite number, or the loss at the stored weights.
-    Programs that handle such entries themselves are not reported. SUSPECTED: such entries in the
-    data if nothing could be run; or a logarithm, a root or a division whose input range leaves its
-    domain, although no such input was observed. An exception of the backend when it computes the
-    loss is reported as MEASURED.""",
+    """One NaN in the data, or one logarithm of 0, can make every weight NaN at the first step. The
+    finding is PROVED by a witness. The witness is a row with NaN or infinity at which the loss or
+    the gradient is not finite, a row at which the model itself returns NaN or infinity, or the loss
+    at the stored weights if it is not finite. A program that handles such rows itself is not
+    reported. If nothing could be run, NaN or infinity in the data is SUSPECTED. A logarithm, a root
+    or a division is also SUSPECTED if its input range extends beyond its domain, although no input
+    outside the domain was observed. The finding is MEASURED if the backend raises an exception when
+    it computes the loss.""",
     Example(lambda k: _log(k, 0.0), lambda k: _log(k, 1e-3)),
     Example(lambda k: _missing(k, np.nan), lambda k: _missing(k, 0.0)),
 )  # fmt: skip
@@ -149,8 +150,8 @@ def _outputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             row = int(np.flatnonzero(bad)[0])
             yield rule.finding(
                 Level.PROVED, name,
-                f"the model returns NaN or infinity at {share(int(bad.sum()), len(output))} rows, "
-                f"the first is row {row}.",
+                f"the model returns NaN or infinity at {share(int(bad.sum()), len(output))} rows; "
+                f"the first of these is row {row}.",
                 _instead(case), cost={"rows": int(bad.sum())},
                 holds_for="the stored weights and that row",
             )  # fmt: skip
@@ -217,7 +218,7 @@ def _away_from_edges(case: DiagnosisContext) -> str:
     """Propose a fix for a finite loss whose gradient is not finite."""
     if any(step.kind in ("Sqrt", "Norm") for step in case.program.steps):
         return "ops.sqrt(x + 1e-12) instead of ops.sqrt(x), whose slope at 0 is infinite"
-    return "keep roots, logarithms and divisions away from 0: a clip or an epsilon before them"
+    return "keep roots, logarithms and divisions away from 0: add a clip or an epsilon before them"
 
 
 def _reachable(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
@@ -230,7 +231,7 @@ def _reachable(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             continue  # its input is unbounded
         yield rule.finding(
             Level.SUSPECTED, node.source,
-            f"`{node.op.name}` may receive an input for which it is undefined: over your data's "
-            "box, the range of its input extends beyond its domain.",
-            "a clip or an epsilon before it",
+            f"`{node.op.name}` may receive an input for which it is undefined: over the range of "
+            "your data, the bounds of its input extend beyond its domain.",
+            "add a clip or an epsilon before this operation",
         )  # fmt: skip

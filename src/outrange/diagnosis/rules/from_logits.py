@@ -27,12 +27,13 @@ def _camel(name: str, from_logits: bool) -> Callable[[ModuleType], Any]:
 
 @register(
     "OR007", "from_logits=True after an activation",
-    """With from_logits=True the loss applies a softmax or sigmoid itself. After an activation, the
-    logits are confined to the activation's range, [0, 1] for a softmax or a sigmoid. So no class
-    can ever be close to 1, and the loss has a lower bound, which is computed for all weights.
-    PROVED on JAX and PyTorch. On TensorFlow, Keras recognizes an activation given by name and uses
-    the logits before it. There the model trains as intended, and it is only a suspicion that the
-    same program is wrong on other backends. Use a linear last layer, or from_logits=False.""",
+    """With from_logits=True the loss applies a softmax or sigmoid itself. If the last layer also
+    has an activation, the logits are confined to the range of that activation. For a softmax or a
+    sigmoid, the range is [0, 1], so no class can get a probability close to 1. The loss therefore
+    has a lower bound, which is computed for all weights. The finding is PROVED on JAX and PyTorch.
+    On TensorFlow, Keras recognizes an activation that is given by name, and uses the logits before
+    it. There the model trains as intended, and the finding is only SUSPECTED, because the same
+    program may be wrong on other backends. Use a linear last layer, or from_logits=False.""",
     Example(
         lambda k: _three(k, "softmax", _camel("CategoricalCrossentropy", True)),
         lambda k: _three(k, "softmax", _camel("CategoricalCrossentropy", False)),
@@ -57,8 +58,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         if head.recovered:
             yield rule.finding(
                 Level.SUSPECTED, head.layer,
-                f"as written, the {head.activation} is applied twice; on this backend Keras "
-                "recognizes it and trains as intended, but on JAX and PyTorch it would not.", fix,
+                f"as written, the {head.activation} is applied twice. On this backend, Keras "
+                "recognizes this and trains as intended; on JAX and PyTorch it would not.", fix,
             )  # fmt: skip
             continue
         ends = computed_ends(case, case.program.output_tensors[loss.output])

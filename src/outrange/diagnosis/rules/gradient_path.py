@@ -76,15 +76,16 @@ SOFT_COMPARISON = "ops.sigmoid(beta * (a - b))   # a soft comparison"
 
 @register(
     "OR005", "no gradient reaches some weights",
-    """Every path from the loss to these weights passes an operation that is constant between its
-    jumps (argmax, round, floor, sign, comparisons, casts to integers) or a stop_gradient, or there
-    is no path at all. The rule follows the recorded operations of model and loss backwards. PROVED
-    if every use of the weight was recorded. MEASURED if the code could not be traced, but the
-    backend's own differentiation returns no gradient. SUSPECTED if a stop_gradient inside the model
-    cuts off a part and short trainings learn without it, since that may be intended. TensorFlow
-    raises "No gradients provided" if no weight has a gradient. JAX trains on silently with the
-    weights frozen. PyTorch raises, or silently returns zeros, depending on the operation. Replace
-    the operation by a soft one, at least in the loss.""",
+    """Every path from the loss to some weights passes through an operation that is constant between
+    its jumps (argmax, round, floor, sign, comparisons, casts to integers) or through a
+    stop_gradient, or there is no path at all. The rule follows the recorded operations of the model
+    and the loss backwards. The finding is PROVED if every use of these weights was recorded. It is
+    MEASURED if the code could not be traced, but the backend's own differentiation returns no
+    gradient. It is SUSPECTED if a stop_gradient inside the model cuts off a part, and copies of the
+    model still learn in short trainings, since the stop_gradient may be intended. If no weight has
+    a gradient, TensorFlow raises "No gradients provided". PyTorch raises an error or silently
+    returns zeros, depending on the operation. JAX continues to train silently, with the weights
+    frozen. Replace the operation with a soft one, at least in the loss.""",
     Example(lambda k: _classes(k, _argmax), lambda k: _classes(k, _soft_index)),
     Example(lambda k: _classes(k, _rounded_loss), lambda k: _classes(k, _plain)),
     may_be_harmless=True,
@@ -110,7 +111,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             # It is common to cut off a part on purpose, if the rest learns without it.
             meant = all(step.kind == "StopGradient" and step.inside for step in steps)
             level = Level.SUSPECTED if meant and _learns(case) else level
-            reason = f"{' and '.join(_place(step) for step in steps[:3])} passes no gradient"
+            passes = "passes" if len(steps) == 1 else "pass"
+            reason = f"{' and '.join(_place(step) for step in steps[:3])} {passes} no gradient"
             fix = SOFT.get(steps[0].kind, SOFT_COMPARISON)
         else:
             reason = "the loss does not depend on them"
@@ -208,8 +210,7 @@ def _zero(case: DiagnosisContext, layer: str) -> tuple[str, str, str]:
                 return (
                     weight.layer,
                     f"All {values.size:,} entries of `{weight.path}` are {values.flat[0]:g}, so "
-                    "all "
-                    "its units return the same value.",
+                    "all units of this layer return the same value.",
                     'kernel_initializer="glorot_uniform" in every layer',
                 )
     for (name, _), output, head in zip(

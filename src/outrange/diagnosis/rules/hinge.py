@@ -40,7 +40,6 @@ def hinge_floor(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Level, 
     shown = as_shown(case, float(down(floor * (1 - 1e-12) * weight)))
     short = loss.name.replace("_", " ")
     return Level.PROVED, (
-        f"the {short} loss expects outputs of 1 and -1, but the {head.activation} returns none "
-        "below "
-        f"{lo:g}, so the loss cannot go below {at_least(shown)}, whatever the weights."
+        f"the {short} loss expects outputs of 1 and -1, but the {head.activation} returns no "
+        f"output below {lo:g}, so the loss cannot go below {at_least(shown)}, whatever the weights."
     ), 'activation="tanh"   or   loss="binary_crossentropy"'  # fmt: skip

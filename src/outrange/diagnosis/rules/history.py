@@ -47,11 +47,12 @@ def _history_option(*losses: float, **more: list[float]) -> dict[str, dict[str, 
 
 @register(
     "OR031", "the training went badly",
-    """Only with `history`, the result of `fit`. MEASURED by the losses logged after each epoch: one
-    is NaN or infinite; they jump up and down; the last is far above the first; all are the same;
-    the training ended no better than the best constant prediction; or the validation loss rose
-    while the training loss fell. The other findings look for the cause; this one proposes a remedy
-    for the symptom.""",
+    """This rule needs `history`, the result of `fit`. The finding is MEASURED by the losses that
+    were logged after each epoch. It is reported if a loss is NaN or infinite, if the losses jump up
+    and down, if the last loss is far above the first, if all losses are the same, if the training
+    ended no better than the best constant prediction, or if the validation loss rose while the
+    training loss fell. The other rules look for the cause; this rule proposes a remedy for the
+    symptom.""",
     Example(
         _line, _line, Level.MEASURED,
         options=_history_option(1.0, 5.0, 90.0, float("nan")),
@@ -112,7 +113,7 @@ def _not_finite(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
     else:
         before = f"in epoch {first + 1}, after {short(losses[0])} in the first"
         if first > 1:
-            before += f" and {short(losses[first - 1])} in the one before"
+            before += f" epoch and {short(losses[first - 1])} in the previous one"
     return (
         "the loss became NaN or infinite",
         f"the training loss became {losses[first]} {before}; from then on the weights are useless.",
@@ -144,8 +145,8 @@ def _never_moved(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
     return (
         "the loss never moved",
         f"the training loss was {short(losses[0])} in the first epoch and {short(losses[-1])} "
-        f"after {len(losses)}: it {what}.",
-        "see the other findings for the reason why the weights do not learn; if there is "
+        f"after {len(losses)} epochs: it {what}.",
+        "see the other findings for the reason why the weights do not learn; if there are "
         f"none: {_faster(case)}",
     )
 
@@ -173,8 +174,8 @@ def _oscillates(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
         return None
     return (
         "the loss jumps up and down",
-        f"from epoch to epoch the training loss typically changes by {short(typical)}, at a level "
-        f"of {short(level)}; it rose after {ups} of the last {len(steps)} epochs.",
+        f"the training loss is about {short(level)} and typically changes by {short(typical)} from "
+        f"one epoch to the next; it rose after {ups} of the last {len(steps)} epochs.",
         _slower(case),
     )
 
@@ -204,18 +205,20 @@ def _as_a_constant(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
     falls = float(losses[-2] - losses[-1])
     message = (
         f"after {len(losses)} epochs the training loss is {short(losses[-1])}, but predicting "
-        f"{rows.says} for every row already gives {short(rows.constant)}."
+        f"{rows.says} for every row already gives a loss of {short(rows.constant)}."
     )
     if falls > 0 and last > 1.05 * rows.constant:
         left = (last - rows.constant) / falls
         message += f" It still fell by {short(falls)} in the last epoch"
-        far = "" if left > 1e6 else f"; {short(np.ceil(left))} more such epochs would get there"
+        far = (
+            "" if left > 1e6 else f"; {short(np.ceil(left))} more such epochs would reach that loss"
+        )
         epochs = int(min(3 * (left + len(losses)), 100_000))
         fix = f"model.fit(x, y, epochs={epochs})   # or {_faster(case)}"
         return "the training ended too early", message + far + ".", fix
     return (
         "nothing was learned beyond a constant prediction",
-        message, "see the other findings; if there is none: " + _faster(case),
+        message, "see the other findings; if there are none: " + _faster(case),
     )  # fmt: skip
 
 

@@ -45,10 +45,12 @@ def _wide(keras: ModuleType, dead: int) -> ModelAndData:
 
 @register(
     "OR020", "units do nothing on your data",
-    """Units that are dead (flat at all rows), always on (a relu that is linear over the whole range
-    of the data) or copies of each other. Every bound is PROVED. But such units are normal: in a new
-    first layer on positive inputs, half of the relus are dead. So they are notes. Only a wide layer
-    in which nine of ten units are dead is a finding. A completely dead layer is OR003.""",
+    """This rule reports units that are dead (flat at all rows), always on (a relu that is linear
+    over the whole range of the data) or copies of other units. Dead units and units that are always
+    on are PROVED by bounds. But such units are normal: in a new first layer with positive inputs,
+    as many as half of the relus may be dead. So they are reported as notes. Only a layer of at
+    least ten units of which nine tenths are dead is reported as a finding. Rule OR003 reports
+    layers that are completely dead.""",
     Example(lambda k: _wide(k, 38), lambda k: _wide(k, 18)),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
@@ -103,6 +105,6 @@ def _copies(rule: Rule, layer: Layer, rows: UnitRanges, dead: np.ndarray) -> Ite
     if kinds < live.size:
         yield rule.finding(
             Level.MEASURED, layer.path,
-            f"{live.size - kinds} of {live.size} units are copies of others on your rows.",
+            f"{live.size - kinds} of {live.size} units are copies of other units on your rows.",
             "fewer units, or another initializer", note=True,
         )  # fmt: skip

@@ -42,8 +42,9 @@ def _sparse(
     """A sparse categorical cross-entropy over K units expects classes 0 to K-1. A label outside
     this range is an error on TensorFlow and PyTorch and is silently ignored on JAX; fractions are
     truncated to integers. A categorical cross-entropy expects rows of K numbers that add up to 1. A
-    binary cross-entropy expects labels in [0, 1]; outside, the loss becomes negative, and has no
-    lower bound with logits. PROVED as a fact of the given labels.""",
+    binary cross-entropy expects labels in [0, 1]. With labels outside this interval, the loss
+    becomes negative; if the loss reads logits, it has no lower bound. The finding is PROVED as a
+    fact of the given labels. Rows that do not add up to 1 are only SUSPECTED.""",
     Example(lambda k: _sparse(k, shift=1), lambda k: _sparse(k)),
     Example(lambda k: _sparse(k, scale=1 / 255), lambda k: _sparse(k)),
     Example(
@@ -209,7 +210,7 @@ def _consequence(case: DiagnosisContext, loss: Loss, head: Head) -> str:
             "forever as the logit grows in one direction."
         )
     if loss.from_logits:
-        return "for them binary crossentropy falls all the way to one end of the output."
+        return "for them binary crossentropy is lowest at one end of the range of the output."
     return (
         "for them binary crossentropy becomes negative, with its minimum where Keras clips the "
         "prediction and the gradient vanishes."

@@ -56,12 +56,12 @@ def _words(keras: ModuleType, fault: str) -> ModelAndData:
 @register(
     "OR037", "invalid indices in a table lookup",
     """An Embedding with input_dim=N reads row k of a table for an integer k in 0..N-1. Fractions
-    are truncated, so that scaled numbers all read the first rows. A number of N or more, or below
-    -N, is an error on TensorFlow and PyTorch and gives NaN on JAX. A number from -N to -1 reads
-    from the end of the table, as in Python lists; it is a note if no other number reads these rows.
-    PROVED as a fact of the data, if an input of the model enters the lookup unchanged. Number the
-    words or classes from 0 and do not scale them. Pass numbers that are measurements to a Dense
-    layer instead.""",
+    are truncated, so numbers that were scaled to a small range all read the first rows. A number of
+    N or more, or below -N, is an error on TensorFlow and PyTorch and gives NaN on JAX. A number
+    from -N to -1 reads from the end of the table, as a negative index of a Python list does. This
+    is a note if no other number reads the same rows. The finding is PROVED as a fact of the data,
+    if an input of the model enters the lookup unchanged. Number the words or classes from 0 and do
+    not scale them. Pass numbers that are measurements to a Dense layer instead.""",
     Example(lambda k: _words(k, "scaled"), lambda k: _words(k, "")),
     Example(lambda k: _words(k, "beyond"), lambda k: _words(k, "")),
     Example(lambda k: _words(k, "below"), lambda k: _words(k, "")),
@@ -155,7 +155,7 @@ def _outside(
         f"{share(int(outside.sum()), numbers.size)} numbers{_which(case, lookup)} are outside "
         f"0..{lookup.size - 1}, the indices of a table with input_dim={lookup.size}; yours are in "
         f"{span(lo, hi)}. {OUTSIDE.get(case.program.backend, '')}".rstrip(),
-        f"Embedding({int(hi) + 1}, ...)   # or number them from 0 without gaps"
+        f"Embedding({int(hi) + 1}, ...)   # or number the values from 0 without gaps"
         if fits else "integers starting at 0 for an Embedding; a Dense layer for measurements",
         interval=(lo, hi), cost={"outside": int(outside.sum())}, holds_for="the data you gave",
     )  # fmt: skip

@@ -87,15 +87,17 @@ def _two(
 
 @register(
     "OR006", "the loss does not match the last layer",
-    """A cross-entropy without from_logits expects probabilities. A linear, relu or tanh layer does
-    not return any: Keras divides by the sum and clips to [1e-7, 1 - 1e-7], where the gradient is 0;
-    if all outputs are 0, the quotient is NaN. Independent sigmoids do not add up to 1, so a
-    categorical cross-entropy of them scores another, normalized prediction (on TensorFlow, the
-    softmax of the logits). A hinge expects outputs on both sides of 0: for a softmax or sigmoid it
-    has a positive lower bound, which is computed. PROVED as a fact of the last operation and the
+    """A cross-entropy without from_logits expects probabilities, and a linear, relu or tanh layer
+    does not return probabilities. Keras divides such outputs by their sum and clips them to [1e-7,
+    1 - 1e-7]; where it clips, the gradient is 0. If all outputs are 0, the quotient is NaN. The
+    outputs of independent sigmoids do not add up to 1, so a categorical cross-entropy of them
+    scores a different, normalized prediction (on TensorFlow, the softmax of the logits). A hinge
+    loss expects outputs on both sides of 0. For a softmax or sigmoid, a hinge loss has a positive
+    lower bound, which is computed. The finding is PROVED as a fact of the last operation and the
     declared loss. A softmax or sigmoid with a squared or absolute error does train, but slowly
-    where it is confidently wrong: SUSPECTED, and MEASURED if copies trained with the crossentropy
-    have a much smaller error of the original kind after the same steps, in every training.""",
+    where it is confidently wrong. This combination is SUSPECTED. It is MEASURED if copies of the
+    model trained with the cross-entropy have a much smaller error of the original kind after the
+    same number of steps, in every training.""",
     Example(
         lambda k: _three(k, None, "categorical_crossentropy"),
         lambda k: _three(k, None, lambda k: k.losses.CategoricalCrossentropy(from_logits=True)),
@@ -184,7 +186,7 @@ def _probabilities(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Leve
             if head.recovered
             else "the loss divides each row by its sum, but predict() does not"
             if loss.name in CLASSES
-            else "the loss does not divide by the sum, and is smallest if all of them are 1"
+            else "the loss does not divide by the sum, and is smallest if all sigmoids are 1"
         )  # fmt: skip
         return (
             Level.PROVED,

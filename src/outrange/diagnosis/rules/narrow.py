@@ -44,12 +44,13 @@ def _classes(keras: ModuleType, units: int) -> ModelAndData:
 
 @register(
     "OR033", "a bottleneck lets too little through",
-    """A hidden Dense layer on every path to an output, with fewer units than that output, or a
-    single one. A bottleneck may be intended, so it is not reported on its own, nor if the targets
-    are the inputs (an autoencoder). MEASURED only: copies keep a large part of the best constant's
-    loss, and copies in which only this layer is wider (with new weights in and out of it) get much
-    further in the same steps, in each of three trainings. One of the three original copies may have
-    a lucky start if the others learn nothing.""",
+    """A hidden Dense layer is on every path to an output and has fewer units than that output, or a
+    single unit. Such a bottleneck may be intended. So the rule reports it only with a measurement,
+    and never if the targets are the inputs (an autoencoder). The finding is MEASURED if copies of
+    the model keep a large part of the loss of the best constant prediction, and copies in which
+    only this layer is wider (with new weights in and out of it) reach a much lower loss in the same
+    number of steps, in each of three trainings. One of the three original copies may learn by luck,
+    if the other two learn nothing.""",
     Example(lambda k: _classes(k, 1), lambda k: _classes(k, 16), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
@@ -81,7 +82,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         after = [] if wider is None else wider.trials.ratios()
         if len(after) < SEEDS or max(after) > BETTER * left:
             continue
-        more = " This is so for two of three copies." if lucky else ""
+        more = " One original copy, which learned better, is not counted." if lucky else ""
         yield rule.finding(
             Level.MEASURED, layer.path,
             f"every path to the output passes through its {width} unit{'s' * (width > 1)}, a "

@@ -42,10 +42,11 @@ def _ridge(keras: ModuleType, strength: float) -> ModelAndData:
 @register(
     "OR026", "a penalty outweighs the loss",
     """At the start, the penalties on weights or outputs (kernel_regularizer, activity_regularizer,
-    add_loss) are at least half as large as the loss of the best constant. MEASURED if copies
-    trained without them get much further in the same steps, in every training. SUSPECTED if
-    penalties are larger than that loss and nothing could be trained. A penalty should be a small
-    part of the loss: usual L2 factors are 1e-4 to 1e-2.""",
+    add_loss) are at least half as large as the loss of the best constant prediction. The finding is
+    MEASURED if copies of the model trained without penalties reach a much lower loss in the same
+    number of steps, in every training. It is SUSPECTED if the penalties are larger than the loss of
+    the best constant prediction and nothing could be trained. A penalty should be a small part of
+    the loss: usual L2 factors are 1e-4 to 1e-2.""",
     Example(lambda k: _ridge(k, 1.0), lambda k: _ridge(k, 1e-5), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
@@ -69,7 +70,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         return
     message = (
         f"the penalties add {short(penalty)} to the loss, but the loss on the data is only "
-        f"{short(data)}, and that of the best constant is {short(constant)}."
+        f"{short(data)}, and the best constant prediction has a loss of {short(constant)}."
     )
     if gained is not None:
         message += f" {trials.describe_gain(gained, 'without the penalties')}"

@@ -74,15 +74,17 @@ def _deep(keras: ModuleType, rate: float) -> ModelAndData:
 
 
 @register(
-    "OR017", "the learning rate does not fit",
+    "OR017", "the training steps are too large or too small",
     """For a linear model with a squared error, gradient descent diverges from almost every start if
-    the rate exceeds 2 (1 + momentum) over the largest curvature of the loss. The curvature depends
-    only on the data; a lower bound of it is computed. PROVED for batches of all rows. Copies of
-    other models are trained for up to 200 steps, with their own batches and optimizer. MEASURED if
-    the loss explodes or becomes NaN; if it stays above the best constant's and falls well below it
-    at a tenth or a hundredth of the rate; if it does so at a larger rate, while the current pace
-    would take more than 20 000 steps; if the weights do not move; or if a regression would take
-    more than ten million steps at the measured pace.""",
+    the learning rate exceeds 2 (1 + momentum) divided by the largest curvature of the loss. The
+    curvature depends only on the data, and the rule computes a lower bound on it. The finding is
+    PROVED for batches of all rows. Copies of other models are trained for up to 200 steps, with the
+    batches and the optimizer of the program. The finding is MEASURED if the loss explodes or
+    becomes NaN. It is also MEASURED if the loss stays above the loss of the best constant
+    prediction, but falls well below it at a tenth or a hundredth of the rate. The same holds if the
+    copies learn at a larger rate, but would take more than 20 000 steps at the current pace.
+    Finally, the finding is MEASURED if the weights do not move, or if a regression would take more
+    than ten million steps at the measured pace.""",
     Example(lambda k: _line(k, 0.5), lambda k: _line(k, 0.01)),
     Example(lambda k: _deep(k, 10.0), lambda k: _deep(k, 0.01), level=Level.MEASURED),
     Example(lambda k: _deep(k, 1e-9), lambda k: _deep(k, 0.03), level=Level.MEASURED),
@@ -153,9 +155,8 @@ def _explodes(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal)
     ends = short(losses[-1]) if np.isfinite(losses[-1]) else "NaN or infinity"
     over = f", with a peak of {short(max(finite))}" if max(finite) > 2 * abs(finite[-1]) else ""
     return (
-        f"in {format_steps(len(training.losses))} on a copy with the rate "
-        f"{short(optimizer.rate)}, the "
-        f"loss went from {short(losses[0])} to {ends}{over}: "
+        f"in {format_steps(len(training.losses))} on a copy of the model, at the rate "
+        f"{short(optimizer.rate)}, the loss went from {short(losses[0])} to {ends}{over}: "
         + (
             "it explodes and does not recover."
             if blown and not diverges(training)
@@ -188,10 +189,9 @@ def _too_large(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal
         if len(others) == SEEDS and max(map(late_loss, others)) < LEARNED * min(lowest, level):
             best = max(map(late_loss, others))
             return (
-                f"the loss stays at {short(lowest)} or more in the second half of "
-                f"{format_steps(len(training.losses))} on a copy; {_instead(case, level)}at the "
-                "rate "
-                f"{short(optimizer.rate * factor)} it falls to {short(best)}. The rate "
+                f"in the second half of {format_steps(len(training.losses))} on a copy of the "
+                f"model, the loss stays at {short(lowest)} or more; {_instead(case, level)}at the "
+                f"rate {short(optimizer.rate * factor)} it falls to {short(best)}. The rate "
                 f"{short(optimizer.rate)} is too large."
             ), _with_rate(optimizer, factor)
     return None
@@ -239,7 +239,9 @@ def _clips_too_much(
 
 
 def _instead(case: DiagnosisContext, level: float) -> str:
-    return f"that of the best constant is {short(level)}, and " if case.trials.constant else ""
+    if not case.trials.constant:
+        return ""
+    return f"the best constant prediction has a loss of {short(level)}, and "
 
 
 def _too_small(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> Said | None:
@@ -258,10 +260,9 @@ def _too_small(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal
         if gain * most / steps > share * wins:
             return None
         return (
-            f"in {format_steps(steps)} on a copy the loss went from {short(training.looks[0][1])} "
-            "to "
-            f"{short(training.looks[-1][1])}; at the rate {short(optimizer.rate * factor)} it "
-            "falls to "
+            f"in {format_steps(steps)} on a copy of the model, the loss went from "
+            f"{short(training.looks[0][1])} to {short(training.looks[-1][1])}; at the rate "
+            f"{short(optimizer.rate * factor)} it falls to "
             f"{short(max(other.looks[-1][1] for other in others))}. The rate "
             f"{short(optimizer.rate)} is too small: it would take more than {most:,} steps."
         ), _with_rate(optimizer, factor)
@@ -313,14 +314,17 @@ def _slow(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> 
     small = "keras.optimizers.Adam(1e-3)" if optimizer.rate < 1e-4 else ""
     if not any(_moved_weights(case, training, least)):
         return (
-            f"in {format_steps(steps)} on a copy no weight moved by more than {least:g} of its "
-            f"size (rate {short(optimizer.rate)})."
+            f"in {format_steps(steps)} on a copy of the model, no weight moved by more than "
+            f"{least:g} of its size (rate {short(optimizer.rate)})."
         ), small or _with_rate(optimizer, 100)
     pace = _pace(case, [loss for _, loss in training.looks], steps)
     if pace is None or pace <= FOREVER or case.trials.stuck is False:
         return None
     first, last = training.looks[0][1], training.looks[-1][1]
-    text = f"in {format_steps(steps)} on a copy the loss went from {short(first)} to {short(last)}"
+    text = (
+        f"in {format_steps(steps)} on a copy of the model, the loss went from {short(first)} to "
+        f"{short(last)}"
+    )
     text += f": at this pace training takes {pace:.0e} steps" if pace < np.inf else (
         ": it did not fall"
     )  # fmt: skip

@@ -42,11 +42,11 @@ def _classes(keras: ModuleType, axis: int) -> ModelAndData:
 
 @register(
     "OR035", "the rows of a batch are mixed",
-    """A row's output changes with the other rows of its batch: a softmax, a mean or a reshape acts
-    along axis 0. Then the prediction for a row depends on its batch, and a single row gets another
-    prediction than in training. MEASURED: the model ran on your rows, on the same rows in reverse
-    order, and with every other row replaced. No ranges of such a model are proved, because it is
-    not a function of one row.""",
+    """A row's output changes with the other rows of its batch, because a softmax, a mean or a
+    reshape acts along axis 0. So the prediction for a row depends on its batch, and the prediction
+    for a row alone differs from the prediction in training. The finding is MEASURED: the model ran
+    on your rows, on the same rows in reverse order, and with every other row replaced. No ranges of
+    such a model are proved, because the model is not a function of one row.""",
     Example(lambda k: _classes(k, 0), lambda k: _classes(k, -1), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
@@ -56,8 +56,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     before, after = (entries(part) for part in (case.mixed_row.before, case.mixed_row.after))
     yield rule.finding(
         Level.MEASURED, "",
-        f"the output of row {case.mixed_row.row} is {before} among your rows and {after} among "
-        "others: it depends on the other rows of the batch.",
+        f"the output of row {case.mixed_row.row} is {before} among your rows and {after} in "
+        "another batch: it depends on the other rows of the batch.",
         "axis=-1 instead of axis=0, in softmax, mean, sum and reshape",
         holds_for="these rows",
     )  # fmt: skip

@@ -37,10 +37,11 @@ def _powers(keras: ModuleType, scale: float) -> ModelAndData:
 @register(
     "OR004", "a hidden layer is saturated",
     """A sigmoid or tanh far from 0 is flat: its slope is so small that hardly any gradient passes,
-    and different inputs give nearly the same output. The inputs of the activation are bounded for
-    each row, and the (unit, row) pairs that provably lie in the tails are counted. PROVED for the
-    stored weights and the checked rows if at least 85 % of the pairs do. The usual cause is inputs
-    that are not scaled, or initial weights that are too large.""",
+    and different inputs give nearly the same output. The rule bounds the inputs of the activation
+    at each row. It then counts the (unit, row) pairs whose input provably lies in the flat tails.
+    The finding is PROVED for the stored weights and the checked rows if these are at least 85 % of
+    the pairs. The usual cause is inputs that are not scaled, or initial weights that are too
+    large.""",
     Example(lambda k: _powers(k, 1.0), lambda k: _powers(k, 0.01)),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
@@ -60,8 +61,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         yield rule.finding(
             Level.PROVED, layer.path,
             f"{100 * part:.0f} % of its (unit, row) pairs lie in the flat tails of the activation, "
-            f"whose inputs are in {span(lo, hi)} on {case.these_rows}. There its slope is close to "
-            "0.",
+            f"where the slope is close to 0. The inputs of the activation are in {span(lo, hi)} on "
+            f"{case.these_rows}.",
             "keras.layers.Normalization() first, adapted to x\nor   x = (x - x.mean(0)) / x.std(0)",
             interval=(lo, hi), cost={"share": part},
             holds_for=f"the stored weights and {case.these_rows}",

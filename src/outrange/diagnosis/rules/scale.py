@@ -60,10 +60,11 @@ def _scaling_phrase(case: DiagnosisContext, helped: tuple[float, float] | None, 
 @register(
     "OR014", "inputs are not scaled",
     """Initializers and learning rates assume inputs of size about 1. Large inputs saturate
-    sigmoids, kill relus and make the loss steep in some directions and flat in others. SUSPECTED by
-    default, since many networks learn anyway. MEASURED if copies do not get below the best constant
-    in 200 steps, but clearly do with scaled inputs, or if scaled inputs much reduce their error on
-    held-out rows. Not reported if the model scales its inputs itself.""",
+    sigmoids, kill relus and make the loss steep in some directions and flat in others. The finding
+    is SUSPECTED by default, since many networks learn anyway. It is MEASURED if copies of the model
+    do not get below the loss of the best constant prediction in 200 steps, but get clearly below it
+    with scaled inputs. It is also MEASURED if scaled inputs greatly reduce the loss of the copies
+    on held-out rows. Nothing is reported if the model scales its inputs itself.""",
     Example(lambda k: _houses(k, False), lambda k: _houses(k, True), level=Level.SUSPECTED),
 )  # fmt: skip
 def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
@@ -100,7 +101,7 @@ def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     heldout = case.trials.heldout_gain(change) if helped is None and case.trials.complete else None
     if heldout is not None:
         what += (
-            f"; on a quarter of your rows that is held out, trained copies reach "
+            f"; on a held-out quarter of your rows, trained copies of the model reach "
             f"{of_constant(heldout[0])}; with scaled inputs they reach {of_constant(heldout[1])}"
         )
     yield rule.finding(
@@ -114,10 +115,11 @@ def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 @register(
     "OR015", "targets are not scaled",
-    """A linear last layer starts near 0 and moves by about the learning rate per step. It takes
-    very long to reach targets in the thousands, which also make squared errors and gradients huge.
-    SUSPECTED by default; MEASURED if copies do not get below the best constant in 200 steps, but
-    clearly do with scaled targets.""",
+    """The outputs of a linear last layer start near 0, and its weights move by about the learning
+    rate per step. So training takes very long to reach targets in the thousands. Such targets also
+    make squared errors and gradients huge. The finding is SUSPECTED by default. It is MEASURED if
+    copies of the model do not get below the loss of the best constant prediction in 200 steps, but
+    get clearly below it with scaled targets.""",
     Example(lambda k: _houses(k, False), lambda k: _houses(k, True), level=Level.SUSPECTED),
 )  # fmt: skip
 def check_targets(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:

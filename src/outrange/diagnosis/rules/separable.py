@@ -45,15 +45,17 @@ def _table(keras: ModuleType, targets: list[int]) -> ModelAndData:
 
 @register(
     "OR039", "no line separates the classes",
-    """A network without a hidden layer is a linear unit, or one per class, with a monotone
-    activation or a softmax: lines (planes with more features) divide its classes. A linear program
-    finds weights of rows with which the margins of all rows add up to zero (Farkas). For two
-    classes, this is a point that is a weighted mean of rows of either class. The weights are
-    verified in rational numbers; if that fails, nothing is reported. PROVED holds for all weights:
-    at least one row of each such set is misclassified. The lower bound of a cross-entropy comes
-    from the dual of logistic regression, verified in the same way. It is a finding if linear scores
-    leave half of the class entropy unexplained and, from 40 rows on, a nonlinear model explains
-    more of held-out rows. Otherwise it is a note, because noisy data are rarely separable.""",
+    """A network without a hidden layer is a linear unit, or one linear unit per class, followed by
+    a monotone activation or a softmax. Such a network divides its classes by lines (by planes, if
+    there are more features). A linear program looks for multipliers of the rows with which the
+    margins of all rows add up to zero. By Farkas' lemma, such multipliers prove that no lines
+    separate the classes. For two classes, they give a point that is a weighted mean of rows of each
+    class. The multipliers are verified in rational numbers; if that fails, nothing is reported. The
+    finding is PROVED for all weights: at least one of the rows with a positive multiplier is
+    misclassified. The lower bound on a cross-entropy comes from the dual of logistic regression and
+    is verified in the same way. The result is a finding if linear scores leave half of the class
+    entropy unexplained and, from 40 rows on, a nonlinear model explains clearly more on held-out
+    rows. Otherwise it is a note, because noisy data is rarely separable.""",
     Example(lambda k: _table(k, [0, 1, 1, 0]), lambda k: _table(k, [0, 0, 0, 1])),
     Example(lambda k: _table(k, [1, 0, 0, 1]), lambda k: _table(k, [0, 1, 1, 1])),
 )  # fmt: skip
@@ -172,7 +174,7 @@ def _floor(loss: Loss, floor: LinearFloor, best: float | None) -> str:
     text = f"No weights bring the {name} below {at_least(floor.every)}"
     if floor.within > 1.01 * floor.every:
         text += (
-            f", nor below {at_least(floor.within)} as long as logits stay within ±{CLIPPED:g}, "
-            "where Keras does not clip"
+            f", or below {at_least(floor.within)} if the logits stay within ±{CLIPPED:g}, where "
+            "Keras does not clip probabilities"
         )
-    return f"{text}." if best is None else f"{text}; the best constant gives {short(best)}."
+    return text + ("." if best is None else f"; the best constant prediction gives {short(best)}.")

@@ -33,10 +33,10 @@ def _columns(keras: ModuleType, units: int) -> ModelAndData:
 
 @register(
     "OR011", "targets and predictions have different shapes",
-    """A loss of differences broadcasts: targets of shape (n, 1) with predictions of shape (n, 3)
-    train three copies of one output, without a warning on any backend. The shapes are compared
-    after Keras's own squeezing. PROVED as a fact of the two shapes. If the backend cannot compute
-    the loss at all, its error is reported.""",
+    """A loss that is computed from differences broadcasts: targets of shape (n, 1) with predictions
+    of shape (n, 3) train three copies of one output, without a warning on any backend. The rule
+    compares the shapes after Keras has squeezed them. The finding is PROVED as a fact of the two
+    shapes. If the backend cannot compute the loss at all, rule OR016 reports the error.""",
     Example(lambda k: _columns(k, 3), lambda k: _columns(k, 1)),
     may_be_harmless=True,
 )  # fmt: skip

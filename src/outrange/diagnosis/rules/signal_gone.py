@@ -38,11 +38,12 @@ def _deep(keras: ModuleType, deviation: float) -> ModelAndData:
 
 @register(
     "OR023", "the network returns the same output for every row",
-    """At the stored weights the outputs of all rows are equal, to a thousandth of the spread of the
-    targets, although rows and targets differ. They are still equal after up to 200 steps on copies.
-    MEASURED in several trainings with the program's optimizer and batches, if new weights
-    (glorot_uniform) make the copies learn, or if a layer is identified in which the rows become
-    equal. A last layer that starts at 0 is no fault: its outputs differ after the first steps.""",
+    """At the stored weights, the outputs of all rows are equal up to a thousandth of the spread of
+    the targets, although the rows and their targets differ. The outputs are still equal after up to
+    200 training steps of copies of the model. The finding is MEASURED in several trainings with the
+    program's optimizer and batches. It is reported if copies with new weights (glorot_uniform)
+    learn, or if a layer is identified whose outputs are equal for all rows. A last layer that
+    starts at 0 is no fault: its outputs differ after the first steps.""",
     Example(lambda k: _deep(k, 0.01), lambda k: _deep(k, 0.4), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
@@ -65,12 +66,13 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     steps = len(runs[0].losses)
     message = (
         f"at the stored weights the outputs of your {case.rows:,} rows differ by at most "
-        f"{short(spread)}, and after {format_steps(steps)} on copies they are still equal{text}."
+        f"{short(spread)}, and after {format_steps(steps)} on copies of the model, they are still "
+        f"equal{text}."
     )
     if helped is not None:
         message += (
             f" With newly drawn weights, copies remove {100 * (1 - helped[1]):.0f} % of the best "
-            "constant's loss in as many steps."
+            "constant prediction's loss in as many steps."
         )
     fix = (
         'see the other findings, or kernel_initializer="glorot_uniform", '
@@ -129,7 +131,7 @@ def _where(case: DiagnosisContext) -> tuple[str, str]:
         size = float(np.abs(rows.hi).max(initial=0.0))
         if layer.kind != "InputLayer" and size > 0 and apart <= 1e-4 * max(size, 1e-30):
             return layer.path, (
-                f"; from layer {layer.path!r} on, the values of all rows are equal within "
-                f"{short(apart)}, at a size of {short(size)}"
+                f"; from layer {layer.path!r} on, the values of all rows are equal up to "
+                f"{short(apart)}, while their size is {short(size)}"
             )
     return "", ""

@@ -42,11 +42,11 @@ def _votes(keras: ModuleType, sure: bool) -> ModelAndData:
 
 @register(
     "OR022", "soft targets limit how low the loss can get",
-    """A cross-entropy is never less than the entropy of its targets. With labels between 0 and 1,
-    or with label smoothing, even a perfect network has a loss of at least this entropy. The bound
-    is PROVED for all weights. It is reported as a note, because a loss close to it is good. It is
-    reported as a finding if the entropy is 90 % or more of the best constant's loss, because then
-    there is almost nothing to learn.""",
+    """A cross-entropy is never less than the entropy of its targets. With labels strictly between 0
+    and 1, or with label smoothing, even a perfect network has a loss of at least this entropy. The
+    bound is PROVED for all weights. It is reported as a note, because a loss close to the bound is
+    good. It is reported as a finding if the entropy is 90 % or more of the loss of the best
+    constant prediction, because then there is almost nothing to learn.""",
     Example(lambda k: _votes(k, False), lambda k: _votes(k, True)),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
@@ -58,18 +58,18 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             continue
         constant = baselines.constant(loss, y, head.width)
         hopeless = constant is not None and floor >= MOST * constant
-        smoothed = f" and label_smoothing={loss.smoothing:g}" if loss.smoothing else ""
+        smoothed = f" with label_smoothing={loss.smoothing:g}" if loss.smoothing else ""
         shown = at_least(as_shown(case, floor))
         text = (
             f"the targets{smoothed} have a mean entropy of {shown}: no network can get the "
-            "cross-entropy below that"
+            "cross-entropy below this value"
         )
         if constant is not None:
-            text += f"; the best constant gives {short(constant)}"
+            text += f"; the best constant prediction gives {short(constant)}"
         yield rule.finding(
             Level.PROVED, head.layer, text + ".",
-            "targets of 0 and 1, if you have the labels behind these averages" if hopeless
-            else "nothing: compare the loss with that number",
+            "use targets of 0 and 1, if you have the labels that were averaged" if hopeless
+            else "nothing; compare the loss with this value",
             note=not hopeless, cost={"loss_floor": floor}, holds_for="all weights",
         )  # fmt: skip
 

@@ -33,12 +33,14 @@ def _flowers(keras: ModuleType, order: bool) -> ModelAndData:
 
 @register(
     "OR028", "the validation rows differ from the training rows",
-    """`validation_split` takes the last rows, before any shuffling. If rows are sorted by class,
-    whole classes are never trained, and the validation measures only those. PROVED if only the kept
-    rows have some class, as a fact of the data. MEASURED if the shares of the classes differ by
-    half of the rows or more (a fifth if the rows are sorted by class), or if targets of a
-    regression lie outside the range of the training targets. SUSPECTED if the mean of an input
-    differs by five standard deviations. Needs `validation_split` in the call.""",
+    """This rule needs `validation_split` in the call. Keras takes the last rows for validation,
+    before any shuffling. If the rows are sorted by class, whole classes are never trained, and the
+    validation measures only those classes. The finding is PROVED, as a fact of the data, if some
+    class occurs only in the validation rows. It is MEASURED if at least half of the validation rows
+    (a fifth if the rows are sorted by class) would have to change class to match the training rows.
+    It is also MEASURED if the validation targets of a regression lie outside the range of the
+    training targets. It is SUSPECTED if the mean of an input in the validation rows is more than
+    five standard deviations from its mean in the training rows.""",
     Example(
         lambda k: _flowers(k, True), lambda k: _flowers(k, False),
         options={"validation_split": 0.3},
@@ -108,7 +110,7 @@ def _classes(loss: Loss, y: np.ndarray, validation: np.ndarray) -> tuple[Level, 
         count = int(np.isin(unseen, new).sum())
         return Level.PROVED, (
             f"class {names(f'{v:g}' for v in new)} occurs only in the rows kept for validation "
-            f"({share(count, len(unseen))} of them), so it is never trained.{sorted_rows}"
+            f"(in {share(count, len(unseen))} of them), so it is never trained.{sorted_rows}"
         )
     shares = [np.mean(part[:, None] == values, axis=0) for part in (trained, unseen)]
     apart = float(np.abs(shares[0] - shares[1]).sum() / 2)

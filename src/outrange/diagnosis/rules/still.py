@@ -26,8 +26,9 @@ def _plain(keras: ModuleType, rate: float = 0.1, trainable: bool = True) -> Mode
 @register(
     "OR021", "no weight is trained",
     """No weight is trainable, the learning rate is 0, or at the stored weights the gradient of
-    every weight is exactly 0 on the data. The first two are PROVED; the last is MEASURED, and the
-    other findings give the cause.""",
+    every weight is exactly 0 on the data. The first two cases are PROVED; a learning rate of 0 is
+    only SUSPECTED if the optimizer may still move weights. The last case is MEASURED, and other
+    findings give its cause.""",
     Example(lambda k: _plain(k, rate=0.0), lambda k: _plain(k)),
     Example(lambda k: _plain(k, trainable=False), lambda k: _plain(k)),
 )  # fmt: skip

@@ -54,14 +54,16 @@ def _bars(keras: ModuleType, initializer: str) -> ModelAndData:
     "OR013", "all units of a layer are equal and stay equal",
     """If all units of a hidden layer have the same incoming and the same outgoing weights, they
     compute the same number and get the same gradient, at every step. So the layer always acts as a
-    single unit; the same holds for the channels of a convolution. Constant and zero initializers
-    cause this. PROVED holds in exact arithmetic. It follows from the stored weights, from the
-    optimizer's slot variables, and from Keras losses, penalties and optimizers, which treat the
-    entries of a weight alike. Rounding may still separate the units, as on PyTorch. A dropout
-    before the next layer separates the units at random. If only the incoming weights are equal, the
-    outgoing ones separate the units slowly. Then it is MEASURED if copies do not get below the best
-    constant but do with newly drawn weights, else SUSPECTED. Zero weights in the last layer only,
-    or in a single layer, do no harm and are not reported.""",
+    single unit. The same holds for the channels of a convolution. Constant and zero initializers
+    cause this. The finding is PROVED in exact arithmetic. The proof uses the stored weights, the
+    slot variables of the optimizer, and the fact that Keras losses, penalties and optimizers treat
+    all entries of a weight alike. In practice, rounding errors may still separate the units, for
+    example on PyTorch. If nothing is proved, for example because a dropout may separate the units
+    at random, the finding is SUSPECTED. It is MEASURED if copies of the model do not get below the
+    loss of the best constant prediction, but copies with newly drawn weights do. If only the
+    incoming weights are equal, the outgoing weights separate the units slowly, and the layer is
+    reported only if the finding is MEASURED. Zero weights in a single layer, such as the last one,
+    do no harm and are not reported.""",
     Example(
         lambda k: _xor(k, lambda k: "zeros"),
         lambda k: _xor(k, lambda k: k.initializers.GlorotUniform(seed=1)),
@@ -122,8 +124,8 @@ def _make_finding(
         )
     if helped is not None:
         message += (
-            f" Trained copies reach {of_constant(helped[0])}; with newly drawn weights they reach "
-            f"{100 * helped[1]:.0f} %."
+            f" Trained copies of the model reach {of_constant(helped[0])}; with newly drawn "
+            f"weights they reach {100 * helped[1]:.0f} %."
         )
     later = "" if case.program.optimizer else ", with a loss and an optimizer from Keras"
     yield rule.finding(

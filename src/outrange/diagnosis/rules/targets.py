@@ -51,13 +51,14 @@ def _line(keras: ModuleType, activation: str | None) -> ModelAndData:
 @register(
     "OR001", "targets are outside what the network can output",
     """For all trainable weights, the last layers confine the output to an interval: (0, 1) for a
-    sigmoid, (-1, 1) for tanh, [0, inf) for relu, and others for compositions of fixed operations
-    after the last weights. Targets outside the interval are unreachable, and the loss has a lower
-    bound above 0. The interval is the range of the graph with arbitrary trainable weights, not an
-    entry in a table of activations; the bound is rounded down. PROVED holds for all weights and all
-    inputs within the data's range. A bound below 1 % of the best constant's loss is a note, since
-    it hardly matters. Use an activation whose range contains the targets, or scale the targets into
-    its range.""",
+    sigmoid, (-1, 1) for tanh, [0, inf) for relu, and other intervals for compositions of fixed
+    operations after the last weights. Targets outside the interval are unreachable, and the loss
+    has a lower bound above 0. The interval is computed as the range of the graph with arbitrary
+    trainable weights, and not taken from a table of activations. The lower bound is rounded down.
+    The finding is PROVED for all weights and all inputs within the range of the data. It is a note
+    if the bound is below 1 % of the loss of the best constant prediction, since it then hardly
+    matters. Use an activation whose range contains the targets, or scale the targets into that
+    range.""",
     Example(lambda k: _line(k, "sigmoid"), lambda k: _line(k, None)),
     Example(lambda k: _line(k, "tanh"), lambda k: _line(k, "relu")),
     may_be_harmless=True,

@@ -61,16 +61,18 @@ def _stack(keras: ModuleType, activation: str) -> ModelAndData:
 
 @register(
     "OR012", "the gradient vanishes or explodes through the layers",
-    """Each layer multiplies the gradient by its weights and slopes. With every slope bounded over
-    the data's range, the product bounds the derivative of the output with respect to the first
-    layer's output. PROVED if that bound is below 1e-6, and below a millionth of the same bound for
-    the last layer with weights, unless a larger gradient is measured (for example, by a penalty on
-    the first layer). MEASURED if at the stored weights the first layer's gradient is a million
-    times smaller than the last one's (root mean square per entry), or if gradients exceed a million
-    and outputs are ten thousand times larger than the targets. Also MEASURED if four or more layers
-    have activations that are flat on both sides (sigmoid, tanh), copies keep a large part of the
-    best constant's loss, and copies with relu in these layers get much further. Use relu with
-    he_normal, batch normalization or skip connections; clip gradients that explode.""",
+    """Each layer multiplies the gradient by its weights and by the slopes of its activation. If
+    every slope is bounded over the range of the data, the product of the weights and slopes bounds
+    the derivative of the output with respect to the output of the first layer. The finding is
+    PROVED if this bound is below 1e-6 and below a millionth of the corresponding bound for the last
+    layer with weights, unless a larger gradient is measured (for example, because of a penalty on
+    the first layer). It is MEASURED if, at the stored weights, the gradient of the first layer is a
+    million times smaller than that of the last layer (root mean square per entry), or if gradients
+    exceed a million and outputs are ten thousand times larger than the targets. It is also MEASURED
+    if four or more layers have activations that are flat on both sides (sigmoid, tanh), copies of
+    the model keep a large part of the loss of the best constant prediction, and copies with relu in
+    these layers reach a much lower loss. Use relu with he_normal, batch normalization or skip
+    connections; clip gradients that explode.""",
     Example(lambda k: _deep(k, 12, "sigmoid", 0.2), lambda k: _deep(k, 2, "sigmoid", 1.0)),
     Example(
         lambda k: _deep(k, 14, "linear", 12.0), lambda k: _deep(k, 4, "tanh", 1.0),
@@ -178,7 +180,7 @@ def _compare_gradients(
         what = f"is {short(last / first)} times smaller than"
     elif grown is not None and max(first, last) > 1.0 / RATIO:
         fix = "keras.optimizers.Adam(clipnorm=1.0)   or   smaller initial weights"
-        what = f"explodes: outputs reach {short(grown)}. Compare"
+        what = f"explodes: outputs reach {short(grown)}. Compare the gradient with"
     else:
         return
     yield rule.finding(

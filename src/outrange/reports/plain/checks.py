@@ -51,9 +51,9 @@ def verdict_document(answer: Verdict, reader: Reader) -> Document:
         if answer.vacuous:
             lead = "This holds trivially: no input satisfies its assumptions."
     elif example is not None:
-        lead = "Not true: the input below breaks it."
+        lead = "Not true: the input below breaks this demand."
         if example.reproduced is False:
-            lead += " With its rounding errors, the running model just meets it there."
+            lead += " With its rounding errors, the running model just meets the demand there."
         rows = list(_outputs(example.flat_y, reader))
         if example.flat_x.size <= MOST_ENTRIES:
             table = Table(("input", "value"), [*rows, *reader.point(example.flat_x)], "lr")
@@ -63,7 +63,7 @@ def verdict_document(answer: Verdict, reader: Reader) -> Document:
                                     "saved answer."))  # fmt: skip
             blocks.append(Table(("output", "value"), rows, "lr"))
     else:
-        lead = "Unknown: there is no proof, and no known input that breaks it."
+        lead = "Unknown: there is no proof, and no known input that breaks this demand."
         lead += _distance(answer)
         tried = " ".join(remark for remark in answer.remedies if not set(remark) & set("`="))
         smaller = f" A trial on a smaller set: {tried}" if tried else ""
@@ -83,10 +83,10 @@ def _distance(answer: Verdict) -> str:
     text = ""
     if answer.nearest is not None and answer.nearest > 0:
         near = round_text(answer.nearest, decimals(answer.nearest, OUTPUT_DIGITS), False)
-        text = f" The nearest input tried keeps a distance of {near} from breaking it."
+        text = f" The nearest input tried keeps a distance of {near} from breaking the demand."
     if np.isfinite(answer.margin) and answer.margin < 0:
         far = round_text(-answer.margin, decimals(-answer.margin, OUTPUT_DIGITS), True)
-        text += f" What is proved so far: no input breaks it by more than {far}."
+        text += f" What is proved so far: no input breaks the demand by more than {far}."
     return text
 
 

@@ -202,7 +202,7 @@ def _unknown(answer: Range, ends: list[OutputEnds]) -> list[Block]:
              or "not known" in line]  # fmt: skip
     meaning = (
         "A bound that is not known exactly lies between two numbers: one that some input reaches, "
-        "and one that no input passes. The proof holds wherever it lies."
+        "and one that no input passes. The proof holds wherever the bound lies."
     )
     shown = Listing(list_heading("Not known exactly", len(lines)), lines[:MOST_PRINTED])
     return [

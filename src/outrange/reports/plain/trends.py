@@ -75,11 +75,13 @@ def trend_document(answer: Monotone, reader: Reader) -> Document:
         blocks.append(table if len(rows) <= MOST_PRINTED else
                       Fold(f"The {len(decided):,} directions that are known", [table]))  # fmt: skip
     examples = [b for trend in answer.trends for b in _examples(trend, reader)]
-    blocks += [Fold("Examples: where it falls, where it rises", examples)] if examples else []
+    blocks += (
+        [Fold("Examples: where the output falls, and where it rises", examples)] if examples else []
+    )
     if open_:
         blocks.append(_unknown(answer, open_, reader))
     lead = "All other inputs stay fixed. What is listed holds for every input covered: "
-    lead += '"never" is proved, "can" is shown by examples.'
+    lead += '"never" is proved, and "can" is shown by examples.'
     tone = OPEN if open_ else ""
     return Document("In which direction the output moves", lead, [*blocks, basis(answer)], tone)
 

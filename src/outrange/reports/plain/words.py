@@ -24,7 +24,7 @@ It is large because searches slow down as they proceed.
 BASIS = {
     Warrant.GUESS: "This is an estimate, not a proof.",
     Warrant.SAMPLED: "Finitely many inputs were tried; that is not a proof.",
-    Warrant.SOLVER_TOLERANCE: "A solver proved it, up to its own tolerances.",
+    Warrant.SOLVER_TOLERANCE: "A solver proved this, up to the tolerances of the solver.",
     Warrant.FLOAT64_ROUNDED: "This is a proof that accounts for every rounding error of its own "
     "arithmetic.",
     Warrant.CERTIFIED: "Another program checked the proof in exact arithmetic.",
@@ -39,14 +39,15 @@ def remedy(reason: str, seconds: float) -> str:
         seconds: Duration of the search.
     """
     if reason == "memory":
-        return "To settle it, use a machine with more memory, or a smaller set of inputs."
+        return "To settle the question, use a machine with more memory, or a smaller set of inputs."
     if reason == "decided":
-        return "More time does not settle it. Repeat the question for a smaller set of inputs."
+        return "More time does not settle the question. Repeat it for a smaller set of inputs."
     if reason == "interrupted":
-        return "The report was stopped by hand. To settle it, let the report finish."
+        return "The report was stopped by hand. To settle the question, let the report finish."
     if reason in ("rounding", "float32"):
-        return "Only rounding errors are left to decide, so more time does not settle it."
-    return f"To settle it, allow {about(seconds * FACTOR)} more, or use a smaller set of inputs."
+        return "Only rounding errors are left to decide, so more time does not settle the question."
+    time = about(seconds * FACTOR)
+    return f"To settle the question, allow {time} more, or use a smaller set of inputs."
 
 
 def about(seconds: float) -> str:
@@ -66,7 +67,7 @@ def basis(answer: Any, blocks: Sequence[Block] = ()) -> Fold:
     """
     parts = [BASIS[answer.warrant]] if isinstance(getattr(answer, "warrant", None), Warrant) else []
     cost = getattr(answer, "cost", None)
-    parts += [f"It took {cost}."] if cost is not None else []
+    parts += [f"The search took {cost}."] if cost is not None else []
     methods = "; ".join(getattr(answer, "methods", ()))
     parts += [f"Methods: {methods}."] if methods else []
     return Fold("For a specialist: how this was found", [Paragraph(" ".join(parts)), *blocks])
