@@ -209,7 +209,7 @@ CALLS = {
     "a disturbance that the plant does not read": (
         {"disturbance": (0, 1), "varying": True}, "reaches a plant through its argument `w`"),
     "a plant that reads what nobody gives": (
-        {"plant": lambda x, u, p: x * p[0]}, "`parameters=` must give its range"),
+        {"plant": lambda x, u, p: x * p[0]}, "`parameters=` must state its range"),
     "a specification beyond the end": (
         {"spec": (x[0] <= 1).at(9)}, "about step 9"),
     "a state that there is not": (

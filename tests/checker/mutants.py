@@ -86,8 +86,8 @@ EQUIVALENT = {
     "  ->  part.ranges[k] = (max(low, 0), high) if sign > -1 else (low, min(high, 0))": A_SIGN,
     "tree: part.ranges[k] = (max(low, 0), high) if sign > 0 else (low, min(high, 0))"
     "  ->  part.ranges[k] = (max(low, 0), high) if sign > 0 else (low, min(high, -1))": BOTH_HOLD,
-    "tree: need(shift < 4096, 'a number of the tree has more than 586 bytes')"
-    "  ->  need(shift <= 4096, 'a number of the tree has more than 586 bytes')": SEVENS,
+    "tree: need(shift < 4096, 'a number in the tree has more than 586 bytes')"
+    "  ->  need(shift <= 4096, 'a number in the tree has more than 586 bytes')": SEVENS,
 }
 """Mutants that do the same as the original, by label, and why."""
 

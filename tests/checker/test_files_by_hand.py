@@ -98,17 +98,17 @@ def test_a_number_has_seven_bits_a_byte(tmp_path):
     assert words(LINE, [(0, 1)], [2, 0xFF, 0xFF, 0x03], *claims, folder=tmp_path) is None
     assert words(LINE, [(0, 1)], [2, 0xFF, 0xFF, 0x7F], *claims, folder=tmp_path) is None
     for mask in ([0xFE, 0xFF, 0x03], [0xFF, 0xFE, 0x03], [0xBF, 0xFF, 0x03], [0xFF, 0xFF, 0x01]):
-        assert "claim open" in words(LINE, [(0, 1)], [2, *mask], *claims, folder=tmp_path)
+        assert "not split" in words(LINE, [(0, 1)], [2, *mask], *claims, folder=tmp_path)
 
 
 def test_the_claims_of_a_mask_and_of_no_other(tmp_path):
     """The false one is refused if it is named, by its place among those still open."""
     good, bad = claim(-9.0), claim(9.0)
     rest = [good, good, bad, good]
-    for mask, name in ((0b1111, "2 not proved"), (0b0100, "2 not proved"), (0b1011, "claim open")):
+    for mask, name in ((0b1111, "2 is not"), (0b0100, "2 is not"), (0b1011, "not split")):
         assert name in words(LINE, [(0, 1)], [2, mask], *rest, folder=tmp_path)
-    assert "by its cases" in words(LINE, [(0, 1)], [6, 0b0011, 0b01, 0, 0], *rest, folder=tmp_path)
-    assert "claim open" in words(LINE, [(0, 1)], [6, 0b0011, 0b10, 0, 0], *rest, folder=tmp_path)
+    assert "of its cases" in words(LINE, [(0, 1)], [6, 0b0011, 0b01, 0, 0], *rest, folder=tmp_path)
+    assert "not split" in words(LINE, [(0, 1)], [6, 0b0011, 0b10, 0, 0], *rest, folder=tmp_path)
 
 
 def test_bytes_after_the_last_tree(tmp_path):
@@ -156,7 +156,7 @@ def test_a_unit_that_has_its_sign_or_no_kink_is_not_decided(tmp_path):
     for tree, reason in (
         ([CASES, 1, DECIDE, 1, 0, 0, 0, 0], None),
         ([CASES, 1, DECIDE, 0, 0, 0, 0, 0], "no kink"),
-        ([CASES, 1, DECIDE, 1, DECIDE, 1, 0, 0, 0, 0, 0, 0], "its sign"),
+        ([CASES, 1, DECIDE, 1, DECIDE, 1, 0, 0, 0, 0, 0, 0], "sign is already"),
         ([CASES, 1, DECIDE, 2, 0, 0, 0, 0], "IndexError"),
         ([CASES, 1, DECIDE, 1, 0, 1, 0, 1, 0, 128, 0, 0], "KeyError"),
     ):
@@ -200,7 +200,7 @@ def test_the_longest_number_of_a_proof(monkeypatch, tmp_path):
     for bits, stands in ((202, True), (201, False)):
         monkeypatch.setattr(outrange_check.bounds, "MOST_BITS", bits)
         why = words(net, [(-1, 1)], LINES, claim(-1e300), folder=tmp_path)
-        assert (why is None) if stands else f"numbers beyond {bits} bits" in why
+        assert (why is None) if stands else f"numbers of more than {bits} bits" in why
 
 
 @pytest.mark.parametrize(

@@ -234,7 +234,7 @@ def test_what_is_no_regular_file_is_not_opened(tmp_path):
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "link").symlink_to("/dev/zero")
     for path in (tmp_path / "fifo", tmp_path / "link", tmp_path, "/dev/zero"):
-        with pytest.raises(Refused, match="no regular file"):
+        with pytest.raises(Refused, match="not a regular file"):
             check(str(path))
 
 

@@ -382,7 +382,7 @@ def test_other_files_are_left_alone(call, folder, name, content):
 
 MISTAKES = [
     (["absent.csv"], "list of instances does not exist"),
-    (["list.csv", "--only", "p9"], "must contain an instance"),
+    (["list.csv", "--only", "p9"], "must contain at least one instance"),
     (["list.csv", "--root", "absent"], "files are missing"),
     (["list.csv", "--jobs", "0"], "--jobs"),
     (["list.csv", "--each", "-1"], "--each"),

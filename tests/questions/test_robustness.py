@@ -236,7 +236,7 @@ def test_a_file_of_another_question_is_refused(data, tmp_path):
         with pytest.raises(InputError, match=word):
             outrange.robust_accuracy(*other, file=path)
     path.write_text("something else\n")
-    with pytest.raises(InputError, match="records"):
+    with pytest.raises(InputError, match="results of an earlier call"):
         outrange.robust_accuracy(model, x, labels, 0.05, file=path)
 
 

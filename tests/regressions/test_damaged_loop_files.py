@@ -52,7 +52,11 @@ DAMAGED = {
     "laughs as steps": ("steps: 3", f"{LAUGHS}steps: *a9", "without aliases"),
     "laughs as a formula": ("steps: 3", f"{LAUGHS}steps: 3\nz: *a9", "without aliases"),
     "a tag": ("steps: 3", "steps: !!python/object/apply:os.getcwd []", "without aliases"),
-    "a deep list": ("steps: 3", "steps: " + "[" * DEEP + "]" * DEEP, "at most 20 nested lists"),
+    "a deep list": (
+        "steps: 3",
+        "steps: " + "[" * DEEP + "]" * DEEP,
+        "at most 20 levels of nested lists",
+    ),
     "a long file": ("steps: 3", "steps: 3 #" + "-" * MOST_BYTES, "bytes"),
     "a deep formula": ("'u1'", f"'{'(' * DEEP}u1{')' * DEEP}'", "`dynamics_expressions`"),
     "many signs": ("'u1'", f"'{'-' * DEEP}u1'", "`dynamics_expressions`"),

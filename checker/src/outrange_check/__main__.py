@@ -14,7 +14,9 @@ def main() -> int:
         "outrange-check", description="Check a certificate of outrange."
     )
     parser.add_argument("certificate", help="the certificate, such as arm.proof")
-    parser.add_argument("--model", help="the model it speaks of: .keras, .onnx or .onnx.gz")
+    parser.add_argument(
+        "--model", help="the model that the certificate is about: .keras, .onnx or .onnx.gz"
+    )
     asked = parser.parse_args()
     try:
         theorem = check(asked.certificate, asked.model)

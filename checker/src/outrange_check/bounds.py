@@ -103,7 +103,7 @@ class Region:
         need(
             self.work[0] >= 0 and self.held <= MOST_HELD and self.unit.bit_length() <= MOST_BITS,
             f"the proof takes more than {MOST_WORK} products and copies, holds more than "
-            f"{MOST_HELD} numbers on one path, or has numbers beyond {MOST_BITS} bits",
+            f"{MOST_HELD} numbers on one path, or has numbers of more than {MOST_BITS} bits",
         )
 
     def bound(self, deep: bool) -> None:
@@ -222,7 +222,7 @@ class Region:
 
     def _add(self, total: Row, factor: int, k: int) -> int:
         """Add `factor` times a unit's row to `total`, exactly; return the error of the product."""
-        need(factor.bit_length() <= MOST_BITS, f"a coefficient grows beyond {MOST_BITS} bits")
+        need(factor.bit_length() <= MOST_BITS, f"a coefficient grows to more than {MOST_BITS} bits")
         self.count(len(self.rows[k]) * (1 + (factor.bit_length() ** 2 >> 16)))
         for c, v in self.rows[k].items():
             total[c] += factor * v

@@ -64,7 +64,7 @@ def exact(number: float) -> fmpq:
     try:
         return fmpq(*number.as_integer_ratio())
     except (ValueError, OverflowError):
-        raise Refused(f"a weight is {number}, which is no real number") from None
+        raise Refused(f"a weight is {number}, which is not a real number") from None
 
 
 def text(network: Network) -> str:

@@ -50,13 +50,13 @@ def check(path: str, model: str | None = None) -> Theorem:
         )
         need(
             (claim["format"], claim["semantics"]) == (FORMAT, "real"),
-            f"it holds no claim about real numbers in the format {FORMAT!r}",
+            f"it contains no claim about real numbers in the format {FORMAT!r}",
         )
         need(claim["network"] == digest, "its network is not the one that the claim is about")
         found, file = (network, None) if model is None else read(model)
         need(
             not file or not claim["model"] or claim["model"]["sha256"] == file,
-            f"it was made for another file than {model} (SHA-256 differs)",
+            f"it was made for a file other than {model} (its SHA-256 differs)",
         )
         need(found == network, f"its network is not the one in {model}")
         proof = Proof(tree)
@@ -65,18 +65,18 @@ def check(path: str, model: str | None = None) -> Theorem:
         raise Refused(
             f"{path}: {wrong}"
             if isinstance(wrong, Refused | OSError)
-            else f"{path} is not in the documented format, or ends in the middle ({wrong!r:.200})"
+            else f"{path} is not in the documented format, or is truncated ({wrong!r:.200})"
         ) from None
     need(
         bool(parts) and next(proof.data, None) is None,
-        "nothing is claimed, or bytes are left after the tree",
+        "nothing is claimed, or bytes are left after the last tree",
     )
     return Theorem(parts, digest, file, proof.boxes)
 
 
 def _members(path: str) -> list[bytes]:
     """Return the members of a certificate; unpack no more bytes than the archive declares."""
-    need(isfile(path) or not exists(path), "it is no regular file")  # a device has no end
+    need(isfile(path) or not exists(path), "it is not a regular file")  # a device has no end
     with zipfile.ZipFile(path) as archive:
         need(
             sorted(
@@ -88,8 +88,8 @@ def _members(path: str) -> list[bytes]:
                 for info in archive.infolist()
             )
             == sorted((name, True) for name in MEMBERS),
-            f"a certificate holds {', '.join(MEMBERS)}, each once, stored or deflated, "
-            f"below {MOST_BYTES} bytes",
+            f"a certificate must contain exactly {', '.join(MEMBERS)}, each stored or deflated, "
+            f"and each of at most {MOST_BYTES} bytes",
         )
         # `archive.read` would unpack everything before it checks the declared size.
         return [archive.open(name).read(archive.getinfo(name).file_size) for name in MEMBERS]
@@ -110,7 +110,7 @@ def _part(network: Network, part: Any, proof: Proof) -> str:
     box = [(_number(low), _number(high)) for low, high in part["box"]]
     need(
         len(box) == network.inputs and all(low <= high for low, high in box) and part["claims"],
-        "the box does not fit the network's inputs, or is empty, or nothing is claimed",
+        "the box does not fit the network's inputs, or is empty, or nothing is claimed about it",
     )
     whole, by = Network(network.inputs, list(network.blocks), network.outputs), part.get("by")
     rises = {} if by is None else growth(whole, by)
@@ -123,7 +123,7 @@ def _part(network: Network, part: Any, proof: Proof) -> str:
             words[-1] += _attained(network, forms, box, claim["attained"])
         need(
             by is None or (len(forms) == 1 and claim.get("attained") is None),
-            "what grows has to be one form, and no value of it is attained",
+            "a claim about growth must have exactly one form, and no `attained` value",
         )
         goals.append(largest(whole, forms) if by is None else risen(forms[0], rises))
         least.append(_up(_number(claim["least"])) + (claim["strict"] is True))
@@ -188,7 +188,7 @@ def _attained(network: Network, forms: list[Form], box: list, attained: Any) -> 
     x = [_number(pair) for pair in attained["x"]]
     need(
         all(low <= value <= high for value, (low, high) in zip(x, box, strict=True)),
-        "a point that is to attain a value lies outside the box",
+        "the point that should attain a value lies outside the box",
     )
     values: dict[int, Any] = {ONE: fmpq(1), **dict(enumerate(x))}
     for block in network.blocks:
@@ -198,7 +198,7 @@ def _attained(network: Network, forms: list[Form], box: list, attained: Any) -> 
         }
     need(
         all(_sum(form, values) <= _number(attained["value"]) for form in forms),
-        "a value is not attained at its point",
+        "a claimed value is not attained at its point",
     )
     return f" (and at a stated input it is at most {attained['value'][0]!r})"
 

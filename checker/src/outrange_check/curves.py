@@ -71,7 +71,7 @@ Lines = tuple[int, int, int, int]
 
 def down(x: arb) -> int:
     """Return the largest integer below all of a ball, in multiples of 2^-BITS."""
-    need(abs(x) < 1 << 4096, "a value of a curve is too large")  # or is not finite
+    need(abs(x) < 1 << 4096, "the value of a curve is too large")  # or is not finite
     return int((x * ONE_BITS).lower().floor().unique_fmpz())  # pyright: ignore[reportArgumentType]
 
 
@@ -92,7 +92,7 @@ def curve(block: Block) -> Curve:
     slopes = [slope * ONE_BITS for slope in block.slopes or ()]
     need(
         block.curve == "kink" and len(slopes) == 2 and all(slope.q == 1 for slope in slopes),
-        f"the curve {block.curve!r} is not covered, or not with these slopes",
+        f"the curve {block.curve!r} is not covered, or has slopes that are not",
     )
     return int(slopes[0].p), int(slopes[1].p)
 

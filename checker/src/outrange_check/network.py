@@ -91,8 +91,9 @@ def _read(part: dict, before: int, room: list[int]) -> list[Form]:
                 and keys.stop <= before
                 and form.keys().isdisjoint(keys)
                 and max(map(int.bit_length, (over, *values))) <= MOST_BITS,
-                f"a unit reads variable {first}, twice, or it is not before it, "
-                f"or with a number of more than {MOST_BITS} bits",
+                f"in a row that reads variable {first}, a variable occurs twice or does not "
+                f"precede its block, or a number has more than {MOST_BITS} bits; or the network "
+                f"has more than {MOST_TERMS} coefficients",
             )
             form |= {first + i: fmpq(v, over) for i, v in enumerate(values) if v}
         forms.append(form)

@@ -27,7 +27,7 @@ class Proof:
         value = shift = 0
         while (part := next(self.data)) > 127:
             value, shift = value | (part & 127) << shift, shift + 7
-            need(shift < 4096, "a number of the tree has more than 586 bytes")
+            need(shift < 4096, "a number in the tree has more than 586 bytes")
         return value | part << shift
 
     def multiplier(self) -> int:
@@ -67,14 +67,14 @@ def prove(region: Region, todo: dict[int, int], proof: Proof) -> None:
         for k in [k for place, k in enumerate(todo) if mask >> place & 1]:
             need(
                 flag == CASES or region.least(1, k) >= todo[k],
-                f"box {proof.boxes} leaves claim {k - region.goals[0]} not proved",
+                f"claim {k - region.goals[0]} is not proved on box {proof.boxes}",
             )
             if flag == CASES:
                 _case(units, region, {}, (k, todo[k]), proof)
             del todo[k]
     need(
         bool(does & SPLIT) == bool(todo),
-        f"box {proof.boxes} leaves a claim open, or is split for none",
+        f"box {proof.boxes} has open claims but is not split, or is split without open claims",
     )
     if todo:
         low, high = region.inputs[q := proof.number()]
@@ -99,7 +99,7 @@ def _case(units: list[int], case: Region, signs: Row, goal: tuple[int, int], pro
         k = units[proof.number()]
         need(
             k not in signs and isinstance(case.curves[k], tuple),
-            "a unit is decided that has no kink, or has its sign by now",
+            "a tree of cases splits a unit that has no kink, or whose sign is already decided",
         )
         for sign in (1, -1):
             part, (low, high) = case.part(), case.ranges[k]
@@ -115,5 +115,5 @@ def _case(units: list[int], case: Region, signs: Row, goal: tuple[int, int], pro
     times, enough = (0, 1) if does & VOID else (1, goal[1])  # 0 >= 1 where there is no input
     need(
         case.least(times, goal[0], pulls, shares) >= enough or case.empty,
-        f"a claim is not proved by its cases on box {proof.boxes}",
+        f"a claim is not proved by the tree of its cases on box {proof.boxes}",
     )

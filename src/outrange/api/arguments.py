@@ -161,9 +161,9 @@ def _check_specification(
         # The only safeguard against answering a float32 query with real-number reasoning.
         raise UnsupportedError(
             f"`{specification.name}` declares elements of type `{specification.elements}`, and "
-            "this question is about real numbers. To decide it in float32, call `outrange.verify` "
-            "without `arithmetic`. To ask about the real-valued network, declare `real` instead "
-            f"in the file. Received: element type `{specification.elements}`."
+            "this question is about real numbers. To decide the specification in float32, call "
+            "`outrange.verify` without `arithmetic`. To ask about the real-valued network, declare "
+            f"`real` in the file. Received: element type `{specification.elements}`."
         )
     declared = [declaration.name for declaration in specification.networks]
     names = [name for name, _ in network.parts]
@@ -216,7 +216,7 @@ def resolve_question(
     if _is_set(property) and (isinstance(box, str) or hasattr(box, "op")):
         raise InputError(
             "The property comes before the input set: `verify(model, y[0] <= 3.99, (0, 1))`. Swap "
-            f"the two. Received: a {type(property).__name__} as the property."
+            f"the two. Received: {type(property).__name__} as the property."
         )
     if isinstance(property, str) and not is_property_file(property):
         property = read_condition(property)
@@ -306,7 +306,7 @@ def _check_elements(specification: Specification, models: Mapping[str, Any]) -> 
         if ours != theirs:
             raise InputError(
                 "The element types of a query must be those of the model, or `real`. "
-                f"Received: `{network.name}` with {ours[0]} to {ours[1]}, and "
-                f"`{os.path.basename(model) if is_file else type(model).__name__}` with "
-                f"{theirs[0]} to {theirs[1]}."
+                f"Received: `{network.name}` from {ours[0]} to {ours[1]}, and "
+                f"`{os.path.basename(model) if is_file else type(model).__name__}` from "
+                f"{theirs[0]} to {theirs[1]} (inputs to outputs)."
             )

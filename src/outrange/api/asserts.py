@@ -169,7 +169,7 @@ def _limit(slot: Slot, value: Any, name: str) -> np.ndarray:
     if wrong.any():
         raise InputError(
             f"`{name}` must be finite, or {'minus' if name == 'lo' else 'plus'} infinity for no "
-            f"limit: no output of `{slot.name}` can satisfy this one. "
+            f"limit: output `{slot.name}` cannot satisfy the limit received. "
             f"Received: {name}={str(value)[:80]}."
         )
     if np.isnan(whole).any():

@@ -132,8 +132,8 @@ def certify(
         part.unlink(missing_ok=True)
     if none is None:
         none = NoCertificateError(
-            f"the checker does not certify the proof ({refused}), which is a fault of "
-            "outrange and not of the answer"
+            f"the checker does not certify the proof ({refused}); the answer is still valid, and "
+            "this is a bug in outrange"
         )
     raise _explain_resolution(about, parts) or none
 

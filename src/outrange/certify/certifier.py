@@ -56,8 +56,8 @@ def exact_subject(network: Any, arithmetic: str = "real", graph: Graph | None = 
         if missing.name is None or not missing.name.startswith("outrange_check"):
             raise
         raise UnsupportedError(
-            "Certificates need the checker, which is a separate package: `pip install ./checker` "
-            "in a checkout of outrange."
+            "Certificates need the checker, which is a separate package: run "
+            "`pip install ./checker` in a checkout of outrange."
         ) from None
     if graph is not None:
         return read_subject(graph, None)
@@ -90,7 +90,7 @@ def check_slopes(pairs: Sequence[tuple[int, int]], box: Box) -> None:
     if fixed:
         raise InputError(
             "A certificate of slopes needs inputs that vary. Received: a set in which "
-            f"x[{fixed[0]}] is fixed. Select the varying inputs by `inputs=`."
+            f"x[{fixed[0]}] is fixed. Select the varying inputs with `inputs=`."
         )
 
 

@@ -43,7 +43,7 @@ def certify_optimum(
     sign = 1.0 if answer.sense == "min" else -1.0
     proved, attained = (answer.lo, answer.hi) if sign > 0 else (answer.hi, answer.lo)
     if not np.isfinite(proved):
-        raise NoCertificateError("the proved bound is not known yet")
+        raise NoCertificateError("no finite bound has been proved yet")
     row = np.zeros(len(about.network.outputs))
     for at, coefficient in form.terms:
         row[at - about.network.inputs] = sign * coefficient

@@ -121,7 +121,7 @@ class _DistributedProof:
             self._lost[part] += 1
             if self._lost[part] >= ATTEMPTS:
                 raise NoCertificateError(
-                    f"{ATTEMPTS} workers were lost while they proved one part of it"
+                    f"{ATTEMPTS} workers were lost while they proved one part of the claims"
                 )
             self._waiting.appendleft(part)
             return True
@@ -133,7 +133,8 @@ class _DistributedProof:
         self._bytes += len(part.tree)
         if self._bytes > MOST_BYTES:
             raise NoCertificateError(
-                f"its proof takes more than {MOST_BYTES >> 20} MiB, which the checker does not read"
+                f"the proof takes more than {MOST_BYTES >> 20} MiB, and the checker does not read "
+                "larger proofs"
             )
         cut = max(1, len(boxes) - ALONE)
         part.rest = [
@@ -153,7 +154,7 @@ class _DistributedProof:
             part = self._waiting.popleft()
             trees = [self._prove_here(box) for box in part.boxes]
             if any(tree is None for tree in trees):
-                raise NoCertificateError("a part of its proof was not found")
+                raise NoCertificateError("a part of the proof was not found")
             part.tree, part.boxes = b"".join(tree for tree in trees if tree is not None), ()
 
     def _prove_here(self, box: TreeBox) -> bytes | None:

@@ -69,7 +69,7 @@ def certify_range(
         for a in (answer.lo, answer.hi, answer.seen_lo, answer.seen_hi)
     )
     if not np.isfinite([lo, hi]).all():
-        raise NoCertificateError("a bound of the range is not known yet")
+        raise NoCertificateError("the range does not have finite proved bounds yet")
     scale = np.maximum(seen_hi - seen_lo, 0) + DIGITS * np.maximum(abs(lo), abs(hi))
     scale = scale + np.minimum(least_scale(box), _most_scale(answer, scale))
     lo, hi = lo - SLACK * scale, hi + SLACK * scale

@@ -68,7 +68,9 @@ def check_covered(inputs: int, unsafe: Formula, regions: Sequence[Region]) -> No
             inputs or to outputs.
     """
     if not all(region.is_box for region in regions) or any(r.integer.any() for r in regions):
-        raise InputError("A certificate covers boxes of real inputs: no ball, no constraint on x.")
+        raise InputError(
+            "A certificate covers boxes of real inputs, without balls or constraints on `x`."
+        )
     for atom in atoms(unsafe):
         if len(atom.terms) > 1 and any(at < inputs for at, _ in atom.terms):
             raise InputError(

@@ -120,7 +120,8 @@ class _CallSize:
         status = prover.run(self.boxes)
         if prover.size > MOST_BYTES:
             raise NoCertificateError(
-                f"its proof takes more than {MOST_BYTES >> 20} MiB, which the checker does not read"
+                f"the proof takes more than {MOST_BYTES >> 20} MiB, and the checker does not read "
+                "larger proofs"
             )
         more = read_clock() - began < CALL
         self.boxes = min(MOST_BOXES, 2 * self.boxes) if more else max(1, self.boxes // 2)

@@ -41,7 +41,7 @@ class Box:
             ) from None
         if lo.shape != hi.shape or lo.ndim != 1:
             raise InputError(
-                "A box needs two vectors `lo` and `hi` of one shape. "
+                "A box needs two vectors `lo` and `hi` of the same shape. "
                 f"Received: shapes {lo.shape} and {hi.shape}."
             )
         bad = np.flatnonzero(~(lo <= hi))

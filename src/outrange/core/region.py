@@ -52,7 +52,7 @@ class Region:
         if integer.shape != (self.box.size,):
             raise InputError(
                 "`integer` needs one flag per flat input. "
-                f"Received: {integer.shape}, {self.box.size} inputs."
+                f"Received: shape {integer.shape} for {self.box.size} inputs."
             )
         object.__setattr__(self, "integer", integer)
 

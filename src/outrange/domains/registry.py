@@ -43,7 +43,7 @@ def register(name: str, rules: Mapping[type, Callable], run: Callable) -> Domain
         OutrangeError: The name is taken, or a kind of op has no rule.
     """
     if name in DOMAINS:
-        raise OutrangeError(f"Domain `{name}` is registered twice; each has one file.")
+        raise OutrangeError(f"Domain `{name}` is registered twice; each domain must have one file.")
     missing = [kind.__name__ for kind in KINDS if kind not in rules]
     if missing:
         raise OutrangeError(f"Domain `{name}` has no rule for the kinds {', '.join(missing)}.")

@@ -51,7 +51,7 @@ class Nodes(Executor):
     def __init__(self, executor: Executor, cores: int) -> None:
         if not isinstance(executor, Executor):
             raise InputError(
-                "`executor` must be a concurrent.futures.Executor. Received: a "
+                "`executor` must be a concurrent.futures.Executor. Received: "
                 f"{type(executor).__name__}."
             )
         if not isinstance(cores, int) or isinstance(cores, bool) or cores < 1:

@@ -160,7 +160,7 @@ def as_pool(executor: Any) -> Pool | None:
 
         dask_client: Any = executor
         return DaskPool(dask_client)
-    received = repr(executor) if isinstance(executor, str) else f"a {type(executor).__name__}"
+    received = repr(executor) if isinstance(executor, str) else type(executor).__name__
     raise InputError(
         "`executor` must be a concurrent.futures.Executor, a dask.distributed.Client, or the "
         f"address of Dask's scheduler ('tcp://host:8786'). Received: {received}."

@@ -139,7 +139,8 @@ def run_task(
     """
     if version != VERSION:
         raise WrongVersion(
-            "Workers need the same version of outrange as the calling process: install it there. "
+            "Workers need the same version of outrange as the calling process: install this "
+            "version on the workers. "
             f"Received: a worker with outrange {VERSION}, called by {version}."
         )
     if sender != process_name():

@@ -131,7 +131,7 @@ def _folder(resume: Any) -> Path | None:
     if not isinstance(resume, str | os.PathLike) or not os.fspath(resume):
         raise InputError(
             "`resume` must be a folder; it is created if it does not exist. Received: "
-            f"{'an empty name' if isinstance(resume, str) else f'a {type(resume).__name__}'}."
+            f"{'an empty name' if isinstance(resume, str) else type(resume).__name__}."
         )
     folder = Path(resume)
     if folder.exists() and not folder.is_dir():

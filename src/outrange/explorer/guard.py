@@ -103,8 +103,8 @@ def check_token(token: str | None) -> str:
     if not TOKEN.fullmatch(token):
         raise InputError(
             "--token must be 16 to 128 letters, digits, `-` and `_`: other users of this machine "
-            "can reach the page too, and could guess a short one. Leave it out for a random one. "
-            f"Received: a token of {len(token)} characters."
+            "can reach the page too, and could guess a short token. Leave --token out to get a "
+            f"random token. Received: a token of {len(token)} characters."
         )
     return token
 
@@ -117,8 +117,8 @@ def check_host(host: str, allow_remote: bool) -> str:
     """
     if not allow_remote and not is_loopback(host):
         raise InputError(
-            "The explorer listens only on this machine, unless --allow-remote permits others: "
-            "anyone who reaches the address and has the token can then use the model. "
+            "The explorer listens only on this machine, unless --allow-remote permits other "
+            "addresses: anyone who reaches the address and has the token can then use the model. "
             f"Received: --host {host}."
         )
     return host

@@ -90,6 +90,6 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         reason = error.strerror or str(error)
     raise InputError(
-        f"The explorer cannot listen on {host}, port {port} ({reason}). Leave --port out for a "
-        "free one."
+        f"The explorer cannot listen on {host}, port {port} ({reason}). Leave --port out to "
+        "use a free port."
     )

@@ -187,9 +187,9 @@ def _message(network: Network, strayed: PointErrors, x: np.ndarray, worst: _Mism
         f"The graph read from `{network.name}` must compute what the model computes, but does not"
         f"{_culprit(network, strayed, x, worst.point)}. Output {worst.output} is "
         f"{worst.expected:.{digits}g} in the graph and {worst.actual:.{digits}g} in the model; "
-        f"{network.computed.name} rounding explains a difference of {worst.allowed:.2g}. If the "
-        "model runs in reduced precision (TF32, bfloat16), disable that; otherwise please "
-        "report this as a bug. "
+        f"{network.computed.name} rounding explains a difference of at most "
+        f"{worst.allowed:.2g}. If the model runs in reduced precision (TF32, bfloat16), disable "
+        "that; otherwise please report this as a bug. "
         f"Received: the input [{shown}]."
     )
 

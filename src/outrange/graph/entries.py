@@ -238,4 +238,4 @@ def _map_rows(
 
 def _refuse_many(count: int) -> None:
     if count > MOST_FORMULAS:
-        raise UnsupportedError(f"more than {MOST_FORMULAS} functions of one variable in one tensor")
+        raise UnsupportedError(f"a tensor with more than {MOST_FORMULAS} functions of one variable")

@@ -41,7 +41,9 @@ def register(name: str) -> Callable[[Factory], Factory]:
 
     def enter(make: Factory) -> Factory:
         if name in CURVES:
-            raise OutrangeError(f"Curve `{name}` is described twice; each has one file.")
+            raise OutrangeError(
+                f"Curve `{name}` is described twice; each curve must have one file."
+            )
         CURVES[name] = functools.lru_cache(maxsize=None)(functools.partial(_make_curve, name, make))
         return make
 

@@ -194,8 +194,8 @@ def convex_parts(
         for clause in clauses(region.condition):
             if not all(isinstance(part, Atom) for part in clause):
                 raise InputError(
-                    "The condition splits into too many polytopes: use a part of it. "
-                    f"Received: more than {len(clauses(region.condition))}."
+                    "The condition on the input set splits into too many polytopes: use a simpler "
+                    f"condition. Received: more than {len(clauses(region.condition))} polytopes."
                 )
             yield region.box, tuple(part for part in clause if isinstance(part, Atom))
 

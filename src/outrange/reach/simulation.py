@@ -106,7 +106,7 @@ def check_modes(system: LoopSystem, states: np.ndarray) -> None:
         raise InputError(
             "The mode must always be one that has a controller, "
             f"{', '.join(f'{v:g}' for v in system.of_modes)}: restrict the initial set to these (a "
-            "`Union` of several), and let the plant set no other. Received: from "
+            "`Union` of several), and let the plant set no other mode. Received: from "
             f"{_format_state(system.states, states[i, 0])} the mode is {modes[i, k]:g} at step {k}."
         )
 

@@ -143,7 +143,7 @@ def times(spec: Temporal, where: Trajectory) -> range:
         raise InputError(
             "Without `dt=` a loop is in discrete time, and times are step numbers; for a "
             "plant in continuous time pass its period, `dt=0.1`. "
-            f"Received: {spec!r}, where {next(e for e in ends if e != int(e)):g} is no integer."
+            f"Received: {spec!r}, where {next(e for e in ends if e != int(e)):g} is not an integer."
         )
     if ends[1] > last or ends[0] > last:
         why = ", because a control is known only while its step runs" * controls

@@ -60,7 +60,7 @@ def distant_zones(boxes: Sequence[LoopZone], names: Sequence[str], pipe: Pipe) -
         if far[i] > 0:
             warnings.append(
                 f"The loop never comes near the avoided set: {names[i]} stays in [{least[i]:.4g}, "
-                f"{most[i]:.4g}], but the set has it in [{zone.lo[i]:.4g}, {zone.hi[i]:.4g}]."
+                f"{most[i]:.4g}], but in the set it lies in [{zone.lo[i]:.4g}, {zone.hi[i]:.4g}]."
             )
     return warnings[:1]
 

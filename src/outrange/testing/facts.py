@@ -87,7 +87,7 @@ def check_bends(curve: Curve, oracle: Oracle | None = None) -> None:
 def check_turns(curve: Curve, oracle: Oracle | None = None) -> None:
     """Check that `f` rises, falls or is constant between turns and holes; jumps must be turns."""
     oracle = oracle or Oracle(curve)
-    require(set(curve.jumps) <= set(curve.turns), f"`{curve.name}` has a jump that is no turn")
+    require(set(curve.jumps) <= set(curve.turns), f"`{curve.name}` has a jump that is not a turn")
     ends = sorted({curve.on[0], *curve.turns, *curve.holes, curve.on[1]})
     for a, b in pairwise(ends):
         x = ladder(a, b).tolist()
@@ -101,7 +101,7 @@ def check_turns(curve: Curve, oracle: Oracle | None = None) -> None:
 def check_jumps(curve: Curve, oracle: Oracle | None = None) -> None:
     """Check that both limits at a knot equal the value there if and only if it is not a jump."""
     oracle = oracle or Oracle(curve)
-    require(set(curve.jumps) <= set(curve.knots), f"`{curve.name}` has a jump that is no knot")
+    require(set(curve.jumps) <= set(curve.knots), f"`{curve.name}` has a jump that is not a knot")
     step = oracle.mp.mpf(10) ** -45
     for knot in set(curve.knots) - set(curve.holes):
         at = oracle.mp.mpf(knot)

@@ -283,7 +283,7 @@ class Dense(keras.layers.Dense):
 
 def test_a_layer_of_ones_own_is_refused(tmp_path):
     model = Sequential([L.Input((3,)), Dense(2)])
-    with pytest.raises(Refused, match="none of Keras's own layers"):
+    with pytest.raises(Refused, match="not one of Keras's own layers"):
         read(save_model(model, tmp_path))
 
 
@@ -306,15 +306,15 @@ def rewritten(path, change, member="config.json"):
 
 CHANGES = {
     "neither Sequential nor Functional": ('"class_name": "Sequential"', '"class_name": "Own"'),
-    "none of Keras's own layers": ('"module": "keras.layers", "class_name": "Dense"',
+    "not one of Keras's own layers": ('"module": "keras.layers", "class_name": "Dense"',
                                    '"module": "os", "class_name": "Dense"'),
     "the arguments": ('"units": 4', '"units": 4, "twist": 1'),
     "a weight has shape": ('"units": 4', '"units": 5'),
-    "stands twice": ('"units": 4', '"units": 4, "units": 4'),
-    "does not hold its": ('"use_bias": true', '"use_bias": false'),
+    "occurs twice": ('"units": 4', '"units": 4, "units": 4'),
+    "does not contain exactly": ('"use_bias": true', '"use_bias": false'),
     "the precision": ('{"name": "float32"}', '{"name": "bfloat16"}'),
-    "share one": ('{"name": "float32"}', '{"name": "float64"}'),
-    "share one identity": ('"units": 4', '"units": 4, "a": {%s}, "b": {%s}' % (2 * (
+    "have the same": ('{"name": "float32"}', '{"name": "float64"}'),
+    "the same `shared_object_id`": ('"units": 4', '"units": 4, "a": {%s}, "b": {%s}' % (2 * (
         '"module": "keras.layers", "class_name": "Dense", "shared_object_id": 7',))),
 }  # fmt: skip
 

@@ -78,7 +78,7 @@ def test_a_backend_that_keras_does_not_have(fresh, monkeypatch, named, settled):
     with pytest.raises(InputError) as refused:
         api.keras()
     message = str(refused.value)
-    assert "KERAS_BACKEND to one that is installed (jax)" in message
+    assert "KERAS_BACKEND to an installed one (jax)" in message
     assert message.endswith("Received: 'pytorch'. Did you mean `torch`?")
 
 

@@ -75,4 +75,4 @@ def read_bytes(data: bytes, name: str) -> Network:
             return read_keras(data)
     except _DAMAGED as wrong:
         raise Refused(f"the file is damaged ({type(wrong).__name__}: {wrong})") from None
-    raise Refused("this is no model file that is read: .onnx, .onnx.gz, .keras")
+    raise Refused("the file is not a supported model file (.onnx, .onnx.gz or .keras)")

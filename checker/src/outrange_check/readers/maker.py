@@ -43,7 +43,7 @@ class Maker:
         """
         self._spent += count
         if self._spent > MOST_WORK:
-            raise Refused(f"the model takes more than {MOST_WORK} products to multiply out")
+            raise Refused(f"multiplying out the model takes more than {MOST_WORK} products")
 
     def sum(self, terms: Terms, constant: Any = 0) -> Form:
         """Return `constant + sum of weight * form`, and count the work."""
@@ -74,7 +74,7 @@ class Maker:
     def clip(self, x: Tensor, least: Any, most: Any) -> Tensor:
         """Return `least + relu(x - least) - relu(x - most)`; None means no limit on that side."""
         if least is not None and most is not None and least > most:
-            raise Refused("a clip between ends the wrong way round is not read")
+            raise Refused("a clip whose lower limit is above its upper limit is not supported")
         found = x
         if least is not None:
             found = self.shifted(self.kink(self.shifted(x, -least), 0), least)
@@ -117,7 +117,7 @@ class Maker:
         forms, out = x.forms(), []
         for group in groups:
             if not (over or group):
-                raise Refused("a mean of no entries is not read")
+                raise Refused("a mean of no entries is not supported")
             weight = fmpq(1, over or len(group))
             out.append(self.sum([(weight, forms[i]) for i in group]))
         return Tensor(shape, out)
@@ -130,7 +130,7 @@ class Maker:
         """
         forms = x.forms()
         if not all(groups):
-            raise Refused("a maximum of no entries is not read")
+            raise Refused("a maximum of no entries is not supported")
         self.spend(sum(len(group) for group in groups))
         found = [forms[group[0]] for group in groups]
         for step in range(1, max((len(group) for group in groups), default=0)):

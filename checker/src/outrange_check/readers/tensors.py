@@ -32,7 +32,7 @@ class Tensor:
 
     def __post_init__(self) -> None:
         if size(self.shape) != len(self.items):
-            raise Refused(f"{len(self.items)} entries do not make a tensor of shape {self.shape}")
+            raise Refused(f"{len(self.items)} entries do not form a tensor of shape {self.shape}")
 
     @property
     def constant(self) -> bool:
@@ -42,19 +42,19 @@ class Tensor:
     def forms(self) -> list[Form]:
         """Return the entries as forms."""
         if self.kind == "whole":
-            raise Refused("arithmetic of integers is not read")
+            raise Refused("arithmetic of integers is not supported")
         return [{ONE: v} if v else {} for v in self.items] if self.constant else self.items
 
     def numbers(self) -> list[fmpq]:
         """Return the entries of a constant of real numbers; refuse any other tensor."""
         if self.kind != "real":
-            raise Refused("what must be a constant of real numbers is none")
+            raise Refused("a tensor must be a constant of real numbers, but is not")
         return self.items
 
     def wholes(self) -> list[int]:
         """Return the entries of a constant of integers; refuse any other tensor."""
         if self.kind != "whole":
-            raise Refused("what must be a constant of integers is none")
+            raise Refused("a tensor must be a constant of integers, but is not")
         return self.items
 
     def reshaped(self, shape: tuple[int, ...]) -> "Tensor":
@@ -72,7 +72,7 @@ class Tensor:
     def transposed(self, order: list[int]) -> "Tensor":
         """Permute the axes: axis `i` of the result is axis `order[i]`."""
         if sorted(order) != list(range(len(self.shape))):
-            raise Refused(f"axes {order} are no permutation for shape {self.shape}")
+            raise Refused(f"axes {order} are not a permutation of the axes of shape {self.shape}")
         steps = strides(self.shape)
         where = grid([list(range(self.shape[i])) for i in order], [steps[i] for i in order])
         shape = tuple(self.shape[i] for i in order)
@@ -84,7 +84,7 @@ class Tensor:
             return self
         own = (1,) * (len(shape) - len(self.shape)) + self.shape
         if len(own) > len(shape) or any(a not in (1, b) for a, b in zip(own, shape, strict=True)):
-            raise Refused(f"a tensor of shape {self.shape} does not fit shape {shape}")
+            raise Refused(f"a tensor of shape {self.shape} cannot be broadcast to {shape}")
         lists = [[0] * b if a == 1 else list(range(b)) for a, b in zip(own, shape, strict=True)]
         return self.reshaped(own).picked(lists)
 
@@ -96,7 +96,7 @@ def size(shape: tuple[int, ...]) -> int:
         Refused: The shape is invalid, or has too many entries.
     """
     if len(shape) > MOST_RANK or any(type(n) is not int or n < 0 for n in shape):
-        raise Refused(f"{list(shape)[:20]} is no shape that is read")
+        raise Refused(f"{list(shape)[:20]} is not a supported shape")
     if room(shape) > MOST_ITEMS:
         raise Refused(f"a tensor of shape {shape} has more than {MOST_ITEMS} entries")
     return math.prod(shape)
@@ -132,7 +132,7 @@ def common(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     full = [(1,) * (rank - len(shape)) + shape for shape in shapes]
     shape = tuple(max(ns) if 0 not in ns else 0 for ns in zip(*full, strict=True))
     if any(n not in (1, m) for one in full for n, m in zip(one, shape, strict=True)):
-        raise Refused(f"shapes {shapes} do not fit each other")
+        raise Refused(f"the shapes {shapes} cannot be broadcast together")
     size(shape)
     return shape
 
@@ -140,7 +140,7 @@ def common(*shapes: tuple[int, ...]) -> tuple[int, ...]:
 def axis_of(axis: int, rank: int) -> int:
     """Return the index of an axis, which may be negative to count from the end."""
     if not -rank <= axis < rank:
-        raise Refused(f"there is no axis {axis} among {rank}")
+        raise Refused(f"axis {axis} does not exist in a tensor of rank {rank}")
     return axis % rank
 
 
@@ -148,7 +148,7 @@ def axes_of(axes: list[int], rank: int) -> list[int]:
     """Return the indices of axes, which may be negative; refuse an axis that occurs twice."""
     found = [axis_of(axis, rank) for axis in axes]
     if len(set(found)) < len(found):
-        raise Refused(f"an axis stands twice in {axes}")
+        raise Refused(f"an axis occurs twice in {axes}")
     return found
 
 
@@ -161,7 +161,7 @@ def single(number: float) -> fmpq:
     try:
         return fmpq(*struct.unpack("<f", struct.pack("<f", number))[0].as_integer_ratio())
     except (ValueError, OverflowError, TypeError, struct.error):
-        raise Refused(f"{str(number)[:40]} is no float32 number") from None
+        raise Refused(f"{str(number)[:40]} is not a float32 number") from None
 
 
 def joined(parts: list[Tensor], axis: int) -> Tensor:
@@ -172,13 +172,13 @@ def joined(parts: list[Tensor], axis: int) -> Tensor:
     """
     first = parts[0].shape
     if any(len(p.shape) != len(first) for p in parts):
-        raise Refused("what is joined has different numbers of axes")
+        raise Refused("the concatenated tensors have different numbers of axes")
     others = {p.shape[:axis] + p.shape[axis + 1 :] for p in parts}
     if len(others) > 1:
-        raise Refused(f"shapes {[p.shape for p in parts]} do not fit along axis {axis}")
+        raise Refused(f"shapes {[p.shape for p in parts]} differ in an axis other than {axis}")
     kinds = {p.kind for p in parts}
     if "whole" in kinds and len(kinds) > 1:
-        raise Refused("integers are joined with real numbers")
+        raise Refused("integers are concatenated with real numbers")
     kind = "form" if "form" in kinds else kinds.pop()
     shape = (*first[:axis], sum(p.shape[axis] for p in parts), *first[axis + 1 :])
     size(shape)

@@ -35,25 +35,32 @@ class Windows:
         rank = len(self.spatial)
         every = (self.kernel, self.strides, self.dilation, self.before, self.after)
         if rank < 1 or any(len(one) != rank for one in every):
-            raise Refused(f"windows of {rank} axes have {[len(one) for one in every]} numbers")
+            raise Refused(
+                f"each attribute of a window must have one number for each of {rank} axes, but the "
+                f"attributes have {[len(one) for one in every]} numbers"
+            )
         if (
             min(*self.kernel, *self.strides, *self.dilation) < 1
             or min(*self.before, *self.after) < 0
         ):
-            raise Refused("sizes and steps of a window must be positive, paddings not negative")
+            raise Refused(
+                "window sizes and steps must be positive, and paddings must not be negative"
+            )
         if max(max(one) for one in every) > 1 << 22:
-            raise Refused("a window is too large to be read")
+            raise Refused("a window is too large")
         self.sizes = tuple(self._count(axis) for axis in range(rank))
         size(self.sizes)
         self.count = math.prod(self.sizes) * math.prod(self.kernel)
         if self.count > MOST_ITEMS:
-            raise Refused("windows have too many entries to be read")
+            raise Refused("the windows have too many entries")
 
     def _count(self, axis: int) -> int:
         reach = (self.kernel[axis] - 1) * self.dilation[axis] + 1
         room = self.spatial[axis] + self.before[axis] + self.after[axis] - reach
         if room < 0:
-            raise Refused(f"a window of {reach} does not fit an image of {self.spatial[axis]}")
+            raise Refused(
+                f"a window of length {reach} does not fit an axis of length {self.spatial[axis]}"
+            )
         step = self.strides[axis]
         count = -(-room // step) + 1 if self.round_up else room // step + 1
         # A window that would begin after the image does not count.
@@ -104,7 +111,7 @@ def same(
     before, after = [], []
     for n, k, s, d in zip(spatial, kernel, strides, dilation, strict=True):
         if min(n, k, s, d) < 1:
-            raise Refused("sizes and steps of a window must be positive")
+            raise Refused("window sizes and steps must be positive")
         total = max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0)
         before.append(total // 2 if upper else total - total // 2)
         after.append(total - before[-1])

@@ -95,11 +95,13 @@ def read_instances(
             raise InputError(
                 "An instance that is listed twice must have one time limit; remove a row, or set "
                 f"one limit for all with --each. Received: {','.join(row)[:80]!r} in line {number} "
-                f"of `{path}`, before with {first.seconds:g}."
+                f"of `{path}`, and an earlier row with the limit {first.seconds:g}."
             )
     if not instances:
         narrowed = "" if only is None else f" with --only {only!r}"
-        raise InputError(f"The list must contain an instance. Received: `{path}`{narrowed}.")
+        raise InputError(
+            f"The list must contain at least one instance. Received: `{path}`{narrowed}."
+        )
     _check_files(list(instances.values()))
     return list(instances.values())
 

@@ -127,7 +127,7 @@ def _of_slurm() -> Shard:
     if reported != str(count) or (this - first) % step:
         raise InputError(
             "--shard slurm needs an array without gaps, such as `--array=1-8`; otherwise pass each "
-            f"job its --shard I/N. Received: {reported} jobs from {first} to {last}, this one "
+            f"job its --shard I/N. Received: {reported} jobs from {first} to {last}; this is job "
             f"{this}."
         )
     return Shard((this - first) // step + 1, count)

@@ -124,6 +124,6 @@ def _instances(
     if not isinstance(listed, Iterable):
         raise InputError(
             "`instances` must be a CSV file, or pairs of a model file and a property file. "
-            f"Received: a {type(listed).__name__}."
+            f"Received: {type(listed).__name__}."
         )
     return of_pairs(listed, folder, each, only)

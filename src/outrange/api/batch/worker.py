@@ -127,7 +127,9 @@ class Worker:
         if witness is not None and example is not None:
             answer["x"], answer["y"] = (part.tolist() for part in witness)
             if example.reproduced is not True:
-                answer["detail"] = "in real arithmetic; the model in float32 does not reproduce it"
+                answer["detail"] = (
+                    "violated in real arithmetic; the model in float32 does not reproduce this"
+                )
         return answer
 
     def _network(self, path: str) -> Any:

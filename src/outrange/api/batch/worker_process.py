@@ -200,19 +200,19 @@ class WorkerProcess:
         """Restart a process that was killed or never started; otherwise return an error result."""
         assert self.task is not None and self._process is not None
         code = self._process.wait()
-        why = f"killed by {_signal(-code)}" if code < 0 else f"ended with code {code}"
+        why = f"was killed by {_signal(-code)}" if code < 0 else f"ended with code {code}"
         last_words = self._last_words()
         started = self._ready
         self.end()
         self._killed += started and code in KILLS
         if started and (code not in KILLS or self._killed >= ATTEMPTS):
             times = f" {self._killed} times" if self._killed > 1 else ""
-            return self._done("error", f"its process was {why}{times}{last_words}")
+            return self._done("error", f"its process {why}{times}{last_words}")
         self._failed += not started
         if self._failed >= ATTEMPTS:
             raise InputError(
                 "A worker process does not start; more --memory or fewer --jobs may help. "
-                f"Received: {why}{last_words}."
+                f"Received: a process that {why}{last_words}."
             )
         self._start()
         self._hand_over()

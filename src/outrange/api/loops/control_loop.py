@@ -152,6 +152,6 @@ def _check_names(kind: str, names: Any) -> None:
         )
     if not all(names) or len(set(names)) < len(names):
         raise InputError(
-            f"`{kind}` needs different names that are not empty, one for each of the {kind}. "
+            f"`{kind}` needs distinct nonempty names, one for each of the {kind}. "
             f"Received: {list(names)}."
         )

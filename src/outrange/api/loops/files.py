@@ -84,7 +84,7 @@ def read_loop_file(path: str | os.PathLike, controller: Any = None) -> LoopQuest
     Sound, complete, cost, reference: as for `outrange.closed_loop`.
     """
     if not isinstance(path, str | os.PathLike):
-        raise InputError(f"`path` must be a file. Received: a {type(path).__name__}.")
+        raise InputError(f"`path` must be a file. Received: {type(path).__name__}.")
     keys = _read_keys(path)
     variables = _variables(keys)
     formulas = _texts(keys, "dynamics_expressions", needed=True)
@@ -133,7 +133,7 @@ def _read_keys(path: str | os.PathLike) -> Mapping[str, Any]:
         raise InputError(f"The loop file does not exist. Received: `{os.fspath(path)}`.")
     if Path(path).stat().st_size > MOST_BYTES:
         raise InputError(
-            f"{RULE}, of at most {MOST_BYTES:,} bytes. "
+            f"{RULE}, and may have at most {MOST_BYTES:,} bytes. "
             f"Received: {Path(path).stat().st_size:,} bytes in `{os.fspath(path)}`."
         )
     try:
@@ -141,19 +141,20 @@ def _read_keys(path: str | os.PathLike) -> Mapping[str, Any]:
         for event in yaml.parse(text, yaml.BaseLoader):
             line = f"line {event.start_mark.line + 1} of `{os.fspath(path)}`"
             if isinstance(event, yaml.AliasEvent) or getattr(event, "tag", None):
-                raise InputError(f"{RULE}, without aliases (`*name`) and tags. Received: {line}.")
+                raise InputError(f"{RULE}, without aliases (`*name`) or tags. Received: {line}.")
             depth += isinstance(event, yaml.CollectionStartEvent)
             depth -= isinstance(event, yaml.CollectionEndEvent)
             if depth > MOST_NESTED:
                 raise InputError(
-                    f"{RULE}, with at most {MOST_NESTED} nested lists. Received: {line}."
+                    f"{RULE}, and may have at most {MOST_NESTED} levels of nested lists. "
+                    f"Received: {line}."
                 )
         keys = yaml.load(text, yaml.BaseLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{RULE}. Received: `{os.fspath(path)}` ({reason}).") from error
     if not isinstance(keys, Mapping):
-        raise InputError(f"{RULE}. Received: a {type(keys).__name__} in `{os.fspath(path)}`.")
+        raise InputError(f"{RULE}. Received: {type(keys).__name__} in `{os.fspath(path)}`.")
     return {key: value for key, value in keys.items() if value not in ("", "~", "null")}
 
 
@@ -233,8 +234,8 @@ def _variables(keys: Mapping[str, Any]) -> list[tuple[str, float, float]]:
     twice = next((a for a, b in pairwise(sorted(v[0] for v in variables)) if a == b), None)
     if twice is not None:
         raise InputError(
-            f"{RULE}: variables of `initial_set` must have different names. Received: two "
-            f"`{twice}`."
+            f"{RULE}: variables of `initial_set` must have different names. Received: "
+            f"`{twice}` twice."
         )
     return variables
 
@@ -266,8 +267,8 @@ def _controller(path: str | os.PathLike, keys: Mapping[str, Any]) -> str:
         except (OSError, ValueError):  # a name too long for the file system, or with a null byte
             break
     raise InputError(
-        "The controller is the file named by `model_dir`, or a file of that name next to the loop "
-        f"file; `controller=` overrides it. Received: `{wanted:.60}`, which does not exist."
+        "The controller must be the file named by `model_dir`, or a file of that name next to the "
+        f"loop file; `controller=` overrides both. Received: `{wanted:.60}`, which does not exist."
     )
 
 

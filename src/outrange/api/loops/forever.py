@@ -194,7 +194,7 @@ def lasting_conditions(spec: Temporal) -> list[Temporal]:
             raise InputError(
                 "With `steps=None`, a specification must not join temporal conditions by "
                 "`|`: write `(a | b).always()` if one of them must hold at every time, or "
-                "set a number of `steps=`. "
+                "set `steps=` to a number. "
                 f"Received: {spec!r}."
             )
         return []

@@ -19,7 +19,7 @@ def read_modes(controller: Any, mode: str | int | None) -> dict[float, Any]:
         raise InputError(
             "Controllers for several modes must be a dict from values of a state to models, and "
             "`mode=` must name that state: `controller={0: idle, 1: climb}, mode='phase'`. "
-            f"Received: a {type(controller).__name__}, mode={mode!r}."
+            f"Received: {type(controller).__name__}, mode={mode!r}."
         )
     if not isinstance(controller, Mapping):
         return {0.0: controller}

@@ -55,8 +55,8 @@ def choices_of(value: Any) -> list[np.ndarray]:
         choices = []
     if not choices or not all(values.size and np.isfinite(values).all() for values in choices):
         raise InputError(
-            "A choice must be a list of finite numbers such as `[-1, 0, 1]`; several choices, a "
-            f"list of lists. Received: {value!r:.80}."
+            "A choice must be a list of finite numbers such as `[-1, 0, 1]`; several choices must "
+            f"be a list of such lists. Received: {value!r:.80}."
         )
     return choices
 

@@ -67,7 +67,7 @@ def check_units(
         few = f"{listed[:MOST_NAMED]}" + (" and others" if len(listed) > MOST_NAMED else "")
         raise InputError(
             'The keys of `units` must be inputs, outputs, entries (`"x[0]"`) or `names`. '
-            f"Received: a unit of {unknown[0]!r}; the names are {few}."
+            f"Received: a unit for {unknown[0]!r}; the names are {few}."
         )
 
 

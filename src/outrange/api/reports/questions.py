@@ -360,8 +360,8 @@ class Questions:
         size = self.network.graph.size
         if size > MOST_INPUTS:
             raise NotApplicableError(
-                f"A report covers this for models with up to {MOST_INPUTS} inputs; this one has "
-                f"{size:,}."
+                f"A report covers slopes for models with up to {MOST_INPUTS} inputs; this model "
+                f"has {size:,}."
             )
         answer = lipschitz(self.network, self._hull, tol=SLOPE_TOL, time_limit=seconds)
         call = (
@@ -434,9 +434,7 @@ class Questions:
         is_file = isinstance(self.model, str | os.PathLike)
         suffix = os.path.splitext(os.fspath(self.model))[1].lower() if is_file else ""
         if self.network.origin != "keras" or (is_file and suffix not in (".keras", ".h5")):
-            raise NotApplicableError(
-                "A diagnosis needs a Keras model; this model is of another kind."
-            )
+            raise NotApplicableError("A diagnosis needs a Keras model, and this model is not one.")
         if self.model is self.network:
             raise NotApplicableError("A diagnosis needs the Keras model itself, or its file.")
         clock = Clock(seconds)

@@ -159,8 +159,8 @@ def replace_pointwise(node: Node) -> Node:
         return node
     if node.op.otherwise is None:
         raise UnsupportedError(
-            f"No float32 error of `{node.op.name}` of several variables is known. Received: "
-            f"layer `{node.source}`. Use real arithmetic: arithmetic='real'."
+            f"No float32 error bound is known for `{node.op.name}`, a function of several "
+            f"variables. Received: layer `{node.source}`. Use real arithmetic: arithmetic='real'."
         )
     return replace(node, op=node.op.otherwise(node.size))
 

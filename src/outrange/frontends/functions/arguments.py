@@ -66,11 +66,11 @@ def check_order(controller: Any, plant: Any) -> None:
         parameters = inspect.signature(controller).parameters.values()
         required = [p.name for p in parameters if p.default is p.empty and p.kind in POSITIONAL]
     if len(required) > 1 or isinstance(controller, list | tuple | LinearPlant):
-        received = f"function of {', '.join(required)}" if required else type(controller).__name__
+        received = f"a function of {', '.join(required)}" if required else type(controller).__name__
         raise InputError(
             "The controller, a model or a function of its observation, must come before the plant: "
             "`ControlLoop(controller, plant, initial)`. "
-            f"Received: a {received} as controller, a {type(plant).__name__} as plant."
+            f"Received: {received} as the controller, {type(plant).__name__} as the plant."
         )
 
 
@@ -138,7 +138,7 @@ def check_used(names: Sequence[str], sizes: Mapping[str, int]) -> None:
     if missing:
         named = {"w": "disturbance=", "p": "parameters=", "c": "choice="}[missing[0]]
         raise InputError(
-            f"The plant takes `{missing[0]}`, so `{named}` must give its range. "
+            f"The plant takes `{missing[0]}`, so `{named}` must state its range. "
             "Received: a loop without it."
         )
     unused = [k for k in "wpc" if sizes[k] and k not in names]
@@ -147,5 +147,5 @@ def check_used(names: Sequence[str], sizes: Mapping[str, int]) -> None:
         raise InputError(
             f"`{named}=` reaches a plant through its argument `{unused[0]}` (in a formula, "
             f"`{unused[0]}1`; in `linear_plant`, `E` for a disturbance). "
-            f"Received: a plant of {', '.join(names)}."
+            f"Received: a plant that takes {', '.join(names)}."
         )

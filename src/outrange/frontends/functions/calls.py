@@ -31,7 +31,9 @@ def _compare(how: str) -> Rule:
 def _power(b: Builder, x: Operand, y: Operand) -> Operand:
     exponent = np.unique(y) if isinstance(y, np.ndarray) else np.zeros(0)
     if exponent.size != 1:
-        raise UnsupportedError("a power whose exponent is not one constant is not supported yet")
+        raise UnsupportedError(
+            "a power whose exponent is not a single constant is not supported yet"
+        )
     if not isinstance(x, Value):
         return np.power(x, exponent[0])
     return power(b, x, float(exponent[0]))
@@ -65,7 +67,8 @@ def _dense(b: Builder, x: Value, weight: np.ndarray) -> Operand:
     matrix = weight[:, None] if weight.ndim == 1 else weight
     if x.shape[-1] != matrix.shape[0]:
         raise UnsupportedError(
-            f"`@` needs axes of the same length; these are {x.shape[-1]} and {matrix.shape[0]} long"
+            f"`@` needs axes of the same length; these have lengths {x.shape[-1]} and "
+            f"{matrix.shape[0]}"
         )
     row = b.reshape(x, (1, -1)) if len(x.shape) == 1 else x
     row_product = b.dense(row, matrix)

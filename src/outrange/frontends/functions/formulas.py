@@ -74,8 +74,8 @@ def formulas(
     if len(set(entries)) < len(entries):
         duplicate = next(name for name in entries if entries.count(name) > 1)
         raise InputError(
-            "In formulas all states and controls must have different names: `states=`, "
-            f"`controls=`. Received: two of the name `{duplicate}`."
+            "In formulas, all states and controls must have different names (`states=`, "
+            f"`controls=`). Received: the name `{duplicate}` twice."
         )
     places = {name: (kind, i) for kind, each in names.items() for i, name in enumerate(each)}
 

@@ -60,7 +60,7 @@ class StepParts:
         if any(slot.whole for graph in self.controllers for slot in graph.inputs):
             raise UnsupportedError(
                 "A controller in a closed loop must read real numbers. "
-                "Received: one with integer inputs."
+                "Received: a controller with integer inputs."
             )
         sizes = {(g.size, g.value_size(g.output)) for g in self.controllers}
         if len(sizes) > 1:
@@ -101,8 +101,8 @@ class StepParts:
             return ()
         if len(self.idle) not in (1, self.control_count):
             raise InputError(
-                "`delay=(steps, control)` must give the control before the first one arrives: "
-                f"one number, or one for each of {self.control_count} controls. "
+                "`delay=(steps, control)` must state the control that applies until the first one "
+                f"arrives: one number, or one for each of {self.control_count} controls. "
                 f"Received: {list(self.idle)}."
             )
         return tuple(np.broadcast_to(self.idle, (self.delay, self.control_count)).ravel().tolist())

@@ -45,8 +45,8 @@ def plant_value(
         if loop_sizes != plant_sizes:
             raise InputError(
                 "A linear plant needs one row per state, and one column of `B` per control. "
-                f"Received: {plant_sizes[0]} states and {plant_sizes[1]} controls of the plant, "
-                f"{n} states and {u.size} controls of the loop."
+                f"Received: {plant_sizes[0]} states and {plant_sizes[1]} controls in the plant, "
+                f"{n} states and {u.size} controls in the loop."
             )
         inputs = plant_inputs
     vectors: dict[str, Any] = {k: vector(b, v) for k, v in inputs.items()}
@@ -107,8 +107,8 @@ def _model(b: Builder, plant: Graph, n: int, operands: Sequence[Value]) -> Value
     if (plant.size, outputs) != (size, n):
         raise InputError(
             "A model used as a plant must take the state, then the control (then a disturbance and "
-            f"parameters), {size} numbers in all, and return the {n} of the next state. "
-            f"Received: a model of {plant.size} inputs and {outputs} outputs."
+            f"parameters), {size} numbers in all, and return the {n} numbers of the next state. "
+            f"Received: a model with {plant.size} inputs and {outputs} outputs."
         )
     joined = b.concat([b.reshape(x, (1, x.size)) for x in operands], axis=1)
     return splice(b, plant, joined)  # pyright: ignore[reportArgumentType]

@@ -31,7 +31,7 @@ CLIPPING = {
 """Map from the name of a function to the infinite arguments that mean "no limit"."""
 
 NOT_FINITE = (
-    "Its numbers must be finite; look for a division by 0 and for missing data. Received: {}"
+    "All numbers must be finite; look for a division by 0 and for missing data. Received: {}"
 )
 
 
@@ -238,7 +238,9 @@ def unwrap(b: Builder, x: Any, ends: Sequence[float] = ()) -> Operand:
     try:
         numbers = np.asarray(x, np.float64)
     except (TypeError, ValueError):
-        raise UnsupportedError(f"A number is needed in place of a {type(x).__name__}") from None
+        raise UnsupportedError(
+            f"A number is needed in place of a value of type {type(x).__name__}"
+        ) from None
     bad = ~np.isfinite(numbers) & ~np.isin(numbers, ends)
     if bad.any():
         raise InputError(NOT_FINITE.format(numbers[bad].flat[0]))

@@ -33,7 +33,7 @@ def interpolate(
     at, places, values = of(b, x), _constant(b, of, xp), _constant(b, of, fp)
     if places.size < 2 or places.size != values.size or not (np.diff(places) > 0).all():
         raise UnsupportedError(
-            "`np.interp` needs at least two increasing places, and one value for each; these are "
+            "`np.interp` needs at least two increasing points, and one value for each; these are "
             f"{places.tolist()} and {values.tolist()}"
         )
     if period is not None or any(end is not None for end in (left, right)):

@@ -61,8 +61,8 @@ def trace(
     size = int(result.size) if size is None else size
     if result.size != size:
         raise InputError(
-            f"{what} must return {size} number{'s' * (size != 1)}, one for each entry. Received: "
-            f"{result.size}, of shape {tuple(result.shape)}."
+            f"{what} must return {size} number{'s' * (size != 1)}. Received: {result.size}, of "
+            f"shape {tuple(result.shape)}."
         )
     flat = b.structural(lambda a: a[0].reshape(1, size), [result])
     return flat if isinstance(flat, Value) else b.constant_value(np.asarray(flat, np.float64))
@@ -127,7 +127,7 @@ def _by_framework(b: Builder, function: Callable, operands: Sequence[Operand]) -
 
 def _check_result(result: Any) -> Any:
     if result is None:
-        raise UnsupportedError("It returns nothing: end it with `return`")
+        raise UnsupportedError("The function returns nothing: end it with `return`")
     return list(result) if isinstance(result, tuple) else result
 
 

@@ -57,11 +57,13 @@ def _move_entries(c: TracedCall) -> Operand | list[Operand]:
     if c.kind == "gather" and isinstance(c.inputs[1], Value):
         return gather(c)
     if any(isinstance(x, Value) for x in c.inputs[1:]):
-        raise UnsupportedError(f"{c.kind} at positions that depend on the input")
+        raise UnsupportedError(f"{c.kind} at positions that depend on the input is not supported")
     if c.kind == "gather" and not all(
         read.all() for read in c.step.run(np.ones(c.x.shape, np.int32), *c.inputs[1:])
     ):
-        raise UnsupportedError("a gather outside of its array, where JAX returns NaN")
+        raise UnsupportedError(
+            "a gather outside its array, where JAX returns NaN, is not supported"
+        )
     return c.move_entries([0])
 
 
@@ -135,7 +137,7 @@ def _cast(c: TracedCall) -> Operand:
     if c.kind == "convert_element_type" and dtype in INTEGERS:
         return cast_integer(c, dtype)
     if c.kind == "reduce_precision" or dtype not in ("float32", "float64", "bool"):
-        raise UnsupportedError(f"a cast of an input-dependent value to {dtype}")
+        raise UnsupportedError(f"a cast of an input-dependent value to {dtype} is not supported")
     return truth(c) if dtype == "bool" and c.step.dtypes[:1] != ["bool"] else c.x
 
 
@@ -154,7 +156,9 @@ def _magnitude(c: TracedCall) -> Operand:
 def _fourier(c: TracedCall) -> Complex:
     lengths = c.attr("fft_lengths")
     if getattr(c.attr("fft_type"), "name", "") != "RFFT" or len(lengths) != 1:
-        raise UnsupportedError("a Fourier transform other than `rfft` over one axis")
+        raise UnsupportedError(
+            "a Fourier transform other than `rfft` over one axis is not supported"
+        )
     return real_fourier(c.b, c.x, int(lengths[0]))
 
 
@@ -194,7 +198,7 @@ def _dot(c: TracedCall) -> Operand:
 def _convolve(c: TracedCall) -> Operand:
     spec, kernel = c.attr("dimension_numbers"), c.constant(1, "kernels")
     if c.attr("batch_group_count", 1) != 1:
-        raise UnsupportedError("a convolution with a batch_group_count")
+        raise UnsupportedError("a convolution with a batch_group_count is not supported")
     x = c.b.transpose(c.x, spec.lhs_spec)
     padding = [tuple(p) for p in c.attr("padding")]
     x, padding = _dilate(c, x, c.attr("lhs_dilation"), padding)
@@ -236,7 +240,7 @@ def _dilate(
 @rule("reduce_window_max", "reduce_window_sum")
 def _window(c: TracedCall) -> Operand:
     if any(d != 1 for d in c.attr("base_dilation")):
-        raise UnsupportedError("windows over a dilated array")
+        raise UnsupportedError("a reduction over windows of a dilated array is not supported")
     gather, shape = windows(
         c.x.shape,
         c.attr("window_dimensions"),

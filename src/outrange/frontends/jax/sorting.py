@@ -41,11 +41,11 @@ def _round(c: TracedCall) -> Operand:
 def _sort(c: TracedCall) -> list[Operand]:
     key, axis = c.x, c.attr("dimension")
     if c.attr("num_keys") != 1 or not isinstance(key, Value):
-        raise UnsupportedError("a sort by several keys, or by a constant one")
+        raise UnsupportedError("a sort by several keys, or by a constant key, is not supported")
     results = [sort(c, key, axis)]
     if len(c.inputs) > 1:
         if not c.attr("is_stable"):
-            raise UnsupportedError("a sort of several operands that is not stable")
+            raise UnsupportedError("an unstable sort of several operands is not supported")
         places = argsort(c, key, axis)
         assert isinstance(places, Value)
         results += [_sorted_along(c, x, places, axis) for x in c.inputs[1:]]
@@ -72,7 +72,9 @@ def _top(c: TracedCall) -> list[Operand]:
 @rule("dynamic_update_slice")
 def _update_slice(c: TracedCall) -> list[Operand]:
     if any(isinstance(x, Value) for x in c.inputs[2:]):
-        raise UnsupportedError("a dynamic_update_slice at positions that depend on the input")
+        raise UnsupportedError(
+            "a dynamic_update_slice at positions that depend on the input is not supported"
+        )
     return c.move_entries([0, 1])
 
 
@@ -102,7 +104,9 @@ def gather(c: TracedCall) -> Operand:
     rank = len(x.shape)
     assert isinstance(index, Value)
     if len(numbers.start_index_map) != 1:
-        raise UnsupportedError("a gather at positions along several axes that depend on the input")
+        raise UnsupportedError(
+            "a gather is not supported if its positions along several axes depend on the input"
+        )
     (axis,) = numbers.start_index_map
     index = c.b.reshape(index, tuple(index.shape[:-1]))
     mode = str(c.attr("mode")).lower()
@@ -116,7 +120,9 @@ def gather(c: TracedCall) -> Operand:
     if batching and same_batching and sizes[axis] == 1:
         return logic.pick_along(c.b, x, index, axis)
     if batching or sizes[axis] != 1 or any(sizes[i] != x.shape[i] for i in others):
-        raise UnsupportedError("a gather of slices at positions that depend on the input")
+        raise UnsupportedError(
+            "a gather of slices at positions that depend on the input is not supported"
+        )
     rows = logic.lookup(c.b, c.b.transpose(x, [axis, *others]), index)
     lead = len(index.shape)
     if not numbers.collapsed_slice_dims:

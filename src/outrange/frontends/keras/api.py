@@ -52,8 +52,8 @@ def _import_keras() -> Any:
         if configured in BACKENDS:
             raise
         raise InputError(
-            "Keras has no such backend, or cannot import it. Set the environment variable "
-            f"KERAS_BACKEND to one that is installed ({', '.join(_installed_backends())}). "
+            "The backend must be one that Keras supports and can import. Set the environment "
+            f"variable KERAS_BACKEND to an installed one ({', '.join(_installed_backends())}). "
             f"Received: {configured!r}.{did_you_mean(configured, BACKENDS)}"
         ) from error
 
@@ -81,15 +81,15 @@ def _backend_to_set() -> str | None:
     if named:
         if named in BACKENDS and named not in installed:
             raise ModelError(
-                f"KERAS_BACKEND names a backend that is not installed; {pip_install(named)}, or "
-                f"set it to an installed one ({', '.join(installed) or 'none is'}). "
+                f"KERAS_BACKEND names a backend that is not installed. Run {pip_install(named)}, "
+                f"or set it to an installed one ({', '.join(installed) or 'none is installed'}). "
                 f"Received: {named!r}."
             )
         return None
     if not installed:
         raise ModelError(
-            f"Keras needs a backend, and none is installed. {pip_install('jax')} is the lightest; "
-            "tensorflow and torch work as well."
+            f"Keras needs a backend, and none is installed. Run {pip_install('jax')}; jax is the "
+            "lightest backend, and tensorflow and torch work as well."
         )
     configured = _configured_backend()
     if configured in installed or configured not in BACKENDS:

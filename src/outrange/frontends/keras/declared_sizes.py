@@ -53,10 +53,10 @@ def check_archive(path: Path) -> int | None:
             if member.file_size > most:
                 raise ModelError(
                     f"`{member.filename}` in a Keras file may have at most {most} bytes, "
-                    "decompressed; save the model again with `model.save`. If it is not that "
-                    "large, the file is damaged or hostile. Received: "
+                    "decompressed; save the model again with `model.save`. If the model "
+                    "is not that large, the file is damaged or hostile. Received: "
                     f"{member.file_size} bytes, "
-                    f"{member.compress_size} of them compressed, in `{path}`."
+                    f"compressed to {member.compress_size}, in `{path}`."
                 )
         for name in archive.namelist():
             if name.endswith(".h5"):

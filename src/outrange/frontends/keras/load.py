@@ -92,8 +92,8 @@ def _load(model: Any, custom_objects: dict[str, Any] | None, safe_mode: bool, li
         model = read(Path(os.fsdecode(os.fspath(model))), custom_objects, safe_mode)
     if not isinstance(model, k.Layer):
         raise InputError(
-            "A Keras model must be a `keras.Model` or another `keras.Layer`, or a path of a file. "
-            f"Received: {type(model).__module__}.{type(model).__qualname__}."
+            "A Keras model must be a `keras.Model` or another `keras.Layer`, or the path of a "
+            f"file. Received: {type(model).__module__}.{type(model).__qualname__}."
         )
     inputs = signature(model, like)
     recording = record_model(model, inputs)
@@ -326,7 +326,7 @@ def _rows_mixed_error(network: Network, reason: str = "") -> UnsupportedError:
     return UnsupportedError(
         f"Model `{network.name}` mixes the rows of a batch: its output for an input depends on the "
         "other inputs of the batch, so it is not a function of one input. Look for a reduction or "
-        "a reshape over axis 0, or a constant with another number of rows than the batch "
+        "a reshape over axis 0, or a constant whose number of rows is not that of the batch "
         f"(`ops.shape(x)[0]`).{reason}"
     )
 
@@ -363,7 +363,7 @@ def _check_runs(network: Network, predict_one: Callable, x: np.ndarray) -> None:
         raise ModelError(
             f"Model `{network.name}` fails when Keras runs it on one input (tracing succeeded): "
             f"make sure that `model.predict` runs on this backend ({keras().backend.backend()}), "
-            "or choose another with the environment variable KERAS_BACKEND. "
+            "or choose another backend with the environment variable KERAS_BACKEND. "
             f"Received: {type(error).__name__}: {first_line(error)[:300]}"
         ) from error
 

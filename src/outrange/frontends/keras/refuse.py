@@ -44,7 +44,7 @@ def check_layer(layer: Any, where: str) -> None:
     if getattr(layer, "quantization_mode", None) is not None:
         raise UnsupportedError(
             f"{where} is quantized ({layer.quantization_mode}); only real-valued layers are "
-            "supported. Load the model before `quantize`."
+            "supported. Use the model as it was before `quantize`."
         )
     if layer.compute_dtype in LOW_PRECISION:
         raise UnsupportedError(

@@ -165,8 +165,8 @@ def declared_struct(k: Any, model: Any) -> Any:
         names = sorted((config or {}).get("shapes_dict", {}))
         what = f"called with several arguments ({', '.join(names)})" if names else "not built"
         raise ModelError(
-            f"A {type(model).__name__} must know the input shape of its one argument (a tensor, or "
-            "a list or dict of tensors): call it once on an example before. "
+            f"This {type(model).__name__} must know the input shape of its one argument (a tensor, "
+            "or a list or dict of tensors): call it once on an example first. "
             f"Received: `{model.name}`, {what}."
         )
     dtype = model.input_dtype

@@ -39,9 +39,9 @@ def read_bytes(path: Path) -> bytes:
                 if read > most:
                     raise ModelError(
                         f"`{path.name}` must contain at most {most} bytes"
-                        f"{', decompressed' * is_gzip}: it is damaged or hostile; if neither, "
-                        "store it uncompressed, with its "
-                        f"weights in a separate file. Received: more, in a file of {size} bytes."
+                        f"{', decompressed' * is_gzip}; a larger file may be damaged or hostile. "
+                        "If it is neither, store it uncompressed, with its weights in a separate "
+                        f"file. Received: more bytes, in a file of {size} bytes."
                     )
             content = b"".join(parts)
     except (EOFError, zlib.error, OSError) as error:

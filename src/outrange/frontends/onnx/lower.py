@@ -250,7 +250,7 @@ def _evaluate_constants(
         results = evaluate_node(node, operands, model.opset)
     except Exception as error:  # the reference evaluation raises many classes
         raise UnsupportedError(
-            f"Node `{node.name}` ({node.op}) of constants cannot be evaluated. "
+            f"Node `{node.name}` ({node.op}), which reads only constants, cannot be evaluated. "
             f"Received: {type(error).__name__}: {str(error)[:200]}."
         ) from error
     for x in results:

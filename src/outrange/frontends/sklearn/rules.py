@@ -76,7 +76,7 @@ def lower_estimator(call: Call) -> Operand:
     rule_of_class = RULES.get(kind.__name__) if kind.__module__.split(".")[0] == "sklearn" else None
     if rule_of_class is None:
         raise UnsupportedError(
-            f"`{call.name}` is a {kind.__name__}, which is not supported. Supported scikit-learn "
+            f"`{call.name}` has the unsupported type {kind.__name__}. Supported scikit-learn "
             f"estimators: {', '.join(sorted(RULES))}. "
             f"Received: {kind.__module__}.{kind.__qualname__}."
         )

@@ -115,7 +115,9 @@ def _cast(c: TracedCall) -> Operand:
     if (whole := cast_to_integer(c.b, c.x, str(c.attr("DstT")))) is not None:
         return whole
     if c.attr("DstT") not in ("float32", "float64", "bool"):
-        raise UnsupportedError(f"a cast of an input-dependent value to {c.attr('DstT')}")
+        raise UnsupportedError(
+            f"a cast of an input-dependent value to {c.attr('DstT')} is not supported"
+        )
     return truth(c) if c.attr("DstT") == "bool" and c.attr("SrcT") != "bool" else c.x
 
 
@@ -144,7 +146,7 @@ def _einsum(c: TracedCall) -> Operand:
     left, out = c.attr("equation").decode().replace(" ", "").split("->")
     terms = left.split(",")
     if len(terms) > 2 or "." in left:
-        raise UnsupportedError(f"the einsum {left}->{out}")
+        raise UnsupportedError(f"the einsum {left}->{out} is not supported")
     if len(terms) == 1:
         return contract(c.b, list(terms[0]), [], list(out), c.x, np.ones(()))
     return contract(c.b, list(terms[0]), list(terms[1]), list(out), *c.inputs)
@@ -216,7 +218,7 @@ def _pool(c: TracedCall) -> Operand:
 @rule("FusedBatchNormV3", "FusedBatchNorm", "FusedBatchNormV2")
 def _batch_norm(c: TracedCall) -> list[Operand]:
     if c.attr("is_training"):
-        raise UnsupportedError("a batch normalization by statistics of the input")
+        raise UnsupportedError("a batch normalization by statistics of the input is not supported")
     scale, offset, mean, variance = (c.constant(i, "statistics").astype(float) for i in range(1, 5))
     factor = scale / np.sqrt(variance + float(np.float32(c.attr("epsilon"))))
     shape = [1] * len(c.x.shape)

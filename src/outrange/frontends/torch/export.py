@@ -103,7 +103,7 @@ def _remedy(error: Exception) -> str:
     if "data-dependent" not in str(error):
         return ""
     return (
-        "Its code must not branch on the value of a tensor: select values by `torch.where`, and "
+        "Its code must not branch on the value of a tensor: select values with `torch.where`, and "
         "pass `validate_args=False` to `torch.distributions`. "
     )
 

@@ -84,7 +84,9 @@ class TracedCall:
         """
         operand = self.inputs[i]
         if isinstance(operand, Value):
-            raise UnsupportedError(f"{self.kind} with {what} that depend on the input")
+            raise UnsupportedError(
+                f"{self.kind} with {what} that depend on the input is not supported"
+            )
         return np.asarray(operand)
 
     def move_entries(self, data: Sequence[int], name: str = "") -> list[Operand]:

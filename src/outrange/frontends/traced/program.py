@@ -41,7 +41,7 @@ def random_numbers(kind: str, where: str = "") -> UnsupportedError:
         where: The user's line of code; empty if unknown.
     """
     return UnsupportedError(
-        "it draws random numbers, so its output is not a function of its input. Return the "
+        "the code draws random numbers, so its output is not a function of its input. Return the "
         "distribution's parameters, its mean or its mode instead. "
         f"Received: {kind}{', ' * bool(where)}{where}"
     )
@@ -152,7 +152,7 @@ def with_constant_folding(
             if c.integer is not None and name not in counting:
                 raise UnsupportedError(
                     f"the operation {c.kind} of integers ({c.integer}) is not supported: cast "
-                    "them to float32 before it"
+                    "them to float32 first"
                 )
             return rule(c)
 

@@ -134,10 +134,12 @@ def placement(
     """
     count = int(np.prod(updates, dtype=np.int64))
     if count + 2 >= 2**24:
-        raise UnsupportedError(f"a write of {count} entries at once")
+        raise UnsupportedError(f"a write of {count} entries at once is not supported")
     marks = (np.arange(count) + 2.0).reshape(updates).astype(dtype)
     written = np.asarray(run(np.full(shape, untouched, dtype), marks), np.float64)
     here = written != untouched
     if here.sum() != count or not np.array_equal(np.sort(written[here]), np.arange(count) + 2.0):
-        raise UnsupportedError("a write whose positions coincide, or are outside the array")
+        raise UnsupportedError(
+            "a write whose positions coincide, or lie outside the array, is not supported"
+        )
     return np.where(here, written - 2.0, -1.0).astype(np.int64)

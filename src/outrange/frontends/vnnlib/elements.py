@@ -70,7 +70,7 @@ def element_type(types: Iterable[tuple[str, str]], computed: Set[str]) -> str:
         if READ[written] != READ[first[1]]:
             raise Fault(
                 f"`{first[0]}` has elements of type `{first[1]}` and `{name}` of type `{written}`; "
-                "a query must not mix types; one about the real-valued network declares `real` "
+                "a query must not mix types. A query about the real-valued network declares `real` "
                 "everywhere.",
                 UnsupportedError,
             )
@@ -79,7 +79,7 @@ def element_type(types: Iterable[tuple[str, str]], computed: Set[str]) -> str:
         name, written = integers[0]
         raise Fault(
             f"`{name}` has elements of type `{written}`, which only a query with `float32` inputs "
-            "may have; one about the real-valued network declares `real` everywhere.",
+            "may have. A query about the real-valued network declares `real` everywhere.",
             UnsupportedError,
         )
     return element

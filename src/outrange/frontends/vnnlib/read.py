@@ -67,7 +67,7 @@ def _version(name: str, text: str) -> str:
         raise refusal(
             name,
             line_of(text, opening[0].start()),
-            "supported versions are 1.0 (stated by no form) and 2.0 or 2.1, stated as "
+            "supported versions are 1.0 (without a version form) and 2.0 or 2.1, stated as "
             "`(vnnlib-version <2.0>)`.",
             f"(vnnlib-version {stated}",
             UnsupportedError,

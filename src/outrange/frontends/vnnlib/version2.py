@@ -156,8 +156,8 @@ class _Version2Reader:
     def _tensors(self, group: Sequence[Any]) -> tuple[DeclaredTensor, ...]:
         if len(group) > 1 and any(tensor.onnx_name for tensor in group):
             raise Fault(
-                "multiple inputs or outputs are identified by their order only, not by names "
-                "in the ONNX file.",
+                "multiple inputs or outputs are identified by their order, not by names in the "
+                "ONNX file.",
                 UnsupportedError,
             )
         return _declare_tensors(group, self._types)
@@ -248,7 +248,7 @@ class _Version2Reader:
         flat = 0
         for index, length in zip(indices, shape, strict=True):
             if not 0 <= index < length:
-                raise Fault(f"`{name}` has shape {list(shape)}; an index is outside.")
+                raise Fault(f"`{name}` has shape {list(shape)}, and an index lies outside it.")
             flat = flat * length + index
         return start + flat
 

@@ -207,7 +207,7 @@ class _Fusion:
         distinct = expressions.distinct(self.table)
         if len(distinct) > MOST_CURVES:
             raise UnsupportedError(
-                f"{len(distinct)} different functions of one variable in one tensor"
+                f"a tensor with {len(distinct)} different functions of one variable"
             )
         for e in distinct:
             if e in self.refused:
@@ -216,7 +216,9 @@ class _Fusion:
                 self.measure(e)
             part = e in self.curves and self.curves[e].part
             if part and has_other_form(self.nodes, region):
-                raise UnsupportedError("a function that is analyzed on a part of its domain only")
+                raise UnsupportedError(
+                    "a function that can be analyzed only on a part of its domain"
+                )
         most = max((len(self.curves[e].knots) for e in distinct if e in self.curves), default=0)
         if most > MANY and not region.forced:
             raise UnsupportedError(f"a function of more than {MANY} knots")

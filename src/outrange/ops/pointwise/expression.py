@@ -189,7 +189,7 @@ class Expressions:
             return out
         m, c = self.as_monomial(a) or (((a, 1),), Fraction(1))
         if not c and exponent < 0:
-            raise UnsupportedError("a division by the constant 0 has no value")
+            raise UnsupportedError("a division by the constant 0")
         return self.monomial(tuple((b, p * exponent) for b, p in m), c**exponent)
 
     def divide(self, a: int, b: int) -> int:

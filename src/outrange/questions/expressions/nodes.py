@@ -275,7 +275,7 @@ def as_condition(value: Any) -> Condition:
     raise InputError(
         "`&`, `|`, `~` and `implies` join conditions, and bind more tightly than comparisons: "
         "write `(y[0] <= 1) & (y[1] >= 2)`, with parentheses around each comparison. Restrict a "
-        f"plain box by `where=`. Received: {received} where a condition is needed."
+        f"plain box with `where=`. Received: {received} where a condition is needed."
     )
 
 

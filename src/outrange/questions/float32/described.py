@@ -71,7 +71,7 @@ def check_described(network: NetworkLike) -> None:
     supported = ORIGINS.get(origin)
     if supported is None:
         raise UnsupportedError(
-            "arithmetic='float32' supports models of Keras and ONNX files; export the "
+            "arithmetic='float32' supports Keras models and ONNX files; export the "
             f"model as ONNX. Received: a model of {origin or 'several parts'}."
         )
     undescribed = getattr(network, "undescribed", "")
@@ -79,7 +79,7 @@ def check_described(network: NetworkLike) -> None:
         raise UnsupportedError(
             "arithmetic='float32' supports a single type of floats, and integers up to 2^24 in "
             "casts to int32 and int64, selections, comparisons and a few sums of int64, because "
-            "rounding may carry others past the range of their type. "
+            "rounding may carry other integers past the range of their type. "
             f"Received: {undescribed}."
         )
     for node in network.written.nodes:

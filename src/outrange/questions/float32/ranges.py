@@ -108,8 +108,8 @@ def float32_plan(network: NetworkLike, wanted: Target) -> Float32Plan:
     values = [v for name in wanted.outputs for v in network.graph.layers.get(name, ())]
     if len(values) != 1:
         raise InputError(
-            "arithmetic='float32' bounds the values of a layer that is called once, without "
-            f"`rows`. Received: {list(wanted.outputs)}."
+            "arithmetic='float32' bounds the values of a layer only without `rows`, and only if "
+            f"the layer is called once. Received: {list(wanted.outputs)}."
         )
     places = getattr(network, "places", {}) if getattr(network, "plain", None) else {}
     return plan_of_rows(network.written, wanted.rows, places.get(values[0], values[0]))

@@ -43,8 +43,8 @@ def check_count(count: int, inputs: int) -> None:
     most = min(MOST_SLOPES, MOST_ENTRIES // max(inputs, 1))
     if count > most:
         raise InputError(
-            f"Every output has a slope along every input; with {inputs:,} inputs a question may "
-            f"have at most {most:,} of them. Select some by `inputs=` and `outputs=`. "
+            f"Every output has a slope along every input; with {inputs:,} inputs, a question may "
+            f"have at most {most:,} slopes. Select some with `inputs=` and `outputs=`. "
             f"Received: {count:,} pairs."
         )
 

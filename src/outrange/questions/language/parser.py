@@ -129,8 +129,9 @@ class _PropertyReader:
         if node.id in FUNCTIONS:
             raise Refusal(f"`{node.id}` is a function, `{node.id}(...)`")
         raise Refusal(
-            f"`{node.id[:30]}` is unknown; the names are x, y and {', '.join(FUNCTIONS)}, one of "
-            'several outputs is `y["name"]`, and a file ends in .vnnlib or .vnnlib.gz'
+            f"`{node.id[:30]}` is unknown; the names are x, y and {', '.join(FUNCTIONS)}. To "
+            'select one of several outputs, write `y["name"]`; a property file ends in .vnnlib or '
+            ".vnnlib.gz"
         )
 
     def _constant(self, node: ast.Constant) -> Number:
@@ -150,7 +151,7 @@ class _PropertyReader:
             return ~self._condition(node.operand)
         value = self.value(node.operand)
         if not isinstance(value, Expression | Number):
-            raise Refusal("a sign stands before a number, `x` or `y`")
+            raise Refusal("a sign must precede a number, `x` or `y`")
         return -value if isinstance(node.op, ast.USub) else +value
 
     def _binary(self, node: ast.BinOp) -> Any:
@@ -277,5 +278,5 @@ def _is_integer(value: Any) -> bool:
 
 def _kind(node: ast.AST) -> str:
     if isinstance(node, ast.Constant):
-        return f"a {type(node.value).__name__}"
+        return f"a value of type {type(node.value).__name__}"
     return f"`{type(node).__name__}`"

@@ -56,16 +56,17 @@ class Decision:
         size = graph.value_size(graph.output)
         if len(graph.outputs) > 1:
             raise InputError(
-                "A classifier must have one output: a number per class, or one number for two. "
+                "A classifier must have one output: a number per class, or one number for two "
+                "classes. "
                 f"Received: {', '.join(f'`{slot.name}` {slot.shape}' for slot in graph.outputs)}."
             )
         if threshold is not None:
             value = numbers(threshold, "`threshold`")
             if size > 1 or value.ndim or not np.isfinite(value):
                 raise InputError(
-                    "`threshold` must be a finite number, for a model with one output of one "
-                    "number; if there are several numbers, the largest decides. "
-                    f"Received: threshold={threshold!r}, an output of shape {_only(graph).shape}."
+                    "`threshold` must be a finite number, and the model must return one number; if "
+                    "a model returns several numbers, the largest one decides. Received: "
+                    f"threshold={threshold!r}, an output of shape {_only(graph).shape}."
                 )
             return cls(graph, 2, float(value), "as asked")
         if size > 1:
@@ -76,8 +77,9 @@ class Decision:
         if lo < 0.0 < hi:
             return cls(graph, 2, 0.0, "the output takes both signs, as a logit does")
         raise InputError(
-            "A model with one number needs a threshold between its two classes: 0.5 for an output "
-            "within [0, 1], 0 for one that takes both signs. For this model pass `threshold=`. "
+            "A model that returns one number needs a threshold between its two classes: by default "
+            "0.5 for an output within [0, 1], and 0 for an output that takes both signs. For this "
+            "model, pass `threshold=`. "
             f"Received: an output `{_only(graph).name}` from {lo:.4g} to {hi:.4g}."
         )
 

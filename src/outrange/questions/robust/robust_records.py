@@ -80,8 +80,8 @@ class Records:
             records = {int(line.pop("index")): line for line in lines}
         except (ValueError, KeyError, AttributeError) as error:
             raise InputError(
-                f"The file of results must contain records of this kind: choose another, or remove "
-                f"it. Received: {self._path} ({error})."
+                "The file of results must contain results of an earlier call: choose another file, "
+                f"or remove this one. Received: {self._path} ({error})."
             ) from None
         wanted = {name: part for name, part in head.items() if name not in APART}
         other = next((name for name in wanted if first.get(name) != wanted[name]), None)

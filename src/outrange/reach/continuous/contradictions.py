@@ -38,8 +38,8 @@ def check_seen(system: FlowSystem, pipe: Pipe, simulations: Simulations) -> None
     again = _outside(pipe, finer)[0]
     if again > FAR and moved < 0.1 * again:
         raise ContradictionError(
-            "A simulated trajectory leaves the proved pipe by "
-            f"{again:.3g} of its size. This is a bug in outrange; please report the loop. "
+            f"A simulated trajectory leaves the proved pipe by {again:.3g}, relative to the size "
+            "of its states. This is a bug in outrange; please report the loop. "
             f"Received: the trajectory from {finer.points[0].tolist()}."
         )
 
@@ -64,8 +64,9 @@ def check_claim(system: FlowSystem, claim: TimedClaim | None, simulations: Simul
     again = -claim.robustness(finer.times, finer.flat)[0] / size
     if again > FAR and moved < 0.1 * again:
         raise ContradictionError(
-            f"A simulated trajectory violates the proved specification by {again:.3g} of its "
-            "size. This is a bug in outrange; please report the loop. "
+            f"A simulated trajectory violates the proved specification by {again:.3g}, "
+            "relative to the size of its states. This is a bug in outrange; please report the "
+            "loop. "
             f"Received: the trajectory from {finer.points[0].tolist()}."
         )
 

@@ -101,7 +101,7 @@ class Checkpoint:
             workers.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(
-                f"`resume` must be a folder that can be written ({error.strerror}). "
+                f"`resume` must be a folder that can be written to ({error.strerror}). "
                 f"Received: `{workers.folder}`."
             ) from None
         path = (workers.folder / f"{question[:24]}.npz").resolve()

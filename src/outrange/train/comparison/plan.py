@@ -206,7 +206,7 @@ def check_shapes(arrays: Sequence[np.ndarray], expected: Sequence[Any]) -> None:
     shapes = [tuple(np.shape(a)) for a in arrays]
     if shapes != [tuple(np.shape(a)) for a in expected]:
         raise InputError(
-            "A study can only be resumed with its original models, losses and optimizers. "
+            "A study can be resumed only with its original models, losses and optimizers. "
             f"Received: a saved state of {len(shapes)} arrays where {len(expected)} are expected, "
             "or with other shapes. Choose another file, or delete this one."
         )

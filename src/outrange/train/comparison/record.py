@@ -227,7 +227,7 @@ class ComparisonRecord:
             if old.plan.get(key) != value:
                 what = "" if key == "data" else f" `{key}`: {old.plan.get(key)!r}, not {value!r}"
                 raise InputError(
-                    "A study can only be resumed with its original settings. "
+                    "A study can be resumed only with its original settings. "
                     f"Received: `{path}`, whose {key} differs.{what} Choose another file, or "
                     "delete this one."
                 )
@@ -248,7 +248,7 @@ class ComparisonRecord:
                 self.metrics[g] = list(arrays[f"metrics/{g}"])
         except (OSError, ValueError, KeyError) as error:
             raise InputError(
-                "An unfinished study needs the state file next to it to be resumed. "
+                "To resume an unfinished study, its state file must be next to it. "
                 f"Received: `{state_path(path)}`: {error} Delete the study to start again."
             ) from error
         for g, group in enumerate(self.groups):

@@ -50,7 +50,8 @@ def build_model(build: Callable[[Any], Any], activation: Any, seed: int) -> Any:
     if not isinstance(model, k.Model):
         raise InputError(
             "`build` must be a function of an activation that returns a new Keras model. "
-            f"Received: {type(model).__module__}.{type(model).__qualname__} from it."
+            "Received: a function that returns "
+            f"{type(model).__module__}.{type(model).__qualname__}."
         )
     if not model.built or not getattr(model, "outputs", None):
         raise InputError(

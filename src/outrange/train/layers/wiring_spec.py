@@ -128,7 +128,7 @@ def _node(entry: Any) -> NodeSpec:
     is_input = bool(entry.get("input", False))
     extra = sorted(set(entry) & {"activation", "use_bias", "shared"})
     if is_input and extra:
-        raise InputError(f"Node `{name}` is an input and can only have units. Received: {extra}.")
+        raise InputError(f"Node `{name}` is an input and can have only units. Received: {extra}.")
     activation_of(entry.get("activation"), f"Node `{name}`")
     return NodeSpec(
         name,
@@ -220,8 +220,8 @@ def _check_shared_shapes(nodes: Mapping[str, NodeSpec], edges: tuple[EdgeSpec, .
         if first != shape:
             raise InputError(
                 f"Edges with `shared={edge.shared!r}` share a matrix of weights, so they must have "
-                f"the same sizes and mask. Received: `{edge}`, {shape[0]} to {shape[1]} units, "
-                f"after one of {first[0]} to {first[1]}."
+                f"the same sizes and mask. Received: `{edge}` from {shape[0]} to {shape[1]} units, "
+                f"after an edge from {first[0]} to {first[1]} units."
             )
     for node in nodes.values():
         if node.shared is None:

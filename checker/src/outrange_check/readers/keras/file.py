@@ -26,14 +26,14 @@ def opened(data: bytes) -> tuple[dict[str, Any], Hdf5]:
         entries = archive.infolist()
         names = [entry.filename for entry in entries]
         if len(set(names)) < len(names) or len(names) > 1000:
-            raise Refused("the archive holds a file twice, or too many")
+            raise Refused("the archive contains a file twice, or too many files")
         text = {
             name: _member(archive, name, MOST_TEXT) for name in ("metadata.json", "config.json")
         }
         weights = _member(archive, "model.weights.h5", MOST_WEIGHTS)
     version = str(_json(text["metadata.json"]).get("keras_version"))
     if not version.startswith("3."):
-        raise Refused(f"the model was saved by Keras {version[:20]}; only Keras 3 is read")
+        raise Refused(f"the model was saved by Keras {version[:20]}; only Keras 3 is supported")
     config = _json(text["config.json"])
     _no_two_readings(config)
     return config, Hdf5(weights)
@@ -42,10 +42,10 @@ def opened(data: bytes) -> tuple[dict[str, Any], Hdf5]:
 def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
     """Return a file of the archive; at most `most + 1` bytes of it are unpacked."""
     if name not in archive.namelist():
-        raise Refused(f"the archive holds no `{name}`")
+        raise Refused(f"the archive does not contain `{name}`")
     entry = archive.getinfo(name)
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise Refused(f"`{name}` is compressed in a way that is not read")
+        raise Refused(f"`{name}` is compressed by an unsupported method")
     if entry.flag_bits & 1 or entry.file_size > most:
         raise Refused(f"`{name}` is encrypted, or has more than {most} bytes")
     with archive.open(entry) as file:
@@ -58,14 +58,14 @@ def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
 def _json(data: bytes) -> dict[str, Any]:
     found = json.loads(data, object_pairs_hook=_once)
     if not isinstance(found, dict):
-        raise Refused("the description of the model is no object of JSON")
+        raise Refused("the description of the model is not a JSON object")
     return found
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise Refused("a name stands twice in the description of the model")
+        raise Refused("a name occurs twice in the description of the model")
     return found
 
 
@@ -81,7 +81,7 @@ def _no_two_readings(config: dict[str, Any]) -> None:
     while parts:
         part, level = parts.pop()
         if level > MOST_LEVELS:
-            raise Refused(f"the description of the model is more than {MOST_LEVELS} levels deep")
+            raise Refused(f"the model's description is nested more than {MOST_LEVELS} levels deep")
         if isinstance(part, list):
             parts += [(inner, level + 1) for inner in part]
         elif isinstance(part, dict):
@@ -92,5 +92,5 @@ def _no_two_readings(config: dict[str, Any]) -> None:
             text, kind = json.dumps(part, sort_keys=True), part.get("class_name")
             layer = part.get("module") == "keras.layers" or kind in ("Sequential", "Functional")
             if key in found and (found[key] != text or (layer and kind != "InputLayer")):
-                raise Refused("two objects of the model share one identity")
+                raise Refused("two objects of the model have the same `shared_object_id`")
             found[key] = text

@@ -51,18 +51,20 @@ class Hdf5:
     def __init__(self, data: bytes) -> None:
         self._data = memoryview(data)
         if bytes(data[:8]) != _SIGNATURE:
-            raise Refused("the weights are no HDF5 file")
+            raise Refused("the weights are not an HDF5 file")
         versions = bytes(self._bytes(8, 8))
         if versions[0] != 0 or versions[5] != 8 or versions[6] != 8:
-            raise Refused("the weights are an HDF5 file of a version that is not read")
+            raise Refused("the weights are an HDF5 file of an unsupported version")
         if self._numbers(24, "Q") != (0,):
-            raise Refused("the HDF5 file does not begin at its first byte")
+            raise Refused("the addresses in the HDF5 file are not relative to its first byte")
         self._groups: dict[int, dict[str, int] | None] = {}
         self._stated: dict[int, tuple[int, int]] = {}
         self._room = _MOST_ENTRIES
         _, self._root = self._entry(56)
         if _ELSEWHERE in (self._group(self._root) or {}):
-            raise Refused(f"the weights hold `{_ELSEWHERE}`, where Keras may look for them")
+            raise Refused(
+                f"the weights file has a group `{_ELSEWHERE}`, which Keras may read instead"
+            )
 
     def members(self, path: str) -> list[str]:
         """Return the names in a group, sorted; [] if there is no such group."""
@@ -77,14 +79,14 @@ class Hdf5:
         """
         where = self._find(path)
         if where is None:
-            raise Refused(f"the weights hold no `{path}`")
+            raise Refused(f"the weights file does not contain `{path}`")
         messages = self._messages(where)
         if messages.keys() & _ATTRIBUTES:  # by one Keras rounds the numbers to bfloat16
-            raise Refused(f"`{path}` has attributes, which are not read")
+            raise Refused(f"`{path}` has attributes, which are not supported")
         shape = _shape(_one(messages, _SPACE))
         kind = bytes(_one(messages, _TYPE))[:20]
         if kind not in _TYPES:
-            raise Refused(f"`{path}` holds numbers of a type that is not read")
+            raise Refused(f"`{path}` contains numbers of an unsupported type")
         letter, width = _TYPES[kind]
         raw = self._raw(messages, shape, width)
         values = struct.unpack(f"<{size(shape)}{letter}", raw)
@@ -92,7 +94,7 @@ class Hdf5:
 
     def _bytes(self, at: int, count: int) -> memoryview:
         if count < 0 or at + count > len(self._data):
-            raise Refused("the HDF5 file is damaged, or cut short")
+            raise Refused("the HDF5 file is damaged or truncated")
         return self._data[at : at + count]
 
     def _numbers(self, at: int, form: str) -> tuple[Any, ...]:
@@ -114,7 +116,7 @@ class Hdf5:
         """Return the messages of the object header at an address, by type."""
         version, _, count, _, room = self._numbers(at, "BBHII")
         if version != 1 or count > _MOST_MESSAGES:
-            raise Refused("an object of the HDF5 file has a header that is not read")
+            raise Refused("an object in the HDF5 file has an unsupported header")
         found: Messages = {}
         blocks, seen = [(at + 16, room)], 0
         while blocks and seen < count:
@@ -128,7 +130,9 @@ class Hdf5:
                 if kind == _CONTINUED:
                     blocks.append(struct.unpack("<QQ", body[:16]))
                 elif kind not in _HARMLESS and (kind not in _READ or flags & 2):
-                    raise Refused(f"a message ({kind}) of the HDF5 file is not read")
+                    raise Refused(
+                        f"the HDF5 file contains an unsupported header message (type {kind})"
+                    )
                 found.setdefault(kind, []).append(body)
         return found
 
@@ -142,12 +146,12 @@ class Hdf5:
     def _table(self, at: int, messages: Messages) -> dict[str, int]:
         tree, heap = struct.unpack("<QQ", _one(messages, _SYMBOLS)[:16])
         if self._stated.get(at, (tree, heap)) != (tree, heap):
-            raise Refused("the HDF5 file says two things of a group")
+            raise Refused("the HDF5 file describes a group in two ways")
         if bytes(self._bytes(heap, 4)) != b"HEAP":
             raise Refused("the HDF5 file is damaged: a group has no names")
         length, _, first = self._numbers(heap + 8, "QQQ")
         if length > _MOST_NAMES:
-            raise Refused("a group of the HDF5 file has too many names")
+            raise Refused("a group in the HDF5 file has too many names")
         names = bytes(self._bytes(first, length))
         found: dict[str, int] = {}
         for leaf in self._leaves(tree):
@@ -160,7 +164,7 @@ class Hdf5:
                 end = names.find(b"\0", start, start + _MOST_NAME)
                 name = names[start : max(end, 0)].decode("utf-8", "replace")
                 if end < 0 or name in found:
-                    raise Refused("a link of the HDF5 file is not read")
+                    raise Refused("the HDF5 file contains an unsupported link")
                 found[name] = where
         return found
 
@@ -172,9 +176,9 @@ class Hdf5:
         """
         start, where, kind, _, tree, heap = self._numbers(at, "QQIIQQ")
         if kind == 1 and self._stated.setdefault(where, (tree, heap)) != (tree, heap):
-            raise Refused("the HDF5 file says two things of a group")
+            raise Refused("the HDF5 file describes a group in two ways")
         if kind > 1:
-            raise Refused("a link of the HDF5 file is not read")
+            raise Refused("the HDF5 file contains an unsupported link")
         return start, where
 
     def _leaves(self, root: int) -> list[int]:
@@ -186,7 +190,7 @@ class Hdf5:
             for at in level:
                 mark, own, depth, count = self._numbers(at, "4sBBH")
                 if mark != b"TREE" or own != 0 or at in seen:
-                    raise Refused("the HDF5 file is damaged: a tree is none")
+                    raise Refused("the HDF5 file is damaged: a B-tree has an invalid node")
                 seen.add(at)
                 depths.add(depth)
                 self._spend(1 + count)
@@ -196,13 +200,13 @@ class Hdf5:
             if 0 in depths:
                 break
             level = found
-        raise Refused("the HDF5 file is damaged: a tree does not end")
+        raise Refused("the HDF5 file is damaged: a B-tree does not end")
 
     def _raw(self, messages: Messages, shape: tuple[int, ...], width: int) -> bytes:
         """Return the bytes of a dataset, row-major."""
         layout = _one(messages, _LAYOUT)
         if len(layout) < 2 or layout[0] != 3 or layout[1] not in (0, 1) or _FILTERS in messages:
-            raise Refused("a dataset of the HDF5 file is laid out in a way that is not read")
+            raise Refused("a dataset in the HDF5 file is laid out in an unsupported way")
         count = size(shape) * width
         if layout[1] == 0:
             (length,) = struct.unpack("<H", layout[2:4])
@@ -211,14 +215,14 @@ class Hdf5:
             at, length = struct.unpack("<QQ", layout[2:18])
             raw = self._bytes(at, length) if count else memoryview(b"")
         if len(raw) != count:
-            raise Refused("a dataset of the HDF5 file has not the size of its shape")
+            raise Refused("the size of a dataset in the HDF5 file does not match its shape")
         return bytes(raw)
 
 
 def _one(messages: Messages, kind: int) -> memoryview:
     found = messages.get(kind, [])
     if len(found) != 1:
-        raise Refused("an object of the HDF5 file is not described, or described twice")
+        raise Refused("an object in the HDF5 file lacks a header message, or repeats one")
     return found[0]
 
 
@@ -226,7 +230,7 @@ def _shape(message: memoryview) -> tuple[int, ...]:
     version, rank = message[0], message[1]
     start = {1: 8, 2: 4}.get(version)
     if start is None or (version == 2 and message[3] == 2) or len(message) < start + 8 * rank:
-        raise Refused("the shape of a dataset of the HDF5 file is not read")
+        raise Refused("the shape of a dataset in the HDF5 file is not supported")
     shape = struct.unpack(f"<{rank}Q", message[start : start + 8 * rank])
     size(shape)
     return shape

@@ -61,14 +61,14 @@ class Layer:
                 and not key.endswith(_OF_TRAINING)
             ]
             if unknown:
-                raise Refused(f"the arguments {unknown} are not read")
+                raise Refused(f"the arguments {unknown} are not supported")
         except Refused as wrong:
             raise Refused(f"layer `{self.name}` ({self.kind}): {wrong}") from None
         return found
 
     def _check_precision(self) -> None:
         if policy(self.config) != "float32":
-            raise Refused(f"the precision {policy(self.config)} is not read, only float32")
+            raise Refused(f"the precision {policy(self.config)} is not supported, only float32 is")
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return an argument as it is in the file, and note that it was read."""
@@ -79,7 +79,7 @@ class Layer:
         """Return an argument that must be an integer."""
         found = self.get(key, default)
         if type(found) is not int:
-            raise Refused(f"`{key}` is no integer")
+            raise Refused(f"`{key}` is not an integer")
         return found
 
     def wholes(self, key: str, rank: int, default: int | None = None) -> list[int]:
@@ -87,9 +87,9 @@ class Layer:
         found = self.get(key, default)
         found = [found] * rank if type(found) is int else found
         if not isinstance(found, list) or len(found) != rank:
-            raise Refused(f"`{key}` is no list of {rank} integers")
+            raise Refused(f"`{key}` is not a list of {rank} integers")
         if any(type(n) is not int for n in found):
-            raise Refused(f"`{key}` is no list of {rank} integers")
+            raise Refused(f"`{key}` is not a list of {rank} integers")
         return found
 
     def pairs(self, key: str, rank: int) -> list[tuple[int, int]]:
@@ -106,7 +106,7 @@ class Layer:
             if not isinstance(ends, list) or [type(n) for n in ends] != [int, int]:
                 raise Refused(f"`{key}` does not fit {rank} axes")
             if not 0 <= min(ends) <= max(ends) <= 1 << 22:
-                raise Refused(f"`{key}` {ends} is not read")
+                raise Refused(f"`{key}` {ends} is not supported")
             out.append((ends[0], ends[1]))
         return out
 
@@ -114,28 +114,30 @@ class Layer:
         """Return an argument as a real number, rounded to float32 as in Keras."""
         found = self.get(key, default)
         if type(found) not in (int, float):
-            raise Refused(f"`{key}` is no real number")
+            raise Refused(f"`{key}` is not a real number")
         return single(found)
 
     def word(self, key: str, allowed: tuple[str, ...]) -> str:
         """Return an argument that must be one of the allowed words; the first is the default."""
         found = self.get(key, allowed[0])
         if found not in allowed:
-            raise Refused(f"`{key}` {str(found)[:40]!r} is not read, only {', '.join(allowed)}")
+            raise Refused(
+                f"`{key}` {str(found)[:40]!r} is not supported (supported: {', '.join(allowed)})"
+            )
         return found
 
     def flag(self, key: str, default: bool) -> bool:
         """Return an argument that must be a truth value."""
         found = self.get(key, default)
         if type(found) is not bool:
-            raise Refused(f"`{key}` is no truth value")
+            raise Refused(f"`{key}` is not a Boolean")
         return found
 
     def stored(self, *shapes: tuple[int, ...]) -> list[Tensor]:
         """Return the weights of the layer, which must have exactly these shapes."""
         path = f"{self.path}/vars"
         if set(self.weights.members(path)) != {str(i) for i in range(len(shapes))}:
-            raise Refused(f"the file does not hold its {len(shapes)} weights, and no more")
+            raise Refused(f"the file does not contain exactly {len(shapes)} weights for this layer")
         self.maker.spend(sum(size(shape) for shape in shapes))
         found = [self.weights.array(f"{path}/{i}") for i in range(len(shapes))]
         for tensor, shape in zip(found, shapes, strict=True):

@@ -74,7 +74,9 @@ class _Reader:
         layers = _layers(config)
         shapes = _input_shapes(part, depth)
         if [x.shape for x in given] != shapes:
-            raise Refused(f"the model `{config.get('name')}` is given tensors of other shapes")
+            raise Refused(
+                f"the inputs of model `{config.get('name')}` do not have its input shapes"
+            )
         if kind == "Functional":
             return self._functional(config, layers, path, given, depth)
         if layers and layers[0].get("class_name") == "InputLayer":
@@ -88,7 +90,7 @@ class _Reader:
     ) -> list[Tensor]:
         names = [layer.get("name") for layer in layers]
         if len(set(names)) < len(names):
-            raise Refused("two layers have one name")
+            raise Refused("two layers have the same name")
         places = [where[0] for where in _ends(config.get("input_layers"))]
         known: dict[Node, list[Tensor]] = {
             (name, 0): [x] for name, x in zip(places, given, strict=True)
@@ -97,10 +99,13 @@ class _Reader:
         for layer, where in zip(layers, _paths(layers, path), strict=True):
             nodes = layer.get("inbound_nodes")
             if not isinstance(nodes, list):
-                raise Refused(f"layer `{layer.get('name')}` does not say what it reads")
+                raise Refused(f"layer `{layer.get('name')}` does not state its inputs")
             listed = layer.get("name") in places
             if (layer.get("class_name") == "InputLayer") != listed or (listed and nodes):
-                raise Refused("an input reads something, or is not listed")
+                raise Refused(
+                    "an InputLayer reads a tensor, or is not listed as an input of the model, or "
+                    "a listed input is another layer"
+                )
             calls += [(layer, where, i, _reads(layer, node)) for i, node in enumerate(nodes)]
         if len(calls) > MOST_LAYERS:
             raise Refused(f"the model calls layers more than {MOST_LAYERS} times")
@@ -126,7 +131,7 @@ class _Reader:
                 else:
                     later.append((layer, where, i, reads))
             if len(later) == len(waiting):
-                raise Refused("the layers of the model read each other in a circle")
+                raise Refused("the graph of the model has a cycle")
             waiting = later
 
     def _call(self, part: Part, path: str, given: list[Tensor], depth: int) -> list[Tensor]:
@@ -138,16 +143,16 @@ class _Reader:
             return self.model(part, f"{path}/", given, depth + 1)
         name = str(config.get("name"))[:60] if isinstance(config, dict) else "?"
         if part.get("module") != "keras.layers" or part.get("registered_name") not in (None, kind):
-            raise Refused(f"layer `{name}` ({kind}) is none of Keras's own layers")
+            raise Refused(f"layer `{name}` ({kind}) is not one of Keras's own layers")
         if kind not in RULES or not isinstance(config, dict):
-            raise Refused(f"layer `{name}` is a {kind}, which is not read{_HINTS.get(kind, '')}")
+            raise Refused(f"layer `{name}` ({kind}) is not supported{_HINTS.get(kind, '')}")
         layer = Layer(kind, name, config, path, self._weights, self._maker)
         return [layer.call(RULES[kind], given)]
 
 
 _HINTS = {
-    "BatchNormalization": ": its scale is no rational number; fold it into the layer before it",
-    "Lambda": ": it holds code",
+    "BatchNormalization": ": its scale is not a rational number; fold it into the layer before it",
+    "Lambda": ": it contains code",
 }
 
 
@@ -155,9 +160,11 @@ def _model(part: Part, depth: int) -> tuple[str, Part]:
     kind, config = part.get("class_name"), part.get("config")
     known = kind in _MODELS and part.get("module") in _MODELS[kind]
     if not known or not isinstance(config, dict) or part.get("registered_name") not in (None, kind):
-        raise Refused(f"the model is a {str(kind)[:60]}, neither Sequential nor Functional")
+        raise Refused(
+            f"the model has the class {str(kind)[:60]}, neither Sequential nor Functional"
+        )
     if depth > MOST_DEPTH:
-        raise Refused(f"models lie more than {MOST_DEPTH} deep in each other")
+        raise Refused(f"models are nested more than {MOST_DEPTH} levels deep")
     return str(kind), config
 
 
@@ -196,7 +203,7 @@ def _input_shapes(part: Part, depth: int) -> list[tuple[int, ...]]:
     shapes = []
     for name, node, tensor in _ends(config.get("input_layers")):
         if node or tensor or named.get(name, {}).get("class_name") != "InputLayer":
-            raise Refused("an input of the model is no InputLayer")
+            raise Refused("an input of the model is not an InputLayer")
         shapes.append(_input_shape(named[name]))
     return shapes
 
@@ -204,17 +211,19 @@ def _input_shapes(part: Part, depth: int) -> list[tuple[int, ...]]:
 def _input_shape(layer: Part) -> tuple[int, ...]:
     config = layer.get("config")
     if not isinstance(config, dict) or layer.get("module") != "keras.layers":
-        raise Refused("an input of the model is no InputLayer")
+        raise Refused("an input of the model is not an InputLayer")
     if policy(config) != "float32" or any(config.get(k) for k in ("sparse", "ragged", "optional")):
-        raise Refused("an input that is not float32, or sparse, ragged or optional, is not read")
+        raise Refused(
+            "inputs that are not float32, or are sparse, ragged or optional, are not supported"
+        )
     return _without_batch(config.get("batch_shape"))
 
 
 def _without_batch(shape: Any) -> tuple[int, ...]:
     if not isinstance(shape, list) or not shape or shape[0] not in (None, 1):
-        raise Refused("the model does not state the shape of its input, or fixes its batch")
+        raise Refused("the model does not state the shape of its input, or fixes its batch size")
     if any(type(n) is not int or n < 1 for n in shape[1:]):
-        raise Refused(f"the shape {shape[:20]} of an input leaves an axis open")
+        raise Refused(f"the input shape {shape[:20]} leaves an axis open")
     size(tuple(shape[1:]))
     return tuple(shape[1:])
 
@@ -226,7 +235,7 @@ def _ends(found: Any) -> list[Place]:
     if isinstance(found, list) and len(found) == 3 and isinstance(found[0], str):
         found = [found]
     if not isinstance(found, list) or not found:
-        raise Refused("inputs or outputs of the model are named in a way that is not read")
+        raise Refused("the inputs or outputs of the model are listed in an unsupported way")
     return [_place(end) for end in found]
 
 
@@ -241,7 +250,7 @@ def _place(found: Any) -> Place:
     match found:
         case [str(name), int(node), int(tensor)]:
             return name, node, tensor
-    raise Refused("a place in the graph is named in a way that is not read")
+    raise Refused("a reference to a tensor of the model has an unsupported form")
 
 
 def _reads(layer: Part, node: Any) -> list[Place]:
@@ -250,17 +259,17 @@ def _reads(layer: Part, node: Any) -> list[Place]:
     match node:
         case {"args": [found], "kwargs": dict(options)}:
             if any(options.values()) or set(options) - {"mask", "training"}:
-                raise Refused(f"{named} is called with arguments that are not read")
+                raise Refused(f"{named} is called with unsupported arguments")
             tensors = found if isinstance(found, list) else [found]
             return [_history(tensor) for tensor in tensors]
-    raise Refused(f"{named} is called in a way that is not read")
+    raise Refused(f"{named} is called in an unsupported way")
 
 
 def _history(tensor: Any) -> Place:
     match tensor:
         case {"class_name": "__keras_tensor__", "config": {"keras_history": place}}:
             return _place(place)
-    raise Refused("a layer reads what is no tensor of the model")
+    raise Refused("a layer reads something that is not a tensor of the model")
 
 
 def _at(known: dict[Node, list[Tensor]], place: Place) -> Tensor:

@@ -12,7 +12,7 @@ from .layer import Layer, Rule
 def only(given: list[Tensor]) -> Tensor:
     """Return the only input of a layer; refuse several."""
     if len(given) != 1:
-        raise Refused(f"{len(given)} tensors are given to a layer of one")
+        raise Refused(f"the layer takes one tensor, but gets {len(given)}")
     return given[0]
 
 
@@ -41,7 +41,7 @@ def activated(layer: Layer, x: Tensor, key: str = "activation") -> Tensor:
             if kind in _CURVES and name.get("registered_name") in (None, kind):
                 inner = Layer(kind, layer.name, config, "", layer.weights, maker)
                 return inner.call(_CURVES[kind], [x])
-    raise Refused(f"the activation {str(name)[:60]} is not read")
+    raise Refused(f"the activation {str(name)[:60]} is not supported")
 
 
 def _scaled(layer: Layer, x: Tensor, factor: fmpq) -> Tensor:
@@ -51,7 +51,7 @@ def _scaled(layer: Layer, x: Tensor, factor: fmpq) -> Tensor:
 def _dense(layer: Layer, given: list[Tensor]) -> Tensor:
     x, units = only(given), layer.whole("units")
     if not x.shape:
-        raise Refused("a scalar has no last axis")
+        raise Refused("the input is a scalar, which has no last axis")
     inner = x.shape[-1]
     shape = (*x.shape[:-1], units)
     size(shape)
@@ -71,12 +71,12 @@ def _relu(layer: Layer, given: list[Tensor]) -> Tensor:
     """
     x, slope = only(given), layer.real("negative_slope")
     if layer.get("threshold", 0.0) != 0:
-        raise Refused("a `threshold` other than 0, where the function jumps, is not read")
+        raise Refused("a `threshold` other than 0, where the function jumps, is not supported")
     if layer.get("max_value") is None:
         return layer.maker.kink(x, slope)
     most = layer.real("max_value")
     if most < 0:
-        raise Refused("a `max_value` below 0 is not read")
+        raise Refused("a `max_value` below 0 is not supported")
     if not slope:
         return layer.maker.clip(x, 0, most)
     bent = _scaled(layer, layer.maker.kink(x, 0), 1 - slope)
@@ -90,7 +90,7 @@ def _leaky(layer: Layer, given: list[Tensor]) -> Tensor:
 
 def _elu(layer: Layer, given: list[Tensor]) -> Tensor:
     if layer.real("alpha", 1.0) != 1:
-        raise Refused("`alpha` other than 1 is not read")
+        raise Refused("`alpha` other than 1 is not supported")
     return layer.maker.curve("elu", only(given))
 
 
@@ -119,12 +119,12 @@ def _flatten(layer: Layer, given: list[Tensor]) -> Tensor:
 def _reshape(layer: Layer, given: list[Tensor]) -> Tensor:
     x, wanted = only(given), layer.get("target_shape")
     if not isinstance(wanted, list) or any(type(n) is not int or n < -1 for n in wanted):
-        raise Refused("`target_shape` is no shape")
+        raise Refused("`target_shape` is not a shape")
     if wanted.count(-1) > 1:
         raise Refused("`target_shape` leaves two axes open")
     rest = math.prod(n for n in wanted if n != -1)
     if rest == 0 or len(x.items) % rest:
-        raise Refused(f"shape {x.shape} cannot become {wanted}")
+        raise Refused(f"shape {x.shape} cannot be reshaped to {wanted}")
     return x.reshaped(tuple(len(x.items) // rest if n == -1 else n for n in wanted))
 
 
@@ -135,7 +135,7 @@ def _permute(layer: Layer, given: list[Tensor]) -> Tensor:
 
 def _alike(given: list[Tensor]) -> list[Tensor]:
     if not given or len({len(x.shape) for x in given}) > 1:
-        raise Refused("tensors of different numbers of axes are not merged")
+        raise Refused("the tensors have different numbers of axes")
     return given
 
 
@@ -148,7 +148,7 @@ def _added(layer: Layer, given: list[Tensor]) -> Tensor:
 
 def _subtracted(layer: Layer, given: list[Tensor]) -> Tensor:
     if len(_alike(given)) != 2:
-        raise Refused("a difference has two parts")
+        raise Refused(f"the layer takes two tensors, but gets {len(given)}")
     return layer.maker.plus(given[0], given[1], -1)
 
 
@@ -168,7 +168,7 @@ def _concatenated(layer: Layer, given: list[Tensor]) -> Tensor:
     axis = layer.whole("axis", -1)
     axis = axis - 1 if axis > 0 else axis + rank
     if axis not in range(rank):
-        raise Refused("an `axis` that is the batch, or none, is not read")
+        raise Refused("`axis` is the batch axis, or does not exist")
     return joined(given, axis)
 
 

@@ -15,7 +15,7 @@ from .rules import activated, only
 def _first(layer: Layer, x: Tensor, rank: int) -> tuple[Tensor, bool]:
     """Return the image with channels first, and whether it already had channels first."""
     if len(x.shape) != rank + 1:
-        raise Refused(f"shape {x.shape} is no image of {rank} axes and channels")
+        raise Refused(f"shape {x.shape} is not that of an image with {rank} axes and channels")
     if layer.word("data_format", ("channels_last", "channels_first")) == "channels_first":
         return x, True
     return x.transposed([rank, *range(rank)]), False
@@ -34,7 +34,7 @@ def _windows(layer: Layer, x: Tensor, kernel: list[int], strides: list[int]) -> 
     before, after = [0] * rank, [0] * rank
     if padding == "causal":
         if rank != 1 or layer.kind != "Conv1D":
-            raise Refused("causal padding is for Conv1D")
+            raise Refused("causal padding is supported for Conv1D only")
         before = [(kernel[0] - 1) * dilation[0]]
     elif padding == "same":
         before, after = same(spatial, kernel, strides, dilation)
@@ -56,7 +56,7 @@ def _convolution(rank: int, depthwise: bool) -> Rule:
                 raise Refused(f"{groups} groups do not divide {channels} channels")
             shape = (*kernel, channels // groups, out)
         if min(out, channels) < 1:
-            raise Refused("there are no channels")
+            raise Refused("the layer has no input channels, or no output channels")
         shapes = [shape, (out,)] if layer.flag("use_bias", True) else [shape]
         stored, *bias = layer.stored(*shapes)
         if depthwise:
@@ -126,7 +126,7 @@ def _padded(n: int, before: int, after: int) -> list[int]:
 
 def _cropped(n: int, before: int, after: int) -> list[int]:
     if before + after >= n:
-        raise Refused(f"nothing of an axis of {n} is left")
+        raise Refused(f"cropping removes a whole axis of length {n}")
     return list(range(before, n - after))
 
 

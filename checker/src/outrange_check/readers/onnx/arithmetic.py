@@ -16,7 +16,7 @@ def _elementwise(rule: Callable[[Maker, Tensor, Tensor], Tensor]) -> Rule:
         c.most_inputs(2)
         x, y = c.input(0), c.input(1)
         if "whole" in (x.kind, y.kind):
-            raise Refused("arithmetic of integers is not read")
+            raise Refused("arithmetic of integers is not supported")
         return rule(c.maker, x, y)
 
     return of
@@ -24,7 +24,7 @@ def _elementwise(rule: Callable[[Maker, Tensor, Tensor], Tensor]) -> Rule:
 
 def _one_constant(x: Tensor, y: Tensor) -> None:
     if not (x.constant or y.constant):
-        raise Refused("a product of two values is not read")
+        raise Refused("a product of two values that depend on the input is not supported")
 
 
 def _mul(maker: Maker, x: Tensor, y: Tensor) -> Tensor:
@@ -34,9 +34,9 @@ def _mul(maker: Maker, x: Tensor, y: Tensor) -> Tensor:
 
 def _div(maker: Maker, x: Tensor, y: Tensor) -> Tensor:
     if not y.constant:
-        raise Refused("a division by a value is not read")
+        raise Refused("a division by a value that depends on the input is not supported")
     if not all(y.numbers()):
-        raise Refused("a division by zero")
+        raise Refused("a division by zero is not supported")
     return maker.times(x, Tensor(y.shape, [1 / v for v in y.items], "real"))
 
 
@@ -62,7 +62,7 @@ def _gemm(c: Call) -> Tensor:
     a = a.transposed([1, 0]) if c.whole("transA", 0) else a
     b = b.transposed([1, 0]) if c.whole("transB", 0) else b
     if len(a.shape) != 2 or len(b.shape) != 2:
-        raise Refused(f"matrices of shape {a.shape} and {b.shape}")
+        raise Refused(f"the factors must be matrices, but have shapes {a.shape} and {b.shape}")
     _one_constant(a, b)
     scaled = Tensor((), [alpha], "real")
     if b.constant and alpha != 1:
@@ -73,7 +73,7 @@ def _gemm(c: Call) -> Tensor:
     if bias is None or beta == 0:
         return found
     if common(bias.shape, found.shape) != found.shape:
-        raise Refused(f"a bias of shape {bias.shape} does not fit {found.shape}")
+        raise Refused(f"a bias of shape {bias.shape} does not fit a product of shape {found.shape}")
     return c.maker.plus(found, bias, beta)
 
 
@@ -82,7 +82,7 @@ def _matmul(c: Call) -> Tensor:
     a, b = c.input(0), c.input(1)
     _one_constant(a, b)
     if min(len(a.shape), len(b.shape)) < 1:
-        raise Refused("a product of scalars is none of matrices")
+        raise Refused("a factor of a matrix product is a scalar")
     left, right = len(a.shape) == 1, len(b.shape) == 1
     a = a.reshaped((1, *a.shape)) if left else a
     b = b.reshaped((*b.shape, 1)) if right else b
@@ -104,7 +104,7 @@ def _product(maker: Maker, a: Tensor, b: Tensor) -> Tensor:
     """Return the product of two matrices, one of which must be a constant."""
     (n, inner), (other, m) = a.shape, b.shape
     if inner != other:
-        raise Refused(f"matrices of shape {a.shape} and {b.shape} do not fit each other")
+        raise Refused(f"matrices of shapes {a.shape} and {b.shape} cannot be multiplied")
     size((n, m))
     if not b.constant:  # (A B)^T = B^T A^T
         return _product(maker, b.transposed([1, 0]), a.transposed([1, 0])).transposed([1, 0])
@@ -147,7 +147,7 @@ def _leaky(c: Call) -> Tensor:
 
 def _elu(c: Call) -> Tensor:
     if c.real("alpha", fmpq(1)) != 1:
-        raise Refused("`alpha` other than 1 is not read")
+        raise Refused("`alpha` other than 1 is not supported")
     return c.maker.curve("elu", c.x)
 
 
@@ -165,7 +165,7 @@ def _clip(c: Call) -> Tensor:
         else:
             end = c.option(i)
             if end is not None and size(end.shape) != 1:
-                raise Refused(f"`{name}` of shape {end.shape} is no scalar")
+                raise Refused(f"`{name}` must be a scalar, but has shape {end.shape}")
             ends.append(None if end is None else end.numbers()[0])
     return c.maker.clip(c.x, *ends)
 
@@ -176,12 +176,12 @@ def _normal(c: Call) -> Tensor:
     c.real("momentum", fmpq(0))  # of training only
     c.fixed("training_mode", 0)
     if c.whole("spatial", 1) != 1 or len(c.x.shape) < 2:
-        raise Refused("statistics per entry are not read")
+        raise Refused("statistics for each entry, not each channel, are not supported")
     epsilon = c.real("epsilon", single(1e-5))
     scale, bias, mean, variance = (c.input(i).numbers() for i in range(1, 5))
     channels = c.x.shape[1]
     if any(len(one) != channels for one in (scale, bias, mean, variance)):
-        raise Refused("the statistics do not fit the channels")
+        raise Refused("the statistics do not have one entry per channel")
     roots = [_root(v + epsilon) for v in variance]
     weights = [s / r for s, r in zip(scale, roots, strict=True)]
     shifts = [b - w * m for b, w, m in zip(bias, weights, mean, strict=True)]
@@ -194,7 +194,7 @@ def _root(number: fmpq) -> fmpq:
     p, q = int(number.p), int(number.q)
     if p <= 0 or isqrt(p) ** 2 != p or isqrt(q) ** 2 != q:
         raise Refused(
-            "the square root of its variance and epsilon is not rational; fold the normalization "
+            "the square root of variance plus epsilon is not rational; fold the normalization "
             "into the layer before it"
         )
     return fmpq(isqrt(p), isqrt(q))

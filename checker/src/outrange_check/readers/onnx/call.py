@@ -36,7 +36,7 @@ class Call:
         """Return the call of a node, with inputs from the tensors computed before it."""
         for name in node.inputs:
             if name and name not in known:
-                raise Refused(f"{node.op} reads `{name}`, which no node before it returns")
+                raise Refused(f"{node.op} reads `{name}`, which no earlier node returns")
         return cls(maker, node, [known[name] if name else None for name in node.inputs], opset)
 
     def run(self, rule: Rule) -> list[Tensor]:
@@ -54,9 +54,9 @@ class Call:
         self.maker.handle(results)
         unknown = set(self.node.attributes) - self.asked
         if unknown:
-            raise Refused(f"the attribute {sorted(unknown)} of {self.node.op} is not read")
+            raise Refused(f"the attributes {sorted(unknown)} of {self.node.op} are not supported")
         if len([name for name in self.node.outputs if name]) > len(results):
-            raise Refused(f"{self.node.op} with {len(self.node.outputs)} outputs is not read")
+            raise Refused(f"{self.node.op} with {len(self.node.outputs)} outputs is not supported")
         return results
 
     @property
@@ -78,7 +78,7 @@ class Call:
     def most_inputs(self, count: int) -> None:
         """Refuse a node with more inputs than its operator has."""
         if len(self.given) > count:
-            raise Refused(f"{len(self.given)} inputs are more than {count}")
+            raise Refused(f"the node has {len(self.given)} inputs, more than {count}")
 
     def whole(self, name: str, default: int) -> int:
         """Return an attribute that must be an integer."""
@@ -88,7 +88,7 @@ class Call:
         """Return the exact value of an attribute that must be a real number."""
         found = self._attribute(name, object, default)
         if found is None or isinstance(found, int | str | list | Tensor):
-            raise Refused(f"the attribute `{name}` is no real number")
+            raise Refused(f"the attribute `{name}` is not a real number")
         return found
 
     def word(self, name: str, default: str) -> str:
@@ -99,7 +99,7 @@ class Call:
         """Return an attribute that must be a list of integers."""
         found = self._attribute(name, list, default)
         if found is not None and any(type(v) is not int for v in found):
-            raise Refused(f"the attribute `{name}` is no list of integers")
+            raise Refused(f"the attribute `{name}` is not a list of integers")
         return found
 
     def axes(self, index: int, since: int, name: str = "axes") -> list[int] | None:
@@ -108,13 +108,13 @@ class Call:
             return self.wholes(name, None)
         found = self.option(index)
         if found is not None and len(found.shape) > 1:
-            raise Refused(f"`{name}` of shape {found.shape} is no list")
+            raise Refused(f"`{name}` must be a list, but has shape {found.shape}")
         return None if found is None else found.wholes()
 
     def fixed(self, name: str, value: Any) -> None:
         """Refuse the node unless an attribute has the value `value`, its default."""
         if self._attribute(name, type(value), value) != value:
-            raise Refused(f"`{name}` other than {value!r} is not read")
+            raise Refused(f"`{name}` other than {value!r} is not supported")
 
     def _attribute(self, name: str, kind: type, default: Any) -> Any:
         self.asked.add(name)
@@ -122,5 +122,5 @@ class Call:
             return default
         found = self.node.attributes[name]
         if not isinstance(found, kind):
-            raise Refused(f"the attribute `{name}` is of a kind that is not read")
+            raise Refused(f"the attribute `{name}` has an unsupported type")
         return found

@@ -67,25 +67,25 @@ def decode(data: bytes) -> Model:
     """
     message = Message.read(memoryview(data))
     if not message.has(7):
-        raise Refused("the file is no ONNX model: it holds no graph")
+        raise Refused("the file is not an ONNX model: it contains no graph")
     if message.has(25):
-        raise Refused("functions of a model are not read")
+        raise Refused("a model with its own functions is not supported")
     opset = _opset(message)
     graph = message.message(7)
     if graph.has(15):
-        raise Refused("sparse tensors are not read")
+        raise Refused("sparse tensors are not supported")
     constants: dict[str, Tensor] = {}
     room = [MOST_TERMS]
     for stored in graph.messages(5):
         name = stored.text(8)
         if name in constants or not name:
-            raise Refused(f"the stored tensor `{name}` stands twice, or has no name")
+            raise Refused(f"the stored tensor `{name}` occurs twice, or has no name")
         constants[name] = tensor(stored, room)
     inputs = [_declared(part) for part in graph.messages(11) if part.text(1) not in constants]
     names = [name for name, _ in inputs]
     outputs = [part.text(1) for part in graph.messages(12)]
     if not names or not outputs or len(set(names)) < len(names):
-        raise Refused("the model has no inputs or no outputs, or one input twice")
+        raise Refused("the model has no inputs or no outputs, or lists an input twice")
     parts = graph.parts(1)
     if len(parts) > MOST_NODES:
         raise Refused(f"the model has more than {MOST_NODES} nodes")
@@ -97,7 +97,7 @@ def decode(data: bytes) -> Model:
 def _opset(message: Message) -> int:
     found = [part.whole(2) for part in message.messages(8) if part.text(1) in ("", "ai.onnx")]
     if len(found) != 1 or not OLDEST <= found[0] <= NEWEST:
-        raise Refused(f"operator set {found} is not read, only one from {OLDEST} to {NEWEST}")
+        raise Refused(f"operator set {found} is not supported, only {OLDEST} to {NEWEST} are")
     return found[0]
 
 
@@ -105,7 +105,7 @@ def _declared(part: Message) -> tuple[str, tuple[int, ...]]:
     """Return the name and the shape of an input; only its first axis, the batch, may be open."""
     name, kind = part.text(1), part.message(2).message(1)
     if kind.whole(1) not in _REAL:
-        raise Refused(f"input `{name}` does not hold floating-point numbers")
+        raise Refused(f"input `{name}` does not contain floating-point numbers")
     if not kind.has(2):
         raise Refused(f"input `{name}` declares no shape")
     sizes = []
@@ -113,7 +113,7 @@ def _declared(part: Message) -> tuple[str, tuple[int, ...]]:
     for i, dim in enumerate(dims):
         n = dim.whole(1)
         if n <= 0 and (i > 0 or len(dims) == 1):
-            raise Refused(f"input `{name}` leaves another axis than the batch open")
+            raise Refused(f"input `{name}` leaves an axis other than the batch open")
         sizes.append(1 if n <= 0 else n)
     shape = tuple(sizes)
     size(shape)
@@ -123,12 +123,12 @@ def _declared(part: Message) -> tuple[str, tuple[int, ...]]:
 def _node(part: Message, room: list[int]) -> Node:
     op = part.text(4)
     if part.text(7) not in ("", "ai.onnx") or part.has(8):
-        raise Refused(f"the operator {op} of domain `{part.text(7)}` is not read")
+        raise Refused(f"the operator {op} of domain `{part.text(7)}` is not supported")
     node = Node(op, part.text(3), part.texts(1), part.texts(2))
     for found in part.messages(5):
         name = found.text(1)
         if name in node.attributes:
-            raise Refused(f"the attribute `{name}` of {op} stands twice")
+            raise Refused(f"the attribute `{name}` of {op} occurs twice")
         node.attributes[name] = _attribute(found, room)
     return node
 
@@ -171,21 +171,23 @@ def tensor(part: Message, room: list[int]) -> Tensor:
     if part.has(13) or part.whole(14) or part.has(3):
         raise Refused(f"tensor `{part.text(8)}` is stored in another file, or in pieces")
     if kind not in _REAL and kind not in _WHOLE:
-        raise Refused(f"tensor `{part.text(8)}` is of type {kind}, which is not read")
+        raise Refused(f"tensor `{part.text(8)}` is of type {kind}, which is not supported")
     letter, width = (_REAL | _WHOLE)[kind]
     typed = [number for number in (4, 5, 6, 7, 10, 11) if part.has(number)]
     if part.has(9):
         raw = part.part(9)
         if typed or len(raw) != count * width:
-            raise Refused(f"tensor `{part.text(8)}` holds {len(raw)} bytes, not those of {shape}")
+            raise Refused(f"tensor `{part.text(8)}` of shape {shape} is stored in {len(raw)} bytes")
         values: list[Any] = list(struct.unpack(f"<{count}{letter}", raw))
     else:
         home = {FLOAT: 4, DOUBLE: 10, INT64: 7}.get(kind, 5)
         if any(number != home for number in typed):
-            raise Refused(f"tensor `{part.text(8)}` holds numbers of another type than it says")
+            raise Refused(
+                f"tensor `{part.text(8)}` stores numbers of a type that it does not declare"
+            )
         values = _typed(part, kind, home)
         if len(values) != count:
-            raise Refused(f"tensor `{part.text(8)}` holds {len(values)} numbers, not {shape}")
+            raise Refused(f"tensor `{part.text(8)}` of shape {shape} stores {len(values)} numbers")
     if kind in _WHOLE:
         return Tensor(shape, values, "whole")
     return Tensor(shape, [build.exact(v) for v in values], "real")
@@ -198,7 +200,7 @@ def _typed(part: Message, kind: int, home: int) -> list[Any]:
         return part.doubles(home)
     values = part.wholes(home)
     if kind != INT64 and any(not -(1 << 31) <= v < 1 << 31 for v in values):
-        raise Refused(f"tensor `{part.text(8)}` holds an integer of more than 32 bits")
+        raise Refused(f"tensor `{part.text(8)}` contains an integer of more than 32 bits")
     if kind == HALF:
         if any(not 0 <= v < 1 << 16 for v in values):
             raise Refused("a float16 number has more than 16 bits")

@@ -41,10 +41,10 @@ class Message:
                 if wire == _BYTES:
                     size, at = _varint(data, at)
                 if size < 0 or at + size > len(data):
-                    raise Refused("the file is damaged: a field does not fit its message")
+                    raise Refused("the file is damaged: a field extends beyond its message")
                 value, at = data[at : at + size], at + size
             if not 0 < number < 1 << 29:  # of a longer one, parsers of C++ drop the upper bits
-                raise Refused("the file is damaged: a field has a number that none may have")
+                raise Refused("the file is damaged: a field has an invalid number")
             message.found.setdefault(number, []).append((wire, value))
             count += 1
             if count > _MOST_FIELDS:
@@ -99,7 +99,7 @@ class Message:
                     one, at = _varint(data, at)
                     values.append(_signed(one))
                     if len(values) > _MOST_NUMBERS:
-                        raise Refused(f"a field holds more than {_MOST_NUMBERS} numbers")
+                        raise Refused(f"a field contains more than {_MOST_NUMBERS} numbers")
         return values
 
     def floats(self, number: int) -> list[float]:
@@ -120,9 +120,9 @@ class Message:
         values: list[float] = []
         for found, value in self.found.get(number, []):
             if isinstance(value, int) or found not in (wire, _BYTES) or len(value) % size:
-                raise Refused(f"the file is damaged: field {number} holds no numbers")
+                raise Refused(f"the file is damaged: field {number} does not contain valid numbers")
             if len(value) // size + len(values) > _MOST_NUMBERS:
-                raise Refused(f"a field holds more than {_MOST_NUMBERS} numbers")
+                raise Refused(f"a field contains more than {_MOST_NUMBERS} numbers")
             values += struct.unpack(f"<{len(value) // size}{letter}", value)
         return values
 
@@ -136,11 +136,13 @@ class Message:
         found = self.found.get(number, [])
         self._single(number, len(found))
         if any(way != wire for way, _ in found):
-            raise Refused(f"the file is damaged: field {number} holds no single number")
+            raise Refused(f"the file is damaged: field {number} is not a single number")
 
     def _single(self, number: int, count: int) -> None:
         if count > 1:
-            raise Refused(f"field {number} of a message stands {count} times and must be single")
+            raise Refused(
+                f"field {number} of a message occurs {count} times, but may occur only once"
+            )
 
 
 def _varint(data: memoryview, at: int) -> tuple[int, int]:
@@ -164,4 +166,4 @@ def _text(data: memoryview) -> str:
     try:
         return str(data, "utf-8")
     except UnicodeDecodeError:
-        raise Refused("the file is damaged: a name is no text") from None
+        raise Refused("the file is damaged: a name is not text in UTF-8") from None

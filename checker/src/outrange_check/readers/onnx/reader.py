@@ -42,9 +42,9 @@ def _unpacked(data: bytes) -> bytes:
     except zlib.error as wrong:
         raise Refused(f"the compressed file is damaged ({wrong})") from None
     if not stream.eof:
-        raise Refused(f"the compressed file is cut short, or holds more than {MOST_BYTES} bytes")
+        raise Refused(f"the compressed file is truncated, or contains more than {MOST_BYTES} bytes")
     if stream.unused_data:
-        raise Refused("the compressed file holds more than one stream")
+        raise Refused("the compressed file contains more than one stream")
     return found
 
 
@@ -57,7 +57,7 @@ def _network(model: Model) -> Network:
         first = last
     for node in model.nodes:
         if node.op not in RULES:
-            raise Refused(f"the operator {node.op} is not read")
+            raise Refused(f"the operator {node.op} is not supported")
         results = Call.of(maker, node, known, model.opset).run(RULES[node.op])
         for name, result in zip(node.outputs, results, strict=False):
             if name in known:

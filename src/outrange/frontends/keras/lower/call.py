@@ -96,5 +96,5 @@ def is_value(x: Any) -> "TypeIs[Value]":
 def array(x: Operand) -> np.ndarray:
     """Return an operand as an array, or raise if it is a graph value."""
     if isinstance(x, Value):
-        raise UnsupportedError("this operand must be constant, but depends on the input")
+        raise UnsupportedError("an operand must be constant, but depends on the input")
     return x

@@ -143,7 +143,7 @@ def _row(k: Any, layer: Any, states: Any) -> Any:
             raise UnsupportedError(
                 f"Layer `{layer.name}` is stateful, and the rows of its batch are in different "
                 "states, so a row's output depends on its position. Give all rows the same state, "
-                f"or build it for a batch of 1. Received: states of {len(array)} rows."
+                f"or build the layer for a batch of 1. Received: states of {len(array)} rows."
             )
         return k.ops.convert_to_tensor(array[:1])
 

@@ -95,7 +95,7 @@ def _convolve(c: KerasCall, x: Operand, kernel: np.ndarray) -> Operand:
             for n, k, d, s in zip(spatial, kernel.shape, dilation, strides, strict=False)
         ]
     elif c.op.padding != "valid":
-        raise UnsupportedError(f"a convolution padded {c.op.padding!r} is not supported yet")
+        raise UnsupportedError(f"a convolution with padding {c.op.padding!r} is not supported yet")
     return convolve(
         c.builder,
         x,
@@ -111,7 +111,9 @@ def _convolve(c: KerasCall, x: Operand, kernel: np.ndarray) -> Operand:
 def _kernel(c: KerasCall, place: int, name: str) -> np.ndarray:
     kernel = c.constant(place, name)
     if kernel is None or kernel.ndim < 3:
-        raise UnsupportedError(f"a convolution without a `{name}` of 3 or more axes")
+        raise UnsupportedError(
+            f"a convolution without a `{name}` of 3 or more axes is not supported"
+        )
     return kernel
 
 

@@ -106,7 +106,9 @@ def _relu(c: KerasCall) -> Operand:
 def _power(c: KerasCall) -> Operand:
     x, exponent = c.operand(0, "x1"), c.get(1, "x2")
     if is_value(exponent) or np.unique(exponent).size != 1:
-        raise UnsupportedError("a power whose exponent is not one constant is not supported yet")
+        raise UnsupportedError(
+            "a power whose exponent is not a single constant is not supported yet"
+        )
     shape, exponent = np.broadcast_shapes(x.shape, np.shape(exponent)), float(np.ravel(exponent)[0])
     if is_value(x):
         x = c.builder.broadcast(x, shape)

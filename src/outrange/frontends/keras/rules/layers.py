@@ -25,7 +25,7 @@ def _batch_norm(c: KerasCall) -> Operand:
     epsilon = round_to_float32(c.config["epsilon"])
     if not (variance + epsilon > 0).all():
         raise UnsupportedError(
-            f"a variance below -epsilon has no root (the smallest is {variance.min():g})"
+            f"a variance below -epsilon has no square root (the smallest is {variance.min():g})"
         )
     factor = 1.0 / np.sqrt(variance + epsilon)
     if scale is not None:
@@ -76,7 +76,7 @@ def _prelu(c: KerasCall) -> Operand:
 @rule("Discretization")
 def _discretization(c: KerasCall) -> Operand:
     if c.op.output_mode != "int":
-        raise UnsupportedError(f"an output mode {c.op.output_mode!r} is not supported yet")
+        raise UnsupportedError(f"the output mode {c.op.output_mode!r} is not supported yet")
     bins = np.asarray(np.float32(c.op.bin_boundaries), np.float64)
     x = c.builder.reshape(c.x, (*c.x.shape, 1))
     above = logic.compare(c.builder, "greater_equal", x, bins)
@@ -98,7 +98,8 @@ def _moving(c: KerasCall) -> Operand:
             and positions.max() <= c.x.size
         ):
             raise UnsupportedError(
-                f"{type(c.op).__name__} changes the values of its image at inference"
+                f"{type(c.op).__name__} changes the values of its image at inference, which is not "
+                "supported"
             )
         return positions.astype(np.int64)
 

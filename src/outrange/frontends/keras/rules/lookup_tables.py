@@ -39,7 +39,8 @@ def _lookup(c: KerasCall) -> Operand:
     first, last, endless = _limits(c)
     if last - first >= MOST:
         raise UnsupportedError(
-            f"{type(c.op).__name__} from {first} to {last} is a table of more than {MOST} rows"
+            f"{type(c.op).__name__} of integers from {first} to {last} is not supported, because "
+            f"it needs a table of more than {MOST} rows"
         )
     config = {**c.op.get_config(), "output_mode": "int", "dtype": "int64"}
     plain = type(c.op).from_config({k: v for k, v in config.items() if k != "name"})
@@ -71,7 +72,8 @@ def _limits(c: KerasCall) -> tuple[int, int, bool]:
     if c.op.num_oov_indices == 0:
         if max(keys) - min(keys) + 1 != len(set(keys)):
             raise UnsupportedError(
-                "IntegerLookup with `num_oov_indices=0` fails at integers between its keys"
+                "IntegerLookup with `num_oov_indices=0` is not supported, because it fails at "
+                "integers between its keys"
             )
         return min(keys), max(keys), False
     return min(keys) - 1, max(keys) + 1, True

@@ -30,7 +30,7 @@ def _resizing(c: KerasCall) -> Operand:
 def _resize_to(c: KerasCall, size: tuple[int, int], options: Any) -> Operand:
     """Lower a resize to `size` (height and width); `options` contains the other arguments."""
     if options.crop_to_aspect_ratio or options.pad_to_aspect_ratio:
-        raise UnsupportedError("resizing that crops or pads to an aspect ratio")
+        raise UnsupportedError("resizing that crops or pads to an aspect ratio is not supported")
     rank = len(c.x.shape)
     last = options.data_format == "channels_last"
     axes = (rank - 3, rank - 2) if last else (rank - 2, rank - 1)
@@ -38,7 +38,9 @@ def _resize_to(c: KerasCall, size: tuple[int, int], options: Any) -> Operand:
         return _move_entries(c)
     check_along(size, f"layer `{c.builder.source}`")
     if options.interpolation != "bilinear":
-        raise UnsupportedError(f"resizing with interpolation {options.interpolation!r}")
+        raise UnsupportedError(
+            f"resizing with interpolation {options.interpolation!r} is not supported"
+        )
     along = {}
     for axis, m in zip(axes, size, strict=True):
         n = c.x.shape[axis]
@@ -77,7 +79,9 @@ def _move_entries(c: KerasCall) -> Operand:
     """Run the operation on positions of entries, since backends disagree on the nearest entry."""
     ops = c.keras.ops
     if c.x.size >= 2**24:
-        raise UnsupportedError(f"an image of {c.x.size} entries is too large for this rule")
+        raise UnsupportedError(
+            f"an image of {c.x.size} entries is too large for the rule of this layer"
+        )
 
     def run(marked: list[np.ndarray]) -> np.ndarray:
         # Positions as float32, which resizing keeps exact up to 2 ** 24.

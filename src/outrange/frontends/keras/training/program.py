@@ -161,7 +161,7 @@ def _check_inputs(k: Any, model: Any, x: Any) -> Any:
         raise
     except Exception as error:
         raise InputError(
-            "`x` must have one array per input of the model, in its structure. "
+            "`x` must have one array per input of the model, in the same structure. "
             f"Received: {len(k.tree.flatten(x))} arrays ({type(error).__name__}: {error})."
         ) from None
     for tensor, array in zip(k.tree.flatten(struct), k.tree.flatten(x), strict=True):

@@ -151,7 +151,10 @@ def affine(c: OnnxCall, x: Operand, weight: np.ndarray, shift: np.ndarray) -> Op
 
 def _check_inner(c: OnnxCall, x: Operand, y: Operand) -> None:
     if x.shape[-1] != y.shape[-2:][0]:
-        raise c.refuse(f"it multiplies shapes {tuple(x.shape)} and {tuple(y.shape)}")
+        raise c.refuse(
+            f"it multiplies tensors of shapes {tuple(x.shape)} and {tuple(y.shape)}, which do not "
+            "match"
+        )
 
 
 def product(c: OnnxCall, x: Operand, y: Operand) -> Operand:

@@ -85,7 +85,9 @@ def loop(b: Builder, node: OnnxNode, env: Env, run: Run) -> list[Tensor]:
         state = results[1 : 1 + len(state)]
         i += 1
     if not rows and len(node.outputs) > len(state):
-        raise _unsupported_node(node, "it runs no round, and collects the results of its rounds")
+        raise _unsupported_node(
+            node, "it runs no rounds, but must return the collected results of its rounds"
+        )
     stacked = [
         Tensor(
             b.structural(lambda a: np.stack(a), [t.operand for t in column], name="loop"),

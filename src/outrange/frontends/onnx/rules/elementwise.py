@@ -95,7 +95,9 @@ def thresholded_relu(c: OnnxCall) -> Operand:
 def shrink(c: OnnxCall) -> Operand:
     bias, limit = c.number("bias"), c.number("lambd")
     if c.is_integer and bias != 0.0:
-        raise c.refuse_kind(str(c.kinds[0]), f"its attribute `bias` = {bias} is truncated there")
+        raise c.refuse_kind(
+            str(c.kinds[0]), f"its attribute `bias` = {bias} is truncated in this type"
+        )
     if bias == 0.0:
         return c.b.curve("hard_shrink", c.x, threshold=limit)
     if bias == limit:
@@ -162,7 +164,7 @@ def powers(c: OnnxCall) -> Operand:
         return power(c.b, base, float(p[0]))
     if p[0] < 0 or not float(p[0]).is_integer():
         raise c.refuse_kind(
-            str(c.kinds[0]), f"the fraction of a power by {p[0]:g} is truncated there"
+            str(c.kinds[0]), f"the power {p[0]:g} of an integer is truncated in this type"
         )
     return integers.power(c.b, base, int(p[0]))
 

@@ -62,7 +62,7 @@ def reshape(c: OnnxCall) -> Operand:
         total % stated_size == 0 if stated_size and target.count(-1) == 1 else stated_size == total
     )
     if target.count(-1) > 1 or not fits:
-        raise c.refuse(f"it reshapes {shape} to {tuple(target)}")
+        raise c.refuse(f"its input of shape {shape} cannot be reshaped to {tuple(target)}")
     return c.b.reshape(c.x, target)
 
 
@@ -81,7 +81,7 @@ def squeeze(c: OnnxCall) -> Operand:
     axes = [i for i, n in enumerate(shape) if n == 1] if axes is None else axes
     axes = _axes(c, axes, len(shape))
     if any(shape[a] != 1 for a in axes):
-        raise c.refuse(f"it squeezes axes {axes} of shape {shape}")
+        raise c.refuse(f"it squeezes axes {axes} of shape {shape}, whose lengths are not all 1")
     return c.b.reshape(c.x, [n for i, n in enumerate(shape) if i not in axes])
 
 
@@ -112,11 +112,11 @@ def split(c: OnnxCall) -> Operand:
     if sizes is None:
         count = int(c.attr("num_outputs", len(c.node.outputs)))
         if not 1 <= count <= length:
-            raise c.refuse(f"it splits an axis of length {length} into {count} parts")
+            raise c.refuse(f"an axis of length {length} cannot be split into {count} parts")
         each = -(-length // count)
         sizes = [each] * (count - 1) + [length - each * (count - 1)]
     if sum(sizes) != length or min(sizes, default=0) < 0:
-        raise c.refuse(f"it splits an axis of length {length} into {sizes}")
+        raise c.refuse(f"an axis of length {length} cannot be split into parts {sizes}")
     ends = [int(n) for n in np.cumsum(sizes)[:-1]]
     return c.b.structural(lambda a: list(np.split(a[0], ends, axis)), [c.x], name="split")
 
@@ -128,7 +128,7 @@ def slices(c: OnnxCall) -> Operand:
     axes = c.attr_or_input("axes", 3, since=10)
     steps = c.ints(4, "steps") if c.opset >= 10 else None
     if starts is None or ends is None:
-        raise c.refuse("it states no start or no end")
+        raise c.refuse("its `starts` or `ends` are missing")
     rank = len(c.x.shape)
     axes = _axes(c, range(len(starts)) if axes is None else axes, rank)
     steps = [1] * len(starts) if steps is None else steps
@@ -192,7 +192,7 @@ def pad(c: OnnxCall) -> Operand:
     if mode not in ("constant", "reflect", "edge", "wrap"):
         raise c.refuse(f"its attribute `mode` = {mode!r} is not supported")
     if amounts is None or len(amounts) != 2 * len(axes):
-        raise c.refuse(f"it pads {len(axes)} axes by {amounts}")
+        raise c.refuse(f"it needs two paddings for each of {len(axes)} axes, but has {amounts}")
     around = [(0, 0)] * len(shape)
     for i, axis in enumerate(axes):
         around[axis] = (amounts[i], amounts[i + len(axes)])
@@ -218,7 +218,7 @@ def expand(c: OnnxCall) -> Operand:
 def tile(c: OnnxCall) -> Operand:
     repeats = c.ints(1, "repeats") or []
     if len(repeats) != len(c.x.shape):
-        raise c.refuse(f"it repeats a tensor of rank {len(c.x.shape)} by {repeats}")
+        raise c.refuse(f"its `repeats` {repeats} do not match a tensor of rank {len(c.x.shape)}")
     c.limit([n * k for n, k in zip(c.x.shape, repeats, strict=True)])
     return c.b.structural(lambda a: np.tile(a[0], repeats), [c.x], name="tile")
 

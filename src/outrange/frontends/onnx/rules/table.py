@@ -243,7 +243,7 @@ class OnnxCall:
             full_name = f"{self.node.domain}.{self.node.op}".strip(".")
             raise UnsupportedError(
                 f"Operator `{full_name}` of node `{self.node.name}` is not supported yet; export "
-                f"the model without it, or request it. Supported: {supported}. "
+                f"the model without it, or request support for it. Supported: {supported}. "
                 f"Received: `{full_name}`."
             )
         types = TYPES[self.node.op]
@@ -254,7 +254,7 @@ class OnnxCall:
             raise
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise ModelError(
-                f"Node `{self.node.name}` ({self.node.op}) must be legal; the file is damaged, or "
+                f"Node `{self.node.name}` ({self.node.op}) must be valid; the file is damaged, or "
                 f"its exporter is wrong. Received: {type(error).__name__}: {error}."
             ) from error
         unread = sorted(set(self.node.attributes) - self.read)
@@ -281,8 +281,9 @@ class OnnxCall:
         if odd is not None:
             raise ModelError(
                 f"Node `{self.node.name}` ({self.node.op}) must read matching element types; the "
-                f"file is damaged, or its exporter is wrong. Received: {self.kinds[odd]} "
-                f"as input {odd}, for `{types.word(odd)}` of {dict(bindings)}."
+                f"file is damaged, or its exporter is wrong. Received: input {odd} of "
+                f"type {self.kinds[odd]}, where `{types.word(odd)}` is needed, with "
+                f"{dict(bindings)}."
             )
         for word, kind in bindings.items():
             if word not in types.allowed or kind in types.allowed[word]:

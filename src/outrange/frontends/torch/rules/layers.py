@@ -61,7 +61,9 @@ def _scale_and_shift(c: TracedCall, y: Operand, shape: tuple[int, ...]) -> Opera
     """Multiply by the weight of a normalization and add its bias, where present."""
     weight, bias = get(c, "weight"), get(c, "bias")
     if isinstance(weight, Value) or isinstance(bias, Value):
-        raise UnsupportedError("a normalization with weights that depend on the input")
+        raise UnsupportedError(
+            "a normalization with weights that depend on the input is not supported"
+        )
     factor = np.ones(()) if weight is None else np.asarray(weight, float).reshape(shape)
     shift = np.zeros(()) if bias is None else np.asarray(bias, float).reshape(shape)
     return c.b.affine_map(y, factor, shift)
@@ -71,7 +73,9 @@ def _scale_and_shift(c: TracedCall, y: Operand, shape: tuple[int, ...]) -> Opera
 def _convolve(c: TracedCall) -> Operand:
     kernel, bias = get(c, "weight"), get(c, "bias")
     if isinstance(kernel, Value) or isinstance(bias, Value):
-        raise UnsupportedError("a convolution with an input-dependent kernel or bias")
+        raise UnsupportedError(
+            "a convolution with an input-dependent kernel or bias is not supported"
+        )
     strides, dilation, pads = (list(get(c, n)) for n in ("stride", "dilation", "padding"))
     rank = kernel.ndim - 2
     strides, dilation, pads = (v * rank if len(v) == 1 else v for v in (strides, dilation, pads))

@@ -66,7 +66,7 @@ def each_row(c: TracedCall) -> Operand:
         UnsupportedError: The batch has several rows.
     """
     if c.x.shape[0] != 1:
-        raise UnsupportedError(f"{c.kind} of several rows")
+        raise UnsupportedError(f"{c.kind} of several rows is not supported")
     windows, weights, out = _weights(c, tuple(c.x.shape[1:]), channel=False)
     return c.b.gather_sum(c.x, windows, weights, (1, *out), name="linear", ulps=_ULPS)
 
@@ -86,16 +86,17 @@ def _weights(
         shape of the results.
     """
     if any(isinstance(x, Value) for x in c.inputs[1:]):
-        raise UnsupportedError(f"{c.kind} with arguments that depend on the input")
+        raise UnsupportedError(f"{c.kind} with arguments that depend on the input is not supported")
     n, lead = int(np.prod(shape)), (1,) if channel else ()
     # Integers in place of real numbers run in float64.
     dtype = np.float64 if is_resizing else np.int64
     at_zero = c.step.run(np.zeros((1, *lead, *shape), dtype), *c.inputs[1:])[0]
     if at_zero.any():
-        raise UnsupportedError(f"{c.kind} that is not linear")
+        raise UnsupportedError(f"{c.kind} is not supported where it is not linear")
     if n * at_zero.size > MOST_WEIGHTS:
         raise UnsupportedError(
-            f"{c.kind} from {n} to {at_zero.size} entries, more than {MOST_WEIGHTS} weights"
+            f"{c.kind} from {n} to {at_zero.size} entries is not supported, because it needs more "
+            f"than {MOST_WEIGHTS} weights"
         )
     units = np.eye(n, dtype=dtype).reshape(n, *lead, *shape)
     matrix = c.step.run(units, *c.inputs[1:])[0].reshape(n, -1).T

@@ -82,7 +82,7 @@ COMPARISONS = {
 
 def _move_entries(c: TracedCall) -> list[Operand]:
     if any(isinstance(x, Value) for x in c.inputs[1:]):
-        raise UnsupportedError(f"{c.kind} at positions that depend on the input")
+        raise UnsupportedError(f"{c.kind} at positions that depend on the input is not supported")
     return c.move_entries([0], c.kind.split(".")[0])
 
 
@@ -179,7 +179,7 @@ def _elu(c: TracedCall) -> Operand:
     elif inner * alpha == 1.0:
         y = c.b.curve("celu", c.x, alpha=alpha)
     else:
-        raise UnsupportedError(f"elu with input_scale={inner}")
+        raise UnsupportedError(f"elu with input_scale={inner} is not supported")
     return y if scale == 1.0 else c.b.affine_map(y, scale)
 
 
@@ -195,7 +195,7 @@ def _softplus(c: TracedCall) -> Operand:
     # Beyond `threshold` PyTorch returns the argument itself, a difference below float32 rounding.
     beta = number(c, "beta", 1.0)
     if number(c, "threshold", 20.0) < 17.0:
-        raise UnsupportedError("a softplus with a small threshold")
+        raise UnsupportedError("a softplus with a `threshold` below 17 is not supported")
     y = c.b.curve("softplus", c.x if beta == 1.0 else c.b.affine_map(c.x, beta))
     return y if beta == 1.0 else c.b.affine_map(y, 1.0 / beta, ulps=1)
 
@@ -225,7 +225,7 @@ def _pow_tensor(c: TracedCall) -> Operand:
         return exponential(c)
     exponent = np.unique(c.constant(1, "exponents"))
     if exponent.size != 1:
-        raise UnsupportedError("powers with several exponents")
+        raise UnsupportedError("a power with several exponents is not supported")
     return power(c.b, c.x, float(exponent[0]))
 
 
@@ -235,7 +235,7 @@ def _cast(c: TracedCall) -> Operand:
     if dtype in INTEGERS:
         return cast_integer(c, dtype)
     if dtype not in ("float32", "float64", "bool", "None"):
-        raise UnsupportedError(f"a cast of an input-dependent value to {dtype}")
+        raise UnsupportedError(f"a cast of an input-dependent value to {dtype} is not supported")
     return truth(c) if dtype == "bool" and list(c.step.dtypes[:1]) != ["bool"] else c.x
 
 
@@ -264,7 +264,7 @@ def _pad(c: TracedCall) -> Operand:
 def _index(c: TracedCall) -> Operand:
     places = get(c, "indices")
     if any(isinstance(p, Value) for p in places):
-        raise UnsupportedError("an index that depends on the input")
+        raise UnsupportedError("an index that depends on the input is not supported")
     key = tuple(slice(None) if p is None else np.asarray(p) for p in places)
     return c.b.structural(lambda a: a[0][key], [c.x], name="index")
 

@@ -24,7 +24,7 @@ rule = rule_decorator(RULES)
 def _copy(c: TracedCall) -> Operand:
     before, after = c.step.dtypes[1], c.step.dtypes[0]
     if before != after and after in (*INTEGERS, "bool"):
-        raise UnsupportedError(f"a copy of {before} to {after}")
+        raise UnsupportedError(f"a copy of {before} to {after} is not supported")
     return c.b.broadcast(tensor(c, "src"), tuple(c.x.shape))
 
 
@@ -70,14 +70,17 @@ def _sum_at(c: TracedCall) -> Operand:
     if c.kind.startswith("index_put"):
         places, updates, adds = get(c, "indices"), get(c, "values"), get(c, "accumulate", False)
         if any(isinstance(p, Value) for p in places):
-            raise UnsupportedError("a write at positions that depend on the input")
+            raise UnsupportedError("a write at positions that depend on the input is not supported")
         targets = numbers[tuple(slice(None) if p is None else np.asarray(p) for p in places)]
         updates = c.b.broadcast(updates, targets.shape)
     else:
         axis, index, adds = int(get(c, "dim")), get(c, "index"), True
         updates = get(c, "src" if c.kind.startswith("scatter") else "source")
         if isinstance(index, Value) or number(c, "alpha", 1) != 1.0:
-            raise UnsupportedError(f"{c.kind} at positions that depend on the input, or scaled")
+            raise UnsupportedError(
+                f"{c.kind} with `alpha` other than 1, or at positions that depend on the "
+                "input, is not supported"
+            )
         if c.kind.startswith("index_add"):
             targets = np.take(numbers, index, axis=axis)
         else:
@@ -89,7 +92,7 @@ def _sum_at(c: TracedCall) -> Operand:
     if adds:
         return _add_at(c, x, updates, targets)
     if np.unique(targets).size != targets.size:
-        raise UnsupportedError("a write whose positions coincide")
+        raise UnsupportedError("a write whose positions coincide is not supported")
     placed = np.full(x.size, -1)
     placed[targets.ravel()] = np.arange(targets.size)
     return write(c, "set", x, updates, placed.reshape(x.shape))

@@ -90,7 +90,7 @@ def _all_pieces(t: Expressions, e: int) -> tuple[list[CurvePiece], Edge, Edge]:
         except Endless as error:
             lo, hi = max(error.lo, left.at), min(error.hi, right.at)
             left, right = Edge(lo, lo, lo), Edge(hi, hi, hi)
-    raise UnsupportedError("its branches do not end")
+    raise UnsupportedError("it has too many branches")
 
 
 _NEAR_END = 2.0**-20

@@ -223,7 +223,9 @@ def _turn_cost(t: Expressions, gap: Gap, at: float, s: float) -> float:
         if (left == gap.lo or (before < 0).all()) and (right == gap.hi or (after > 0).all()):
             size = np.max(np.abs(enclose(t, slope, left, right)))
             return float(4.0 * size * delta)
-    raise UnsupportedError(f"its turn between {gap.lo:.6g} and {gap.hi:.6g} is undecided")
+    raise UnsupportedError(
+        f"the position of its turning point between {gap.lo:.6g} and {gap.hi:.6g} is undecided"
+    )
 
 
 def _slopes(

@@ -70,7 +70,7 @@ class Joints:
         if self._is_pole(before, gap):
             if edge.after - edge.before > _POLE_ULPS * np.spacing(abs(edge.at)):
                 raise UnsupportedError(
-                    f"a pole near {edge.at:.6g} whose place is not known exactly"
+                    f"a pole near {edge.at:.6g} whose position is not known exactly"
                 )
             self.knots.append(edge.at)
             self.holes.append(edge.at)
@@ -145,7 +145,7 @@ class Joints:
             least, most = enclose(t, piece.expression, edge.at, edge.at)
             if not (high < least).any() and not (most < low).any():
                 return
-        raise UnsupportedError("a value that a function has at a single point")
+        raise UnsupportedError("a value that the function has only at a single point")
 
     def _apart(self, a: int, b: int, edge: Edge) -> float | None:
         """Bound the difference of two continuous pieces at their edge; return None for a jump."""
@@ -164,7 +164,9 @@ class Joints:
 
     def _jump(self, left: CurvePiece, right: CurvePiece, edge: Edge) -> None:
         if not edge.exact and edge.after > up(edge.before):
-            raise UnsupportedError(f"a jump near {edge.at:.6g} whose place is not a float64 number")
+            raise UnsupportedError(
+                f"a jump near {edge.at:.6g} whose position is not a float64 number"
+            )
         self.thresholds[edge.at] = self._threshold(left, right, edge)
         self.knots.append(edge.at)
         self.jumps.append(edge.at)

@@ -176,4 +176,6 @@ def _refuse_touching(t: Expressions, node: Switch, left: Edge, right: Edge) -> N
             for touching in (False, True)
         )
         if passed != met:
-            raise UnsupportedError("a jump whose argument touches it and turns back")
+            raise UnsupportedError(
+                "a jump at a value that its argument touches without crossing it"
+            )
