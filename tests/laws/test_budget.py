@@ -121,7 +121,7 @@ def test_a_budget_gives_the_same_answer_in_any_process():
             "OMP_NUM_THREADS": threads,
             "KERAS_BACKEND": keras.backend.backend(),
         }
-        run = [sys.executable, "-c", script, *MODELS]
+        run = [sys.executable, "-c", script, *MODELS[::3]]
         outputs.append(subprocess.run(run, env=env, capture_output=True, check=True).stdout)
     assert outputs[0] and outputs[0] == outputs[1]
 
