@@ -128,7 +128,7 @@ def intervals(draw, count):
 @pytest.mark.parametrize("name", SMOOTH)
 def test_lines_about_a_smooth_curve(name):
     draw, f = random.Random(name), SMOOTH[name][0]
-    for low, high in intervals(draw, cases(60, 3000)):
+    for low, high in intervals(draw, cases(60, 1000)):
         drawn = lines(name, low, high)
         ls, lt, hs, ht = drawn
         least, most = values(name, low, high, drawn)
@@ -190,7 +190,7 @@ def best_lines(name, low, high):
 def test_lines_about_a_smooth_curve_are_the_best_of_the_page(name):
     """To a few units: a worse choice proves less than the writer of a certificate counts on."""
     draw = random.Random(name)
-    for low, high in intervals(draw, cases(40, 1000)):
+    for low, high in intervals(draw, cases(40, 400)):
         if high > 100 * ONE_BITS:
             continue
         ls, lt, hs, ht = lines(name, low, high)

@@ -17,7 +17,7 @@ from cli.verify_files import command, sum_and_difference, vnnlib
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals")
 
-INSTANCES, KILLS = 60, cases(2, 20)
+INSTANCES, KILLS = 60, cases(2, 8)
 
 
 @pytest.fixture
