@@ -23,7 +23,7 @@ READ = [
      "loss=keras.losses.CategoricalCrossentropy(from_logits=True)", [["activation"], ["loss"]]),
     ("keras.optimizers.Adam(1e-3)", [["optimizer"]]),
     ("keras.optimizers.SGD(0.001, clipnorm=1.0)", [["optimizer"]]),
-    ("y = (y - y.mean()) / y.std()   # and undo it after predict()", [["y"]]),
+    ("y = (y - y.mean()) / y.std()   # and undo the scaling after predict()", [["y"]]),
     ("y = y - 1", [["y"]]),
     ("y = np.rint(y * 255)   # class numbers", [["y"]]),
     ("model.fit(x, y, epochs=30, batch_size=32)", [["30 epochs"]]),

@@ -257,8 +257,8 @@ class DiagnosisContext:
         small = size <= LARGE and count <= DEEP
         if not small and self.steps is None:
             self.unread.append(
-                f"outputs, gradients and training steps, because the model is large ({size:,} "
-                f"weights, {count:,} layers); pass `steps=12` to measure them"
+                "outputs, gradients and training steps are not measured, because the model is "
+                f"large ({size:,} weights, {count:,} layers); pass `steps=12` to measure them"
             )
         return small or self.steps is not None
 

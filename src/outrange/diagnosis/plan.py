@@ -45,8 +45,8 @@ def plan_of(epochs: Any, batch_size: Any) -> Plan | None:
     if epochs is None:
         if batch_size is not None:
             raise InputError(
-                "`batch_size` has an effect only together with `epochs`. "
-                f"Received: batch_size={batch_size!r} alone. Pass `epochs` too."
+                "`batch_size` has an effect only if `epochs` is given too. "
+                f"Received: batch_size={batch_size!r} without `epochs`. Pass `epochs` too."
             )
         return None
     return Plan(int(epochs), BATCH if batch_size is None else int(batch_size))
@@ -81,7 +81,7 @@ def _numbers(name: str, values: Sequence[Any]) -> np.ndarray:
         numbers = np.zeros((0, 0))
     if numbers.ndim != 1 or not len(numbers):
         raise InputError(
-            f"`history[{name!r}]` must be a list of one number per epoch. Received: {values!r}."[
+            f"`history[{name!r}]` must be a list with one number per epoch. Received: {values!r}."[
                 :300
             ]
         )
@@ -109,7 +109,7 @@ def split_rows(rows: int, fraction: Any) -> int:
     if fraction and not 0 < fitted < rows:
         raise InputError(
             "`validation_split` must leave rows for both training and validation. "
-            f"Received: validation_split={fraction!r} of {rows} rows."
+            f"Received: validation_split={fraction!r} for {rows} rows."
         )
     return fitted if fraction else rows
 

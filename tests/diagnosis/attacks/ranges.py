@@ -182,7 +182,7 @@ def labels_fit(attack: Attack, finding: Any) -> str:
     }.get(loss, False)
     if fits:
         return "the labels fit"
-    if "silently ignored by the loss" in finding.message and y.shape[-1] == 1:
+    if "the loss silently ignores" in finding.message and y.shape[-1] == 1:
         outside = (np.trunc(y) < 0) | (np.trunc(y) > width - 1)
         rows = np.flatnonzero(outside.reshape(len(y), -1).all(axis=1))
         for row in rows[:2]:

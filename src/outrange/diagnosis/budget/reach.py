@@ -281,7 +281,7 @@ def _rmsprop(settings: _Settings) -> float | str:
     rho, mu = settings.number("rho"), settings.number("momentum")
     wide = _moments(0.0, rho)
     if wide is None or settings.options.get("centered") or not 0 <= mu < 1:
-        return "the `centered`, rho or momentum of the optimizer is not supported"
+        return "the optimizer's value of `centered`, `rho` or `momentum` is not supported"
     least = settings.number("epsilon")
     if least < 1e-12:
         return "the epsilon of the optimizer is below 1e-12"

@@ -183,7 +183,7 @@ def _unsteady(program: Program) -> str:
         return "code outside Keras may set weights in training"
     for layer in program.layers:
         if layer.statistics:
-            return f"`{layer.path}` may use batch statistics or other code in training"
+            return f"`{layer.path}` may use batch statistics or run other code in training"
     for i, weight in enumerate(program.weights):
         if not weight.trainable and i not in program.steady:
             return f"`{weight.path}` is not trainable, but may change in training"

@@ -75,13 +75,13 @@ class Outcome:
         elif np.isfinite(self.shares).all():
             without, share = self.shares
             text = (
-                f"{short(self.after)}, {short(100 * share)} % of the best constant prediction's "
-                f"loss; without the fix it is {short(100 * without)} %"
+                f"{short(self.after)}, which is {short(100 * share)} % of the best constant "
+                f"prediction's loss; without the fix, the percentage is {short(100 * without)} %"
             )
         elif np.isfinite(self.shares[1]):
             text = (
-                f"{short(self.after)}, {short(100 * self.shares[1])} % of the best constant "
-                "prediction's loss"
+                f"{short(self.after)}, which is {short(100 * self.shares[1])} % of the best "
+                "constant prediction's loss"
             )
         else:
             text = short(self.after)
@@ -89,7 +89,10 @@ class Outcome:
         if self.gone:
             gone = "; this finding is gone"
             gone += "" if self.lowers else ", but the loss is not lower"
-        return f"Tried on a copy: with {fix}, the loss after {self.steps[0]} steps is {text}{gone}."
+        return (
+            f"The fix was tried on a copy of the model: with {fix}, the loss after "
+            f"{self.steps[0]} steps is {text}{gone}."
+        )
 
 
 def add_trials(case: DiagnosisContext, findings: Iterable[Finding]) -> list[Finding]:

@@ -30,13 +30,13 @@ def _normalized_model(keras: ModuleType) -> ModelAndData:
 @register(
     "OR038", "batch normalization over a single number",
     """In training, BatchNormalization computes the mean and the variance of each feature over the
-    rows of the batch and the positions of the layer. The mean of a single number is that number,
-    and its variance is 0. A layer that has only one number per feature therefore returns its beta
-    for every row, and no gradient passes to the layers before it. At inference the layer uses its
-    moving statistics and returns other values. The finding is PROVED for all weights, from the
-    shapes and the batch size (`batch_size=`, or data with a single row). It is a note if only the
-    last batch of an epoch has one row. Use larger batches, LayerNormalization, or no
-    normalization.""",
+    rows of the batch and, in sequences and images, over the positions. The mean of a single number
+    is that number, and its variance is 0. A layer that has only one number per feature therefore
+    returns its beta for every row, and no gradient passes to the layers before it. At inference the
+    layer uses its moving statistics and returns other values. The finding is PROVED for all
+    weights, from the shapes and the batch size (`batch_size=`, or data with a single row). It is a
+    note if only the last batch of an epoch has one row. Use larger batches, LayerNormalization, or
+    no normalization.""",
     Example(
         _normalized_model, _normalized_model,
         options={"epochs": 3, "batch_size": 1}, twin_options={"epochs": 3, "batch_size": 16},

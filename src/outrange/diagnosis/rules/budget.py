@@ -59,16 +59,16 @@ def _prices(keras: ModuleType, offset: float) -> ModelAndData:
     "OR030", "too few steps to get anywhere",
     """This rule needs `epochs`. A step of Adam, AdamW, Nadam, Adamax, Lion, RMSprop, Adagrad or
     clipped SGD moves a weight by a limited amount, whatever the gradient is. So after all planned
-    steps, the weights lie in a known box around their current values. The range of the outputs over
-    that box, row by row, gives a lower bound on the loss after these steps. The finding is PROVED
-    if that bound is not well below the loss of the best constant prediction. The bound holds for
-    the loss that `evaluate(x, y)` returns after any of the steps, without penalties, and it
-    accounts for the float32 rounding of the optimizer. Without such a bound, the finding is
-    MEASURED if the loss would stay too high even if it fell three times as fast as in the fastest
-    of a few steps on a copy of the model. It is also MEASURED if trained copies keep 70 % of the
-    loss of the best constant prediction after the planned steps, but more steps, or smaller batches
-    in the same number of epochs, reduce this loss at least by half, in each of three trainings.
-    Scale the targets, or take more or larger steps.""",
+    steps, the weights lie in a known box around their current values. The ranges of the outputs
+    over that box, computed row by row, give a lower bound on the loss after these steps. The
+    finding is PROVED if that bound is not well below the loss of the best constant prediction. The
+    bound holds for the loss that `evaluate(x, y)` returns after any of the steps, without
+    penalties, and it accounts for the float32 rounding of the optimizer. Without such a bound, the
+    finding is MEASURED if the loss would stay too high even if it fell three times as fast as in
+    the fastest of a few steps on a copy of the model. It is also MEASURED if trained copies keep at
+    least 70 % of the loss of the best constant prediction after the planned steps, but more steps,
+    or smaller batches in the same number of epochs, reduce this loss by at least half, in each of
+    three training runs. Scale the targets, or take more or larger steps.""",
     Example(lambda k: _prices(k, 1000.0), lambda k: _prices(k, 0.0), options={"epochs": 5}),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
@@ -80,7 +80,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     reach = reach_of(stepping, steps)
     box = weight_box(case.program) if isinstance(reach, Reach) else reach
     if isinstance(box, str):
-        case.unread.append(f"a lower bound on the loss after {steps:,} steps: {box}")
+        case.unread.append(f"no lower bound on the loss after {steps:,} steps is known: {box}")
     reported = False
     for loss in case.program.losses:
         case_of = _Case(rule, case, loss, plan, stepping)
@@ -177,9 +177,9 @@ def _prove_floor(case: _Case, box: WeightBox, reach: Reach) -> Finding | None:
             "loss_floor": floor, "steps": reach.steps, "farthest": reach.far,
             "constant_loss": constant, "loss": now, "epochs_too_few": most,
         },
-        holds_for="every order of the rows and all sample weights, and for the loss that "
-        "evaluate(x, y) returns after any of these steps, without penalties and up to float32 "
-        "rounding, if no callback raises the learning rate or sets weights",
+        holds_for="every order of the rows, all sample weights, and the loss that evaluate(x, y) "
+        "returns after any of these steps, without penalties and up to float32 rounding, if no "
+        "callback raises the learning rate or sets weights",
     )  # fmt: skip
 
 
@@ -207,7 +207,7 @@ def _fix(case: _Case, most: int | None) -> str:
     if y is not None and not case.loss.name.endswith("crossentropy"):
         spread = float(y.std())
         if spread > 0 and max(abs(float(y.mean())), spread) > 10.0:
-            lines.append("y = (y - y.mean()) / y.std()   # and undo it after predict()")
+            lines.append("y = (y - y.mean()) / y.std()   # and undo the scaling after predict()")
     if rate is not None and len(rate) and 0 < rate[0] <= 1e-3:
         larger = 1e-3 if rate[0] < 1e-4 else 10 * float(rate[0])
         lines.append(f"keras.optimizers.{case.stepping.kind}({short(larger)})")
@@ -284,8 +284,8 @@ def _compare_longer(case: _Case) -> Iterator[Finding]:
         return
     yield case.rule.finding(
         Level.MEASURED, context.program.heads[0].layer if context.program.heads else "",
-        f"in {case.budget}{', each step with nearly all of your rows,' if whole else ''} trained "
-        f"copies of the model reach {of_constant(min(before))}. "
+        f"in {case.budget}{', with nearly all of your rows in each step,' if whole else ''} "
+        f"trained copies of the model reach {of_constant(min(before))}. "
         f"{f'With {USUAL_BATCH} rows per step' if whole else 'In more epochs'}, "
         f"that is, in {longer:,} steps, they reach {of_constant(max(after))}.",
         f"model.fit(x, y, epochs={more.epochs}, batch_size={more.batch_size})",

@@ -42,9 +42,9 @@ def _sure(keras: ModuleType, scale: float, classes: int) -> ModelAndData:
     probability of the right answer is below 1e-7. Keras clips such a probability: the loss of the
     row is then 16.1 and its gradient is exactly 0, so nothing is learned from the row. The rule
     bounds the logits of each row, including rounding errors. The finding is PROVED for the stored
-    weights if at least a fifth of the rows are clipped. It is MEASURED if some layers compute
-    something else in training and copies of the model do not learn in short trainings. It is a note
-    if the copies learn from the other rows. Nothing is reported on TensorFlow, where the
+    weights if at least a fifth of the rows are clipped. It is MEASURED if some layers behave
+    differently in training and copies of the model do not learn in short training runs. It is a
+    note if the copies learn from the other rows. Nothing is reported on TensorFlow, where the
     cross-entropies read the logits directly and nothing is clipped. Scale the inputs, or start from
     smaller weights (glorot_uniform).""",
     Example(lambda k: _sure(k, 60.0, 1), lambda k: _sure(k, 0.5, 1), backends=("jax", "torch")),
@@ -73,9 +73,9 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         level, elsewhere = (Level.MEASURED, " (inference)") if changed else (Level.PROVED, "")
         yield rule.finding(
             level, head.layer,
-            f"in {share(count, clipped.size)} rows the right answer has a probability below 1e-7, "
-            f"because the logits reach {short(size)}: there the loss is clipped and its "
-            f"gradient is exactly 0, so {whole}.",
+            f"for {share(count, clipped.size)} rows, the right answer has a probability below "
+            f"1e-7, because the logits reach {short(size)}. For these rows, the loss is clipped "
+            f"and its gradient is exactly 0, so {whole}.",
             "x = (x - x.mean(0)) / x.std(0)   or   kernel_initializer=\"glorot_uniform\"",
             cost={"rows": count, "share": float(clipped.mean())}, note=over and not clipped.all(),
             holds_for=f"the stored weights{elsewhere} and {case.these_rows}",

@@ -57,12 +57,12 @@ def _stretch(keras: ModuleType, activation: str | None) -> ModelAndData:
     no more than a single Dense layer (with a sigmoid or softmax at the end, logistic regression).
     The rule checks that the graph up to the last activation has only affine operations and at least
     two layers with weights. The finding is PROVED: it is an exact fact of the graph, for all
-    weights. It is a note if a layer in between is narrower than the input and the output, since the
-    stack may be a low-rank map on purpose. It is also a note if a linear model fits nearly all of
-    your data, either on held-out rows or in a short training. Layers without an activation between
-    them inside a nonlinear network are only SUSPECTED. They are MEASURED if copies of the model
-    with a relu between these layers reach a much lower loss in the same number of steps, in every
-    training.""",
+    weights. It is a note if a layer in between is narrower than the input and the output, since a
+    low-rank map may be intended. It is also a note if a linear model fits nearly all of your data,
+    either on held-out rows or in a short training run. For layers without an activation between
+    them inside a nonlinear network, the finding is only SUSPECTED. It is MEASURED if copies of the
+    model with a relu between these layers reach a much lower loss in the same number of steps, in
+    every training run.""",
     Example(lambda k: _digits(k, None), lambda k: _digits(k, "relu")),
     Example(
         lambda k: _stretch(k, None), lambda k: _stretch(k, "relu"), level=Level.SUSPECTED

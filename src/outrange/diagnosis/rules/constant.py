@@ -27,10 +27,11 @@ def _binary(keras: ModuleType, units: int, activation: str, loss: str) -> ModelA
     "OR002", "the output is the same number for every input",
     """The range of the output is a single number, even for arbitrary trainable weights. For
     example, a softmax over one unit is always 1, and a product with 0 is always 0. So predict()
-    returns the same number after any training. The loss may still change on TensorFlow: there,
-    Keras's cross-entropies read the logits before a softmax or sigmoid, so the loss falls while
-    predict() does not change. On JAX and PyTorch no weight gets a gradient. The finding is PROVED
-    for all weights. For two classes, use one unit with a sigmoid, or two units with a softmax.""",
+    returns the same number however the model is trained. The loss may still change on TensorFlow:
+    there, Keras's cross-entropies read the logits before a softmax or sigmoid, so the loss falls
+    while the predictions do not change. On JAX and PyTorch no weight gets a gradient. The finding
+    is PROVED for all weights. For two classes, use one unit with a sigmoid, or two units with a
+    softmax.""",
     Example(
         lambda k: _binary(k, 1, "softmax", "binary_crossentropy"),
         lambda k: _binary(k, 1, "sigmoid", "binary_crossentropy"),
@@ -50,8 +51,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         head, name = program.heads[i], program.outputs[i][0]
         value = entries(ends[0][:1] if np.ptp(ends[0]) == 0.0 else ends[0])
         what = (
-            f"the output is {value} for every input in the range of your data and all trainable "
-            "weights"
+            f"the output is {value} for every input in the range of your data and for all "
+            "trainable weights"
         )
         single_unit = head.activation == "softmax" and head.width == 1
         if single_unit:
@@ -78,7 +79,7 @@ def _loss(case: DiagnosisContext, head: Head) -> str:
     if head.recovered:
         return (
             "The loss still falls, because on TensorFlow it reads the logits before the softmax; "
-            "predict() does not change."
+            "the predictions do not change."
         )
     measured = case.complete_measurement
     if measured is None or case.program.changed_in_training:

@@ -51,16 +51,16 @@ def _three(keras: ModuleType, fault: str) -> ModelAndData:
 @register(
     "OR025", "the targets leave nothing to learn",
     """This rule reports targets from which nothing can be learned. All targets may be equal, or a
-    class of the output may have no row at all, so that the network only learns to avoid this class.
-    Both are PROVED, as facts of the data. If only the first class has no rows, the finding is a
-    note, because the labels may count from 1. It is also possible that nothing predicts the
+    class of the output may have no rows at all, so that the network only learns to avoid this
+    class. Both are PROVED, as facts of the data. If only the first class has no rows, the finding
+    is a note, because the labels may count from 1. It is also possible that nothing predicts the
     targets, for example because only one of x and y was shuffled, or because the targets vary too
     fast for the number of rows. This is MEASURED by two tests that must agree. In the first test,
     kernel ridge regression predicts the targets of held-out rows no better than it predicts
     randomly permuted targets, in 19 permutations. In the second test, copies of the network are
-    trained on three quarters of the rows. In every training, the correlation of their outputs with
-    the targets of the other rows is at most twice the standard deviation of a correlation by
-    chance.""",
+    trained on three quarters of the rows. In every training run, the correlation of their outputs
+    with the targets of the other rows is at most twice the standard deviation of a chance
+    correlation.""",
     Example(lambda k: _three(k, "equal"), lambda k: _three(k, "")),
     Example(lambda k: _three(k, "missing"), lambda k: _three(k, "")),
     Example(lambda k: _three(k, "shuffled"), lambda k: _three(k, ""), level=Level.MEASURED),

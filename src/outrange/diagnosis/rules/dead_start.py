@@ -49,13 +49,13 @@ def _neuron(keras: ModuleType, weight: float, activation: str) -> ModelAndData:
     "OR034", "the layer often starts dead",
     """The rule estimates how likely it is that all units of a narrow layer (at most 8 units) start
     dead. A unit starts dead if its random initial weights put it on a flat piece of its activation
-    at every row of the data. This probability is computed in closed form if a closed form is known.
-    A layer is skipped if symmetry proves that the probability is small (at most 1 in 32 for five
-    relus). Otherwise, the dead starts are counted in 200 random initializations (in 40 if none of
-    these is dead, and in fewer if the computation is slow). A layer is reported if the lower end of
-    the confidence interval is at least 5 %. The finding is MEASURED if all units of the layer are
-    dead with the stored weights, since new initial weights may be dead again. Otherwise, the
-    finding is a note: this training is fine, but another one may not be.""",
+    for every row of the data. This probability is computed in closed form if a closed form is
+    known. A layer is skipped if symmetry proves that the probability is small (at most 1 in 32 for
+    five relus). Otherwise, the dead starts are counted in 200 random initializations (in 40 if none
+    of these is dead, and in fewer if the computation is slow). A layer is reported if the lower end
+    of the confidence interval is at least 5 %. The finding is MEASURED if all units of the layer
+    are dead with the stored weights, since new initial weights may be dead again. Otherwise, the
+    finding is a note: the stored weights are fine, but other initial weights may not be.""",
     Example(
         lambda k: _neuron(k, -1.5, "relu"), lambda k: _neuron(k, -1.5, "leaky_relu"),
         level=Level.MEASURED,
@@ -93,7 +93,7 @@ def _finding(rule: Rule, case: DiagnosisContext, layer: Layer, estimate: DeadLay
     dead = now is not None and bool(np.all(now.dead))
     chance = f"{short(100 * estimate.all_dead)} %"
     how = "exactly" if estimate.trials == 0 else (
-        f"{short(100 * estimate.all_lo)} to {short(100 * estimate.all_hi)} %, from "
+        f"{short(100 * estimate.all_lo)} to {short(100 * estimate.all_hi)} %, estimated from "
         f"{estimate.trials} starts"
     )  # fmt: skip
     who = (
@@ -103,7 +103,7 @@ def _finding(rule: Rule, case: DiagnosisContext, layer: Layer, estimate: DeadLay
     )
     return rule.finding(
         Level.MEASURED, layer.path,
-        f"in {chance} of random initializations ({how}), {who} where the activation is flat at "
+        f"in {chance} of random initializations ({how}), {who} where the activation is flat for "
         "every row, so that nothing before this layer can learn; "
         f"{'this is the case' if dead else 'this is not the case'} with the stored weights.",
         "more units, or leaky_relu instead", note=not dead,

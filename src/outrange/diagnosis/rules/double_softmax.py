@@ -29,9 +29,9 @@ def _stack(keras: ModuleType, twice: bool, hidden: str = "tanh") -> ModelAndData
     """A softmax whose inputs are K probabilities is nearly uniform: its inputs lie in [0, 1], so
     its outputs lie between 1/(1 + (K-1)e) and e/(e + K-1) for all weights. The finding is PROVED by
     that range. A softmax between two dense layers makes the units of a hidden layer compete and
-    passes little gradient. Such a softmax is only SUSPECTED, because attention uses one on purpose.
-    It is MEASURED if copies of the model with a relu in its place reach a much lower loss, in every
-    training.""",
+    passes little gradient. Such a softmax is only SUSPECTED, because attention layers contain one
+    by design. It is MEASURED if copies of the model with a relu in its place reach a much lower
+    loss, in every training run.""",
     Example(lambda k: _stack(k, True), lambda k: _stack(k, False)),
     Example(lambda k: _stack(k, False, "softmax"), lambda k: _stack(k, False),
             level=Level.SUSPECTED),
@@ -81,8 +81,8 @@ def _inside(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     for layer, reader in readers.items():
         yield rule.finding(
             Level.SUSPECTED if gained is None else Level.MEASURED, layer,
-            f"its softmax feeds layer '{reader}': the outputs of this hidden layer add up to "
-            f"1.{more}",
+            f"the outputs of this hidden layer come from a softmax, so they add up to 1, and layer "
+            f"'{reader}' reads them.{more}",
             'activation="relu"',
             holds_for="" if gained is None else "trainings from the stored weights",
         )  # fmt: skip

@@ -39,9 +39,9 @@ def _dropout_model(keras: ModuleType, rate: float) -> ModelAndData:
     """A dropout rate of 0.7 or more leaves fewer than a third of the units in each training step.
     With several such layers in a row, the remaining fractions multiply. The finding is SUSPECTED.
     It is MEASURED if copies of the model trained without dropout reach a much lower loss in the
-    same number of steps, in every training. Dropout before a batch normalization is also SUSPECTED:
-    in training, the normalization learns the variance of values after dropout, but at inference
-    nothing is dropped.""",
+    same number of steps, in every training run. Dropout before batch normalization is also
+    SUSPECTED: in training, the normalization learns the variance of values after dropout, but at
+    inference nothing is dropped.""",
     Example(
         lambda k: _dropout_model(k, 0.9), lambda k: _dropout_model(k, 0.2), level=Level.SUSPECTED
     ),
@@ -56,11 +56,14 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         gained = case.trials.gain(Change(without="noise"))
         survival = float(np.prod([1.0 - rate for rate in strong.values()]))
         text = (
-            f"{names(strong)} drop{'s' if len(strong) == 1 else ''} {short(max(strong.values()))} "
-            f"of {'its' if len(strong) == 1 else 'their'} units"
+            f"{names(strong)} drop{'s' if len(strong) == 1 else ''} units at "
+            f"{'a rate' if len(strong) == 1 else 'rates'} of {'' if len(strong) == 1 else 'up to '}"
+            f"{short(max(strong.values()))}"
         )
         if len(strong) > 1:
-            text += f"; a path through all of them survives with probability {short(survival)}"
+            text += (
+                f"; a path through all of these layers survives with probability {short(survival)}"
+            )
         text += "."
         if gained is not None:
             text += f" {case.trials.describe_gain(gained, 'without dropout')}"
@@ -74,8 +77,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         if layer.kind == "BatchNormalization" and before:
             yield rule.finding(
                 Level.SUSPECTED, layer.path,
-                f"this layer follows the dropout {before[-1].path!r}, so in training it learns the "
-                "variance of values after dropout, but at inference nothing is dropped.",
+                f"this layer follows the dropout layer {before[-1].path!r}, so in training it "
+                "learns the variance of values after dropout, but at inference nothing is dropped.",
                 "BatchNormalization before Dropout", title="dropout before batch normalization",
             )  # fmt: skip
             break

@@ -48,14 +48,14 @@ def _last(keras: ModuleType, last: bool, loss: str) -> ModelAndData:
 
 @register(
     "OR019", "dropout is applied to the output",
-    """The last layer is a dropout. In training it sets each output to 0 with a probability equal to
-    its rate, and scales up the outputs that remain. So the loss compares targets with random zeros,
-    and the outputs of a softmax no longer add up to 1. The finding is PROVED if the loss measures a
-    distance to the targets, because its minimum is then at outputs that are too small. It is also
-    PROVED if everything is dropped. Under other losses, such as a cross-entropy, the order of the
-    outputs may survive. The finding is then MEASURED if copies of the model trained without any
-    dropout do better on held-out rows, and SUSPECTED otherwise. Use dropout only between hidden
-    layers.""",
+    """The last layer is a dropout layer. In training it sets each output to 0 with a probability
+    equal to its rate, and scales up the outputs that remain. So the loss compares targets with
+    random zeros, and the outputs of a softmax no longer add up to 1. The finding is PROVED if the
+    loss measures a distance to the targets, because such a loss then has its minimum at outputs
+    that are too small. It is also PROVED if everything is dropped. Under other losses, such as a
+    cross-entropy, the order of the outputs may survive. The finding is then MEASURED if copies of
+    the model trained without any dropout do better on held-out rows, and SUSPECTED otherwise. Use
+    dropout only between hidden layers.""",
     Example(lambda k: _last(k, True, "mse"), lambda k: _last(k, False, "mse")),
     Example(
         lambda k: _last(k, True, "categorical_crossentropy"),
@@ -81,9 +81,9 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         )
         yield rule.finding(
             level, head.layer,
-            f"the last layer is a dropout: in training each output is 0 with probability "
-            f"{short(head.dropped)}{_otherwise(head.dropped)}, for any target.{gain}",
-            "remove the last Dropout, or move it before the last layer",
+            f"the last layer is a dropout layer: in training each output is 0 with probability "
+            f"{short(head.dropped)}{_otherwise(head.dropped)}, whatever the target is.{gain}",
+            "remove the Dropout layer at the end, or move it before the last layer with weights",
             cost={"share": head.dropped},
             holds_for=HOLDS[level],
         )  # fmt: skip

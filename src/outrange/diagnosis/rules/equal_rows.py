@@ -42,8 +42,8 @@ LOSS_NAMES = {
 ALL_EQUAL = "every row of x is the same"
 
 FIX = (
-    "np.unique(x, axis=0)   # why are rows equal: an integer division, scaling by row, a wrong "
-    "column?"
+    "np.unique(x, axis=0)   # find out why rows are equal: integer division, scaling by row, or "
+    "a wrong column"
 )
 
 
@@ -74,7 +74,8 @@ def _scaled_model(keras: ModuleType, fault: str) -> ModelAndData:
     at least half of the possible gain over the best constant prediction. It is a note if they rule
     out at least a fifth of that gain, since inputs with few distinct values naturally have equal
     rows. For other losses, the finding is SUSPECTED if all rows are equal. Find out why the rows
-    are equal: an integer division, scaling by row instead of by column, or the wrong column.""",
+    are equal. Possible causes are integer division, scaling by row instead of by column, and a
+    wrong column.""",
     Example(lambda k: _scaled_model(k, "integers"), lambda k: _scaled_model(k, "")),
     Example(lambda k: _scaled_model(k, "column"), lambda k: _scaled_model(k, "")),
 )  # fmt: skip
@@ -189,7 +190,8 @@ def _finding(
         FIX,
         title=title,
         cost={"rows": count, "loss_floor": bound, "constant": constant},
-        holds_for="all weights of every network that gives equal rows one output, on these rows",
+        holds_for="all weights of every network that gives equal rows the same output, "
+        "on these rows",
         note=bound - least < LARGE * (constant - least),
     )  # fmt: skip
 

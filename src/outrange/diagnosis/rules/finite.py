@@ -36,14 +36,14 @@ def _missing(keras: ModuleType, value: float) -> ModelAndData:
 
 @register(
     "OR016", "NaN or infinity",
-    """One NaN in the data, or one logarithm of 0, can make every weight NaN at the first step. The
-    finding is PROVED by a witness. The witness is a row with NaN or infinity at which the loss or
-    the gradient is not finite, a row at which the model itself returns NaN or infinity, or the loss
-    at the stored weights if it is not finite. A program that handles such rows itself is not
-    reported. If nothing could be run, NaN or infinity in the data is SUSPECTED. A logarithm, a root
-    or a division is also SUSPECTED if its input range extends beyond its domain, although no input
-    outside the domain was observed. The finding is MEASURED if the backend raises an exception when
-    it computes the loss.""",
+    """One NaN in the data, or one logarithm of 0, can make every weight NaN in the first step. The
+    finding is PROVED by a witness. The witness is a row with NaN or infinity for which the loss or
+    the gradient is not finite, a row for which the model itself returns NaN or infinity, or the
+    loss at the stored weights if that loss is not finite. A program that handles such rows itself
+    is not reported. If the model could not be run, NaN or infinity in the data is SUSPECTED. A
+    logarithm, a root or a division is also SUSPECTED if its input range extends beyond its domain,
+    although no input outside the domain was observed. The finding is MEASURED if the backend raises
+    an exception when it computes the loss.""",
     Example(lambda k: _log(k, 0.0), lambda k: _log(k, 1e-3)),
     Example(lambda k: _missing(k, np.nan), lambda k: _missing(k, 0.0)),
 )  # fmt: skip
@@ -78,11 +78,11 @@ def _data(
         then = {
             "": "with such a row the loss is not finite",
             "gradient": "the gradient of such a row is not finite",
-            "weights": "one step on such a row makes weights NaN",
+            "weights": "one step on such a row makes at least one weight NaN",
         }[_harm(case, case.measure_rows(np.array([row])))]
         yield rule.finding(
             Level.PROVED if witnessed else Level.SUSPECTED, "",
-            f"{share(int(bad.sum()), array.size)} entries of {name} are not finite, such as "
+            f"{share(int(bad.sum()), array.size)} entries of {name} are not finite, for example "
             f"{name}{list(place)} = {array[place]}: {then}.",
             f"keep = np.isfinite({name}).reshape(len({name}), -1).all(axis=1)   # drop the rest",
             cost={"entries": int(bad.sum())}, holds_for="the data you gave",
@@ -150,7 +150,7 @@ def _outputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             row = int(np.flatnonzero(bad)[0])
             yield rule.finding(
                 Level.PROVED, name,
-                f"the model returns NaN or infinity at {share(int(bad.sum()), len(output))} rows; "
+                f"the model returns NaN or infinity for {share(int(bad.sum()), len(output))} rows; "
                 f"the first of these is row {row}.",
                 _instead(case), cost={"rows": int(bad.sum())},
                 holds_for="the stored weights and that row",
@@ -191,13 +191,14 @@ def _loss(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             Level.MEASURED, "",
             f"the loss cannot be computed, because the backend raises {measured.error}",
             "pass targets of the shape and kind that the loss "
-            "reads", title="the loss raises an error",
+            "expects", title="the loss raises an error",
             holds_for="the data you gave",
         )  # fmt: skip
     elif not np.isfinite(measured.loss) or (measured.has_nonfinite_gradient and not _skips(case)):
         then = {
             "": "", "gradient": ", and its gradient is not finite",
-            "weights": ", and its gradient is NaN: one step on these rows makes weights NaN",
+            "weights": ", and its gradient is NaN: one step on these rows makes at least one "
+            "weight NaN",
         }[_harm(case, measured)]  # fmt: skip
         fix = "see the other findings: the inputs of the loss are outside its domain"
         yield rule.finding(
@@ -217,7 +218,7 @@ def _skips(case: DiagnosisContext) -> bool:
 def _away_from_edges(case: DiagnosisContext) -> str:
     """Propose a fix for a finite loss whose gradient is not finite."""
     if any(step.kind in ("Sqrt", "Norm") for step in case.program.steps):
-        return "ops.sqrt(x + 1e-12) instead of ops.sqrt(x), whose slope at 0 is infinite"
+        return "use ops.sqrt(x + 1e-12) instead of ops.sqrt(x), whose slope at 0 is infinite"
     return "keep roots, logarithms and divisions away from 0: add a clip or an epsilon before them"
 
 

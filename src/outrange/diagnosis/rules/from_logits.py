@@ -32,7 +32,7 @@ def _camel(name: str, from_logits: bool) -> Callable[[ModuleType], Any]:
     sigmoid, the range is [0, 1], so no class can get a probability close to 1. The loss therefore
     has a lower bound, which is computed for all weights. The finding is PROVED on JAX and PyTorch.
     On TensorFlow, Keras recognizes an activation that is given by name, and uses the logits before
-    it. There the model trains as intended, and the finding is only SUSPECTED, because the same
+    it. The model then trains as intended, and the finding is only SUSPECTED, because the same
     program may be wrong on other backends. Use a linear last layer, or from_logits=False.""",
     Example(
         lambda k: _three(k, "softmax", _camel("CategoricalCrossentropy", True)),
@@ -59,7 +59,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             yield rule.finding(
                 Level.SUSPECTED, head.layer,
                 f"as written, the {head.activation} is applied twice. On this backend, Keras "
-                "recognizes this and trains as intended; on JAX and PyTorch it would not.", fix,
+                "recognizes this, and the model trains as intended; on JAX and PyTorch it would "
+                "not.", fix,
             )  # fmt: skip
             continue
         ends = computed_ends(case, case.program.output_tensors[loss.output])

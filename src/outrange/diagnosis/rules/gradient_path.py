@@ -60,14 +60,14 @@ def _plain(keras: ModuleType) -> Callable[[Any, Any], Any]:
 
 
 SOFT = {
-    "Argmax": "index = ops.sum(p * ops.arange(n), axis=-1)   # p: softmax; a soft index",
+    "Argmax": "index = ops.sum(p * ops.arange(n), axis=-1)   # a soft index; p is the softmax",
     "Argmin": "index = ops.sum(ops.softmax(-x) * ops.arange(n), axis=-1)",
     "Round": "round after predict() only: train on the unrounded number",
     "Floor": "round after predict() only: train on the unrounded number",
     "Ceil": "round after predict() only: train on the unrounded number",
-    "Cast": "keep floats up to the loss: remove the cast to integers",
+    "Cast": "use floats all the way to the loss: remove the cast to integers",
     "Sign": "ops.tanh(beta * x)   # a soft sign",
-    "StopGradient": "remove the stop_gradient, or set trainable = False on purpose",
+    "StopGradient": "remove the stop_gradient, or freeze these weights with trainable = False",
 }
 """Map from an operation that passes no gradient to the proposed fix."""
 
@@ -81,11 +81,11 @@ SOFT_COMPARISON = "ops.sigmoid(beta * (a - b))   # a soft comparison"
     stop_gradient, or there is no path at all. The rule follows the recorded operations of the model
     and the loss backwards. The finding is PROVED if every use of these weights was recorded. It is
     MEASURED if the code could not be traced, but the backend's own differentiation returns no
-    gradient. It is SUSPECTED if a stop_gradient inside the model cuts off a part, and copies of the
-    model still learn in short trainings, since the stop_gradient may be intended. If no weight has
-    a gradient, TensorFlow raises "No gradients provided". PyTorch raises an error or silently
-    returns zeros, depending on the operation. JAX continues to train silently, with the weights
-    frozen. Replace the operation with a soft one, at least in the loss.""",
+    gradient. It is SUSPECTED if a stop_gradient inside the model cuts off some weights, and copies
+    of the model still learn in short training runs, since the stop_gradient may be intended. If no
+    weight has a gradient, TensorFlow raises "No gradients provided". PyTorch raises an error or
+    silently returns zeros, depending on the operation. JAX continues to train silently, with the
+    weights frozen. Replace the operation with a soft one, at least in the loss.""",
     Example(lambda k: _classes(k, _argmax), lambda k: _classes(k, _soft_index)),
     Example(lambda k: _classes(k, _rounded_loss), lambda k: _classes(k, _plain)),
     may_be_harmless=True,
@@ -124,7 +124,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             fix, cost={"share": len(weights) / total, "weights": paths,
                        "operations": [_operation_name(step.kind) for step in steps]},
             holds_for="" if level is Level.SUSPECTED
-            else "all weights and all inputs, as a fact of the graph, apart from penalties",
+            else "all weights and all inputs, as a fact of the graph, if penalties are ignored",
         )  # fmt: skip
 
 
@@ -220,9 +220,8 @@ def _zero(case: DiagnosisContext, layer: str) -> tuple[str, str, str]:
         if flat:
             return (
                 head.layer or name,
-                f"The {head.activation} returns exactly 0 or 1 at every row: it is saturated, so "
-                "its "
-                "slope is 0.",
+                f"The {head.activation} is saturated: it returns exactly 0 or 1 for every row, and "
+                "its slope there is 0.",
                 "x = (x - x.mean(0)) / x.std(0)\n"
                 'or kernel_initializer="glorot_uniform" in every layer',
             )

@@ -47,7 +47,7 @@ def _history_option(*losses: float, **more: list[float]) -> dict[str, dict[str, 
 
 @register(
     "OR031", "the training went badly",
-    """This rule needs `history`, the result of `fit`. The finding is MEASURED by the losses that
+    """This rule needs `history`, the result of `fit`. The finding is MEASURED from the losses that
     were logged after each epoch. It is reported if a loss is NaN or infinite, if the losses jump up
     and down, if the last loss is far above the first, if all losses are the same, if the training
     ended no better than the best constant prediction, or if the validation loss rose while the
@@ -111,12 +111,13 @@ def _not_finite(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
     if first == 0:
         before = "already in the first epoch"
     else:
-        before = f"in epoch {first + 1}, after {short(losses[0])} in the first"
+        before = f"in epoch {first + 1} (it was {short(losses[0])} in the first epoch"
         if first > 1:
-            before += f" epoch and {short(losses[first - 1])} in the previous one"
+            before += f" and {short(losses[first - 1])} in the previous one"
+        before += ")"
     return (
         "the loss became NaN or infinite",
-        f"the training loss became {losses[first]} {before}; from then on the weights are useless.",
+        f"the training loss became {losses[first]} {before}. After that, the weights are useless.",
         _slower(case),
     )
 
@@ -146,7 +147,7 @@ def _never_moved(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
         "the loss never moved",
         f"the training loss was {short(losses[0])} in the first epoch and {short(losses[-1])} "
         f"after {len(losses)} epochs: it {what}.",
-        "see the other findings for the reason why the weights do not learn; if there are "
+        "see the other findings, which may explain why the model does not learn; if there are "
         f"none: {_faster(case)}",
     )
 

@@ -45,12 +45,12 @@ def _wide(keras: ModuleType, dead: int) -> ModelAndData:
 
 @register(
     "OR020", "units do nothing on your data",
-    """This rule reports units that are dead (flat at all rows), always on (a relu that is linear
+    """This rule reports units that are dead (flat for all rows), always on (a relu that is linear
     over the whole range of the data) or copies of other units. Dead units and units that are always
     on are PROVED by bounds. But such units are normal: in a new first layer with positive inputs,
-    as many as half of the relus may be dead. So they are reported as notes. Only a layer of at
-    least ten units of which nine tenths are dead is reported as a finding. Rule OR003 reports
-    layers that are completely dead.""",
+    as many as half of the relus may be dead. So they are reported as notes. Only a layer with at
+    least ten units, at least nine tenths of which are dead, is reported as a finding. Rule OR003
+    reports layers that are completely dead.""",
     Example(lambda k: _wide(k, 38), lambda k: _wide(k, 18)),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
@@ -85,9 +85,9 @@ def _always_on(rule: Rule, case: DiagnosisContext, layer: Layer) -> Iterator[Fin
     if behaviour is not None and behaviour.always_on.all():
         yield rule.finding(
             Level.PROVED, layer.path,
-            f"all {behaviour.always_on.size} units are on everywhere in the range of your data, "
-            "so the "
-            "layer is linear there.", "nothing, unless the network is too simple for the task",
+            f"all {behaviour.always_on.size} units are on for all inputs in the range of your "
+            "data, so the layer is linear in this range.",
+            "no change is needed, unless the network is too simple for the task",
             note=True, holds_for="the stored weights and all inputs within the range of your data",
         )  # fmt: skip
 

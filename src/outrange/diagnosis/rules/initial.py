@@ -36,13 +36,13 @@ def _start(keras: ModuleType, deviation: float) -> ModelAndData:
 
 @register(
     "OR032", "the initial weights hinder learning",
-    """Some kernels have entries that are spread at least three times as widely as with any usual
-    initializer for their fan-in and fan-out, or at most a tenth as widely. Such weights saturate or
-    explode the activations, or pass nothing on. They may still be intended, for example in a
-    pretrained model. So the finding is always MEASURED. It is reported only if copies of the model
-    that start from the stored weights keep a large part of the loss of the best constant
-    prediction, and copies with newly drawn weights (glorot_uniform) reach a much lower loss in the
-    same number of steps, in each of three trainings.""",
+    """The entries of some kernels are spread at least three times as widely as those of any usual
+    initializer for the same fan-in and fan-out, or at most a tenth as widely. Such weights make the
+    activations saturate, explode or vanish. They may still be intended, for example in a pretrained
+    model. So the finding is always MEASURED. It is reported only if copies of the model that start
+    from the stored weights keep a large part of the loss of the best constant prediction, and
+    copies with newly drawn weights (glorot_uniform) reach a much lower loss in the same number of
+    steps, in each of three training runs.""",
     Example(lambda k: _start(k, 10.0), lambda k: _start(k, 0.4), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:

@@ -112,7 +112,7 @@ def _of_classes(
     if outside.any():
         least, most = int(y.min()), int(y.max())
         ends = {
-            "jax": "On JAX their rows are silently ignored by the loss.",
+            "jax": "On JAX the loss silently ignores the rows with these labels.",
             "tensorflow": "On TensorFlow `fit` raises InvalidArgumentError, or gives NaN on a GPU "
             "or with jit_compile=True.",
         }.get(case.program.backend, "On PyTorch `fit` raises an out-of-bounds error.")
@@ -121,7 +121,7 @@ def _of_classes(
         fix = f"y = y - {least}" if most - least < head.width else f"Dense({most + 1})"
         yield (
             f"{share(int(outside.sum()), y.size)} labels are outside 0..{head.width - 1}, the "
-            f"classes of {head.width} units; yours range from {least} to {most}. {ends}",
+            f"classes of {head.width} units; your labels range from {least} to {most}. {ends}",
             fix, {"outside": int(outside.sum())},
         )  # fmt: skip
 
@@ -135,8 +135,8 @@ def _restore_classes(y: np.ndarray, classes: int) -> str:
     for scale in SCALES:
         near = np.abs(y * scale - np.rint(y * scale)).max() < 1e-3
         if near and np.rint(y.max() * scale) < classes:
-            return f"y = np.rint(y * {scale:g})   # class numbers without scaling"
-    return "y = y.astype(int)   # class numbers without scaling"
+            return f"y = np.rint(y * {scale:g})   # undo the scaling of the class numbers"
+    return "y = y.astype(int)   # pass the class numbers without scaling"
 
 
 def _of_rows(case: DiagnosisContext, loss: Loss, y: np.ndarray, head: Head) -> Iterator[Complaint]:
@@ -206,12 +206,14 @@ def _consequence(case: DiagnosisContext, loss: Loss, head: Head) -> str:
         return "PyTorch rejects them with an error."
     if head.recovered or (loss.from_logits and head.activation == "linear"):
         return (
-            "for them binary crossentropy has no lower bound: it becomes negative and falls "
-            "forever as the logit grows in one direction."
+            "for such targets, binary crossentropy has no lower bound: it becomes negative and "
+            "falls forever as the logit grows in one direction."
         )
     if loss.from_logits:
-        return "for them binary crossentropy is lowest at one end of the range of the output."
+        return (
+            "for such targets, binary crossentropy is lowest at one end of the range of the output."
+        )
     return (
-        "for them binary crossentropy becomes negative, with its minimum where Keras clips the "
-        "prediction and the gradient vanishes."
+        "for such targets, binary crossentropy becomes negative, and its minimum is where Keras "
+        "clips the prediction and the gradient vanishes."
     )

@@ -58,10 +58,11 @@ def _words(keras: ModuleType, fault: str) -> ModelAndData:
     """An Embedding with input_dim=N reads row k of a table for an integer k in 0..N-1. Fractions
     are truncated, so numbers that were scaled to a small range all read the first rows. A number of
     N or more, or below -N, is an error on TensorFlow and PyTorch and gives NaN on JAX. A number
-    from -N to -1 reads from the end of the table, as a negative index of a Python list does. This
-    is a note if no other number reads the same rows. The finding is PROVED as a fact of the data,
-    if an input of the model enters the lookup unchanged. Number the words or classes from 0 and do
-    not scale them. Pass numbers that are measurements to a Dense layer instead.""",
+    from -N to -1 reads from the end of the table, as a negative index of a Python list does. Such
+    numbers are reported only as a note if no other number reads the same rows. The finding is
+    PROVED as a fact of the data if an input of the model enters the lookup unchanged. Number the
+    words or classes from 0 and do not scale them. Pass numbers that are measurements to a Dense
+    layer instead.""",
     Example(lambda k: _words(k, "scaled"), lambda k: _words(k, "")),
     Example(lambda k: _words(k, "beyond"), lambda k: _words(k, "")),
     Example(lambda k: _words(k, "below"), lambda k: _words(k, "")),
@@ -153,10 +154,11 @@ def _outside(
     yield rule.finding(
         Level.PROVED, lookup.layer,
         f"{share(int(outside.sum()), numbers.size)} numbers{_which(case, lookup)} are outside "
-        f"0..{lookup.size - 1}, the indices of a table with input_dim={lookup.size}; yours are in "
-        f"{span(lo, hi)}. {OUTSIDE.get(case.program.backend, '')}".rstrip(),
+        f"0..{lookup.size - 1}, the indices of a table with input_dim={lookup.size}; your numbers "
+        f"are in {span(lo, hi)}. {OUTSIDE.get(case.program.backend, '')}".rstrip(),
         f"Embedding({int(hi) + 1}, ...)   # or number the values from 0 without gaps"
-        if fits else "integers starting at 0 for an Embedding; a Dense layer for measurements",
+        if fits
+        else "use integers starting at 0 for an Embedding, and a Dense layer for measurements",
         interval=(lo, hi), cost={"outside": int(outside.sum())}, holds_for="the data you gave",
     )  # fmt: skip
 
@@ -176,7 +178,8 @@ def _fractions(
         f"are not integers and are truncated ({short(example)} is read as "
         f"{short(float(np.trunc(example)))}): of {before:,} distinct values, {after:,} "
         f"{'remain' if after > 1 else 'remains'}.",
-        "integers starting at 0 for an Embedding, not scaled; a Dense layer for measurements",
+        "use integers starting at 0, without scaling, for an Embedding, and a Dense layer for "
+        "measurements",
         title="numbers that are looked up are truncated to integers",
         cost={"fractions": int(cut.sum()), "left": after}, holds_for="the data you gave",
     )  # fmt: skip

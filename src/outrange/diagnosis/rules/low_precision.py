@@ -56,10 +56,10 @@ def _large(keras: ModuleType, dtype: str | None) -> ModelAndData:
     "OR018", "numbers do not fit a 16-bit float",
     """A layer that computes in float16 cannot represent numbers beyond 65504, and rounds numbers
     below 3e-8 to 0. The rule reads the model as if it computed in float32, and bounds the outputs
-    of its layers at each row. The bounds include the rounding of the weights and of every operation
-    in the 16-bit format. The finding is PROVED if, at some row, a value exceeds the largest number
-    of the format, and thus becomes infinity or NaN. Scale the inputs, use bfloat16, or keep the
-    layer in float32.""",
+    of its layers for each row. The bounds include the rounding of the weights and of every
+    operation in the 16-bit format. The finding is PROVED if, for some row, a value exceeds the
+    largest number of the format, and thus becomes infinity or NaN. Scale the inputs, use bfloat16,
+    or keep the layer in float32.""",
     Example(lambda k: _large(k, "float16"), lambda k: _large(k, "float32")),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
@@ -82,9 +82,9 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             count = int(over.any(axis=1).sum())
             yield rule.finding(
                 Level.PROVED, layer.path,
-                f"it computes in {layer.dtype}, whose largest number is {short(limit)}; at "
-                f"{share(count, len(over))} rows its values reach {at_least(float(least.max()))} "
-                "or more, so they become infinity or NaN.",
+                f"this layer computes in {layer.dtype}, whose largest number is {short(limit)}. "
+                f"For {share(count, len(over))} rows, its values reach "
+                f"{at_least(float(least.max()))} or more, so they become infinity or NaN.",
                 'dtype="float32" for this layer   or   scale its inputs',
                 interval=(float(rows.lo.min()), float(rows.hi.max())), cost={"rows": count},
                 holds_for=f"the stored weights and {case.these_rows}",

@@ -93,11 +93,11 @@ def _two(
     outputs of independent sigmoids do not add up to 1, so a categorical cross-entropy of them
     scores a different, normalized prediction (on TensorFlow, the softmax of the logits). A hinge
     loss expects outputs on both sides of 0. For a softmax or sigmoid, a hinge loss has a positive
-    lower bound, which is computed. The finding is PROVED as a fact of the last operation and the
-    declared loss. A softmax or sigmoid with a squared or absolute error does train, but slowly
-    where it is confidently wrong. This combination is SUSPECTED. It is MEASURED if copies of the
-    model trained with the cross-entropy have a much smaller error of the original kind after the
-    same number of steps, in every training.""",
+    lower bound, which the rule computes. The finding is PROVED as a fact of the last operation and
+    the declared loss. A model with a softmax or sigmoid and a squared or absolute error does train,
+    but slowly where its output is confidently wrong. This combination is SUSPECTED. It is MEASURED
+    if copies of the model trained with the cross-entropy have a much smaller squared or absolute
+    error after the same number of steps, in every training run.""",
     Example(
         lambda k: _three(k, None, "categorical_crossentropy"),
         lambda k: _three(k, None, lambda k: k.losses.CategoricalCrossentropy(from_logits=True)),
@@ -190,7 +190,8 @@ def _probabilities(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Leve
         )  # fmt: skip
         return (
             Level.PROVED,
-            f"{short} expects {wants}, but nothing makes {head.width} sigmoids do so; {what}.",
+            f"{short} expects {wants}, but nothing makes the outputs of {head.width} sigmoids "
+            f"add up to 1; {what}.",
             _one_or_several(case, loss),
         )
     if head.activation == "softmax" and loss.name == "binary_crossentropy" and head.width > 1:

@@ -45,12 +45,12 @@ def _classes(keras: ModuleType, units: int) -> ModelAndData:
 @register(
     "OR033", "a bottleneck lets too little through",
     """A hidden Dense layer is on every path to an output and has fewer units than that output, or a
-    single unit. Such a bottleneck may be intended. So the rule reports it only with a measurement,
-    and never if the targets are the inputs (an autoencoder). The finding is MEASURED if copies of
-    the model keep a large part of the loss of the best constant prediction, and copies in which
-    only this layer is wider (with new weights in and out of it) reach a much lower loss in the same
-    number of steps, in each of three trainings. One of the three original copies may learn by luck,
-    if the other two learn nothing.""",
+    single unit. Such a bottleneck may be intended. So the rule reports it only if a measurement
+    shows that it does harm, and never if the targets are the inputs (an autoencoder). The finding
+    is MEASURED if copies of the model keep a large part of the loss of the best constant
+    prediction, and copies in which only this layer is wider (with new weights before and after it)
+    reach a much lower loss in the same number of steps, in each of three training runs. One of the
+    three original copies may learn by luck, if the other two learn nothing.""",
     Example(lambda k: _classes(k, 1), lambda k: _classes(k, 16), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
@@ -85,8 +85,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         more = " One original copy, which learned better, is not counted." if lucky else ""
         yield rule.finding(
             Level.MEASURED, layer.path,
-            f"every path to the output passes through its {width} unit{'s' * (width > 1)}, a "
-            f"bottleneck between {entering} inputs and {case.program.heads[0].width} "
+            f"every path to the output passes through the {width} unit{'s' * (width > 1)} of this "
+            f"layer, a bottleneck between {entering} inputs and {case.program.heads[0].width} "
             f"output{'s' * (case.program.heads[0].width > 1)}. "
             f"{trials.describe_gain((left, max(after)), f'with {fix}')}{more}",
             f"{fix}   # of layer {layer.path!r}", cost={"units": width},

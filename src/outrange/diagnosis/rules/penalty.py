@@ -44,9 +44,9 @@ def _ridge(keras: ModuleType, strength: float) -> ModelAndData:
     """At the start, the penalties on weights or outputs (kernel_regularizer, activity_regularizer,
     add_loss) are at least half as large as the loss of the best constant prediction. The finding is
     MEASURED if copies of the model trained without penalties reach a much lower loss in the same
-    number of steps, in every training. It is SUSPECTED if the penalties are larger than the loss of
-    the best constant prediction and nothing could be trained. A penalty should be a small part of
-    the loss: usual L2 factors are 1e-4 to 1e-2.""",
+    number of steps, in every training run. It is SUSPECTED if the penalties are larger than the
+    loss of the best constant prediction and no copies could be trained. A penalty should be a small
+    part of the loss: usual L2 factors are 1e-4 to 1e-2.""",
     Example(lambda k: _ridge(k, 1.0), lambda k: _ridge(k, 1e-5), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:

@@ -29,8 +29,11 @@ def outside(case: DiagnosisContext, loss: Loss) -> str:
     count, lost = int(rows.any(axis=1).sum()), int((rows == total).all(axis=1).sum())
     lost -= int((~total.any(axis=1)).sum())  # rows that the loss ignores
     if not count:
-        return "Nothing confines these numbers to [0, 1], although they now lie there on your rows."
-    text = f"At {count:,} of {len(output):,} rows {what} is now outside [0, 1]"
+        return (
+            "Nothing confines these numbers to [0, 1], although they currently lie in this "
+            "interval on your rows."
+        )
+    text = f"For {count:,} of {len(output):,} rows, {what} is now outside [0, 1]"
     measured = case.measurement
     if measured is not None and not measured.error and not np.isfinite(measured.loss):
         return text + ", and the loss is not a finite number."

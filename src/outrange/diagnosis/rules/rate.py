@@ -78,8 +78,8 @@ def _deep(keras: ModuleType, rate: float) -> ModelAndData:
     """For a linear model with a squared error, gradient descent diverges from almost every start if
     the learning rate exceeds 2 (1 + momentum) divided by the largest curvature of the loss. The
     curvature depends only on the data, and the rule computes a lower bound on it. The finding is
-    PROVED for batches of all rows. Copies of other models are trained for up to 200 steps, with the
-    batches and the optimizer of the program. The finding is MEASURED if the loss explodes or
+    PROVED for batches of all rows. For other models, copies are trained for up to 200 steps, with
+    the batches and the optimizer of the program. The finding is MEASURED if the loss explodes or
     becomes NaN. It is also MEASURED if the loss stays above the loss of the best constant
     prediction, but falls well below it at a tenth or a hundredth of the rate. The same holds if the
     copies learn at a larger rate, but would take more than 20 000 steps at the current pace.
@@ -103,11 +103,11 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         yield rule.finding(
             Level.PROVED, limits[0],
             f"the curvature of the loss is at least {at_least(limits[1])} in one direction, so "
-            f"gradient descent diverges for every learning rate above {at_most(limits[2])}; yours "
-            f"is {short(optimizer.rate)}.",
+            f"gradient descent diverges for every learning rate above {at_most(limits[2])}; your "
+            f"learning rate is {short(optimizer.rate)}.",
             f"keras.optimizers.{optimizer.kind}({short(limits[2] / 3)})   or   scale x",
             interval=(limits[1], np.inf), cost={"largest_rate": limits[2]},
-            holds_for="batches of all your rows, and all starts except a set of measure 0",
+            holds_for="batches of all your rows, and all starting points except a set of measure 0",
         )  # fmt: skip
         return
     if case.measurement is not None and case.measurement.has_nonfinite_gradient:
@@ -191,7 +191,7 @@ def _too_large(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal
             return (
                 f"in the second half of {format_steps(len(training.losses))} on a copy of the "
                 f"model, the loss stays at {short(lowest)} or more; {_instead(case, level)}at the "
-                f"rate {short(optimizer.rate * factor)} it falls to {short(best)}. The rate "
+                f"rate {short(optimizer.rate * factor)} the loss falls to {short(best)}. The rate "
                 f"{short(optimizer.rate)} is too large."
             ), _with_rate(optimizer, factor)
     return None
@@ -264,7 +264,7 @@ def _too_small(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal
             f"{short(training.looks[0][1])} to {short(training.looks[-1][1])}; at the rate "
             f"{short(optimizer.rate * factor)} it falls to "
             f"{short(max(other.looks[-1][1] for other in others))}. The rate "
-            f"{short(optimizer.rate)} is too small: it would take more than {most:,} steps."
+            f"{short(optimizer.rate)} is too small: learning would take more than {most:,} steps."
         ), _with_rate(optimizer, factor)
     return None
 

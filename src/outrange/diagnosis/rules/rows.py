@@ -45,8 +45,8 @@ def _classes(keras: ModuleType, axis: int) -> ModelAndData:
     """A row's output changes with the other rows of its batch, because a softmax, a mean or a
     reshape acts along axis 0. So the prediction for a row depends on its batch, and the prediction
     for a row alone differs from the prediction in training. The finding is MEASURED: the model ran
-    on your rows, on the same rows in reverse order, and with every other row replaced. No ranges of
-    such a model are proved, because the model is not a function of one row.""",
+    on your rows, on the same rows in reverse order, and with every second row replaced. No ranges
+    of such a model are proved, because the model is not a function of one row.""",
     Example(lambda k: _classes(k, 0), lambda k: _classes(k, -1), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
@@ -58,7 +58,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         Level.MEASURED, "",
         f"the output of row {case.mixed_row.row} is {before} among your rows and {after} in "
         "another batch: it depends on the other rows of the batch.",
-        "axis=-1 instead of axis=0, in softmax, mean, sum and reshape",
+        "use axis=-1 instead of axis=0 in softmax, mean, sum and reshape",
         holds_for="these rows",
     )  # fmt: skip
 
@@ -93,7 +93,9 @@ def find_batch_dependence(case: DiagnosisContext) -> BatchDependence | None:
     sound = case.finite_rows[:count]
     if not case.runs:
         why = case.program.not_run or "the model is large"
-        case.unread.append(f"whether a row's output depends on the other rows of its batch: {why}")
+        case.unread.append(
+            f"it is unknown whether a row's output depends on the other rows of its batch: {why}"
+        )
         return None
     donor = int(sound.argmax())
     base = np.where(sound, np.arange(count), donor)
@@ -138,7 +140,7 @@ def look_for_mixed_rows(case: DiagnosisContext) -> None:
     case.mixed_row = find_batch_dependence(case)
     if case.mixed_row is not None:
         case.program = without_graphs(case.program)
-        case.unread.append("ranges, because the model mixes the rows of a batch")
+        case.unread.append("no ranges are computed, because the model mixes the rows of a batch")
 
 
 def without_graphs(program: Program) -> Program:

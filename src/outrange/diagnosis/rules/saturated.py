@@ -38,7 +38,7 @@ def _powers(keras: ModuleType, scale: float) -> ModelAndData:
     "OR004", "a hidden layer is saturated",
     """A sigmoid or tanh far from 0 is flat: its slope is so small that hardly any gradient passes,
     and different inputs give nearly the same output. The rule bounds the inputs of the activation
-    at each row. It then counts the (unit, row) pairs whose input provably lies in the flat tails.
+    for each row. It then counts the (unit, row) pairs whose input provably lies in the flat tails.
     The finding is PROVED for the stored weights and the checked rows if these are at least 85 % of
     the pairs. The usual cause is inputs that are not scaled, or initial weights that are too
     large.""",
@@ -60,9 +60,9 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         lo, hi = float(rows.lo.min()), float(rows.hi.max())
         yield rule.finding(
             Level.PROVED, layer.path,
-            f"{100 * part:.0f} % of its (unit, row) pairs lie in the flat tails of the activation, "
-            f"where the slope is close to 0. The inputs of the activation are in {span(lo, hi)} on "
-            f"{case.these_rows}.",
+            f"{100 * part:.0f} % of the (unit, row) pairs of this layer lie in the flat tails of "
+            "the activation, where the slope is close to 0. The inputs of the activation are in "
+            f"{span(lo, hi)} on {case.these_rows}.",
             "keras.layers.Normalization() first, adapted to x\nor   x = (x - x.mean(0)) / x.std(0)",
             interval=(lo, hi), cost={"share": part},
             holds_for=f"the stored weights and {case.these_rows}",

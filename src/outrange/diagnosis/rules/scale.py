@@ -116,10 +116,10 @@ def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 @register(
     "OR015", "targets are not scaled",
     """The outputs of a linear last layer start near 0, and its weights move by about the learning
-    rate per step. So training takes very long to reach targets in the thousands. Such targets also
-    make squared errors and gradients huge. The finding is SUSPECTED by default. It is MEASURED if
-    copies of the model do not get below the loss of the best constant prediction in 200 steps, but
-    get clearly below it with scaled targets.""",
+    rate per step. So training takes a very long time to reach targets in the thousands. Such
+    targets also make squared errors and gradients huge. The finding is SUSPECTED by default. It is
+    MEASURED if copies of the model do not get below the loss of the best constant prediction in 200
+    steps, but get clearly below it with scaled targets.""",
     Example(lambda k: _houses(k, False), lambda k: _houses(k, True), level=Level.SUSPECTED),
 )  # fmt: skip
 def check_targets(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
@@ -150,4 +150,4 @@ def scaling(y: np.ndarray) -> str:
     rows = rows[np.isfinite(rows).all(axis=1)]
     spreads = rows.std(axis=0) if len(rows) else np.zeros(0)
     by = "axis=0" if len(spreads) > 1 and spreads.min() < ALIKE * spreads.max() else ""
-    return f"y = (y - y.mean({by})) / y.std({by})   # and undo it after predict()"
+    return f"y = (y - y.mean({by})) / y.std({by})   # and undo the scaling after predict()"
