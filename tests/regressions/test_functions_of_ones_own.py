@@ -27,7 +27,7 @@ def test_own_functions_are_trained_with(what):
     model.compile(keras.optimizers.SGD(rate), losses.get(what, "mse"))
     x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
     answer = outrange.diagnose(model, x, 50 * x[:, :1], epochs=3, batch_size=16, try_fixes=True)
-    assert not any("short trainings" in part for part in answer.unread)
+    assert not any("short training runs" in part for part in answer.unread)
     assert model.compiled and model.optimizer.iterations == 0
     if what == "rate":  # of other losses nobody knows what is little
         assert answer.codes
@@ -82,7 +82,7 @@ def test_own_models_are_trained_and_get_all_back(what):
     model.fit(x, y, epochs=1, verbose=0)
     state = [model.optimizer, *(np.array(v) for v in (*model.weights, *model.optimizer.variables))]
     answer = outrange.diagnose(model, x, y, epochs=3, batch_size=16)
-    assert not any("short trainings" in part for part in answer.unread)
+    assert not any("short training runs" in part for part in answer.unread)
     assert {"OR030", "OR017"} & set(answer.codes)
     assert model.optimizer is state[0] and model.compiled
     now = [np.array(v) for v in (*model.weights, *model.optimizer.variables)]
@@ -211,6 +211,6 @@ def test_calls_are_not_counted_and_chance_goes_on():
     x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
     before = random.getstate()
     answer = outrange.diagnose(model, x, 50 * x[:, :1], epochs=3, batch_size=16)
-    assert not any("short trainings" in part for part in answer.unread)
+    assert not any("short training runs" in part for part in answer.unread)
     assert float(model.layers[0].calls.numpy()) == 0.0
     assert random.getstate() == before

@@ -143,7 +143,7 @@ def dead_start(
 ) -> DeadStart:
     """Estimate the probability that a unit starts dead under its layer's random initializers.
 
-    A unit is dead on the data if its activation is flat at every row: no gradient reaches its
+    A unit is dead on the data if its activation is flat for every row: no gradient reaches its
     weights, and only a change in earlier layers can revive it. A single ReLU neuron on positive
     inputs starts dead with probability 1/2. For each layer whose activation has a flat piece, the
     answer contains the probability that one unit starts dead, and that all units do. There is a

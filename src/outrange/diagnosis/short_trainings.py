@@ -94,7 +94,7 @@ class ShortTrainings:
                 )  # fmt: skip
                 self._seconds += read_processor_clock() - start
             if training is not None and training.error and change == AS_IS:
-                case.unread.append(f"short trainings: the backend raised {training.error}")
+                case.unread.append(f"short training runs: the backend raised {training.error}")
             self._runs[change, seed] = None if training is None or training.error else training
         return self._runs[change, seed]
 

@@ -49,7 +49,7 @@ def study_document(study: Any) -> Document:
         lead,
         (
             *table,
-            Listing("Why trainings fell short (one example each):", _reasons(study)),
+            Listing("Why training runs fell short (one example each):", _reasons(study)),
             Paragraph("\n".join(_notes(study))),
         ),
         GOOD if study.solved else OPEN,

@@ -290,5 +290,5 @@ def _compare_longer(case: _Case) -> Iterator[Finding]:
         f"that is, in {longer:,} steps, they reach {of_constant(max(after))}.",
         f"model.fit(x, y, epochs={more.epochs}, batch_size={more.batch_size})",
         cost={"steps": steps, "left": min(before), "left_after_more": max(after)},
-        holds_for="trainings from the stored weights",
+        holds_for="training from the stored weights",
     )  # fmt: skip

@@ -164,7 +164,7 @@ def _find_stretches(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         'activation="relu"   # in the first of these layers',
         title="layers without an activation between them", cost={"layers": len(named)},
         holds_for="" if gained is None
-        else "trainings from the stored weights",
+        else "training from the stored weights",
     )  # fmt: skip
 
 

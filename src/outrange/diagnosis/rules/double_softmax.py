@@ -84,7 +84,7 @@ def _inside(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             f"the outputs of this hidden layer come from a softmax, so they add up to 1, and layer "
             f"'{reader}' reads them.{more}",
             'activation="relu"',
-            holds_for="" if gained is None else "trainings from the stored weights",
+            holds_for="" if gained is None else "training from the stored weights",
         )  # fmt: skip
 
 

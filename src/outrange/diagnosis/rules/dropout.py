@@ -70,7 +70,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         yield rule.finding(
             Level.SUSPECTED if gained is None else Level.MEASURED, next(iter(strong)), text,
             "keras.layers.Dropout(0.2)", cost={"rate": max(strong.values())},
-            holds_for="" if gained is None else "trainings from the stored weights",
+            holds_for="" if gained is None else "training from the stored weights",
         )  # fmt: skip
     for i, layer in enumerate(layers):
         before = [layer for layer in layers[:i] if layer.kind in DROPOUTS and layer.rate > 0]

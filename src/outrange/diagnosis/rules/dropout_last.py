@@ -20,7 +20,7 @@ The best output before the dropout is at most `1 - rate` times the target.
 
 HOLDS = {
     Level.PROVED: "every step of training",
-    Level.MEASURED: "trainings from the stored weights",
+    Level.MEASURED: "training from the stored weights",
     Level.SUSPECTED: "",
 }
 """Map from the level of a finding to the scope in which it holds, as a phrase."""

@@ -53,7 +53,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     yield rule.finding(
         Level.SUSPECTED if gained is None else Level.MEASURED, fresh[0].layer, text,
         "layer.trainable = True, then compile again", cost={"kernels": len(fresh)},
-        holds_for="" if gained is None else "trainings from the stored weights",
+        holds_for="" if gained is None else "training from the stored weights",
     )  # fmt: skip
 
 

@@ -65,7 +65,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         f"as those of usual initializers: {names(odd)}. "
         f"{case.trials.describe_gain(gained, 'with newly drawn weights')}",
         'kernel_initializer="glorot_uniform" in every layer', cost={"times": most},
-        holds_for="trainings from the stored weights",
+        holds_for="training from the stored weights",
     )  # fmt: skip
 
 

@@ -90,7 +90,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             f"output{'s' * (case.program.heads[0].width > 1)}. "
             f"{trials.describe_gain((left, max(after)), f'with {fix}')}{more}",
             f"{fix}   # of layer {layer.path!r}", cost={"units": width},
-            holds_for="trainings from the stored weights",
+            holds_for="training from the stored weights",
         )  # fmt: skip
         return
 

@@ -136,7 +136,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     yield rule.finding(
         Level.MEASURED, case.program.heads[0].layer if case.program.heads else "", text, fix,
         cost={"losses": list(training.losses)},
-        holds_for=f"trainings from the stored weights, {case.trials.batch:,} rows per step",
+        holds_for=f"training from the stored weights, {case.trials.batch:,} rows per step",
     )  # fmt: skip
 
 

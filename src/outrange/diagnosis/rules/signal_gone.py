@@ -85,7 +85,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         fix = 'activation="relu", kernel_initializer="he_normal" in every hidden layer'
     yield rule.finding(
         Level.MEASURED, layer, message, fix, cost={"spread": spread},
-        holds_for=f"trainings from the stored weights, {trials.batch:,} rows per step",
+        holds_for=f"training from the stored weights, {trials.batch:,} rows per step",
     )  # fmt: skip
 
 

@@ -114,7 +114,7 @@ def _simplex(
     count = int((far > 1e-3).sum())
     floor = max(0.0, float(down(float(np.mean(np.square(far))) / head.width**2 * (1 - 1e-12))))
     message = (
-        f"the {head.width} outputs of the softmax add up to 1 at every row, but the targets of "
+        f"the {head.width} outputs of the softmax add up to 1 for every row, but the targets of "
         f"{share(count, len(y))} rows do not, so they are unreachable"
     )
     more, cost = _floor(case, loss, floor, y)

@@ -214,7 +214,7 @@ def _check_flat_stack(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         f"shrinks, and so do the differences between rows. {gain}",
         'activation="relu", kernel_initializer="he_normal" in every hidden layer',
         title="a stack of saturating activations", cost={"layers": len(bent)},
-        holds_for="trainings from the stored weights",
+        holds_for="training from the stored weights",
     )  # fmt: skip
 
 
