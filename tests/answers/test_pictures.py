@@ -170,9 +170,10 @@ def test_layers_without_an_activation_are_not_called_undecided():
     (legend,) = ax.figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["no activation"]
     both = Summary("net", (bent, flat), "linear", 0.1)
-    assert "none of the 4 units with an activation" in both.sentence
+    assert "None of the 4 units with an activation" in both.sentence
     dead = Summary("net", (replace(bent, dead=~none), flat), "linear", 0.1)
-    assert dead.sentence.endswith("of 4 units with an activation: 4 dead")
+    assert dead.sentence.startswith("Among 4 units with an activation")
+    assert dead.sentence.endswith(": 4 dead")
 
 
 def test_few_cells_of_a_matrix_stay_small():

@@ -114,7 +114,7 @@ def test_a_broken_loop_is_run_with_the_model(model):
     run = answer.counterexample
     assert answer.status == "VIOLATED" and run.step == 0 and run.reproduced
     assert run.model.shape == (5, 2) and np.allclose(run.model, run.states, atol=1e-4)
-    assert "The initial set itself breaks it" in answer.sentence
+    assert "breaks the specification before any step" in answer.sentence
 
 
 def test_answers_print_draw_and_come_back_from_files(tmp_path, model):

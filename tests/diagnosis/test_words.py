@@ -78,9 +78,9 @@ def test_steps_and_shares_are_said_as_people_say_them():
     assert of_constant(np.inf) == "no finite loss"
     assert describe_copies(200, (0.9, 0.05), "without dropout") == (
         "After 200 steps, trained copies of the model reach 90 % of the best constant prediction's "
-        "loss; without dropout they reach 5 %."
+        "loss; without dropout, they reach 5 %."
     )
-    assert "; anew they reach 4 times the best constant prediction's loss." in describe_copies(
+    assert "; anew, they reach 4 times the best constant prediction's loss." in describe_copies(
         200, (90.0, 4.0), "anew"
     )
 
@@ -106,7 +106,7 @@ def test_a_loss_that_is_no_number_after_one_step_is_no_percentage():
     """It was said to keep 9900 % of the best constant's loss in 1 steps."""
     (strong,) = [f for f in dropped_ones(0.9) if f.code == "OR027"]
     assert strong.level is Level.MEASURED
-    assert "model is NaN or infinite; without dropout they reach" in strong.message
+    assert "model is NaN or infinite; without dropout, they reach" in strong.message
     assert "1 steps" not in strong.message
     assert "9900" not in strong.message
 

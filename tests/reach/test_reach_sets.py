@@ -134,7 +134,7 @@ def test_pieces_end_it_with_covers():
     assert (reached.lo <= whole.lo + 1e-12).all() and (reached.hi >= whole.hi - 1e-12).all()
     for k in range(7):
         assert not np.equal(reached.at(k).contains(reached.trajectories[:, k]), False).any()
-    assert f"exact until step {reached.exact_until}" in str(reached)
+    assert f"exact up to step {reached.exact_until}" in str(reached)
 
 
 def test_time_ends_it_with_covers():

@@ -79,5 +79,6 @@ def test_sampling_is_not_said_to_miss_what_nothing_attains():
 def test_the_point_of_an_open_optimum_is_the_best_seen():
     net = dense_net((2, 3, 1), ("relu", None))
     optimum = outrange.minimize(net.graph, outrange.y[0], (-1, 1))
-    assert "\nAttained at x = " in str(optimum)
-    assert "\nBest seen at x = " in str(replace(optimum, status="time", lo=optimum.lo - 1.0))
+    assert "\nThis value is attained at x = " in str(optimum)
+    open_ = replace(optimum, status="time", lo=optimum.lo - 1.0)
+    assert "\nThe best value seen is attained at x = " in str(open_)

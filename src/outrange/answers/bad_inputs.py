@@ -115,8 +115,8 @@ class BadInputs(Answer):
             )
         if not 0 <= self.share_lo <= self.share_hi <= 1:
             raise OutrangeError(
-                "The bounds of a share must be ordered and in [0, 1]; this is a bug in outrange. "
-                f"Received: {self.share_lo!r}, {self.share_hi!r}."
+                "The bounds on a share must be ordered and lie in [0, 1]. This error is a bug in "
+                f"outrange; please report it. Received: {self.share_lo!r}, {self.share_hi!r}."
             )
 
     @property
@@ -258,7 +258,7 @@ class BadInputs(Answer):
         at = self.varying
         if at.size not in (1, 2):
             raise InputError(
-                "A drawing needs one or two varying inputs; fix the others in the box. "
+                "A drawing needs one or two varying inputs; give all others constant values. "
                 f"Received: {at.size} varying inputs."
             )
         undecided, boxes = (self.undecided_lo, self.undecided_hi), (self.box_lo, self.box_hi)

@@ -18,8 +18,8 @@ from .verdict import LONGEST_CLAIM, Counterexample
 STATUSES = {
     "all": "as many as requested",
     "none": "proved: there are none",
-    "no more": "the search is complete: every other counterexample is closer than `apart` to one "
-    "of these",
+    "no more": "the search is complete: every other counterexample is closer than `apart` to a "
+    "listed one",
     "time": "time ran out",
     "memory": "memory ran out",
     "interrupted": "interrupted",

@@ -143,8 +143,8 @@ class DeadStart(Answer):
         ]
         weights = f" Weights that were not redrawn: {', '.join(self.kept)}." if self.kept else ""
         note = (
-            f"a unit is dead if its activation is flat at all {self.rows} rows of the data. Each "
-            f"interval has {100 * self.confidence:g} % confidence.{weights}"
+            f"a unit is dead if its activation is flat on all {self.rows} rows of the data. The "
+            f"confidence level of each interval is {100 * self.confidence:g} %.{weights}"
         )
         return Document(title, note, (Table(head, rows, "lrrrrrl"),))
 

@@ -181,9 +181,9 @@ class Monotone(Answer):
             if (trend.output, trend.input) == wanted:
                 return trend
         raise UnknownKeyError(
-            "A trend is selected by the name of an output and the name of an input, "
-            f"{_some(t.output for t in self.trends)} and {_some(t.input for t in self.trends)}. "
-            f"Received: {pair!r}."
+            "A trend is selected by the name of an output "
+            f"({_some(t.output for t in self.trends)}) and the name of an input "
+            f"({_some(t.input for t in self.trends)}). Received: {pair!r}."
         )
 
     def __repr__(self) -> str:
@@ -288,9 +288,9 @@ class Monotone(Answer):
         if not left or self.reason == "decided":
             return ""
         return (
-            f"For {left:,} pairs, no direction is proved, and at least one direction is not "
-            "refuted. What would help: more time (`time_limit=`), a smaller input set, or fewer "
-            "pairs (`inputs=`, `outputs=`)."
+            f"For {left:,} pairs of output and input, no direction is proved, and at least one "
+            "direction is not refuted. What would help: more time (`time_limit=`), a smaller input "
+            "set, or fewer pairs (`inputs=`, `outputs=`)."
         )
 
     def _order(self) -> list[Block]:

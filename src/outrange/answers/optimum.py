@@ -156,9 +156,10 @@ class Optimum(Answer):
         row = (f"{self.sense} {self.objective}", bound(self.lo, -1), bound(self.hi, 1))
         attained = "No admissible input is known."
         if self.at is not None:
-            best = "Attained" if self.is_exact else "Best seen"
+            best = "This value" if self.is_exact else "The best value seen"
             attained = (
-                f"{best} at {point(self.at, 'x')}, where the network returns {point(self.y, 'y')}."
+                f"{best} is attained at {point(self.at, 'x')}, where the network returns "
+                f"{point(self.y, 'y')}."
             )
         is_empty = self.status == "infeasible"
         lines = [self.sentence, *([] if is_empty else [attained, what_helps(self.status)])]

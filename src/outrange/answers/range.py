@@ -28,7 +28,7 @@ STATUSES = {
     "interrupted": "interrupted",
     "error": "an internal error ended part of the search; please report it",
     "rounding": "float64 rounding stopped the search before the bounds were exact to {tol:g}",
-    "float32": "not exact to {tol:g}: float32 rounding with sums in the worst order leaves a gap",
+    "float32": "float32 sums in the worst order leave a gap larger than the tolerance of {tol:g}",
 }
 """Reasons why a search stopped; the bounds are valid in every case."""
 
@@ -131,7 +131,7 @@ class Range(Answer):
         if not np.all(held):
             i = tuple(int(k) for k in np.argwhere(~np.asarray(held))[0])
             raise OutrangeError(
-                f"The evidence contradicts the claim at output {list(i)}. This is a bug in "
+                f"The evidence contradicts the claim for output {list(i)}. This is a bug in "
                 f"outrange; please report it. Received: [{self.lo[i]!r}, {self.hi[i]!r}] claimed, "
                 f"[{self.seen_lo[i]!r}, {self.seen_hi[i]!r}] seen."
             )

@@ -96,7 +96,7 @@ class RobustAccuracy(Answer):
         broken = set(np.flatnonzero(self.status == BROKEN).tolist())
         if broken != set(self.adversarial):
             raise OutrangeError(
-                "The broken inputs, and no others, must have a counterexample. "
+                "An input must have a counterexample if and only if it is broken. "
                 f"Received: {sorted(broken ^ set(self.adversarial))[:5]}."
             )
 
@@ -162,9 +162,9 @@ class RobustAccuracy(Answer):
         reached = int((self.status != "").sum())
         right = f"accuracy {share(reached - self.count[WRONG], reached)}" if reached else ""
         lead = (
-            f"{self.kept} stay right under any perturbation of at most {number(self.eps)} "
-            f"({self.unit}); {right or 'unknown accuracy'} without a perturbation; "
-            f"{self.warrant.name}."
+            f"{self.kept} remain correctly classified under every perturbation of at most "
+            f"{number(self.eps)} ({self.unit}); {right or 'unknown accuracy'} without a "
+            f"perturbation; {self.warrant.name}."
         )
         if not self.complete:
             lead += f" {int((self.status == '').sum())} inputs were not reached."
@@ -264,7 +264,7 @@ class RobustAccuracy(Answer):
             if n
         }
         title = (
-            f"{self.kept} stay right under any perturbation of at most {number(self.eps)} "
-            f"({self.unit})"
+            f"{self.kept} remain correctly classified under every perturbation of at most "
+            f"{number(self.eps)} ({self.unit})"
         )
         return plot_strips(title, [""], shares, [], ax, "share of the inputs")

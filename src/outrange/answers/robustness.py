@@ -19,7 +19,7 @@ from .verdict import LONGEST_CLAIM, Counterexample
 
 
 STATUSES = {
-    "exact": "the radius is known to a relative error of {tol:g}",
+    "exact": "the radius is known to within a relative error of {tol:g}",
     "broken": "the input itself breaks the property",
     "never": "nothing within the largest requested radius breaks the property",
     "time": "time ran out",
@@ -128,12 +128,12 @@ class Robustness(Answer):
             return "The input itself breaks the property."
         if not np.isfinite(self.hi):
             return (
-                f"Proved within {name} distance {bound(self.lo, -1)}; no input seen farther away "
-                "breaks the property."
+                f"The property is proved within {name} distance {bound(self.lo, -1)}; no input "
+                "that was seen farther away breaks the property."
             )
         return (
-            f"Proved within {name} distance {bound(self.lo, -1)}; "
-            f"broken at distance {bound(self.hi, 1)}."
+            f"The property is proved within {name} distance {bound(self.lo, -1)} and broken at "
+            f"distance {bound(self.hi, 1)}."
         )
 
     @property
@@ -212,8 +212,8 @@ class Robustness(Answer):
             return ""
         return (
             f"\nThe inputs differ in size by a factor of {number(short(factor, 2))}, but one "
-            "distance applies to all of them: `scale=` gives each its own unit "
-            '(`"std"`: standard deviations of `data=`).'
+            "distance applies to all of them. Use `scale=` to give each input its own unit "
+            '(`scale="std"` uses the standard deviations of `data=`).'
         )
 
     def _limits(self) -> str:

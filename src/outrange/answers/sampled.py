@@ -122,7 +122,8 @@ class SampledRange(Answer):
         """The range seen, as one plain sentence."""
         lo, hi = self.display_bounds()
         ends = f"[{number(float(lo.min()))}, {number(float(hi.max()))}]" if lo.size else "nothing"
-        return f"In {self.samples:,} samples all outputs lay in {ends}; the true range may be wider"
+        seen = f"In {self.samples:,} samples, all outputs lay in {ends}"
+        return f"{seen}; the true range may be wider"
 
     def document(self) -> Document:
         """Return a document with a table of the outputs, or a summary if there are many."""

@@ -155,10 +155,10 @@ class Summary(Answer):
             (
                 table if len(rows) <= MOST_ROWS else Fold(f"The first {MOST_ROWS} layers", [table]),
                 Paragraph(
-                    f"Total params: {self.parameters:,}. Ranges (before the activation, and after) "
-                    "are proved outer bounds over all "
-                    f"units of a layer; counts are proved ({self.warrant.name}): units dead, "
-                    "always on, saturated, constant."
+                    f"Total params: {self.parameters:,}. Ranges before and after the activation "
+                    "are proved outer bounds over all units of a layer. The numbers of dead, "
+                    "always on, saturated and constant units are also proved "
+                    f"({self.warrant.name})."
                 ),
             ),
         )
@@ -217,10 +217,11 @@ class Summary(Answer):
         units = f"{count:,} unit{'s' * (count != 1)} with an activation"
         if not parts:
             return (
-                f"For every input of the set: none of the {units} is proved dead, always on, "
-                "saturated or constant"
+                f"None of the {units} is proved dead, always on, saturated or constant for every "
+                "input of the set"
             )
-        return f"Proved for every input of the set, of {units}: {', '.join(parts)}"
+        counts = ", ".join(parts)
+        return f"Among {units}, these counts are proved for every input of the set: {counts}"
 
 
 def _flags(row: LayerRow, what: str) -> np.ndarray:

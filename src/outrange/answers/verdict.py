@@ -27,9 +27,9 @@ REASONS = {
     "memory": "memory ran out",
     "interrupted": "interrupted",
     "error": "an internal error ended part of the search; please report it",
-    "rounding": "only float64 rounding is left between the bound and the property",
+    "rounding": "the proved bound misses the property by no more than float64 rounding",
     "splits": "splitting the initial set further decides nothing more",
-    "forever": "no set of states was found that the loop never leaves",
+    "forever": "the search found no set of states that the loop never leaves",
     "float32": "float32 rounding may exceed the margin of the result in real arithmetic",
 }
 """Reasons why a search stopped."""
@@ -210,12 +210,12 @@ class Verdict(Decided, Answer):
             return f"It is broken at {at}{self._float32_note()}.{real}"
         near = ""
         if self.nearest is not None and self.nearest > 0:
-            near = f"; the nearest input tried stays {number(self.nearest)} away from breaking it"
+            near = f"; the nearest input tried is {number(self.nearest)} away from a violation"
         elif self.nearest is not None:
-            near = "; one input tried meets or breaks it, but only within rounding error"
+            near = "; one input tried may violate the property, but only within rounding error"
         if np.isfinite(self.margin):
             margin = number(self.margin)
-            near += f"; a margin of {margin} is proved, but the property needs 0 or more"
+            near += f"; the proved margin is {margin}, but the property needs at least 0"
         real = f"; in real arithmetic: {self.in_real}" * bool(self.in_real)
         return f"Unknown: {REASONS[self.reason]}{near}{real}.{self._advice()}"
 
@@ -226,7 +226,7 @@ class Verdict(Decided, Answer):
         if example.reproduced:
             return f", where the model returns {point(example.model_y)}"
         return (
-            f" in real arithmetic; in float32 the model returns {point(example.model_y)}, because "
+            f" in real arithmetic; in float32, the model returns {point(example.model_y)}, because "
             "rounding reverses the result"
         )
 
@@ -234,7 +234,7 @@ class Verdict(Decided, Answer):
         if self.remedies:
             return f" More time may decide it. Tried: {' '.join(self.remedies)}"
         if self.reason in ("time", "memory"):
-            return f" More {self.reason}, or a smaller input set, may decide it."
+            return f" More {self.reason} or a smaller input set may decide the property."
         if self.reason == "rounding":
             return " Loosen or tighten the property slightly to decide it."
         return ""
@@ -288,7 +288,7 @@ class Verdict(Decided, Answer):
         if example is not None:
             title = f"`{claim}` is broken by an input of the set ({self.warrant.name})"
             return plot_counterexamples(title, example.names, [example], self.box, ax)
-        title = f"`{claim}` holds for every input of the set: no distance below 0 is possible"
+        title = f"`{claim}` holds for every input of the set: no input has a negative margin"
         if self.status == UNKNOWN:
             title = f"`{claim}` is not decided: {REASONS[self.reason]}"
         elif self.vacuous:
@@ -307,7 +307,7 @@ def _run_remark(example: Counterexample) -> str:
         return " (the model itself was not run):"
     if example.reproduced:
         return "; the model itself breaks it there, too:"
-    return " in real arithmetic; in the model's float32, rounding reverses the result:"
+    return " in real arithmetic; in the model itself, float32 rounding reverses the result:"
 
 
 def competition_word(verdict: Verdict) -> str:

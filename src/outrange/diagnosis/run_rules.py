@@ -153,7 +153,7 @@ def diagnose(
     look_for_mixed_rows(case)
     if program.measure is None:
         what = "pass the targets `y`" if y is None else "compile the model with a loss"
-        case.unread.append(f"the loss, the targets and the training: {what} to include them")
+        case.unread.append(f"the loss, the targets and the training: to check them, {what}")
     applied = {code: rule for code, rule in sorted(RULES.items()) if code not in left_out}
     findings: list[Finding] = []
     for code, rule in applied.items():

@@ -84,13 +84,13 @@ def describe_copies(steps: int, left: tuple[float, float], how: str, loss: str =
     if not np.isfinite(left[0]):
         return (
             f"After {format_steps(steps)}, the loss of trained copies of the model is NaN or "
-            f"infinite; {how} they reach {after}."
+            f"infinite; {how}, they reach {after}."
         )
     if left[1] < MANY_TIMES:
         after = f"{100 * max(left[1], 0.0):.0f} %"
     return (
         f"After {format_steps(steps)}, trained copies of the model reach "
-        f"{of_constant(left[0], loss)}; {how} they reach {after}."
+        f"{of_constant(left[0], loss)}; {how}, they reach {after}."
     )
 
 

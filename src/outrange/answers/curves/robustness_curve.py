@@ -45,7 +45,7 @@ class RobustnessCurve(Answer):
 
     def __post_init__(self) -> None:
         if not self.answers or (np.diff(self.radii) <= 0).any():
-            raise OutrangeError("A curve has one answer per radius, in ascending order.")
+            raise OutrangeError("A curve must have one answer per radius, in ascending order.")
 
     def __len__(self) -> int:
         return len(self.answers)
@@ -122,7 +122,7 @@ class RobustnessCurve(Answer):
         lead = f"{total:,} inputs, {first.unit}; {min(a.warrant for a in self).name}.{right}"
         missing = sum(int((a.status == "").sum()) for a in self.answers)
         if missing:
-            lead += f" {missing:,} inputs were not reached, summed over the radii."
+            lead += f" Summed over all radii, {missing:,} inputs were not reached."
         tone = OPEN if missing or any(a.count[UNDECIDED] for a in self.answers) else ""
         title = f"Robust accuracy of {first.model}"
         return Document(title, lead, (Table(head, rows, "rrrlr"),), tone)
@@ -144,7 +144,10 @@ class RobustnessCurve(Answer):
         Raises:
             InputError: matplotlib is not installed.
         """
-        title = f"Inputs that stay right under the worst perturbation, of {len(self[0].labels):,}"
+        title = (
+            f"Share of {len(self[0].labels):,} inputs that remain correctly classified under the "
+            "worst perturbation"
+        )
         label = f"radius ({self[0].unit})"
         return plot_curve(title, self.radii, (self.lo, self.hi), self.accuracy, label, ax)
 

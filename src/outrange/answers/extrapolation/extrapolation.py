@@ -147,13 +147,14 @@ class Extrapolation(Answer):
         if self.inner is not None and self.outer is not None:
             blocks += [Paragraph(self._widening()), self._outputs(self.inner, self.outer)]
         elif self.inner is not None:
-            blocks.append(Paragraph("No row is outside, so the output range does not change."))
+            same = "No row lies outside the training set, so the output range does not change."
+            blocks.append(Paragraph(same))
         return Document("Extrapolation", self.sentence, blocks, BAD if records else GOOD)
 
     def _widening(self) -> str:
         return (
-            f"Outputs of {self.model}, over the training set and over the smallest box that also "
-            "contains the rows outside:"
+            f"Outputs of {self.model}, over the training set and over the smallest box that "
+            "contains both the training set and the rows outside it:"
         )
 
     def _outputs(self, inner: Range, outer: Range) -> Table:

@@ -117,13 +117,15 @@ class Loop(Decided, Answer):
         """The answer in a few plain sentences."""
         if self.status == HOLDS:
             return (
-                f"It holds for every trajectory from the initial set, for {self._span}"
-                f"{self._margin()}.{self._stays()}"
+                "The specification holds for every trajectory from the initial set, for "
+                f"{self._span}{self._margin()}.{self._stays()}"
             )
         if self.counterexample is not None:
             return self._broken(self.counterexample)
         if self.status != UNKNOWN:
-            text = f"Every trajectory from the initial set stays in these boxes ({self._span})."
+            text = (
+                f"Every trajectory from the initial set stays in the proved boxes for {self._span}."
+            )
             return " ".join([text + self._stays(), *self._unbounded_sentence(), *self.helps])
         until = "nothing is proved, not even for the initial states"
         if self.safe_until is not None and self.safe_until >= 0:
@@ -142,7 +144,7 @@ class Loop(Decided, Answer):
         if invariant is None:
             return ""
         box = invariant.box_text(self.pipe.states)
-        return f" From {self._when(invariant.start)} on, the state stays forever within {box}."
+        return f" From {self._when(invariant.start)} on, these bounds hold forever: {box}."
 
     def _unbounded_sentence(self) -> list[str]:
         """Return a list with a sentence that states when bounds become infinite; empty if never."""
@@ -166,16 +168,16 @@ class Loop(Decided, Answer):
     def _broken(self, example: LoopTrajectory) -> str:
         run = {
             None: "the controller itself was not run",
-            True: "the model itself, run along this trajectory, breaks it too",
+            True: "a run of the model itself breaks the specification, too",
             False: "the model's own float32 rounding reverses the result",
         }[example.reproduced]
         start = ", ".join(
             f"{name} = {v:.9g}" for name, v in zip(self.pipe.states, example.x, strict=True)
         )
         if example.time == 0:
-            return f"The initial set itself breaks it, at {start}, before any step ({run})."
+            return f"The initial state {start} breaks the specification before any step ({run})."
         when = f"step {example.step}" if self.dt is None else f"t = {example.time:.6g}"
-        return f"It is broken at {when} by the trajectory from {start} ({run})."
+        return f"The specification is broken at {when} by the trajectory from {start} ({run})."
 
     def __repr__(self) -> str:
         what = f", {clipped_name(self.claim, LONGEST_CLAIM)!r}" if self.claim else ""
@@ -220,7 +222,8 @@ class Loop(Decided, Answer):
         blocks.append(table_of(self.pipe, self.dt is not None))
         loose = self.looseness
         width = (
-            f"The proved boxes are at most {number(loose)} times as wide as the simulated states. "
+            f"The proved boxes are at most {number(loose)} times as wide as the ranges of the "
+            "simulated states. "
         )
         if not np.isfinite(loose):
             bounded = np.isfinite(self.pipe.lo).all() and np.isfinite(self.pipe.hi).all()

@@ -95,7 +95,7 @@ class Pipe:
             holds = (self.start <= time) & (time <= self.stop)
         if not holds.any():
             raise InputError(
-                f"A time must be within the pipe, {self.start.min():g} to {self.stop.max():g}. "
+                f"A time must lie between {self.start.min():g} and {self.stop.max():g}. "
                 f"Received: {time!r}."
             )
         return Box(self.lo[holds].max(axis=0), self.hi[holds].min(axis=0))
@@ -123,7 +123,7 @@ class Pipe:
         row = np.asarray(row, np.float64)
         if row.shape != (len(self.states),):
             raise InputError(
-                f"A row must have one coefficient for each of {', '.join(self.states)}. "
+                f"A row must have one coefficient for each of the states {', '.join(self.states)}. "
                 f"Received: shape {row.shape}."
             )
         rising, falling = np.maximum(row, 0.0), np.minimum(row, 0.0)
@@ -151,8 +151,8 @@ class Pipe:
         if isinstance(state, int | np.integer) and 0 <= state < len(self.states):
             return int(state)
         raise InputError(
-            f"A state must be one of {', '.join(self.states)}, or 0 to "
-            f"{len(self.states) - 1} by index. Received: {state!r}."
+            f"A state must be one of {', '.join(self.states)}, or an index from 0 to "
+            f"{len(self.states) - 1}. Received: {state!r}."
         )
 
     @property

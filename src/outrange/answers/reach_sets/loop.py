@@ -73,8 +73,9 @@ class LoopReachSets(Answer):
         fits = all(union.names == self.states for union in self.sets)
         if self.status not in STATUSES or not self.sets or not fits:
             raise OutrangeError(
-                "Reach sets of a loop must be sets of its states and have a known status; this is "
-                f"a bug in outrange. Received: {len(self.sets)} sets, status {self.status!r}."
+                "Reach sets of a loop must be sets of its states and have a known status. This "
+                "error is a bug in outrange; please report it. "
+                f"Received: {len(self.sets)} sets, status {self.status!r}."
             )
 
     def __len__(self) -> int:
@@ -100,7 +101,9 @@ class LoopReachSets(Answer):
         """
         whole = isinstance(step, int | np.integer) and not isinstance(step, bool)
         if not whole or not 0 <= step < len(self.sets):
-            raise InputError(f"A step must be from 0 to {len(self.sets) - 1}. Received: {step!r}.")
+            raise InputError(
+                f"A step must be an integer from 0 to {len(self.sets) - 1}. Received: {step!r}."
+            )
         return self.sets[step]
 
     @property
@@ -126,12 +129,12 @@ class LoopReachSets(Answer):
             return "The initial set is empty, and so are all later sets."
         if last == steps:
             return (
-                f"The reachable states after each of {steps} steps are exact up to rounding errors "
-                f"of {max(float(union.error.max()) for union in self.sets):.1e}; there are "
-                f"{len(self.sets[-1]):,} pieces at the end."
+                f"The sets of reachable states after each of {steps} steps are exact up to "
+                f"rounding errors of {max(float(union.error.max()) for union in self.sets):.1e}; "
+                f"the last set consists of {len(self.sets[-1]):,} pieces."
             )
         return (
-            f"The sets of reachable states are exact until step {last}; later sets only enclose "
+            f"The sets of reachable states are exact up to step {last}; later sets only enclose "
             f"the reachable states ({self.reason})."
         )
 
@@ -197,9 +200,9 @@ class LoopReachSets(Answer):
         """
         if len(self.states) < 2:
             raise InputError(
-                "A figure shows two states; `closed_loop(...).plot_times()` draws one state over "
-                "time. "
-                f"Received: a loop of {len(self.states)} state."
+                "A figure of reach sets needs a loop with at least two states; "
+                "`closed_loop(...).plot_times()` draws a single state over time. "
+                f"Received: a loop with {len(self.states)} state."
             )
         at = [self.sets[0].index(x), self.sets[0].index(y)]
         steps = [

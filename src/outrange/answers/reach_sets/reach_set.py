@@ -21,8 +21,8 @@ from .star_union import StarUnion
 
 STATUSES = {
     "exact": "every piece is exact up to float64 rounding",
-    "known": "the network is not piecewise linear: each piece is known to within {tol:g} of the "
-    "outputs' ranges",
+    "known": "the network is not piecewise linear, so each piece is known to within {tol:g} times "
+    "the range of each output",
     "time": "time ran out",
     "interrupted": "interrupted",
     "pieces": "the limit on the number of pieces was reached",
@@ -86,8 +86,9 @@ class ReachSet(Answer):
         count = sum(math.prod(shape) for shape in self.outputs.values())
         if self.status not in STATUSES or len(self.image.names) != count:
             raise OutrangeError(
-                "A reach set must have a name for each output and a known status; this is a bug in "
-                f"outrange. Received: {len(self.image.names)} names, status {self.status!r}."
+                "A reach set must have a name for each output and a known status. This error is a "
+                "bug in outrange; please report it. "
+                f"Received: {len(self.image.names)} names, status {self.status!r}."
             )
 
     @property
@@ -160,12 +161,12 @@ class ReachSet(Answer):
         what = f"{count:,} piece" + "s" * (count != 1)
         if self.is_exact:
             return (
-                f"The outputs on the set are exactly the union of {what}, up to "
+                f"The image of the input set is the union of {what}, up to "
                 f"rounding errors of {float(self.error.max(initial=0.0)):.1e}."
             )
         exact = sum(piece.exact for piece in self.pieces)
         some = f", {exact:,} of them exact" * bool(exact)
-        return f"All outputs on the set are in the union of {what}{some}: {self.reason}."
+        return f"The image of the input set lies in the union of {what}{some} ({self.reason})."
 
     def __repr__(self) -> str:
         count = f"{len(self.pieces):,} piece" + "s" * (len(self.pieces) != 1)

@@ -103,8 +103,8 @@ class StarUnion:
         count = len(self.names)
         if points.ndim not in (1, 2) or points.shape[-1] != count:
             raise InputError(
-                f"An output must have {count} number{'s' * (count != 1)}, and a batch must have "
-                f"one row per output. Received: shape {points.shape}."
+                f"An output must consist of {count} number{'s' * (count != 1)}, and a batch must "
+                f"have one row per output. Received: shape {points.shape}."
             )
         if not np.isfinite(points).all():
             raise InputError("Outputs must be finite numbers. Received: NaN or infinity.")
@@ -239,7 +239,7 @@ def _numbers(y: Any) -> np.ndarray:
     except (TypeError, ValueError, OverflowError):
         pass
     raise InputError(
-        "Outputs must be real numbers that float64 can hold, one row per output. "
+        "Outputs must be real numbers that float64 can represent, with one row per output. "
         f"Received: {reprlib.repr(y)}."
     )
 

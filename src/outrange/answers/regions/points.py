@@ -28,7 +28,7 @@ def flat_inputs(x: Any, inputs: Mapping[str, tuple[int, ...]]) -> tuple[np.ndarr
     if isinstance(x, Mapping):
         if set(x) != set(inputs):
             raise InputError(
-                f"A dict must contain every input once: {list(inputs)}. Received: {list(x)}."
+                f"The keys of a dict must be the input names {list(inputs)}. Received: {list(x)}."
             )
         parts = [_rows(x[name], shape, name) for name, shape in inputs.items()]
         if len({(len(part), single) for part, single in parts}) > 1:
@@ -50,7 +50,7 @@ def _rows(x: Any, shape: tuple[int, ...], name: str) -> tuple[np.ndarray, bool]:
     single = array.shape in (shape, (total,))
     if not single and array.shape[1:] not in (shape, (total,)):
         raise InputError(
-            f"`{name}` needs the input's shape {shape}, or a batch axis in front of it. "
+            f"`{name}` must have the input's shape {shape}, with or without a batch axis in front. "
             f"Received: {f'shape {array.shape}' if array.size else type(x).__name__}."
         )
     return array.reshape(1 if single else len(array), total), single

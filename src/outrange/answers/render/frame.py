@@ -19,7 +19,7 @@ def frame(rows: Sequence[dict[str, Any]], index: Sequence[str]) -> Any:
     except ImportError:
         raise InputError(
             f"Data frames need pandas, which is not installed: {pip_install('pandas')}. "
-            "`answer.records()` returns the same as a list of dicts. Received: ImportError."
+            "`answer.records()` returns the same data as a list of dicts. Received: ImportError."
         ) from None
     table = pandas.DataFrame.from_records(list(rows))
     if not rows or not index:

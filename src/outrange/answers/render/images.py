@@ -96,7 +96,7 @@ def to_image(x: np.ndarray) -> np.ndarray:
     if x.ndim == 2:
         return x
     raise InputError(
-        "An input must have one or two axes, and one or three channels, to be drawn. "
+        "Only a vector, a matrix, or an image with 1, 3 or 4 channels can be drawn. "
         f"Received: shape {x.shape}."
     )
 

@@ -54,7 +54,7 @@ def plot_scaled(title: str, names: Sequence[str], bars: Sequence[Bar], label: st
     ax.axvline(0, color=AXIS, linewidth=0.8, zorder=0)
     ax.set_xlim(-1.05, 1.05)
     ax.set_xticks([0], ["0"])
-    ax.set_xlabel(plain(f"{label}: each row has its own scale, with its bounds at the right"))
+    ax.set_xlabel(plain(f"{label}: each row has its own scale, with its bounds on the right"))
     legend_below(ax)
     return set_title(ax, title)
 

@@ -110,7 +110,7 @@ def _from_numbers(tree: Mapping[str, Any]) -> np.ndarray:
     dtype = _one_of(tree["dtype"], NUMBERS)
     shape, data = tree["shape"], tree["data"]
     if not isinstance(data, list) or not all(type(n) is int and n >= 0 for n in shape):
-        raise ValueError("an array is not a list of entries with a shape")
+        raise ValueError("an array does not consist of a list of entries and a valid shape")
     if math.prod(shape) != len(data):
         raise ValueError(f"an array of shape {shape} has {len(data)} entries")
     wanted = {"s": str, "b": bool, "f": (float, int), "i": int, "u": int}[dtype[0]]

@@ -32,14 +32,18 @@ def read_answer(path: str | os.PathLike, kinds: Sequence[type[Answer]]) -> Answe
         name = record.get("format") if isinstance(record, dict) else type(record).__name__
         hint = ""
         if isinstance(name, str) and name.startswith("outrange."):
-            hint = " This file is the output of `as_dict` or `--format json`, for other programs."
+            hint = (
+                " This file is the output of `as_dict` or `--format json`, which is meant for "
+                "other programs."
+            )
         raise InputError(
-            f"A saved answer must be one that `answer.save` wrote.{hint} Received: `{path}`."
+            f"The file must be one that `answer.save` wrote.{hint} Received: `{path}`."
         )
     version = record.get("version")
     if version != VERSION:
         newer = isinstance(version, int) and version > VERSION
-        advice = " A newer release wrote this file: `pip install -U outrange`." if newer else ""
+        upgrade = " A newer release wrote this file; upgrade with `pip install -U outrange`."
+        advice = upgrade if newer else ""
         raise InputError(
             f"This release reads version {VERSION} of answer files.{advice} "
             f"Received: version {version!r} in `{path}`."
@@ -48,7 +52,8 @@ def read_answer(path: str | os.PathLike, kinds: Sequence[type[Answer]]) -> Answe
     if record.get("kind") not in names:
         of = ", ".join(f"`{name}`" for name in names)
         raise InputError(
-            f"The file may contain {of}. Received: `{path}`, which contains {record.get('kind')!r}."
+            f"The file must contain an answer of one of these kinds: {of}. "
+            f"Received: `{path}`, which contains {record.get('kind')!r}."
         )
     try:
         answer = decode(record["answer"], known_records(kinds))
@@ -77,7 +82,7 @@ def _json(path: Path) -> Any:
         if path.stat().st_size > MOST_BYTES:
             raise InputError(
                 f"A saved answer must have at most {MOST_BYTES:,} bytes. "
-                f"Received: {path.stat().st_size:,} in `{path}`."
+                f"Received: {path.stat().st_size:,} bytes in `{path}`."
             )
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -226,7 +226,7 @@ class Study(Answer):
         optimizers = {c.optimizer for c in self.combinations}
         if optimizer is not None and optimizer not in optimizers:
             raise InputError(
-                f"`optimizer` must be one of the study: {sorted(optimizers)}. "
+                f"`optimizer` must be an optimizer of the study: {sorted(optimizers)}. "
                 f"Received: optimizer={optimizer!r}."
             )
         activations = list(dict.fromkeys(c.activation for c in self.combinations))
@@ -241,7 +241,7 @@ class Study(Answer):
         title = (
             f"{'Best' if self.solved else 'No candidate reaches the goal; closest'}: "
             f"{clipped_name(best.name, 60)}, {int(best.solved.sum())} of {n} starts reach "
-            f"the goal. Share of starts that do, {which}:"
+            f"the goal. Share of starts that reach the goal {which}:"
         )
         return plot_heatmap(title, activations, losses, share, ax)
 

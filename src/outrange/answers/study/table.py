@@ -42,7 +42,8 @@ def study_document(study: Any) -> Document:
     if not study.solved:
         title, lead = "No candidate reaches the goal", (
             f"{f'{study.proof} (PROVED) No' if study.proof else 'no'} start reaches {goal}. The "
-            f"closest is {best.name}, with a median {study.metric} of {number(best.metric)}."
+            f"closest candidate is {best.name}, with a median {study.metric} of "
+            f"{number(best.metric)}."
         )  # fmt: skip
     return Document(
         title,
@@ -83,14 +84,14 @@ def _notes(study: Any) -> list[str]:
     )
     confidence = best.interval()[2]
     median = (
-        f"; `Median in` contains the median over all starts with {100 * confidence:.4g} % "
-        "confidence"
+        "; the interval in `Median in` contains the median over all possible starts with "
+        f"{100 * confidence:.4g} % confidence"
         if confidence > 0 else ""
     )  # fmt: skip
     return [
         f"{len(study)} combinations x {len(best.trials)} starts, {study.epochs} epochs planned, "
-        f"{study.status}; {size(study.seconds)} on {study.backend}. A constant prediction has "
-        f"{study.metric} {number(study.baseline)}.",
+        f"{study.status}; {size(study.seconds)} on {study.backend}. The "
+        f"{study.metric} of the best constant prediction is {number(study.baseline)}.",
         f"Metric, Loss and Epochs (to the goal) are medians over the starts{median}. Across "
         f"all optimizers, {often} most often."
         if study.solved

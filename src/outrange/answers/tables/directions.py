@@ -53,7 +53,8 @@ def plot_directions(trends: Sequence[Any], counts: str, wanted: str | None, ax: 
         outcomes = [f"{kinds.count(word[held]):,} {what}" for held, what in CLAIMED.items()
                     if word[held] in kinds]  # fmt: skip
         title = (
-            f"Each output {wanted} with each input? Of {len(trends):,} pairs: {', '.join(outcomes)}"
+            f"Claim: each output {wanted} with each input. Result for {len(trends):,} pairs: "
+            f"{', '.join(outcomes)}"
         )
     names, cells = [name for name, *_ in signs], np.full((len(rows), len(columns)), -1)
     for trend, kind in zip(trends, kinds, strict=True):

@@ -35,8 +35,8 @@ def entry_index(key: Any, shape: tuple[int, ...], names: list[str]) -> np.ndarra
     parts = key if isinstance(key, tuple) else (key,)
     if any(part is None or isinstance(part, bool | float) for part in parts):
         raise InputError(
-            "Outputs are selected by name, by integers, by slices or by arrays of these. "
-            f"Received: {key!r}."
+            "Outputs are selected by name, by integers, by slices, or by arrays of integers or "
+            f"Booleans. Received: {key!r}."
         )
     try:
         return np.asarray(np.arange(int(np.prod(shape, dtype=np.int64))).reshape(shape)[key])
@@ -46,8 +46,8 @@ def entry_index(key: Any, shape: tuple[int, ...], names: list[str]) -> np.ndarra
         ) from None
     except (TypeError, ValueError):
         raise InputError(
-            "Outputs are selected by name, by integers, by slices or by arrays of these. "
-            f"Received: {key!r}."
+            "Outputs are selected by name, by integers, by slices, or by arrays of integers or "
+            f"Booleans. Received: {key!r}."
         ) from None
 
 
@@ -63,7 +63,7 @@ def check_entries(
     sizes = [array.size for array in arrays] + [len(labels)] * bool(labels)
     if any(size != count for size in sizes) or len({array.shape for array in arrays}) > 1:
         raise OutrangeError(
-            "An answer must have one entry per output, and arrays of the same shape. "
+            "The arrays of an answer must have one entry per output and the same shape. "
             f"Received: {count:,} outputs, {[array.shape for array in arrays]}, "
             f"{len(labels):,} labels."
         )

@@ -9,7 +9,7 @@ HELP = {
     "time": "more time (`time_limit=`)",
     "memory": "more memory",
     "interrupted": "a longer run",
-    "error": "a bug report with the warning, and the model if possible",
+    "error": "a bug report with the warning and, if possible, the model",
     "rounding": "a larger tolerance (`tol=`)",
     "float32": "more time (`time_limit=`) to search smaller parts of the set",
     "pieces": "more pieces (`most_pieces=`)",

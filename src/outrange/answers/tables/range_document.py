@@ -109,7 +109,7 @@ def _open(answer: Any) -> str:
     whose = whose if left < count else f"of all {count:,}"
     return (
         f"lo and hi are proved; the true bounds {'' if count == 1 else f'{whose} '}lie between "
-        f"what is proved and what was seen. {what_helps(answer.status, answer.remedies)}"
+        f"the proved bounds and the values seen. {what_helps(answer.status, answer.remedies)}"
     )
 
 

@@ -33,10 +33,11 @@ def _columns(keras: ModuleType, units: int) -> ModelAndData:
 
 @register(
     "OR011", "targets and predictions have different shapes",
-    """A loss that is computed from differences broadcasts: targets of shape (n, 1) with predictions
-    of shape (n, 3) train three copies of one output, without a warning on any backend. The rule
-    compares the shapes after Keras has squeezed them. The finding is PROVED as a fact of the two
-    shapes. If the backend cannot compute the loss at all, rule OR016 reports the error.""",
+    """An elementwise loss broadcasts its targets and predictions to a common shape. If the targets
+    have shape (n, 1) and the predictions have shape (n, 3), all three outputs are trained on the
+    same targets. No backend issues a warning. The rule compares the shapes after Keras has removed
+    or added a last axis of size 1. The finding is PROVED, because it follows from the two shapes.
+    If the backend cannot compute the loss at all, rule OR016 reports the error.""",
     Example(lambda k: _columns(k, 3), lambda k: _columns(k, 1)),
     may_be_harmless=True,
 )  # fmt: skip
@@ -61,9 +62,9 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             fix = f"Dense({last}) as the last layer   or   {fix}"
         yield rule.finding(
             Level.PROVED, head.layer if head else name,
-            f"targets have shape {y}, but predictions have shape {p}: the loss broadcasts both to "
-            f"{_of_a_batch(seen_y, seen_p)} and compares each entry of one with several of the "
-            "other, without a warning.", fix,
+            f"targets have shape {y}, but predictions have shape {p}: the loss silently broadcasts "
+            f"both arrays to {_of_a_batch(seen_y, seen_p)} and compares each entry of one array "
+            "with several entries of the other array.", fix,
             cost={"shape": list(joint)}, holds_for="these shapes",
         )  # fmt: skip
 

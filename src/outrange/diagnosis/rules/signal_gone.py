@@ -38,12 +38,13 @@ def _deep(keras: ModuleType, deviation: float) -> ModelAndData:
 
 @register(
     "OR023", "the network returns the same output for every row",
-    """At the stored weights, the outputs of all rows are equal up to a thousandth of the spread of
-    the targets, although the rows and their targets differ. The outputs are still equal after up to
-    200 training steps of copies of the model. The finding is MEASURED in several trainings with the
-    program's optimizer and batches. It is reported if copies with new weights (glorot_uniform)
-    learn, or if a layer is identified whose outputs are equal for all rows. A last layer that
-    starts at 0 is no fault: its outputs differ after the first steps.""",
+    """At the stored weights, the outputs for all rows differ by at most a thousandth of the spread
+    of the targets (and by at most 0.001), although the rows and their targets differ. The outputs
+    of copies of the model are still this similar after up to 200 training steps. The finding is
+    MEASURED in several training runs with the program's optimizer and batches. It is reported only
+    if copies with newly drawn weights (glorot_uniform) learn, or if some layer has almost equal
+    outputs for all rows. A last layer whose weights start at 0 is not a fault: its outputs differ
+    after the first steps.""",
     Example(lambda k: _deep(k, 0.01), lambda k: _deep(k, 0.4), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
@@ -65,14 +66,14 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     spread = max(float(np.ptp(p, axis=0).max()) for p in case.predictions)
     steps = len(runs[0].losses)
     message = (
-        f"at the stored weights the outputs of your {case.rows:,} rows differ by at most "
-        f"{short(spread)}, and after {format_steps(steps)} on copies of the model, they are still "
-        f"equal{text}."
+        f"at the stored weights, the outputs for your {case.rows:,} rows differ by at most "
+        f"{short(spread)}, and the outputs of copies of the model are still almost equal after "
+        f"{format_steps(steps)} of training{text}."
     )
     if helped is not None:
         message += (
-            f" With newly drawn weights, copies remove {100 * (1 - helped[1]):.0f} % of the best "
-            "constant prediction's loss in as many steps."
+            f" After {format_steps(steps)}, copies with newly drawn weights have a loss that is "
+            f"{100 * (1 - helped[1]):.0f} % below the loss of the best constant prediction."
         )
     fix = (
         'see the other findings, or kernel_initializer="glorot_uniform", '
@@ -131,7 +132,7 @@ def _where(case: DiagnosisContext) -> tuple[str, str]:
         size = float(np.abs(rows.hi).max(initial=0.0))
         if layer.kind != "InputLayer" and size > 0 and apart <= 1e-4 * max(size, 1e-30):
             return layer.path, (
-                f"; from layer {layer.path!r} on, the values of all rows are equal up to "
-                f"{short(apart)}, while their size is {short(size)}"
+                f"; the outputs of layer {layer.path!r} differ across all rows by at most "
+                f"{short(apart)}, although their absolute values reach {short(size)}"
             )
     return "", ""

@@ -42,11 +42,11 @@ def _votes(keras: ModuleType, sure: bool) -> ModelAndData:
 
 @register(
     "OR022", "soft targets limit how low the loss can get",
-    """A cross-entropy is never less than the entropy of its targets. With labels strictly between 0
-    and 1, or with label smoothing, even a perfect network has a loss of at least this entropy. The
-    bound is PROVED for all weights. It is reported as a note, because a loss close to the bound is
-    good. It is reported as a finding if the entropy is 90 % or more of the loss of the best
-    constant prediction, because then there is almost nothing to learn.""",
+    """A cross-entropy loss is never less than the entropy of its targets. With labels strictly
+    between 0 and 1, or with label smoothing, even a perfect network has a loss of at least this
+    entropy. The bound is PROVED for all weights. It is usually reported as a note, because a loss
+    close to the bound is good. It is reported as a finding only if the entropy is at least 90 % of
+    the loss of the best constant prediction. In that case, almost nothing can be learned.""",
     Example(lambda k: _votes(k, False), lambda k: _votes(k, True)),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
@@ -68,7 +68,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             text += f"; the best constant prediction gives {short(constant)}"
         yield rule.finding(
             Level.PROVED, head.layer, text + ".",
-            "use targets of 0 and 1, if you have the labels that were averaged" if hopeless
+            "use the original labels of 0 and 1, if the targets are averages of labels" if hopeless
             else "nothing; compare the loss with this value",
             note=not hopeless, cost={"loss_floor": floor}, holds_for="all weights",
         )  # fmt: skip

@@ -33,14 +33,15 @@ def _flowers(keras: ModuleType, order: bool) -> ModelAndData:
 
 @register(
     "OR028", "the validation rows differ from the training rows",
-    """This rule needs `validation_split` in the call. Keras takes the last rows for validation,
-    before any shuffling. If the rows are sorted by class, whole classes are never trained, and the
-    validation measures only those classes. The finding is PROVED, as a fact of the data, if some
-    class occurs only in the validation rows. It is MEASURED if at least half of the validation rows
-    (a fifth if the rows are sorted by class) would have to change class to match the training rows.
-    It is also MEASURED if the validation targets of a regression lie outside the range of the
-    training targets. It is SUSPECTED if the mean of an input in the validation rows is more than
-    five standard deviations from its mean in the training rows.""",
+    """This rule applies only to calls with `validation_split`. Keras uses the last rows for
+    validation and splits them off before it shuffles the rows. If the rows are sorted by class, the
+    model is never trained on some classes, and the validation measures only those classes. The
+    finding is PROVED if some class occurs only in the validation rows. It is MEASURED if at least
+    half of the validation rows (a fifth if the rows are sorted by class) would have to change class
+    to match the class distribution of the training rows. It is also MEASURED if at least 90 % of
+    the validation targets of a regression lie outside the range of the training targets. It is
+    SUSPECTED if the mean of an input in the validation rows is more than five standard deviations
+    away from its mean in the training rows.""",
     Example(
         lambda k: _flowers(k, True), lambda k: _flowers(k, False),
         options={"validation_split": 0.3},
@@ -105,20 +106,22 @@ def _classes(loss: Loss, y: np.ndarray, validation: np.ndarray) -> tuple[Level, 
     new = np.setdiff1d(unseen, trained)
     rises = np.diff(np.concatenate([trained, unseen]))
     in_order = len(rises) > 20 and bool((rises >= 0).all() or (rises <= 0).all())
-    sorted_rows = " The rows are sorted." if in_order else ""
+    sorted_rows = " The rows are sorted by class." if in_order else ""
     if len(new):
         count = int(np.isin(unseen, new).sum())
         return Level.PROVED, (
-            f"class {names(f'{v:g}' for v in new)} occurs only in the rows kept for validation "
-            f"(in {share(count, len(unseen))} of them), so it is never trained.{sorted_rows}"
+            f"no training row belongs to class {names(f'{v:g}' for v in new)}, but "
+            f"{share(count, len(unseen))} validation rows do, so the model is never trained on "
+            f"such rows.{sorted_rows}"
         )
     shares = [np.mean(part[:, None] == values, axis=0) for part in (trained, unseen)]
     apart = float(np.abs(shares[0] - shares[1]).sum() / 2)
     if apart < (SORTED if in_order else APART):
         return None
     return Level.MEASURED, (
-        f"the rows kept for validation have a different class distribution: {100 * apart:.0f} % of "
-        f"them would have to change class to match the training rows.{sorted_rows}"
+        "the training rows and the validation rows have different class distributions: "
+        f"{100 * apart:.0f} % of the validation rows would have to change class to match the "
+        f"training rows.{sorted_rows}"
     )
 
 
@@ -138,10 +141,10 @@ def _numbers(loss: Loss, y: np.ndarray, validation: np.ndarray) -> tuple[Level, 
     rises = np.diff(np.concatenate([y, validation]), axis=0)
     in_order = bool((rises >= 0).all() or (rises <= 0).all())
     return Level.MEASURED, (
-        f"the targets of {share(int(outside.sum()), outside.size)} rows kept for validation lie "
-        "outside the range of the training targets: "
-        f"{span(float(validation.min()), float(validation.max()))} "
-        f"instead of {span(float(y.min()), float(y.max()))}.{' The rows are sorted.' * in_order}"
+        f"the targets of {share(int(outside.sum()), outside.size)} validation rows lie outside the "
+        "range of the training targets: the validation targets are in "
+        f"{span(float(validation.min()), float(validation.max()))}, and the training targets are "
+        f"in {span(float(y.min()), float(y.max()))}.{' The rows are sorted by target.' * in_order}"
     )
 
 
@@ -157,7 +160,7 @@ def _inputs(rule: Rule, case: DiagnosisContext, x: list[np.ndarray]) -> Iterator
         name = f"`{case.names[at]}`" if len(case.names) == len(moving) else f"feature {at}"
         yield rule.finding(
             Level.SUSPECTED, "",
-            f"the mean of {name} in the rows kept for validation is {apart.max():.1f} standard "
-            "deviations from that of the training rows.",
+            f"the mean of {name} in the validation rows is {apart.max():.1f} standard deviations "
+            "away from its mean in the training rows.",
             "order = np.random.permutation(len(x)); x, y = x[order], y[order]   # before fit",
         )  # fmt: skip

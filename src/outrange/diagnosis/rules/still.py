@@ -25,10 +25,10 @@ def _plain(keras: ModuleType, rate: float = 0.1, trainable: bool = True) -> Mode
 
 @register(
     "OR021", "no weight is trained",
-    """No weight is trainable, the learning rate is 0, or at the stored weights the gradient of
-    every weight is exactly 0 on the data. The first two cases are PROVED; a learning rate of 0 is
-    only SUSPECTED if the optimizer may still move weights. The last case is MEASURED, and other
-    findings give its cause.""",
+    """This rule reports three cases: no weight is trainable, the learning rate is 0 or negative, or
+    all gradients at the stored weights are exactly 0 on the data. The first two cases are PROVED,
+    but a learning rate of 0 is only SUSPECTED if the optimizer may still move weights. The last
+    case is MEASURED, and other findings give its cause.""",
     Example(lambda k: _plain(k, rate=0.0), lambda k: _plain(k)),
     Example(lambda k: _plain(k, trainable=False), lambda k: _plain(k)),
 )  # fmt: skip
@@ -55,8 +55,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     if not measured.has_nonzero_gradient:
         yield rule.finding(
             Level.MEASURED, "",
-            f"the gradient of all {len(trainable)} trainable weights is exactly 0 on your data, so "
-            "training changes nothing.", "see the other findings for the cause",
+            f"the gradients of all {len(trainable)} trainable weights are exactly 0 on your data, "
+            "so training does not change these weights.", "see the other findings for the cause",
             holds_for="the stored weights and your first rows",
         )  # fmt: skip
 
@@ -67,8 +67,8 @@ def _no_rate(rule: Rule, case: DiagnosisContext, optimizer: Optimizer) -> Findin
     if optimizer.rate < 0:
         return rule.finding(
             Level.PROVED, "",
-            f"the learning rate is {optimizer.rate:g}, so each step goes uphill instead of "
-            "downhill.",
+            f"the learning rate is {optimizer.rate:g}, so each step moves the weights uphill on "
+            "the loss instead of downhill.",
             fix, title="the learning rate is negative", holds_for="all data",
         )  # fmt: skip
     stepping = case.program.stepping

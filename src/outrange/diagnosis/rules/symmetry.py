@@ -53,17 +53,17 @@ def _bars(keras: ModuleType, initializer: str) -> ModelAndData:
 @register(
     "OR013", "all units of a layer are equal and stay equal",
     """If all units of a hidden layer have the same incoming and the same outgoing weights, they
-    compute the same number and get the same gradient, at every step. So the layer always acts as a
+    compute the same number and get the same gradient at every step. The layer then always acts as a
     single unit. The same holds for the channels of a convolution. Constant and zero initializers
     cause this. The finding is PROVED in exact arithmetic. The proof uses the stored weights, the
     slot variables of the optimizer, and the fact that Keras losses, penalties and optimizers treat
     all entries of a weight alike. In practice, rounding errors may still separate the units, for
-    example on PyTorch. If nothing is proved, for example because a dropout may separate the units
-    at random, the finding is SUSPECTED. It is MEASURED if copies of the model do not get below the
+    example on PyTorch. If nothing is proved, for example because dropout may separate the units at
+    random, the finding is SUSPECTED. It is MEASURED if copies of the model do not get below the
     loss of the best constant prediction, but copies with newly drawn weights do. If only the
-    incoming weights are equal, the outgoing weights separate the units slowly, and the layer is
-    reported only if the finding is MEASURED. Zero weights in a single layer, such as the last one,
-    do no harm and are not reported.""",
+    incoming weights are equal, the different outgoing weights slowly separate the units, and the
+    layer is reported only if the finding is MEASURED. Zero weights in a single layer, such as the
+    last one, do no harm and are not reported.""",
     Example(
         lambda k: _xor(k, lambda k: "zeros"),
         lambda k: _xor(k, lambda k: k.initializers.GlorotUniform(seed=1)),
@@ -114,18 +114,19 @@ def _make_finding(
     what = "channels" if "Conv" in step.kind else "units"
     level = Level.PROVED if proved else Level.MEASURED if helped else Level.SUSPECTED
     message = (
-        f"its {width} {what} have the same incoming and outgoing weights, so in exact arithmetic "
-        "they get the same gradient and stay equal forever: the layer acts as one unit, and only "
-        "rounding can separate its units."
+        f"all {width} {what} of this layer have the same incoming and outgoing weights, so in "
+        "exact arithmetic they get the same gradient and stay equal forever. The layer acts as a "
+        "single unit, unless rounding errors make the units differ."
     )
     if not proved:
         message = (
-            f"its {width} {what} start with the same incoming weights and compute the same number."
+            f"all {width} {what} of this layer start with the same incoming weights, so they "
+            "compute the same number."
         )
     if helped is not None:
         message += (
             f" Trained copies of the model reach {of_constant(helped[0])}; with newly drawn "
-            f"weights they reach {100 * helped[1]:.0f} %."
+            f"weights, they reach {100 * helped[1]:.0f} %."
         )
     later = "" if case.program.optimizer else ", with a loss and an optimizer from Keras"
     yield rule.finding(

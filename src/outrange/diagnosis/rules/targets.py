@@ -50,15 +50,15 @@ def _line(keras: ModuleType, activation: str | None) -> ModelAndData:
 
 @register(
     "OR001", "targets are outside what the network can output",
-    """For all trainable weights, the last layers confine the output to an interval: (0, 1) for a
-    sigmoid, (-1, 1) for tanh, [0, inf) for relu, and other intervals for compositions of fixed
+    """The last layers confine the output to an interval, whatever the trainable weights are: (0, 1)
+    for sigmoid, (-1, 1) for tanh, [0, inf) for relu, and other intervals for compositions of fixed
     operations after the last weights. Targets outside the interval are unreachable, and the loss
-    has a lower bound above 0. The interval is computed as the range of the graph with arbitrary
-    trainable weights, and not taken from a table of activations. The lower bound is rounded down.
-    The finding is PROVED for all weights and all inputs within the range of the data. It is a note
-    if the bound is below 1 % of the loss of the best constant prediction, since it then hardly
-    matters. Use an activation whose range contains the targets, or scale the targets into that
-    range.""",
+    has a lower bound above 0. The interval is not taken from a table of activations: it is the
+    range of the computational graph with arbitrary trainable weights. The lower bound is rounded
+    down. The finding is PROVED for all weights and all inputs within the range of the data. It is a
+    note if the bound is below 1 % of the loss of the best constant prediction, because such a small
+    bound hardly matters. Use an activation whose range contains the targets, or scale the targets
+    into the range of the activation.""",
     Example(lambda k: _line(k, "sigmoid"), lambda k: _line(k, None)),
     Example(lambda k: _line(k, "tanh"), lambda k: _line(k, "relu")),
     may_be_harmless=True,
@@ -115,7 +115,7 @@ def _simplex(
     floor = max(0.0, float(down(float(np.mean(np.square(far))) / head.width**2 * (1 - 1e-12))))
     message = (
         f"the {head.width} outputs of the softmax add up to 1 for every row, but the targets of "
-        f"{share(count, len(y))} rows do not, so they are unreachable"
+        f"{share(count, len(y))} rows do not, so these targets are unreachable"
     )
     more, cost = _floor(case, loss, floor, y)
     return rule.finding(

@@ -61,18 +61,18 @@ def _stack(keras: ModuleType, activation: str) -> ModelAndData:
 
 @register(
     "OR012", "the gradient vanishes or explodes through the layers",
-    """Each layer multiplies the gradient by its weights and by the slopes of its activation. If
-    every slope is bounded over the range of the data, the product of the weights and slopes bounds
-    the derivative of the output with respect to the output of the first layer. The finding is
+    """Each layer multiplies the gradient by its weights and by the slopes of its activation. Bounds
+    on the slopes over the range of the data, multiplied by the weights, give a bound on the
+    derivative of the output with respect to the output of the first layer. The finding is
     PROVED if this bound is below 1e-6 and below a millionth of the corresponding bound for the last
     layer with weights, unless a larger gradient is measured (for example, because of a penalty on
     the first layer). It is MEASURED if, at the stored weights, the gradient of the first layer is a
     million times smaller than that of the last layer (root mean square per entry), or if gradients
     exceed a million and outputs are ten thousand times larger than the targets. It is also MEASURED
-    if four or more layers have activations that are flat on both sides (sigmoid, tanh), copies of
-    the model keep a large part of the loss of the best constant prediction, and copies with relu in
-    these layers reach a much lower loss. Use relu with he_normal, batch normalization or skip
-    connections; clip gradients that explode.""",
+    if four or more layers have activations that are flat on both sides (sigmoid, tanh), the loss of
+    trained copies of the model is at least 30 % of the loss of the best constant prediction, and
+    trained copies with relu in these layers have a much lower loss. Use relu with he_normal, batch
+    normalization or skip connections. If gradients explode, clip them.""",
     Example(lambda k: _deep(k, 12, "sigmoid", 0.2), lambda k: _deep(k, 2, "sigmoid", 1.0)),
     Example(
         lambda k: _deep(k, 14, "linear", 12.0), lambda k: _deep(k, 4, "tanh", 1.0),
@@ -129,9 +129,9 @@ def _prove_small_bound(
     elsewhere = " (inference)" if case.program.changed_in_training else ""
     return rule.finding(
         Level.PROVED, calls[0].path,
-        f"through {layers} layers of weights, the derivatives of the network's output with respect "
-        f"to the output of layer {calls[0].path!r} {small} gradient reaches this layer through the "
-        "output.",
+        f"across {layers} layers with weights, the derivatives of the network's output with "
+        f"respect to the output of layer {calls[0].path!r} {small} gradient flows back from the "
+        "network's output to this layer.",
         fix, interval=(0.0, bound), cost={"bound": bound, "layer": calls[0].path},
         holds_for=f"the stored weights{elsewhere} and all inputs within the range of your data",
     )  # fmt: skip
@@ -207,11 +207,11 @@ def _check_flat_stack(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     gained = case.trials.gain(Change(bent=bent))
     if gained is None:
         return
-    gain = case.trials.describe_gain(gained, "with a relu in each of them")
+    gain = case.trials.describe_gain(gained, "with relu in these layers")
     yield rule.finding(
         Level.MEASURED, stack[0],
-        f"{len(bent)} layers have activations that are flat on both sides; there the gradient "
-        f"shrinks, and so do the differences between rows. {gain}",
+        f"{len(bent)} layers have activations that are flat on both sides. These activations "
+        f"shrink the gradient and the differences between rows. {gain}",
         'activation="relu", kernel_initializer="he_normal" in every hidden layer',
         title="a stack of saturating activations", cost={"layers": len(bent)},
         holds_for="training from the stored weights",
