@@ -1,4 +1,4 @@
-"""Ten architectures of keras.applications: nothing is proved against any of them."""
+"""One architecture of each family of keras.applications: nothing is proved against any of them."""
 
 import numpy as np
 import pytest
@@ -9,9 +9,8 @@ import outrange
 keras = pytest.importorskip("keras")
 
 ARCHITECTURES = {
-    "MobileNet": 32, "MobileNetV2": 32, "MobileNetV3Small": 32, "EfficientNetB0": 32,
-    "EfficientNetV2B0": 32, "DenseNet121": 32, "ResNet50": 32, "ResNet50V2": 32,
-    "NASNetMobile": 32, "VGG16": 32, "Xception": 71, "InceptionV3": 75,
+    "MobileNetV3Small": 32, "EfficientNetV2B0": 32, "DenseNet121": 32, "ResNet50V2": 32,
+    "NASNetMobile": 32, "VGG16": 32, "Xception": 71,
 }  # fmt: skip
 """Name to image size."""
 
