@@ -126,7 +126,7 @@ def test_other_files_are_refused_with_a_reason(tmp_path):
     cases = {
         "is not JSON": ["", "{", "\x00\xff", "[" * 100_000],
         "as_dict": [json.dumps(output_range(2).as_dict())],
-        "must be one that `answer.save` wrote": [
+        "must be a file that `answer.save` wrote": [
             "3",
             "[]",
             "{}",

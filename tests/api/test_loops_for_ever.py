@@ -128,7 +128,7 @@ def test_what_is_asked_of_all_time():
     [
         ({"plant": lambda t, x, u: [x[0] + t]}, "time-invariant loop"),
         ({"observe": lambda t, x: [x[0] - t]}, "time-invariant loop"),
-        ({"delay": 1}, "For all time, store"),
+        ({"delay": 1}, "For a proof for all time, store"),
     ],
 )
 def test_wrong_calls_are_answered_by_a_sentence(more, words):

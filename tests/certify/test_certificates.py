@@ -175,7 +175,7 @@ def test_paths_and_sets_are_checked_before_the_search(tmp_path):
     with pytest.raises(InputError, match="box"):
         ball = outrange.L2Ball([0.1, 0.2, 0.3], 0.1)
         outrange.verify(net, y[0] <= 100, ball, certificate=file)
-    with pytest.raises(InputError, match="joins inputs"):
+    with pytest.raises(InputError, match="combines inputs"):
         outrange.verify(net, y[0] <= 100 + outrange.x[0], (0, 1), certificate=file)
 
 

@@ -176,7 +176,7 @@ MISTAKES = [
     (["range", "SMALL", "--data", "DIR/titles.csv"], 2, "at least one row"),
     (["range", "SMALL", "--data", "DIR/words.csv"], 2, "cannot be read"),
     (["range", "SMALL", "--data", "DIR/objects.npy"], 2, "cannot be read"),
-    (["range", "absent.onnx", "--box", "0", "1"], 2, "no such"),
+    (["range", "absent.onnx", "--box", "0", "1"], 2, "not exist"),
     (["range", "DIR", "--box", "0", "1"], 2, "ending in"),
     (["range", "DIR/data.txt", "--box", "0", "1"], 2, "ending in"),
     (["range", "DIR/text.onnx", "--box", "0", "1"], 4, "not an ONNX file"),

@@ -109,6 +109,6 @@ def test_a_former_option_names_the_current_one(line, current, capsys):
 
 def test_lists_and_tables_are_counted(capsys):
     assert run(["verify-all", "a.csv", "b.csv"]) == 2
-    assert "One list of instances" in capsys.readouterr().err
+    assert "Pass one list of instances" in capsys.readouterr().err
     assert run(["verify-all", "--merge", "a.csv", "b.csv", "--jobs", "2"]) == 2
     assert "with --file only" in capsys.readouterr().err

@@ -60,7 +60,7 @@ def test_layers_of_a_saved_model(call):
         (("range", "nan.keras", "--box", "0", "1"), 4, "finite"),
         (("summary", "nan.keras", "--box", "0", "1"), 4, "finite"),
         (("range", "text.keras", "--box", "0", "1"), 4, "zip archive"),
-        (("range", "absent.keras", "--box", "0", "1"), 2, "no such"),
+        (("range", "absent.keras", "--box", "0", "1"), 2, "not exist"),
     ],
 )
 def test_bad_files_are_one_short_message(call, arguments, code, word):

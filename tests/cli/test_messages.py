@@ -38,7 +38,7 @@ PYTHON = re.compile(r"names=|outrange\.load|DataFrame|A dict box|scikit-learn|`N
         (["range", "M", "--lo", "0,0,0", "--hi", "1,1,1"], "`--lo` and `--hi` of input `car`"),
         (["range", "D", "--box", "0", "1"], "MODEL must be a file ending in .keras"),
         (["range", "D", "--box", "0", "1"], "This looks like a data file"),
-        (["diagnose", "M", "D"], "The targets must be the column `y`, or the one"),
+        (["diagnose", "M", "D"], "The targets must be the column `y`, or the column"),
     ],
 )
 def test_errors_speak_of_options(files, capfd, arguments, told):

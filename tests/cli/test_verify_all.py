@@ -247,7 +247,7 @@ def test_a_worker_that_never_starts_is_told(call, monkeypatch):
     monkeypatch.setattr(worker_process, "PROGRAM", "raise SystemExit('no room')")
     code, out, err = call("list.csv")
     assert (code, out) == (2, "")
-    assert "does not start" in err and "no room" in err
+    assert "did not start" in err and "no room" in err
     assert "Traceback" not in err
 
 
@@ -395,7 +395,7 @@ MISTAKES = [
     (["list.csv", "--file", "absent/results.csv"], "cannot be written"),
     (["list.csv", "--expected", "absent.csv"], "list of instances does not exist"),
     (["list.csv", "--expected", "list.csv"], "columns onnx, vnnlib"),
-    (["short.csv"], "row of instances"),
+    (["short.csv"], "row of the list"),
     (["words.csv"], "limit in seconds"),
     (["none.csv"], "limit in seconds"),
     (["bytes.csv"], "UTF-8"),

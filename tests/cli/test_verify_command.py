@@ -145,7 +145,7 @@ def test_interrupt_prints_unknown(folder):
 
 
 MISTAKES = [
-    (["absent.onnx", "safe.vnnlib"], 2, "no such model file"),
+    (["absent.onnx", "safe.vnnlib"], 2, "model file does not exist"),
     (["small.onnx", "absent.vnnlib"], 2, "does not exist"),
     (["small.onnx", "prop.txt"], 2, ".vnnlib.gz"),
     (["small.txt", "safe.vnnlib"], 2, "ending in"),

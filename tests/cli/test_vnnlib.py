@@ -138,7 +138,7 @@ ERRORS = [
     ((F, UNIT, "(assert (>= Y[0,0] 1.0))"), ["f=f.onnx", "g=f.onnx"], 2, "Received: f, g"),
     ((F, UNIT, "(assert (>= Y[0,0] 1.0))"), ["f=f.onnx", "f=g.onnx"], 2, "second time"),
     ((F, UNIT, "(assert (>= Y[0,0] 1.0))"), ["f.onnx"], 2, "NAME=FILE"),
-    ((F, UNIT, "(assert (>= Y[0,0] 1.0))"), ["f=none.onnx"], 2, "no such model file"),
+    ((F, UNIT, "(assert (>= Y[0,0] 1.0))"), ["f=none.onnx"], 2, "model file does not exist"),
     ((F.replace("1,2", "1,3"), "(assert (>= Y[0,0] 1.0))"), ["f=f.onnx"], 2, "sizes"),
     ((F, G.format(""), UNIT, "(assert (>= Y[0,0] 1.0))"), ["f=f.onnx"], 2, "networks f, g"),
     ((F, G.format("(equal-to f)"), "(assert (>= Y[0,0] 1.0))"), ["f=f.onnx", "g=g.onnx"], 2,

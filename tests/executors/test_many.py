@@ -191,7 +191,7 @@ def test_shards_make_one_run(instance_list, tmp_path, monkeypatch, capsys):
     assert _rows("merged.csv") == _rows("whole.csv")
     capsys.readouterr()
     _check_refusal(
-        capsys, ["verify-all", "--merge", *parts[:2], "--file", "m.csv"], "all but number 3, 4"
+        capsys, ["verify-all", "--merge", *parts[:2], "--file", "m.csv"], "all shards except 3, 4"
     )
     _check_refusal(
         capsys, ["verify-all", "--merge", *parts, "--file", "merged.csv"], "contains results"

@@ -214,7 +214,7 @@ def test_other_domain(tmp_path):
 def test_wrong_paths_and_kinds(tmp_path):
     (tmp_path / "folder.onnx").mkdir()
     cases = {
-        str(tmp_path / "absent.onnx"): "no such model file",
+        str(tmp_path / "absent.onnx"): "model file does not exist",
         str(tmp_path / "deep" / "absent.onnx"): "folder does not exist",
         str(tmp_path / "folder.onnx"): "folder",
         str(tmp_path): "SavedModel",

@@ -99,7 +99,7 @@ def test_text_and_expressions_agree(text, same):
         (lambda: (x[0] <= 1).at(2) & 3, "join several by `&`"),
         (lambda: read_spec("sometimes: x[0] <= 1"), "during 10 20"),
         (lambda: within(None, None), "None for no bound"),
-        (lambda: within([1, 2], [3, 4, 5]), "list of lower and a list of upper"),
+        (lambda: within([1, 2], [3, 4, 5]), "list of lower bounds and a list of upper"),
     ],
 )
 def test_invalid_specifications_are_refused_with_a_reason(make, word):

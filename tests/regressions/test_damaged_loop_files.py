@@ -28,7 +28,7 @@ LAUGHS = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
 DEEP = 20_000
 
 DAMAGED = {
-    "a constant constraint": ("['x1 - 2']", "[3]", "must read a state"),
+    "a constant constraint": ("['x1 - 2']", "[3]", "must contain a state"),
     "a huge exponent": ("0.1", "1e999999999", "`step_size` must be a number"),
     "a tiny exponent": ("0.1", "1e-999999999", "`step_size` must be a number"),
     "a word": ("0.1", "abc", "`step_size` must be a number"),

@@ -147,9 +147,9 @@ def test_other_curves_stay_with_numpy():
 
 @pytest.mark.parametrize("options, says", [
     ({"dtype": "float16"}, "`dtype` must be 'float32' or 'float64'. Received: 'float16'"),
-    ({"device": "meta"}, "`device` must be a device that PyTorch finds here"),
-    ({"device": "warp"}, "`device` must be a device that PyTorch finds here"),
-    ({"device": "cuda:99"}, "`device` must be a device that PyTorch finds here"),
+    ({"device": "meta"}, "`device` must be a device that PyTorch finds on this"),
+    ({"device": "warp"}, "`device` must be a device that PyTorch finds on this"),
+    ({"device": "cuda:99"}, "`device` must be a device that PyTorch finds on this"),
 ])  # fmt: skip
 def test_invalid_options_are_reported(options, says):
     with pytest.raises(InputError, match="`") as error, outrange.use_torch(**options):

@@ -68,7 +68,7 @@ def test_files_keep_everything(tmp_path):
     record["version"] = 1
     record["answer"]["combinations"] = [{"@": "Combination", "activation": "x"}]
     for text, message in (
-        ("{}", "must be one that `answer.save` wrote"),
+        ("{}", "must be a file that `answer.save` wrote"),
         ("no json", "is not JSON"),
         (json.dumps(record), "TypeError"),
     ):

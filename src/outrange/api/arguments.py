@@ -160,7 +160,7 @@ def _check_specification(
     if specification.elements != "real" and not float32:
         # The only safeguard against answering a float32 query with real-number reasoning.
         raise UnsupportedError(
-            f"`{specification.name}` declares elements of type `{specification.elements}`, and "
+            f"`{specification.name}` declares elements of type `{specification.elements}`, but "
             "this question is about real numbers. To decide the specification in float32, call "
             "`outrange.verify` without `arithmetic`. To ask about the real-valued network, declare "
             f"`real` in the file. Received: element type `{specification.elements}`."

@@ -65,8 +65,8 @@ def use_torch(device: str = "cpu", dtype: str = "float32") -> Iterator[None]:
     except (RuntimeError, AssertionError, TypeError) as error:
         first = str(error).strip().splitlines()[0]
         raise InputError(
-            f"`device` must be a device that PyTorch finds here and that supports {dtype}. "
-            f"Received: {device!r} ({first})."
+            "`device` must be a device that PyTorch finds on this machine and that supports "
+            f"{dtype}. Received: {device!r} ({first})."
         ) from error
     with arrays.choose(TorchBackend(TensorPlacement(t, place, getattr(t, dtype)))), _one_thread(t):
         yield

@@ -151,7 +151,7 @@ def _limits(slots: Sequence[Slot], value: Any, name: str) -> Limits:
         if len(slots) > 1 and np.ndim(value):
             raise InputError(
                 f"This model has the outputs {names}: `{name}` must be one number, or a dict from "
-                f"output name to limit. Received: an array of shape {np.shape(value)}."
+                f"output names to limits. Received: an array of shape {np.shape(value)}."
             )
         value = dict.fromkeys(names, value)
     if not set(value) <= set(names):
@@ -169,20 +169,21 @@ def _limit(slot: Slot, value: Any, name: str) -> np.ndarray:
     if wrong.any():
         raise InputError(
             f"`{name}` must be finite, or {'minus' if name == 'lo' else 'plus'} infinity for no "
-            f"limit: output `{slot.name}` cannot satisfy the limit received. "
+            f"limit: output `{slot.name}` cannot satisfy this limit. "
             f"Received: {name}={str(value)[:80]}."
         )
     if np.isnan(whole).any():
         raise InputError(
-            f"`{name}` must contain numbers (no NaN) that broadcast to the output's shape; that of "
-            f"`{slot.name}` is {slot.shape} (no batch axis). Received: {name}={str(value)[:80]}."
+            f"`{name}` must contain numbers (no NaN) that broadcast to the output's shape. The "
+            f"shape of `{slot.name}` is {slot.shape} (no batch axis). "
+            f"Received: {name}={str(value)[:80]}."
         )
     return array if array.ndim == 0 else whole
 
 
 def _check_limits(slots: Sequence[Slot], lo: Limits, hi: Limits) -> None:
     if not any(np.isfinite(part).any() for side in (lo, hi) for part in (side or {}).values()):
-        raise InputError("`lo` or `hi` must limit some output. Received: no finite limit.")
+        raise InputError("`lo` or `hi` must limit at least one output. Received: no finite limit.")
     for slot in slots:
         low, high = (lo or {}).get(slot.name), (hi or {}).get(slot.name)
         if low is not None and high is not None and (low > high).any():

@@ -185,8 +185,9 @@ def _check(budget: Any, time_limit: float | None) -> None:
         )
     if time_limit is not None:
         raise InputError(
-            "A question must not have both a `budget` (the same answer on every machine) and a "
-            f"`time_limit`. Received: budget={budget!r}, time_limit={time_limit!r}."
+            "A question must not have both a `budget` (which gives the same answer on every "
+            "machine) and a `time_limit`. "
+            f"Received: budget={budget!r}, time_limit={time_limit!r}."
         )
 
 

@@ -112,7 +112,7 @@ def diagnose(
     for array in (*flat_x, *(flat_y or ())):
         if array.ndim == 0 or len(array) != count or not count:
             raise InputError(
-                "`x` and `y` need the same number of rows, at least one. "
+                "`x` and `y` must have the same number of rows, and at least one row. "
                 f"Received: shapes {[a.shape for a in (*flat_x, *(flat_y or ()))]}."
             )
     train_rows, held_out = split_rows(count, validation_split), None

@@ -173,8 +173,8 @@ def _optimum(
         condition is not TRUE or any(i < network.graph.size for i, _ in form.terms)
     ):
         raise InputError(
-            "A certificate of an optimum needs an objective without inputs, and no `where`. Leave "
-            "out `certificate`; or leave out `where`, and use only outputs in the objective."
+            "A certificate of an optimum needs an objective of outputs only, and no `where`. Leave "
+            "out `certificate`, or leave out `where` and use only outputs in the objective."
         )
     answer = optimum(
         network,

@@ -156,8 +156,8 @@ def read(path: str | os.PathLike, *, model: Any = None) -> Answer:
     if not any(source.sha256 == other.sha256 for other in answer.sources):
         models = "; ".join(map(str, answer.sources)) or "a model without a hash"
         raise InputError(
-            "An answer is valid only for the model it was computed for: pass the same file, or the "
-            f"model with the same weights. `{os.fspath(path)}` is about {models}. "
+            "An answer is valid only for the model it was computed for: pass the same file, or a "
+            f"model with the same weights. `{os.fspath(path)}` was computed for {models}. "
             f"Received: {source!s}."
         )
     return answer

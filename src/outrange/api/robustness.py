@@ -181,7 +181,7 @@ def _decision(
         decision = Decision.of(graph, threshold)
     except InputError as error:
         raise InputError(
-            f"{error} Or pass the condition that must stay true as `property`, such as "
+            f"{error} Alternatively, pass the condition that must stay true as `property`, such as "
             "`y[0] >= 0.5`."
         ) from None
     if label is None:

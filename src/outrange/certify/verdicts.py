@@ -74,8 +74,9 @@ def check_covered(inputs: int, unsafe: Formula, regions: Sequence[Region]) -> No
     for atom in atoms(unsafe):
         if len(atom.terms) > 1 and any(at < inputs for at, _ in atom.terms):
             raise InputError(
-                "A certificate covers linear inequalities of the outputs, and bounds of single "
-                "inputs. Received: a condition that joins inputs with one another or with outputs."
+                "A certificate covers linear inequalities in the outputs, and bounds on single "
+                "inputs. Received: a condition that combines inputs with one another or with "
+                "outputs."
             )
 
 

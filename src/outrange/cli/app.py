@@ -55,7 +55,7 @@ def app(context: click.Context) -> None:
 @app.command("range", epilog=epilog("range"))
 @click.argument("model")
 @_with(*BOX_OPTIONS)
-@click.option("--output", metavar="NAME|INDEX", help="The one output to bound.")
+@click.option("--output", metavar="NAME|INDEX", help="Bound only this output.")
 @click.option(
     "--layer", metavar="NAME", help="Bound the values of this layer instead of the outputs."
 )
@@ -68,13 +68,13 @@ def app(context: click.Context) -> None:
     "--time-limit",
     "seconds",
     type=float,
-    help="Time limit in seconds, including the import of Keras and reading the model.",
+    help="Time limit in seconds, including the time to import Keras and read the model.",
 )
 @click.option(
     "--tol",
     type=float,
     help="Target gap, relative to the observed range of each output.  [default: 1e-6; 1e-4 for "
-    "a curved network whose search would take long]",
+    "a curved network whose search would take a long time]",
 )
 @click.option(
     "--solver/--no-solver",
@@ -118,14 +118,14 @@ def summary_command(model: str, form: str, safe_mode: bool, **box: Any) -> int:
     type=float,
     default=60.0,
     show_default=True,
-    help="Time limit in seconds, including the import of Keras and reading the files.",
+    help="Time limit in seconds, including the time to import Keras and read the files.",
 )
 @click.option(
     "--seed",
     type=int,
     default=0,
     show_default=True,
-    help="Random seed of the counterexample search.",
+    help="Random seed for the counterexample search.",
 )
 @_with(BUDGET, ARITHMETIC, EXECUTOR, RESUME, CERTIFICATE, *MODEL_OPTIONS)
 def verify_command(model: str, property_: str, **options: Any) -> int:
@@ -174,7 +174,7 @@ def verify_all_command(
         return ask_merge(instances, options["file"], click.echo)
     if len(instances) != 1:
         raise click.UsageError(
-            "One list of instances is decided at a time; to merge tables of results, pass --merge.",
+            "Pass one list of instances; to merge several tables of results, add --merge.",
             context,
         )
     from .commands.verify_all import BatchOptions, ask_verify_all
@@ -190,7 +190,7 @@ def verify_all_command(
     "--token",
     envvar="OUTRANGE_TOKEN",
     metavar="TEXT",
-    help="Secret in the address of the page; with --port, the address stays the same next time.",
+    help="Secret in the address of the page. Pass --port too to get the same address every time.",
 )
 @click.option(
     "--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Address of the page."
@@ -203,7 +203,7 @@ def verify_all_command(
     type=float,
     default=60.0,
     show_default=True,
-    help="Time limit of each search in seconds.",
+    help="Time limit for each search in seconds.",
 )
 @_with(SAFE_MODE)
 def explore_command(model: str, **options: Any) -> int:
@@ -225,7 +225,7 @@ def explore_command(model: str, **options: Any) -> int:
     default="y",
     show_default=True,
     metavar="NAME",
-    help="Array of the .npz file, or column of the .csv file, with the targets.",
+    help="Array in the .npz file, or column in the .csv file, that contains the targets.",
 )
 @click.option("--ignore", multiple=True, metavar="CODE", help="Rule to leave out; repeatable.")
 @click.option(

@@ -52,7 +52,7 @@ class Atom:
         """
         if not all(np.isfinite([*terms.values(), offset])):
             raise InputError(
-                "The numbers of a condition must be finite. "
+                "The numbers in a condition must be finite. "
                 f"Received: coefficients {list(terms.values())[:4]}, constant {offset}."
             )
         nonzero = tuple((i, float(c)) for i, c in sorted(terms.items()) if c != 0)

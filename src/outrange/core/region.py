@@ -51,7 +51,7 @@ class Region:
             integer = np.zeros(self.box.size, bool)
         if integer.shape != (self.box.size,):
             raise InputError(
-                "`integer` needs one flag per flat input. "
+                "`integer` must have one flag for each entry of the flattened input. "
                 f"Received: shape {integer.shape} for {self.box.size} inputs."
             )
         object.__setattr__(self, "integer", integer)

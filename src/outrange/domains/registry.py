@@ -46,7 +46,7 @@ def register(name: str, rules: Mapping[type, Callable], run: Callable) -> Domain
         raise OutrangeError(f"Domain `{name}` is registered twice; each domain must have one file.")
     missing = [kind.__name__ for kind in KINDS if kind not in rules]
     if missing:
-        raise OutrangeError(f"Domain `{name}` has no rule for the kinds {', '.join(missing)}.")
+        raise OutrangeError(f"Domain `{name}` has no rule for the ops {', '.join(missing)}.")
     DOMAINS[name] = Domain(name, MappingProxyType(dict(rules)), run)
     return DOMAINS[name]
 

@@ -151,7 +151,7 @@ def radius(
     """
     op = node.op
     if isinstance(op, Curve | Product):
-        raise TypeError(f"The rounding error of `{op.name}` is part of its lines or planes.")
+        raise TypeError(f"The lines or planes of `{op.name}` already cover its rounding error.")
     reads = max((budget.reads[j] for j in node.inputs), default=1)
     if isinstance(op, Affine):
         factor = budget.excess(max(op.size, op.terms))

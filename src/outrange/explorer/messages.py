@@ -105,7 +105,7 @@ def read_message(message: str | bytes | None, graph: Graph) -> Ask:
 
 def _fields(message: str | bytes | None, graph: Graph) -> dict[str, Any]:
     if not isinstance(message, str):
-        raise Refused("A message must be text, in JSON.")
+        raise Refused("A message must be JSON text.")
     if len(message) > max_length(graph):
         raise Refused(f"A message must have at most {max_length(graph):,} characters.")
     try:

@@ -58,7 +58,7 @@ def check_same(network: Network, box: Box | None = None, *, seed: int = 0) -> No
     """
     if not network.written.value_size(network.written.output):
         raise ModelError(
-            "A model must return at least one number. Received: outputs of the shapes "
+            "A model must return at least one number. Received: outputs of shapes "
             f"{[slot.shape for slot in network.graph.outputs]} from `{network.name}`."
         )
     if network.predict is None:

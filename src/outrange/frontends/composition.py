@@ -66,7 +66,7 @@ def compose(
     kinds = {network.computed.name for network in networks_by_name.values()}
     if len(kinds) > 1:
         raise UnsupportedError(
-            "The networks of one property must compute in the same element type. "
+            "The networks of one property must use the same element type. "
             f"Received: {', '.join(sorted(kinds))}."
         )
     networks = list(networks_by_name.values())
@@ -118,7 +118,7 @@ def _check_sizes(declared: DeclaredNetwork, network: Network) -> None:
         declared_sizes = [int(np.prod(tensor.shape, dtype=np.int64)) for tensor in tensors]
         if declared_sizes != [slot.size for slot in slots]:
             raise InputError(
-                f"A model must have the {word} that the property declares, in order. "
+                f"A model must have the {word} that the property declares, in the same order. "
                 f"Received: `{network.name}` for `{declared.name}`, with {word} of sizes "
                 f"{[slot.size for slot in slots]}, not {declared_sizes} as declared."
             )

@@ -197,7 +197,7 @@ def _require_file(name: str) -> Path:
     if not path.exists():
         folder = path.absolute().parent
         where = "its folder does not exist either" if not folder.exists() else f"looked in {folder}"
-        raise InputError(f"There is no such model file; {where}. Received: `{name}`.")
+        raise InputError(f"The model file does not exist; {where}. Received: `{name}`.")
     return path
 
 

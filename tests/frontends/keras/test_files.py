@@ -67,7 +67,7 @@ def test_a_lambda_in_a_file_finds_keras_and_numpy(tmp_path):
 
 
 def test_a_missing_file():
-    with pytest.raises(InputError, match="no such model file"):
+    with pytest.raises(InputError, match="model file does not exist"):
         load_keras("nowhere/model.keras")
 
 

@@ -118,7 +118,7 @@ def _from_numbers(tree: Mapping[str, Any]) -> np.ndarray:
     if not all(
         isinstance(entry, wanted) and (dtype == "bool") >= (type(entry) is bool) for entry in plain
     ):
-        raise ValueError(f"an array of {dtype} contains other values")
+        raise ValueError(f"an array of {dtype} contains values of another type")
     array = np.array(plain, dtype=None if dtype == "str" and plain else dtype)
     return array.reshape(shape)
 

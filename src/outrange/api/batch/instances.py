@@ -82,7 +82,7 @@ def read_instances(
             continue
         if len(row) < 2 or not (row[0] and row[1]):
             raise InputError(
-                "A row of instances must be `onnx,vnnlib,timeout`. "
+                "A row of the list must have the form `onnx,vnnlib,timeout`. "
                 f"Received: {','.join(row)[:80]!r} in line {number} of `{path}`."
             )
         if only is not None and only.lower() not in f"{row[0]},{row[1]}".lower():
@@ -93,8 +93,9 @@ def read_instances(
         first = instances.setdefault(instance.key, instance)
         if first.seconds != limit:
             raise InputError(
-                "An instance that is listed twice must have one time limit; remove a row, or set "
-                f"one limit for all with --each. Received: {','.join(row)[:80]!r} in line {number} "
+                "An instance that is listed twice must have the same time limit in both rows; "
+                "remove a row, or set one limit for all with --each. "
+                f"Received: {','.join(row)[:80]!r} in line {number} "
                 f"of `{path}`, and an earlier row with the limit {first.seconds:g}."
             )
     if not instances:
@@ -122,7 +123,7 @@ def of_pairs(
     """
     if seconds is None:
         raise InputError(
-            "Pairs of files need a time limit in seconds, `each`. Received: each=None."
+            "For pairs of files, `each` must be a time limit in seconds. Received: each=None."
         )
     instances: dict[Key, Instance] = {}
     for pair in pairs:
@@ -154,7 +155,8 @@ def read_expected(path: Path) -> dict[Key, str]:
     titles = [word.lower() for word in rows[0][1]] if rows else []
     if not {"onnx", "vnnlib", "verdict"} <= set(titles):
         raise InputError(
-            "The first line of expected verdicts must name the columns onnx, vnnlib and verdict. "
+            "The first line of a file of expected verdicts must name the columns onnx, vnnlib and "
+            "verdict. "
             f"Received: {','.join(titles)[:80]!r} in `{path}`."
         )
     expected = {}
@@ -195,8 +197,8 @@ def _limit(row: list[str], number: int, path: Path) -> float:
         limit = np.nan
     if not 0 < limit < np.inf:
         raise InputError(
-            "The third column of an instance must be its time limit in seconds, above 0; or set "
-            f"one for all with --each. Received: {','.join(row)[:80]!r} in line {number} of "
+            "The third column of an instance must be its time limit in seconds, above 0, unless "
+            f"--each sets one limit for all. Received: {','.join(row)[:80]!r} in line {number} of "
             f"`{path}`."
         )
     return limit

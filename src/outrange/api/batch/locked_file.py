@@ -25,7 +25,7 @@ def lock(file: int, path: Path) -> None:
         _lock_of_system(file)
     except (BlockingIOError, PermissionError):
         raise InputError(
-            "Another run is writing these results; wait for it, or choose another --file. "
+            "Another run is writing these results; wait until it ends, or choose another --file. "
             f"Received: `{path}`."
         ) from None
     except OSError:

@@ -128,7 +128,7 @@ class Results:
             if file.exists() and not file.is_file():
                 raise InputError(
                     "--file and the .jsonl file next to it must be regular files. "
-                    f"Received: `{file}`, which is not."
+                    f"Received: `{file}`, which is not a regular file."
                 )
         self._path, self._record = path, path.with_suffix(".jsonl")
         self._file = self._table = -1
@@ -250,7 +250,7 @@ def _read_table(data: bytes, torn: bytes, path: Path) -> list[Result]:
     if (rows and rows[0] not in headers) or (torn and not rows):
         raise InputError(
             f"An existing --file must be a table of results, whose first line is "
-            f"{','.join(COLUMNS)}. Received: `{path}`, which is not."
+            f"{','.join(COLUMNS)}. Received: `{path}`, which is not such a table."
         )
     return [_result(dict(zip(rows[0], row, strict=False)), path) for row in rows[1:]]
 

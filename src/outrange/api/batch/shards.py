@@ -126,9 +126,9 @@ def _of_slurm() -> Shard:
     reported = os.environ.get(COUNT, str(count))
     if reported != str(count) or (this - first) % step:
         raise InputError(
-            "--shard slurm needs an array without gaps, such as `--array=1-8`; otherwise pass each "
-            f"job its --shard I/N. Received: {reported} jobs from {first} to {last}; this is job "
-            f"{this}."
+            "--shard slurm needs an array without gaps, such as `--array=1-8`; otherwise, pass "
+            f"--shard I/N to each job. Received: {reported} jobs from {first} to {last}; this is "
+            f"job {this}."
         )
     return Shard((this - first) // step + 1, count)
 
@@ -182,6 +182,6 @@ def check_same_run(first: Origin, other: Origin, name: str, other_name: str) -> 
         a, b = getattr(first, field), getattr(other, field)
         if a != b:
             raise InputError(
-                f"Shards of one run must agree in their {what}. Received: {str(a)[:16]} in {name}, "
+                f"Shards of one run must have the same {what}. Received: {str(a)[:16]} in {name}, "
                 f"{str(b)[:16]} in {other_name}."
             )

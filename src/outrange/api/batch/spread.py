@@ -194,7 +194,7 @@ def _give(
         ]
     except OSError as error:
         raise InputError(
-            f"A file of the list cannot be read. Received: `{error.filename}` ({error.strerror})."
+            f"A file in the list cannot be read. Received: `{error.filename}` ({error.strerror})."
         ) from None
     # Other tasks with only this model share the payload.
     payload = Payload.of_bytes(contents[0]) if len(models) == 1 else Payload.of(contents)

@@ -108,8 +108,8 @@ def _check(jobs: int, seed: int, each: float | None, retry: Sequence[str]) -> No
     unknown = [verdict for verdict in retry if verdict not in OPEN]
     if isinstance(retry, str) or unknown:
         raise InputError(
-            f"`retry` must be a list of verdicts to decide again: {', '.join(OPEN)}. Received: "
-            f"retry={retry!r}."
+            f"`retry` must be a list of verdicts from {', '.join(OPEN)}; instances with these "
+            f"verdicts are decided again. Received: retry={retry!r}."
         )
 
 

@@ -211,7 +211,7 @@ class WorkerProcess:
         self._failed += not started
         if self._failed >= ATTEMPTS:
             raise InputError(
-                "A worker process does not start; more --memory or fewer --jobs may help. "
+                "A worker process did not start; a larger --memory or fewer --jobs may help. "
                 f"Received: a process that {why}{last_words}."
             )
         self._start()

@@ -150,7 +150,7 @@ def _run_question(
             )
     except OutOfTime:
         raise InputError(
-            "The time limit passed before the loop was built; increase it. "
+            "The time limit expired before the loop was built; increase the limit. "
             f"Received: time_limit={clock.limit:g}."
         ) from None
     answer = search.run(tol)

@@ -114,15 +114,16 @@ class ControlLoop:
         interval_box(self.disturbance, "disturbance")
         if (self.disturbance is None) != (self.varying is None):
             raise InputError(
-                "`varying=True` lets the disturbance change at every step, `varying=False` keeps "
-                "it constant. The proof depends on it, so it has no default. Received: disturbance="
+                "`varying=True` lets the disturbance change at every step, and `varying=False` "
+                "keeps it constant. The proof depends on this choice, so `varying` has no default. "
+                "Received: disturbance="
                 f"{'None' if self.disturbance is None else 'a set'}, varying={self.varying}."
             )
         choices = choices_of(self.choice)
         if self.dt is not None and period(self.dt) and choices:
             raise UnsupportedError(
                 "`choice=` needs a plant in discrete time. In continuous time, replace the choice "
-                "with a disturbance between its smallest and its largest value, `disturbance=`. "
+                "with a `disturbance=` that ranges from the smallest to the largest choice. "
                 f"Received: `choice=` with dt={float(self.dt):g}."
             )
         parse_condition(self.where)

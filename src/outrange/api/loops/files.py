@@ -91,8 +91,9 @@ def read_loop_file(path: str | os.PathLike, controller: Any = None) -> LoopQuest
     count = _integer(keys, "num_nn_output", len(variables), absent=1)
     if count == len(variables) or len(formulas) != len(variables):
         raise InputError(
-            f"{RULE}: one formula per variable; the last variables are the controls. "
-            f"Received: {len(variables)} variables, {len(formulas)} formulas, {count} controls."
+            f"{RULE}: it must have one formula per variable, and the last variables are the "
+            f"controls. Received: {len(variables)} variables, {len(formulas)} formulas, {count} "
+            "controls."
         )
     names = [name for name, _, _ in variables]
     for formula in formulas:
@@ -267,8 +268,9 @@ def _controller(path: str | os.PathLike, keys: Mapping[str, Any]) -> str:
         except (OSError, ValueError):  # a name too long for the file system, or with a null byte
             break
     raise InputError(
-        "The controller must be the file named by `model_dir`, or a file of that name next to the "
-        f"loop file; `controller=` overrides both. Received: `{wanted:.60}`, which does not exist."
+        "The controller must be the file named by `model_dir`, or a file of the same name next to "
+        f"the loop file; `controller=` overrides both. Received: `{wanted:.60}`, which does not "
+        "exist."
     )
 
 
@@ -312,12 +314,12 @@ def _condition(
             condition = evaluate(tree, scope) <= 0
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise InputError(
-                f"{RULE}: each formula of `{key}` must be a number computed from states and "
+                f"{RULE}: each formula of `{key}` must compute a number from states and "
                 f"controls. Received: `{text:.60}` ({error})."
             ) from error
         if not isinstance(condition, Condition):
             raise InputError(
-                f"{RULE}: each formula of `{key}` must read a state or a control. "
+                f"{RULE}: each formula of `{key}` must contain a state or a control. "
                 f"Received: `{text:.60}`."
             )
         parts.append(condition)

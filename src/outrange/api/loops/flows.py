@@ -31,8 +31,8 @@ def period(dt: Any) -> Fraction:
     if isinstance(dt, bool) or exact <= 0:
         raise InputError(
             "`dt` must be the period for which each control is held, a positive finite number "
-            "(0.05 is read as 1/20, `Fraction(1, 3)` is exact); without `dt` the plant returns its "
-            f"next state. Received: dt={dt!r}."
+            "(0.05 is read as 1/20, and `Fraction(1, 3)` is exact); without `dt`, the plant "
+            f"returns its next state. Received: dt={dt!r}."
         )
     return exact
 
@@ -67,7 +67,7 @@ def flow_system(
     if parts.modes and parts.mode < len(parts.states) - parts.memory_size:
         raise UnsupportedError(
             "In continuous time, the mode may change only between periods: make it one of the last "
-            "states, and let `memory=` return its next value, "
+            "states, and let `memory=` return its next value: "
             "`memory=lambda x, y: [np.where(x[0] > 1, 0, x[2])]`. "
             f"Received: the mode `{parts.states[parts.mode]}`, which the plant updates."
         )

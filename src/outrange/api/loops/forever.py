@@ -64,8 +64,8 @@ def forever(ask: Ask, loop: ControlLoop, spec: Any, tol: float | None, clock: Cl
     """
     if loop.delay not in (0, None):
         raise InputError(
-            "A loop with `delay=` needs a number of steps. For all time, store the delayed "
-            "controls as states, `memory=lambda x, y: [x[3], y[0]]`. "
+            "A loop with `delay=` needs a number of steps. For a proof for all time, store the "
+            "delayed controls as states: `memory=lambda x, y: [x[3], y[0]]`. "
             f"Received: steps=None, delay={loop.delay!r}."
         )
     conditions = [] if spec is None else lasting_conditions(as_temporal(spec))
@@ -192,7 +192,7 @@ def lasting_conditions(spec: Temporal) -> list[Temporal]:
     if spec.op == "|":
         if any(lasting_conditions(part) for part in spec.parts):
             raise InputError(
-                "With `steps=None`, a specification must not join temporal conditions by "
+                "With `steps=None`, a specification must not join temporal conditions with "
                 "`|`: write `(a | b).always()` if one of them must hold at every time, or "
                 "set `steps=` to a number. "
                 f"Received: {spec!r}."
@@ -209,7 +209,7 @@ def _last_step(spec: Temporal, dt: Fraction | float | None) -> int:
         return max(_last_step(part, dt) for part in spec.parts)
     last = max(0.0 if end is None else float(end) for end in (spec.start, spec.stop))
     if not np.isfinite(last):
-        raise InputError(f"Times of a specification must be finite. Received: {spec!r}.")
+        raise InputError(f"The times in a specification must be finite. Received: {spec!r}.")
     return ceil(last if dt is None else last / float(dt)) + 1 if last else 0
 
 
@@ -231,6 +231,6 @@ def check_timeless(loop: ControlLoop) -> None:
     parts = [getattr(system, name) for name in ("plant", "controller") if not graphs]
     if len(graphs) > 1 or any(slot.name == "t" for graph in parts for slot in graph.inputs):
         raise InputError(
-            "`steps=None` needs a time-invariant loop. Pass `steps=` for a plant or an `observe=` "
-            "that uses `t`. Received: steps=None, and a function of `t`."
+            "`steps=None` needs a time-invariant loop. Pass `steps=` if the plant or `observe=` "
+            "uses `t`. Received: steps=None, and a function of `t`."
         )

@@ -186,7 +186,7 @@ def _count(loop: ControlLoop, plant: Any, network: Network | None) -> int:
     if network is not None and loop.observe is None:
         return network.graph.size
     raise InputError(
-        "The number of states must be known. Name them, `states=['angle', 'speed']`, or pass "
+        "The number of states must be known. Pass their names, `states=['angle', 'speed']`, or "
         "the initial set as two arrays. Received: an initial set without sizes, and no `states`."
     )
 

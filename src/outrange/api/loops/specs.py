@@ -39,8 +39,8 @@ def within(lo: Any, hi: Any) -> Condition:
     ends = [end * count if len(end) == 1 else end for end in ends]
     if len({len(end) for end in ends}) > 1 or not np.isfinite(ends).any():
         raise InputError(
-            "A box of states must be a list of lower and a list of upper bounds, None for no "
-            f"bound. Received: {lo!r:.60} and {hi!r:.60}."
+            "A box of states must be a list of lower bounds and a list of upper bounds, with None "
+            f"for no bound. Received: {lo!r:.60} and {hi!r:.60}."
         )
     parts: list[Condition] = []
     for i, (least, most) in enumerate(zip(*ends, strict=True)):
@@ -93,7 +93,7 @@ def read_spec(spec: Any) -> Any:
         return spec
     parts = [_part(text) for text in spec.split(";") if text.strip()]
     if not parts:
-        raise InputError("A specification must state a condition. Received: an empty text.")
+        raise InputError("A specification must state a condition. Received: an empty string.")
     return reduce(lambda a, b: a & b, parts)
 
 
@@ -105,9 +105,9 @@ def _part(text: str) -> Temporal:
     if not colon:
         return read_condition(text).always()
     rule = (
-        "A specification as text must be `always: CONDITION`, `eventually: CONDITION`, "
+        "A specification given as text must be `always: CONDITION`, `eventually: CONDITION`, "
         "`at 20: CONDITION`, `during 10 20: CONDITION` or `avoid: CONDITION`; separate several "
-        "by `;`"
+        "specifications with `;`"
     )
     try:
         times = [float(end) for end in ends]

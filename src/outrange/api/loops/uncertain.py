@@ -76,6 +76,7 @@ def check_repeatable(parts: StepParts) -> None:
     if not np.array_equal(*results, equal_nan=True):
         raise InputError(
             "A plant must return the same next state for the same arguments. Model randomness as a "
-            "disturbance: `disturbance=(lo, hi), varying=True`, and `w` in the plant. "
-            "Received: a plant that returned two different results (`np.random`, or a counter?)."
+            "disturbance: pass `disturbance=(lo, hi), varying=True`, and use `w` in the plant. "
+            "Received: a plant that returned two different results (does it use `np.random` or a "
+            "counter?)."
         )

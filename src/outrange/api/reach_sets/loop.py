@@ -105,7 +105,7 @@ def loop_reach_sets(
         if getattr(loop, name) is not None:
             raise UnsupportedError(
                 "Exact reach sets need a loop in discrete time, with one controller and without "
-                "choices; `outrange.closed_loop` bounds the states of other loops by boxes. "
+                "choices; `outrange.closed_loop` bounds the states of other loops with boxes. "
                 f"Received: a loop with `{name}`."
             )
     system, networks, over = build_system(loop, steps)

@@ -46,7 +46,7 @@ def claims(network: Network, properties: Sequence[Any], box: Any, clock: Clock) 
         except (InputError, ModelError) as error:
             raise InputError(
                 f"Every property of a report must match the model. Received: property {number} of "
-                f"{len(properties)}, {code}, which does not: {error}"
+                f"{len(properties)}, {code}, which does not match: {error}"
             ) from error
         codes.append(code)
     return codes

@@ -66,8 +66,8 @@ def check_units(
         listed = [*(list(names) or slot_names), *outputs]
         few = f"{listed[:MOST_NAMED]}" + (" and others" if len(listed) > MOST_NAMED else "")
         raise InputError(
-            'The keys of `units` must be inputs, outputs, entries (`"x[0]"`) or `names`. '
-            f"Received: a unit for {unknown[0]!r}; the names are {few}."
+            'The keys of `units` must name inputs, outputs or entries (`"x[0]"`), or be in '
+            f"`names`. Received: a unit for {unknown[0]!r}; the names are {few}."
         )
 
 

@@ -86,7 +86,7 @@ def read_data(name: str, target: str) -> tuple[np.ndarray | dict[str, np.ndarray
 def _columns(name: str, target: str) -> tuple[np.ndarray, np.ndarray]:
     table = read_file(name, "DATA")
     if isinstance(table, dict):
-        raise InputError(f"A csv file must contain one table. Received: {name}.")
+        raise InputError(f"A CSV file must contain one table. Received: {name}.")
     with Path(name).open(encoding="utf-8-sig") as lines:
         titles = [title.strip().strip('"') for title in next(iter(lines)).split(",")]
     wanted = [part.strip() for part in target.split(",")]
@@ -98,7 +98,8 @@ def _columns(name: str, target: str) -> tuple[np.ndarray, np.ndarray]:
             places.append(int(part) % table.shape[1])
         else:
             raise InputError(
-                "The targets must be the column `y`, or the one with the title or number in "
-                f"`--target`. Received: {name} without {part!r}; its titles are {titles[:20]}."
+                "The targets must be the column `y`, or the column whose title or number "
+                f"`--target` gives. Received: {name} without {part!r}; its titles are "
+                f"{titles[:20]}."
             )
     return np.delete(table, places, axis=1), table[:, places]

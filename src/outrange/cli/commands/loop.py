@@ -163,7 +163,8 @@ def _check_alone(path: str, *options: Any) -> None:
     if any(parts) or not box.is_empty:
         raise InputError(
             "A loop file sets the plant, the period and the initial states: omit --plant, --next, "
-            f"--dt and the options of the input set. Received: `{path}` and some of them."
+            "--dt and the options for the input set. "
+            f"Received: `{path}` and at least one of these options."
         )
 
 

@@ -34,7 +34,8 @@ def ask_merge(tables: Sequence[str], file: str, echo: Callable[[str], None]) -> 
     with Results(Path(file)) as results:
         if results.known:
             raise InputError(
-                f"--file of a merge must be a new file. Received: `{file}`, which contains results."
+                f"With --merge, --file must be a new file. Received: `{file}`, which contains "
+                "results."
             )
         for key in order:
             results.add(results_by_key[key][0])
@@ -53,7 +54,7 @@ def _check(paths: Sequence[Path], origins: Sequence[Origin]) -> None:
     lacking = sorted(set(range(1, origins[0].count + 1)) - have)
     if lacking:
         raise InputError(
-            f"A merge needs all {origins[0].count} shards. Received: all but number "
+            f"A merge needs all {origins[0].count} shards. Received: all shards except "
             f"{', '.join(map(str, lacking[:8]))}."
         )
 
@@ -97,11 +98,11 @@ def _check_whole(order: Sequence[Key], results_by_key: dict[Key, tuple[Result, P
     if lacking:
         raise InputError(
             "A merge needs completed shards: run `verify-all --shard` again to complete them. "
-            f"Received: no result of {' '.join(lacking[0])} and {len(lacking) - 1} more."
+            f"Received: no result for {' '.join(lacking[0])} and {len(lacking) - 1} more."
         )
     strange = [key for key in results_by_key if key not in set(order)]
     if strange:
         raise InputError(
-            "A shard must contain only results of its list. Received: "
+            "A shard must contain only results for instances in its list. Received: "
             f"{' '.join(strange[0])} in `{results_by_key[strange[0]][1]}`."
         )

@@ -64,7 +64,8 @@ def ask_report(
     """
     if not seconds >= LEAST_TIME:
         raise InputError(
-            f"--time-limit of a report must be at least {LEAST_TIME:g} s. Received: {seconds!r}."
+            f"The --time-limit of a report must be at least {LEAST_TIME:g} s. "
+            f"Received: {seconds!r}."
         )
     folder = os.path.dirname(os.path.abspath(path))
     if not os.path.isdir(folder):

@@ -122,8 +122,8 @@ def _read_question(
         )
     if box.is_empty and not is_file:
         raise InputError(
-            "A property as text needs an input set such as --box LO HI (only a VNN-LIB file "
-            "contains its own). Received: none."
+            "A property given as text needs an input set such as --box LO HI (only a VNN-LIB "
+            "file contains its own). Received: none."
         )
     if is_file and where is None:
         return property, None

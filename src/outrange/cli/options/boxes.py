@@ -76,7 +76,7 @@ def box_of(options: BoxOptions, slots: Sequence[Slot]) -> Any:
     if len(present) != 1:
         raise InputError(
             "Describe the inputs with exactly one of --box LO HI, --lo and --hi, --data FILE, "
-            "--ball POINT --radius R, --input NAME LO HI. "
+            "--ball POINT --radius R, or --input NAME LO HI. "
             f"Received: {' and '.join(present) or 'none'}."
         )
     _check_partners(o)

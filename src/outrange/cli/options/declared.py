@@ -32,7 +32,7 @@ BOX_OPTIONS = (
     option(
         "--data",
         metavar="FILE",
-        help="Data whose range is the input set: .npy, .npz, .csv with column titles.",
+        help="Data whose range is the input set: .npy, .npz, or .csv with column titles.",
     ),
     option(
         "--target",
@@ -82,8 +82,8 @@ BUDGET = option(
     "--budget",
     type=float,
     metavar="UNITS",
-    help="Limit in units of counted work (each about a second on one core) instead of "
-    "--time-limit; gives the same answer on any machine.",
+    help="Limit on counted work, in units of about one second on one core, instead of "
+    "--time-limit; the answer is then the same on any machine.",
 )
 
 EXECUTOR = option(
@@ -112,7 +112,9 @@ REPORT_OPTIONS = (
         metavar="TEXT|FILE",
         help='Property to decide: "y[0] <= 3.99", or a .vnnlib file; repeatable.',
     ),
-    option("--eps", type=float, help="Robustness radius.  [default: 1 % of each input's width]"),
+    option(
+        "--eps", type=float, help="Robustness radius.  [default: 1% of the width of each input]"
+    ),
     option(
         "--samples",
         type=int,
@@ -124,7 +126,7 @@ REPORT_OPTIONS = (
     option(
         "--output-names",
         metavar="LIST",
-        help="Names of the outputs: price,...  [default: titles of --target]",
+        help="Names of the outputs: price,...  [default: the titles of the --target columns]",
     ),
     option(
         "--units",
@@ -144,7 +146,7 @@ REPORT_OPTIONS = (
         type=float,
         default=60.0,
         show_default=True,
-        help="Time limit of the whole report in seconds.",
+        help="Time limit for the whole report in seconds.",
     ),
     option("--seed", type=int, default=0, show_default=True, help="Random seed."),
     SAFE_MODE,
@@ -168,7 +170,8 @@ LOOP_OPTIONS = (
     option(
         "--plant", metavar="FILE",
         help="A .py file that defines plant(x, u), the next state (its derivative with --dt), and "
-        "optionally observe(x) and actuate(y); or a model of state and control.",
+        "optionally observe(x) and actuate(y); or a model whose inputs are the state and the "
+        "control.",
     ),
     option(
         "--next", "formulas", multiple=True, metavar="FORMULA",
@@ -177,7 +180,9 @@ LOOP_OPTIONS = (
         "'x1 + 0.1*x2', 'x2 + 0.1*u1'.",
     ),
     option("--steps", type=int, help="Number of steps (periods)."),
-    option("--forever", is_flag=True, help="Prove for all time, instead of --steps."),
+    option(
+        "--forever", is_flag=True, help="Prove claims about all time; use this instead of --steps."
+    ),
     option(
         "--dt", metavar="TIME",
         help="Period for which each control is held; the plant returns the state derivative.",
@@ -201,18 +206,19 @@ LOOP_OPTIONS = (
     option("--where", metavar="CONDITION", help='Condition on the initial states: "x[0] < 1".'),
     option(
         "--time-limit", "seconds", type=float, default=60.0, show_default=True,
-        help="Time limit in seconds, including reading the files.",
+        help="Time limit in seconds, including the time to read the files.",
     ),
     option(
-        "--tol", type=float, help="Target gap of the state bounds, relative to the observed range.",
+        "--tol", type=float,
+        help="Target gap for the state bounds, relative to the observed range.",
     ),
     option(
         "--seed", type=int, default=0, show_default=True,
-        help="Random seed of the simulated trajectories.",
+        help="Random seed for the simulated trajectories.",
     ),
     option(
         "--plot", "picture", metavar="FILE",
-        help="Figure of the states over time: pipe.png, .svg.",
+        help="Image file of the states over time, such as pipe.png or pipe.svg.",
     ),
     option(
         "--csv", "table", metavar="FILE",
@@ -246,9 +252,9 @@ VERIFY_ALL_OPTIONS = (
         "--retry",
         type=["unknown", "timeout", "error", "all"],
         multiple=True,
-        help="Decide instances with this verdict again; `all`: every undecided one. Repeatable.",
+        help="Decide instances with this verdict again, or all undecided ones (`all`); repeatable.",
     ),
-    option("--memory", type=float, metavar="GIB", help="Memory limit of each process in GiB."),
+    option("--memory", type=float, metavar="GIB", help="Memory limit for each process in GiB."),
     option(
         "--expected",
         metavar="FILE",
@@ -259,7 +265,7 @@ VERIFY_ALL_OPTIONS = (
         type=int,
         default=0,
         show_default=True,
-        help="Random seed of the counterexample search.",
+        help="Random seed for the counterexample search.",
     ),
     option(
         "--executor",

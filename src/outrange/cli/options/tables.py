@@ -124,9 +124,9 @@ def _is_target(titles: list[str], name: str, features: int) -> bool:
         return len(titles) != features
     if titles[-1] != TARGET:
         raise InputError(
-            f"The model takes {features} features, so one of {len(titles)} columns is not an "
-            f"input, and `{TARGET}` may be a target or a feature. Name the target with `--target`, "
-            f"or the features with `--names`. Received: {name} with {titles[:20]}."
+            f"The model takes {features} features, so one of the {len(titles)} columns is not "
+            f"an input, and `{TARGET}` may be a target or a feature. Name the target with "
+            f"`--target`, or the features with `--names`. Received: {name} with {titles[:20]}."
         )
     print(
         f"outrange: column `{TARGET}` of {name} was taken as the target, not as an input; "

@@ -21,7 +21,7 @@ def command_workers(
         raise InputError(
             "--budget counts the work of one process, but --executor and --resume divide the work "
             "among several. Pass --time-limit instead. "
-            f"Received: --budget {budget:g} with one of them."
+            f"Received: --budget {budget:g} with one of these options."
         )
     with workers(executor, resume=resume):
         yield

@@ -47,13 +47,14 @@ def app(context: click.Context, name: bool, version: bool) -> None:
     "--timeout",
     "seconds",
     type=float,
-    help="Time limit in seconds, including reading the files.  [default: no limit]",
+    help="Time limit in seconds, including the time to read the files.  [default: no limit]",
 )
 @click.option(
     "--serialise-assignments",
     "folder",
     metavar="FOLDER",
-    help="Folder for a satisfying assignment, one ONNX tensor per file, instead of printing it.",
+    help="Write a satisfying assignment to this folder, one ONNX tensor per file, instead of "
+    "printing it.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
 def verify_command(query: str, **options: Any) -> int:

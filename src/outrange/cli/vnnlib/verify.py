@@ -97,8 +97,8 @@ def _check(query: str, specification: Specification, files: dict[str, str]) -> N
 
     if not specification.networks:
         raise InputError(
-            "The query must be of version 2.0, because files of version 1.0 name no network; "
-            "decide those with `outrange verify MODEL QUERY`. Received: "
+            "The query must have version 2.0, because files of version 1.0 do not name networks; "
+            "decide such files with `outrange verify MODEL QUERY`. Received: "
             f"`{os.path.basename(query)}`."
         )
     check_names(specification.networks, list(files))
@@ -161,6 +161,6 @@ def _write(folder: Path, assignment: Sequence[tuple[DeclaredTensor, np.ndarray]]
             (folder / f"{tensor.name}.pb").write_bytes(serialize_array(tensor.name, values))
     except OSError as error:
         raise InputError(
-            f"The assignment cannot be written there ({error.strerror}). "
+            f"The assignment cannot be written to this folder ({error.strerror}). "
             f"Received: --serialise-assignments `{folder}`."
         ) from error

@@ -139,7 +139,7 @@ def check_used(names: Sequence[str], sizes: Mapping[str, int]) -> None:
         named = {"w": "disturbance=", "p": "parameters=", "c": "choice="}[missing[0]]
         raise InputError(
             f"The plant takes `{missing[0]}`, so `{named}` must state its range. "
-            "Received: a loop without it."
+            f"Received: a loop without `{named}`."
         )
     unused = [k for k in "wpc" if sizes[k] and k not in names]
     if unused:

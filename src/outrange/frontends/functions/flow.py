@@ -134,7 +134,7 @@ def _plant_graph(parts: StepParts, varies: bool, fixed: Sequence[str], pending: 
     for node in graph.nodes:
         if isinstance(node.op, Step) and node.op.rows is not None:
             raise UnsupportedError(
-                "In continuous time a table is also read between its entries: write "
+                "In continuous time, a table is also read between its entries: write "
                 "`np.interp(x, places, values)`, or `np.where` on comparisons. "
                 f"Received: a plant that reads `{node.op.name}` at integers."
             )

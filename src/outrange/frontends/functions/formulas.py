@@ -160,7 +160,7 @@ def tree_of(text: Any, names: Collection[str], entries: Sequence[str]) -> ast.ex
     Raises:
         InputError: The formula is invalid, or uses an unknown name.
     """
-    rule = "A plant as text must have one formula per state, such as `2*sin(x1) + 8*u1`"
+    rule = "A plant given as text must have one formula per state, such as `2*sin(x1) + 8*u1`"
     if not isinstance(text, str):
         raise InputError(f"{rule}. Received: {type(text).__name__} among the formulas.")
     source = text.replace("^", "**").strip()

@@ -80,7 +80,7 @@ def _formulas(
 ) -> Value:
     if len(parts.plant) != n:
         raise InputError(
-            "A plant as text must have one formula per state. "
+            "A plant given as text must have one formula per state. "
             f"Received: {len(parts.plant)} formulas, {n} states{_memory_note(parts)}."
         )
     count = vectors["u"].size

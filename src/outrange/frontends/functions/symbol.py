@@ -84,7 +84,7 @@ class Symbol:
         raise UnsupportedError(
             "The function is traced once, for all states: it cannot branch on a number (`if`, "
             "`while`, `and`, `float`, `math.sin`). Write `np.where(x[0] > 0, a, b)`, "
-            "`np.maximum`, `np.clip`, `np.sin`; `np.choose(place, [1.0, 2.5])` for a table"
+            "`np.maximum`, `np.clip` or `np.sin`, and `np.choose(place, [1.0, 2.5])` for a table"
         )
 
     __bool__ = __float__ = __int__ = __complex__ = _raise_unknown
@@ -92,7 +92,7 @@ class Symbol:
     def __index__(self) -> NoReturn:
         raise UnsupportedError(
             "An index is unknown while the function is traced: write "
-            "`np.choose(place, [1.0, 2.5])` for an entry of a table, `np.interp` between entries"
+            "`np.choose(place, [1.0, 2.5])` for an entry of a table, or `np.interp` between entries"
         )
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:

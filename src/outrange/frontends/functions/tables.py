@@ -33,13 +33,13 @@ def interpolate(
     at, places, values = of(b, x), _constant(b, of, xp), _constant(b, of, fp)
     if places.size < 2 or places.size != values.size or not (np.diff(places) > 0).all():
         raise UnsupportedError(
-            "`np.interp` needs at least two increasing points, and one value for each; these are "
-            f"{places.tolist()} and {values.tolist()}"
+            "`np.interp` needs at least two increasing points, and one value for each; the points "
+            f"are {places.tolist()}, and the values are {values.tolist()}"
         )
     if period is not None or any(end is not None for end in (left, right)):
         raise UnsupportedError(
-            "`np.interp` keeps the first and the last value beyond its ends: leave `left`, `right` "
-            "and `period` out, and use `np.where` for other values there"
+            "Beyond its ends, `np.interp` must return the first or the last value: leave out "
+            "`left`, `right` and `period`, and use `np.where` for other values beyond the ends"
         )
     if not isinstance(at, Value):
         return np.interp(at, places, values)
@@ -72,8 +72,8 @@ def piecewise(b: Builder, of: Reader, x: Any, condlist: Any, funclist: Sequence)
     conditions = list(condlist) if isinstance(condlist, list | tuple) else [condlist]
     if len(funclist) not in (len(conditions), len(conditions) + 1):
         raise UnsupportedError(
-            "`np.piecewise` needs a function for each condition, and one more for the default; "
-            f"these are {len(funclist)} functions and {len(conditions)} conditions"
+            "`np.piecewise` needs a function for each condition, and optionally one for the "
+            f"default; this call has {len(funclist)} functions and {len(conditions)} conditions"
         )
     each = [of(b, function(x) if callable(function) else function) for function in funclist]
     result: Operand = each[-1] if len(each) > len(conditions) else np.zeros(())
@@ -116,7 +116,7 @@ def choose(b: Builder, of: Reader, a: Any, choices: Sequence) -> Operand:
 
 def _count(b: Builder, x: Operand, places: np.ndarray, how: str) -> Operand:
     if not (np.diff(places) > 0).all():
-        raise UnsupportedError(f"The bins of a table must increase; these are {places.tolist()}")
+        raise UnsupportedError(f"The bins of a table must increase; they are {places.tolist()}")
     comparisons = [logic.compare(b, how, x, float(place)) for place in places]
     return b.combine([1.0] * len(comparisons), comparisons)
 

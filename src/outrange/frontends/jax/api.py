@@ -157,7 +157,7 @@ class _Flattening:
         inner, length = params["jaxpr"], params["length"]
         if length > MOST_ROUNDS:
             raise UnsupportedError(
-                f"a scan of {length} rounds is not supported (the limit is {MOST_ROUNDS})"
+                f"a scan of {length} iterations is not supported (the limit is {MOST_ROUNDS})"
             )
         fixed, carry = inputs[:constants], list(inputs[constants : constants + carried])
         rows: list[list[int]] = []
@@ -193,7 +193,7 @@ class _Flattening:
             if not self.condition_holds(test, [*first, *state]):
                 return state
             state = self.run(body.jaxpr, body.consts, [*second, *state])
-        raise UnsupportedError(f"a loop of more than {MOST_ROUNDS} rounds is not supported")
+        raise UnsupportedError(f"a loop of more than {MOST_ROUNDS} iterations is not supported")
 
     def condition_holds(self, test: Any, inputs: list[int]) -> bool:
         """Evaluate the condition of a loop by running its steps on constants."""
@@ -208,12 +208,12 @@ class _Flattening:
         for step in reversed(steps):
             if not all(k in values for k in step.reads):
                 raise UnsupportedError(
-                    "a loop whose number of rounds depends on the input is not supported"
+                    "a loop whose number of iterations depends on the input is not supported"
                 )
             values.update(zip(step.makes, step.run(*(values[k] for k in step.reads)), strict=True))
         del self.steps[start:]
         if key not in values:
             raise UnsupportedError(
-                "a loop whose number of rounds depends on the input is not supported"
+                "a loop whose number of iterations depends on the input is not supported"
             )
         return bool(values[key])

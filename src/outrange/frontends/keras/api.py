@@ -82,8 +82,8 @@ def _backend_to_set() -> str | None:
         if named in BACKENDS and named not in installed:
             raise ModelError(
                 f"KERAS_BACKEND names a backend that is not installed. Run {pip_install(named)}, "
-                f"or set it to an installed one ({', '.join(installed) or 'none is installed'}). "
-                f"Received: {named!r}."
+                "or set KERAS_BACKEND to an installed one "
+                f"({', '.join(installed) or 'none is installed'}). Received: {named!r}."
             )
         return None
     if not installed:

@@ -52,8 +52,8 @@ def check_archive(path: Path) -> int | None:
                 most = STATES * LARGEST_UNPACKED
             if member.file_size > most:
                 raise ModelError(
-                    f"`{member.filename}` in a Keras file may have at most {most} bytes, "
-                    "decompressed; save the model again with `model.save`. If the model "
+                    f"`{member.filename}` in a Keras file may have at most {most} bytes "
+                    "after decompression; save the model again with `model.save`. If the model "
                     "is not that large, the file is damaged or hostile. Received: "
                     f"{member.file_size} bytes, "
                     f"compressed to {member.compress_size}, in `{path}`."
@@ -89,7 +89,7 @@ def check_datasets(file: Any, path: Path) -> int | None:
             return
         if dataset.external or dataset.is_virtual:
             raise ModelError(
-                "A Keras file must contain its weights itself; save the model again with "
+                "A Keras file must contain all weights of the model; save the model again with "
                 f"`model.save`. Received: `{name}` in `{path}`, which is stored in another file."
             )
         where = f"`{name}` in `{path}`"

@@ -57,8 +57,8 @@ def signature(model: Any, like: Any = None) -> Signature:
     for name, tensor, shape in zip(names, flat, shapes, strict=True):
         if not shape or any(n is None for n in shape[1:]):
             raise ModelError(
-                f"Every size of an input except the batch must be fixed; input `{name}` leaves "
-                "one open. Rebuild the model with `keras.Input` of a full shape. "
+                f"Every size of an input except the batch size must be fixed, but input `{name}` "
+                "leaves a size open. Rebuild the model with a `keras.Input` of fixed shape. "
                 f"Received: shape {shape}."
             )
         if tensor.dtype not in INTEGER_LIMITS and tensor.dtype not in ("float32", "float64"):
@@ -114,7 +114,7 @@ def _fill_open_sizes(names: list[str], shapes: list[tuple], arrays: list[Any]) -
     """
     if len(arrays) != len(shapes):
         raise InputError(
-            f"Data need one array for each input of the model, {names}. "
+            f"The data must have one array for each input of the model, {names}. "
             f"Received: {len(arrays)} array{'' if len(arrays) == 1 else 's'}."
         )
     filled = []
@@ -165,8 +165,8 @@ def declared_struct(k: Any, model: Any) -> Any:
         names = sorted((config or {}).get("shapes_dict", {}))
         what = f"called with several arguments ({', '.join(names)})" if names else "not built"
         raise ModelError(
-            f"This {type(model).__name__} must know the input shape of its one argument (a tensor, "
-            "or a list or dict of tensors): call it once on an example first. "
+            f"This {type(model).__name__} must know the shape of its one argument (a tensor, "
+            "or a list or dict of tensors): call the model once on an example first. "
             f"Received: `{model.name}`, {what}."
         )
     dtype = model.input_dtype

@@ -61,7 +61,8 @@ def read_onnx(path: Path) -> OnnxModel:
         ) from error
     if any(not isinstance(word, str) for word in _words(proto)):
         raise ModelError(
-            f"`{path.name}` must contain names in UTF-8; it is damaged. Received: other bytes."
+            f"The names in `{path.name}` must be in UTF-8; the file is damaged. "
+            "Received: bytes that are not UTF-8."
         )
     if not proto.graph.node or not proto.graph.output:
         raise ModelError(
@@ -210,7 +211,7 @@ def _attribute(onnx: Any, attribute: Any, folder: Path) -> Any:
     value = onnx.helper.get_attribute_value(attribute)
     if attribute.type in (kinds.FLOAT, kinds.FLOATS) and np.isnan(value).any():
         raise ModelError(
-            f"Every attribute must be a number. Received: NaN in attribute `{attribute.name}`."
+            f"An attribute must not contain NaN. Received: NaN in attribute `{attribute.name}`."
         )
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
@@ -296,7 +297,7 @@ def _load_external_data(tensor: Any, folder: Path, onnx: Any) -> None:
         offset, length = int(entries.get("offset", 0)), int(entries.get("length", -1))
         size = target.stat().st_size
         if offset < 0 or offset + max(length, 0) > size:
-            raise ValueError(f"bytes {offset} to {offset + length} of a file of {size}")
+            raise ValueError(f"bytes {offset} to {offset + length} of a file of {size} bytes")
         length = size - offset if length < 0 else length
         if length > _LARGEST_ENTRY * math.prod(tensor.dims):
             raise ValueError(f"{length} bytes for {math.prod(tensor.dims)} entries")

@@ -24,7 +24,7 @@ def read_bytes(path: Path) -> bytes:
     if path.is_dir():
         raise InputError(f"A model must be a file. Received: the folder `{path}`.")
     if not path.exists():
-        raise InputError(f"There is no file of this name. Received: `{path}`.")
+        raise InputError(f"The file does not exist. Received: `{path}`.")
     try:
         with path.open("rb") as file:
             is_gzip = file.read(2) == b"\x1f\x8b"
@@ -39,9 +39,10 @@ def read_bytes(path: Path) -> bytes:
                 if read > most:
                     raise ModelError(
                         f"`{path.name}` must contain at most {most} bytes"
-                        f"{', decompressed' * is_gzip}; a larger file may be damaged or hostile. "
-                        "If it is neither, store it uncompressed, with its weights in a separate "
-                        f"file. Received: more bytes, in a file of {size} bytes."
+                        f"{' after decompression' * is_gzip}; a larger file may be damaged or "
+                        "hostile. If it is neither, store it uncompressed, with its weights in a "
+                        f"separate file. Received: a file of {size} bytes"
+                        f"{', which decompresses to more bytes' * is_gzip}."
                     )
             content = b"".join(parts)
     except (EOFError, zlib.error, OSError) as error:

@@ -107,6 +107,6 @@ def _compare(network: Network, runner: Runner) -> None:
             raise
         raise ModelError(
             "The graph was compared with the reference evaluator of `onnx`, which misinterprets "
-            "some operators of old operator sets; install `onnxruntime` to compare with that "
-            f"instead. {error}"
+            "some operators of old operator sets; install `onnxruntime` to compare with ONNX "
+            f"Runtime instead. {error}"
         ) from error

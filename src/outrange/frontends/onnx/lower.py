@@ -221,7 +221,8 @@ def _lower_node(
     for name, result in zip(node.outputs, results, strict=False):
         if name in env:
             raise ModelError(
-                f"Every tensor must be returned once. Received: `{name}` twice, by `{node.name}`."
+                f"Each tensor must be returned by only one node. Received: `{name}`, returned "
+                f"again by `{node.name}`."
             )
         varies = isinstance(result.operand, Value)
         if varies:
@@ -299,8 +300,8 @@ def _output(b: Builder, env: Env, info: TensorInfo) -> Operand:
     kind = env[info.name].kind
     if info.is_hidden and info.kind not in ("", kind):
         raise InputError(
-            f"The hidden tensor `{info.name}` must be declared with its type in the file, {kind}. "
-            f"Received: {info.kind}."
+            f"The hidden tensor `{info.name}` must be declared with its type, which is {kind} in "
+            f"the file. Received: {info.kind}."
         )
     result = env[info.name].operand
     result = result if isinstance(result, Value) else np.asarray(result, np.float64)

@@ -210,8 +210,8 @@ class _Lowering:
         if isinstance(x, self.k.KerasTensor):
             if id(x) not in self.values_by_tensor:
                 raise ModelError(
-                    f"Layer `{self.builder.source}` reads a tensor computed outside of its call. "
-                    "Compute it inside the call."
+                    f"Layer `{self.builder.source}` reads a tensor that is computed outside the "
+                    "layer's call. Compute the tensor inside the call."
                 )
             return self.values_by_tensor[id(x)]
         if x is None or isinstance(x, bool | int | float | str | slice | type(Ellipsis)):
@@ -229,7 +229,7 @@ class _Lowering:
             if np.isnan(array).any() or kind not in MAY_BE_INFINITE:
                 bad = array[~np.isfinite(array)].ravel()[0]
                 raise ModelError(
-                    f"Layer `{self.builder.source}` computes {kind} with a constant that must be "
+                    f"The constants that layer `{self.builder.source}` uses in {kind} must be "
                     f"finite. Received: {bad} in an array of shape {array.shape}."
                 )
 

@@ -173,8 +173,8 @@ def _loop(k: Any, layer: Any) -> Callable:
         steps = tree.flatten(sequences)[0].shape[1]
         if steps > MOST_STEPS:
             raise UnsupportedError(
-                f"a sequence of more than {MOST_STEPS} steps is not supported; shorten it. "
-                f"Received: {steps} steps."
+                f"a sequence of more than {MOST_STEPS} steps is not supported; shorten the "
+                f"sequence. Received: {steps} steps."
             )
         outputs: list[Any] = []
         for t in range(steps - 1, -1, -1) if layer.go_backwards else range(steps):

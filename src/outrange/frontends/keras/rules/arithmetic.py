@@ -35,7 +35,7 @@ def _multiply(c: KerasCall) -> Operand:
 def _divide(c: KerasCall) -> Operand:
     x, y = c.operand(0, "x1"), c.operand(1, "x2")
     if not is_value(y) and not array(y).all():
-        raise UnsupportedError("a division by the constant 0 has no value")
+        raise UnsupportedError("a division by the constant 0 is undefined")
     return c.builder.divide(x, y)
 
 

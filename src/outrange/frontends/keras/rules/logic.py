@@ -126,7 +126,7 @@ def _round(c: KerasCall) -> Operand:
 def _mod(c: KerasCall) -> Operand:
     kind, y = type(c.op).__name__, array(c.operand(1, "x2"))
     if not y.all():
-        raise UnsupportedError("a division by the constant 0 has no value")
+        raise UnsupportedError("a division by the constant 0 is undefined")
     x = operand(c.args[0])
     if all("int" in dtype for dtype in c.dtypes[:2]) and len(c.dtypes) > 1:
         if kind == "FloorDivide":

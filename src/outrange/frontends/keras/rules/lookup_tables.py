@@ -28,13 +28,14 @@ def _lookup(c: KerasCall) -> Operand:
     x = c.x
     if not is_value(x) or not is_integer_valued(c.builder, x):
         raise UnsupportedError(
-            f"{type(c.op).__name__} of numbers that may not be integers is not supported: give the "
-            'model an input of `dtype="int32"`'
+            f"{type(c.op).__name__} of numbers that might not be integers is not supported: give "
+            'the model an input with `dtype="int32"`'
         )
     mode = c.op.output_mode
     if mode not in MODES or (mode != "int" and getattr(c.op, "mask_token", None) is not None):
         raise UnsupportedError(
-            f"{type(c.op).__name__} with `output_mode={mode!r}` (and a mask) is not supported yet"
+            f"{type(c.op).__name__} with `output_mode={mode!r}` (or with a mask in this mode) is "
+            "not supported yet"
         )
     first, last, endless = _limits(c)
     if last - first >= MOST:
@@ -72,7 +73,7 @@ def _limits(c: KerasCall) -> tuple[int, int, bool]:
     if c.op.num_oov_indices == 0:
         if max(keys) - min(keys) + 1 != len(set(keys)):
             raise UnsupportedError(
-                "IntegerLookup with `num_oov_indices=0` is not supported, because it fails at "
+                "IntegerLookup with `num_oov_indices=0` is not supported, because it fails for "
                 "integers between its keys"
             )
         return min(keys), max(keys), False

@@ -18,8 +18,8 @@ def _while(k: Any, op: Any, loop_vars: Any) -> Any:
         continues = op.cond(*value)
         if isinstance(continues, k.KerasTensor):
             raise UnsupportedError(
-                "`keras.ops.while_loop` is not supported with a number of rounds that depends on "
-                "the input."
+                "`keras.ops.while_loop` is not supported with a number of iterations that depends "
+                "on the input."
             )
         if not bool(continues):
             break

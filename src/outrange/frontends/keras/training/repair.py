@@ -177,7 +177,9 @@ def _with_loss(model: Any, losses: Any, new: Any, layer: str) -> Any:
         return new
     makers = [t._keras_history.operation.name for t in model.outputs]
     if layer.split("/")[-1] not in makers:
-        raise ValueError(f"no output of layer {layer!r} for a loss")
+        raise ValueError(
+            f"the loss needs an output of the model, but layer {layer!r} computes none"
+        )
     place = makers.index(layer.split("/")[-1])
     if isinstance(losses, dict):
         return {**losses, model.output_names[place]: new}
