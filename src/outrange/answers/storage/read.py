@@ -37,7 +37,7 @@ def read_answer(path: str | os.PathLike, kinds: Sequence[type[Answer]]) -> Answe
                 "other programs."
             )
         raise InputError(
-            f"The file must be one that `answer.save` wrote.{hint} Received: `{path}`."
+            f"A saved answer must be a file that `answer.save` wrote.{hint} Received: `{path}`."
         )
     version = record.get("version")
     if version != VERSION:
