@@ -213,7 +213,7 @@ CALLS = {
     "a specification beyond the end": (
         {"spec": (x[0] <= 1).at(9)}, "about step 9"),
     "a state that there is not": (
-        {"spec": x["height"] <= 1}, "The loop has no state of this name; it has x1, x2"),
+        {"spec": x["height"] <= 1}, "The loop has no state with this name; it has x1, x2"),
     "the output of a model": (
         {"spec": outrange.y[0] <= 1}, "may use its states `x` and its controls `u`"),
     "an observation of another size": (

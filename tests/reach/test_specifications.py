@@ -96,7 +96,7 @@ def test_text_and_expressions_agree(text, same):
         (lambda: to_formula((x <= 1).always(), WHERE), ".all()"),
         (lambda: (x[0] <= 1).during(3, 1), "must not end before it begins"),
         (lambda: (x[0] <= 1).at("noon"), "A time must be a number"),
-        (lambda: (x[0] <= 1).at(2) & 3, "join several by `&`"),
+        (lambda: (x[0] <= 1).at(2) & 3, "join several with `&`"),
         (lambda: read_spec("sometimes: x[0] <= 1"), "during 10 20"),
         (lambda: within(None, None), "None for no bound"),
         (lambda: within([1, 2], [3, 4, 5]), "list of lower bounds and a list of upper"),

@@ -240,7 +240,7 @@ def test_data_that_do_not_fit_are_told_before_the_first_step():
         begin(x.reshape(N, -1))
     with pytest.raises(outrange.InputError, match="one array for each input"):
         begin([x, x])
-    with pytest.raises(outrange.InputError, match="a row of finite numbers"):
+    with pytest.raises(outrange.InputError, match="at least one row of finite numbers"):
         begin(np.full_like(x, np.nan))
     model = two_inputs()
     model.compile("sgd", "mse")

@@ -131,7 +131,9 @@ class Graph:
     def __post_init__(self) -> None:
         for i, node in enumerate(self.nodes):
             if any(not 0 <= j <= i for j in node.inputs):
-                raise ModelError(f"Node {i} (`{node.op.name}`, {node.source}) reads a later value.")
+                raise ModelError(
+                    f"Node {i} (`{node.op.name}`, {node.source}) reads a value computed later."
+                )
 
     @cached_property
     def size(self) -> int:

@@ -167,7 +167,7 @@ def show_progress(title: str, progress: Progress) -> Iterator[Listener | None]:
     """
     if not (progress is None or isinstance(progress, bool) or callable(progress)):
         raise InputError(
-            "`progress` must be a function, True, False, or None (progress of long calls only). "
+            "`progress` must be a function, True, False, or None (progress for long calls only). "
             f"Received: {progress!r}."
         )
     if progress is False or callable(progress):

@@ -81,7 +81,7 @@ class Curve:
         if len(self.bends) != len(self.knots) + 1 or not set(self.bends) <= set(BENDS):
             raise OutrangeError(
                 f"Curve `{self.name}` has {len(self.knots)} knots, so `bends` needs "
-                f"{len(self.knots) + 1} entries of {BENDS}. Received: {self.bends}."
+                f"{len(self.knots) + 1} entries from {BENDS}. Received: {self.bends}."
             )
         if list(self.knots) != sorted(set(self.knots)):
             raise OutrangeError(f"Knots of `{self.name}` must increase. Received: {self.knots}.")
@@ -152,8 +152,8 @@ class Curve:
             but = "".join(f" without {p:g}" for p in self.holes if first < p < last)
             raise InputError(
                 f"`{self.name}` is supported only on {on}{but}, but its input may leave that "
-                "range. Choose a smaller input set, or keep the input inside with a clip or an "
-                f"epsilon. Received: [{np.ravel(lo)[i]:.6g}, {np.ravel(hi)[i]:.6g}]."
+                "range. Choose a smaller input set, or keep the input in the range with a clip or "
+                f"an epsilon. Received: [{np.ravel(lo)[i]:.6g}, {np.ravel(hi)[i]:.6g}]."
             )
         return out
 

@@ -176,7 +176,7 @@ class Largest:
 
     def __post_init__(self) -> None:
         if not (self.windows >= 0).any(axis=1).all():
-            raise OutrangeError(f"Op `{self.name}` has a window with no entry.")
+            raise OutrangeError(f"Op `{self.name}` has a window with no entries.")
 
     @property
     def size(self) -> int:

@@ -69,6 +69,6 @@ def curve(name: str, **attributes: Any) -> Curve:
     if name not in CURVES:
         raise UnsupportedError(
             f"No file in `outrange/ops` describes the function `{name}`. "
-            f"Described: {', '.join(sorted(CURVES))}."
+            f"Functions with a file: {', '.join(sorted(CURVES))}."
         )
     return CURVES[name](**attributes)

@@ -171,7 +171,7 @@ def convex_parts(
             raise InputError(
                 "A reach set needs real-valued inputs; "
                 f"{place(slots, int(np.argmax(region.integer)))} takes integers only. Fix it "
-                "to each of its values, as a `Union` of boxes. Received: `Mixed`."
+                "to each of its values in turn, with a `Union` of boxes. Received: `Mixed`."
             )
         if region.distances:
             raise InputError(
@@ -189,7 +189,7 @@ def convex_parts(
             raise InputError(
                 f"A reach set allows up to {MOST_INPUTS} varying inputs: fix the others in the "
                 "box; `output_range` bounds the outputs over many inputs. "
-                f"Received: {varies} that vary."
+                f"Received: {varies} varying inputs."
             )
         for clause in clauses(region.condition):
             if not all(isinstance(part, Atom) for part in clause):

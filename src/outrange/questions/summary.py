@@ -63,8 +63,8 @@ def _intersect_known(ends: Bounds, known: Range, network: LayeredNetwork, where:
         if (lo <= hi).all():
             return lo, hi
     raise InputError(
-        "`known` must be the `output_range` of this model's outputs on this input set, a box, or "
-        "on a box around it. "
+        "`known` must be the `output_range` of this model's outputs on this input set (which must "
+        "be a box) or on a box around it. "
         f"Received: {known!r} of `{known.model}`."
     )
 

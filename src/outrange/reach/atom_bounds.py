@@ -76,7 +76,7 @@ class AtomBounds:
             part = Zonotopes(c * part.center, c * part.rows, np.abs(c) * part.rest)
             total = _with_slack(part if total is None else _add(total, part))
         if total is None:
-            raise OutrangeError("An inequality needs at least one term. Received: one without.")
+            raise OutrangeError("An inequality needs at least one term. Received: no terms.")
         return _with_slack(Zonotopes(total.center + atom.offset, total.rows, total.rest), 1.0, atom)
 
     def _entry(self, i: int) -> Zonotopes:
@@ -88,7 +88,7 @@ class AtomBounds:
             return state.take(np.array([place]))
         if control is None:
             raise OutrangeError(
-                "A control is known only while a step runs. Received: the last step."
+                "A control is known only while a step runs. Received: one after the last step."
             )
         return control.take(np.array([(i - where.inputs - where.steps * n) % len(where.controls)]))
 

@@ -40,7 +40,7 @@ def check_pipe(graph: Graph, bounds: Bounds, points: np.ndarray, states: np.ndar
     for i, k, j in np.argwhere((most < lo) | (least > hi))[:1]:
         raise ContradictionError(
             f"It was proved that state {j} lies in [{lo[k, j]:.9g}, {hi[k, j]:.9g}] after step "
-            f"{k + 1}, but in a trajectory it is {least[i, k, j]:.9g} there. This is "
+            f"{k + 1}, but in a trajectory it is {least[i, k, j]:.9g}. This is "
             "a bug in outrange; please report the loop. "
             f"Received: the trajectory from {worst[i].tolist()}."
         )

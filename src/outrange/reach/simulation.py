@@ -104,9 +104,9 @@ def check_modes(system: LoopSystem, states: np.ndarray) -> None:
     if lost.any():
         i, k = (int(v) for v in np.argwhere(lost)[0])
         raise InputError(
-            "The mode must always be one that has a controller, "
-            f"{', '.join(f'{v:g}' for v in system.of_modes)}: restrict the initial set to these (a "
-            "`Union` of several), and let the plant set no other mode. Received: from "
+            "The mode must always be one of those that have a controller, "
+            f"{', '.join(f'{v:g}' for v in system.of_modes)}: restrict the initial set to these "
+            "modes (with a `Union`), and let the plant set no other mode. Received: from "
             f"{_format_state(system.states, states[i, 0])} the mode is {modes[i, k]:g} at step {k}."
         )
 
@@ -185,8 +185,8 @@ def check_defined(system: LoopSystem, points: np.ndarray, states: np.ndarray) ->
         start, state = (_format_state(system.states, x) for x in (states[i, 0], states[i, k]))
         raise InputError(
             "A plant must be defined at every state that the loop reaches: no division by 0, no "
-            "root or logarithm of a negative number. Keep its argument inside (`np.maximum(x, "
-            f"1e-6)`), or begin in a smaller set. Received: from {start} the loop reaches {state} "
+            "root or logarithm of a negative number. Keep the argument in range (`np.maximum(x, "
+            f"1e-6)`), or start in a smaller set. Received: from {start} the loop reaches {state} "
             f"at step {k}, where it is not defined."
         )
 

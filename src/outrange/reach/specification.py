@@ -87,7 +87,7 @@ class _StepScope:
             return forms
         if name not in names:
             raise InputError(
-                f"The loop has no {word} of this name; it has {', '.join(names)}."
+                f"The loop has no {word} with this name; it has {', '.join(names)}."
                 f'{did_you_mean(name, names)} Received: `{kind}["{name}"]`.'
             )
         return object_array([forms[names.index(name)]], ())
@@ -142,7 +142,7 @@ def times(spec: Temporal, where: Trajectory) -> range:
     if any(end != int(end) for end in ends):
         raise InputError(
             "Without `dt=` a loop is in discrete time, and times are step numbers; for a "
-            "plant in continuous time pass its period, `dt=0.1`. "
+            "plant in continuous time, pass its period, `dt=0.1`. "
             f"Received: {spec!r}, where {next(e for e in ends if e != int(e)):g} is not an integer."
         )
     if ends[1] > last or ends[0] > last:

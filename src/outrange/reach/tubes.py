@@ -240,8 +240,8 @@ class Tubes:
             ends = zip(self.system.states, lo.min(axis=0), hi.max(axis=0), strict=True)
             where = ", ".join(f"{name} in [{a:.4g}, {b:.4g}]" for name, a, b in ends)
             raise InputError(
-                f"At step {k}, over the bounds of the states ({where}), the plant is not "
-                f"defined: {error}"
+                f"At step {k}, the plant is not defined for all states within their bounds "
+                f"({where}): {error}"
             ) from error
         for box, guard, empty in zip(batch, assumed.first, assumed.empty, strict=True):
             box.empty = bool(empty)

@@ -85,7 +85,7 @@ def data_arrays(value: Any, name: str) -> Any:
     lengths = {len(array) if array.ndim else 0 for array in flat}
     if len(lengths) != 1 or 0 in lengths:
         raise InputError(
-            f"`{name}` must have at least one row, and as many rows in each of its arrays. "
+            f"`{name}` must have at least one row, and the same number of rows in each array. "
             f"Received: arrays of shapes {[array.shape for array in flat]}."
         )
     return data

@@ -49,7 +49,7 @@ class Watched:
         sound = self.structure.finite_rows()
         if not len(sound):
             raise InputError(
-                "`x` must have a row of finite numbers, because these define the box. "
+                "`x` must have at least one row of finite numbers: these rows define the box. "
                 "Received: NaN or infinity in every row."
             )
         self.box = self.structure.data_box(sound)

@@ -93,7 +93,7 @@ def test_verify_finds_a_sentence(price_model):
 
 @pytest.mark.parametrize(
     ("box", "told"),
-    [((0, 6), "from 0 to 5"), ((-1, 5), "from 0 to 5"), ((0.2, 0.8), "must hold an integer")],
+    [((0, 6), "from 0 to 5"), ((-1, 5), "from 0 to 5"), ((0.2, 0.8), "must include an integer")],
 )
 def test_numbers_that_the_table_does_not_have(price_model, box, told):
     with pytest.raises(outrange.InputError, match=told):

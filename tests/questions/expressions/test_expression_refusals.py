@@ -101,7 +101,7 @@ def test_what_is_not_linear(make, words):
         (lambda: y[[0, 9]] <= 1, ["`out`", "index 9"]),
         (lambda: (y + 1)[4] <= 1, ["y + 1 has shape (4,)"]),
         (lambda: y["oot"] <= 1, ["`out` (4,)", "Did you mean `out`", 'y["oot"]']),
-        (lambda: x["out"] <= 1, ["no input of this name", "`speed` (3,)"]),
+        (lambda: x["out"] <= 1, ["no input with this name", "`speed` (3,)"]),
         (lambda: (y + 1)["out"] <= 1, ["must come first", '(y + 1)["out"]']),
         (lambda: y["out"]["out"] <= 1, ["must come first", 'y["out"]["out"]']),
         (lambda: y["out", 0] <= 1, ["must come first", 'y["out", 0]']),

@@ -151,7 +151,7 @@ def test_sets_stand_inside_sets(rng):
         (lambda: Mixed((0, 1), integers=[True, False, True]), ["flatnonzero", "True"]),
         (lambda: Mixed((0, 1), integers=[0.5]), ["flat indices", "0.5"]),
         (lambda: Mixed((0, 1), integers=0.5), ["flat indices", "0.5"]),
-        (lambda: Mixed((0.2, 0.8), integers=[1]), ["hold an integer", "`x`[1]", "lo=0.2, hi=0.8"]),
+        (lambda: Mixed((0.2, 0.8), integers=[1]), ["an integer", "`x`[1]", "lo=0.2, hi=0.8"]),
         (lambda: Mixed((2, 3), one_hot=[[0, 1]]), ["0 or 1", "lo=2, hi=3"]),
         (lambda: Mixed((0, 0), one_hot=[[0, 1]]), ["exclude this", "hi=[0.0, 0.0]"]),
         (lambda: Mixed((1, 1), one_hot=[[0, 1]]), ["exclude this", "lo=[1.0, 1.0]"]),

@@ -94,5 +94,6 @@ class Runner:
         except Exception as error:  # the evaluator lets any error of NumPy through
             raise ModelError(
                 f"The reference evaluator of `onnx` cannot run `{self._model.name}`; install "
-                f"`onnxruntime`, which may. Received: {type(error).__name__}: {error}."
+                "`onnxruntime`, which may be able to run it. "
+                f"Received: {type(error).__name__}: {error}."
             ) from error

@@ -28,7 +28,8 @@ def default_number(op: str, opset: int, name: str) -> float:
         if attribute is not None and attribute.default_value.type == attribute.default_value.FLOAT:
             return float(attribute.default_value.f)
     raise UnsupportedError(
-        f"The default of an attribute must be in the schemas of the installed package `onnx`: "
-        f"{pip_install('-U', 'onnx')}, or export the model with an explicit attribute. "
+        "The installed package `onnx` must list the default value of each omitted attribute. "
+        f"Upgrade it with {pip_install('-U', 'onnx')}, or export the model with an explicit "
+        "attribute. "
         f"Received: `{name}` of {op} of operator set {opset}."
     )

@@ -194,8 +194,8 @@ def _function(call: Call) -> Operand:
     if call.estimator.func is not None:
         raise UnsupportedError(
             f"`{call.name}` is a FunctionTransformer with user code, which is not supported; "
-            "move its computation into the model, or ask about its outputs. "
-            f"Received: func={call.estimator.func!r}."
+            "move the computation into the model, or remove this step and pass a box for its "
+            f"outputs. Received: func={call.estimator.func!r}."
         )
     return call.x
 
@@ -269,8 +269,8 @@ def _transformed_target(call: Call) -> Operand:
         scale, least = _float64(scaler.scale_, 1.0), _float64(scaler.min_, 0.0)
         return builder.affine_map(y, 1.0 / scale, -least / scale, ulps=2)
     raise UnsupportedError(
-        f"`{call.name}` transforms its target by an unsupported {name}; StandardScaler and "
-        "MinMaxScaler are supported there."
+        f"`{call.name}` transforms its target with an unsupported {name}; only StandardScaler and "
+        "MinMaxScaler are supported for targets."
     )
 
 

@@ -218,7 +218,7 @@ def _pool(c: TracedCall) -> Operand:
 @rule("FusedBatchNormV3", "FusedBatchNorm", "FusedBatchNormV2")
 def _batch_norm(c: TracedCall) -> list[Operand]:
     if c.attr("is_training"):
-        raise UnsupportedError("a batch normalization by statistics of the input is not supported")
+        raise UnsupportedError("batch normalization by statistics of the input is not supported")
     scale, offset, mean, variance = (c.constant(i, "statistics").astype(float) for i in range(1, 5))
     factor = scale / np.sqrt(variance + float(np.float32(c.attr("epsilon"))))
     shape = [1] * len(c.x.shape)

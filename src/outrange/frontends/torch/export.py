@@ -152,6 +152,6 @@ def _check_constraints(t: Any, distribution: Any) -> None:
         if not isinstance(inner, real):
             raise UnsupportedError(
                 f"`{name}` raises an error if `{parameter}` violates {constraint}, which depends "
-                "on the input. Pass `validate_args=False`, or build it from `logits=`. "
-                f"Received: `{name}` with `validate_args=True` (the default)."
+                "on the input. Pass `validate_args=False`, or build the distribution from "
+                f"`logits=`. Received: `{name}` with `validate_args=True` (the default)."
             )

@@ -117,8 +117,9 @@ def _check_shape(shape: Any) -> tuple[int, ...]:
     is_sequence = isinstance(shape, Sequence) and not isinstance(shape, str)
     if not is_sequence or not all(isinstance(n, int) and n > 0 for n in shape):
         raise InputError(
-            "`input_shape` must be the shape of the module's one input without the batch axis, in "
-            f"positive integers: (3, 32, 32). Received: input_shape={shape!r}."
+            "`input_shape` must be a sequence of positive integers, the shape of the module's "
+            "one input without the batch axis, such as (3, 32, 32). "
+            f"Received: input_shape={shape!r}."
         )
     return tuple(shape)
 
@@ -155,7 +156,7 @@ def _network(program: Any, module: Any, name: str) -> tuple[Network, RowRunner]:
             )
         if shape[0] not in (1, None):
             raise ModelError(
-                f"The program must be exported for a batch of 1 or a dynamic batch axis. "
+                "The program must be exported for a batch of 1, or with a dynamic batch axis. "
                 f"Received: `{title}` of shape {shape}."
             )
         batches.append(shape[0])
@@ -168,7 +169,7 @@ def _network(program: Any, module: Any, name: str) -> tuple[Network, RowRunner]:
         raise type(error)(f"Model `{name}`: {error}") from error
     outputs = [x if isinstance(x, Value) else np.asarray(x, float) for x in results]
     if not outputs:
-        raise ModelError(f"A model must return a tensor. Received: none from `{name}`.")
+        raise ModelError(f"A model must return a tensor. Received: no tensor from `{name}`.")
     for x in outputs:
         if not x.shape or x.shape[0] != 1:
             raise UnsupportedError(

@@ -116,8 +116,9 @@ def check_rows_independent(network: Network, rows: RowRunner) -> None:
     alone = rows.one_by_one(x)
     if not np.array_equal(alone[:1], rows.one_by_one(x[:1]), equal_nan=True):
         raise UnsupportedError(
-            f"Model `{network.name}` must compute the same result in every run, but does not "
-            "(random numbers, a counter, the time). Received: two outputs for one input."
+            f"Model `{network.name}` must compute the same result in every run, but it does not; "
+            "it may use random numbers, a counter or the time. "
+            "Received: two different outputs for the same input."
         )
     allowed = np.concatenate(
         [

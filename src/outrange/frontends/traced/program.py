@@ -96,8 +96,8 @@ def _lookup(operands: Mapping[Hashable, Operand], keys: Sequence[Hashable]) -> l
     for key in keys:
         if key not in operands:
             raise UnsupportedError(
-                "a secondary result of an operation (the positions of a maximum, the statistics "
-                f"of a norm) is not supported yet. Received: {key}"
+                "a secondary result of an operation (such as the positions of a maximum or the "
+                f"statistics of a normalization) is not supported yet. Received: {key}"
             )
     return [operands[k] for k in keys]
 
@@ -151,7 +151,7 @@ def with_constant_folding(
                 return list(c.step.run(*c.inputs))
             if c.integer is not None and name not in counting:
                 raise UnsupportedError(
-                    f"the operation {c.kind} of integers ({c.integer}) is not supported: cast "
+                    f"the operation {c.kind} on integers ({c.integer}) is not supported: cast "
                     "them to float32 first"
                 )
             return rule(c)

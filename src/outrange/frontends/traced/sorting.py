@@ -140,6 +140,6 @@ def placement(
     here = written != untouched
     if here.sum() != count or not np.array_equal(np.sort(written[here]), np.arange(count) + 2.0):
         raise UnsupportedError(
-            "a write whose positions coincide, or lie outside the array, is not supported"
+            "a write to positions that coincide, or that lie outside the array, is not supported"
         )
     return np.where(here, written - 2.0, -1.0).astype(np.int64)

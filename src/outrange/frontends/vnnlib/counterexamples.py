@@ -90,7 +90,7 @@ def _flat(name: str, values: ArrayLike) -> list[float]:
         flat = np.array([np.nan])
     if not flat.size or not np.isfinite(flat).all():
         raise InputError(
-            f"`{name}` of a counterexample must have one or more finite numbers. "
+            f"`{name}` of a counterexample must consist of one or more finite numbers. "
             f"Received: {str(values)[:60]}."
         )
     return flat.tolist()

@@ -34,7 +34,7 @@ def as_path(path: str | os.PathLike[str]) -> Path:
     if not file.is_file():
         # A pipe or a device would block; it cannot be distinguished from an endless file.
         what = "is not a regular file" if file.exists() else "does not exist"
-        raise InputError(f"A property must be a file, and this one {what}. Received: `{file}`.")
+        raise InputError(f"A property must be a file, but this path {what}. Received: `{file}`.")
     return file
 
 

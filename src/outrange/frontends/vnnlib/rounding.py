@@ -57,7 +57,7 @@ def is_rounded(sides: Sequence[Any]) -> bool:
     if not different or len(parts.entries) < 2 or parts.constants > 1 or parts.factors > 1:
         raise Fault(
             "an assertion about float32 must compare single entries, or a sum of different entries "
-            "(each multiplied by at most one constant, not 0) with at most one constant; float32 "
+            "(each multiplied by at most one nonzero constant) with at most one constant; float32 "
             "rounds other expressions in ways that are not supported.",
             UnsupportedError,
         )

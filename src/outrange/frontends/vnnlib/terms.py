@@ -39,8 +39,8 @@ def literal(text: str) -> int | Fraction:
     """
     if len(text) > _LONGEST or not NUMBER.fullmatch(text):
         raise Fault(
-            "a number must look like `-0.5` or `1e-3`, with at most three digits of exponent and "
-            f"at most {_LONGEST} characters."
+            "a number must look like `-0.5` or `1e-3`, with at most three digits in the exponent "
+            f"and at most {_LONGEST} characters in total."
         )
     if math.isinf(float(text)):
         raise Fault("a number must be finite as a double, that is, below 1.8e308.")
@@ -72,7 +72,7 @@ def times(parts: Sequence[Term]) -> Term:
             varying = part
         else:
             raise Fault(
-                "at most one factor of a product may have variables (conditions are linear).",
+                "at most one factor of a product may contain variables (conditions are linear).",
                 UnsupportedError,
             )
     return {index: _check_length(c * by) for index, c in (varying or {CONSTANT: 1}).items()}

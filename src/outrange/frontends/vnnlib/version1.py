@@ -148,7 +148,7 @@ class _Version1Reader:
     def _open_frame(self, frame: list, stack: list[list]) -> list:
         """Return the initial list of parts for a form that opens inside `frame`."""
         if len(stack) > DEEPEST:
-            raise Fault(f"parentheses may nest at most {DEEPEST} deep.", UnsupportedError)
+            raise Fault(f"parentheses may be nested at most {DEEPEST} deep.", UnsupportedError)
         if len(stack) == 1:
             return []
         if not frame:
@@ -199,7 +199,7 @@ class _Version1Reader:
         if variable is None:
             raise Fault("variables must be named `X_0`, `X_1`, ... and `Y_0`, `Y_1`, and so on.")
         if name in self.declared:
-            raise Fault(f"`{name}` must be declared once; it is declared already.")
+            raise Fault(f"`{name}` must be declared only once; it is already declared.")
         self.declared[name] = at
         letter, index = variable[1], int(variable[2])
         self.indices[letter].append(index)

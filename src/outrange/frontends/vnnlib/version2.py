@@ -277,7 +277,7 @@ def _check(text: str, file: str) -> None:
         depth += (word == "(") - (word == ")")
         rule = ""
         if depth > DEEPEST:
-            rule = f"parentheses may nest at most {DEEPEST} deep."
+            rule = f"parentheses may be nested at most {DEEPEST} deep."
         elif len(word) > 18 and _LONG.search(word):
             rule = "integers may have at most 18 digits."
         elif len(word) > 300 and word[0] in "-0123456789":

@@ -130,7 +130,7 @@ def select(b: Builder, condition: Operand, x: Operand | float, y: Operand | floa
         if not isinstance(branch, Value) and not np.isfinite(branch).all():
             first = np.ravel(branch)[~np.isfinite(np.ravel(branch))][0]
             raise UnsupportedError(
-                "the constants of a choice by a condition on the input must be finite. "
+                "the constants that are selected by a condition on the input must be finite. "
                 f"Received: {first}"
             )
     condition = b.broadcast(condition, shape)
@@ -300,6 +300,6 @@ def _back(b: Builder, x: Operand, axis: int) -> Operand:
 def _few(b: Builder, count: int) -> None:
     if count > MOST_COMPARED:
         raise UnsupportedError(
-            f"Layer `{b.source}` compares entries that depend on the input {count} times per row; "
+            f"Layer `{b.source}` makes {count} comparisons of input-dependent entries per row; "
             f"at most {MOST_COMPARED} are supported. Received: {count} comparisons."
         )

@@ -62,7 +62,7 @@ def contract(b: Builder, first: str, second: str, out: str, x: Value, y: Value) 
     grid = [size[q] for q in labels]
     if np.prod(grid, dtype=float) > MOST_PRODUCTS:
         raise UnsupportedError(
-            f"Layer `{b.source}` contracts two tensors that depend on the input in "
+            f"Layer `{b.source}` contracts two input-dependent tensors with "
             f"{np.prod(grid, dtype=float):.3g} products; at most {MOST_PRODUCTS} are supported. "
             f"Received: shapes {x.shape} and {y.shape}."
         )

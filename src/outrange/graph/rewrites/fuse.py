@@ -216,12 +216,10 @@ class _Fusion:
                 self.measure(e)
             part = e in self.curves and self.curves[e].part
             if part and has_other_form(self.nodes, region):
-                raise UnsupportedError(
-                    "a function that can be analyzed only on a part of its domain"
-                )
+                raise UnsupportedError("a function that can be analyzed only on part of its domain")
         most = max((len(self.curves[e].knots) for e in distinct if e in self.curves), default=0)
         if most > MANY and not region.forced:
-            raise UnsupportedError(f"a function of more than {MANY} knots")
+            raise UnsupportedError(f"a function with more than {MANY} knots")
 
     def measure(self, e: int) -> None:
         """Store an expression as a line if it is one with float64 coefficients, or as a curve."""

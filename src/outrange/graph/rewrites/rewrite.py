@@ -39,8 +39,8 @@ def extract_subgraph(graph: Graph, values: Sequence[int], slots: Sequence[Slot])
     for value, slot in zip(values, slots, strict=True):
         if not 0 <= value <= len(graph.nodes) or graph.value_size(value) != slot.size:
             raise InputError(
-                f"Slot `{slot.name}` must name a value of the graph (0 to {len(graph.nodes)}) of "
-                f"its own size. Received: value {value} for shape {slot.shape}."
+                f"Slot `{slot.name}` must name a value of the graph (0 to {len(graph.nodes)}) that "
+                f"has the slot's size. Received: value {value} for shape {slot.shape}."
             )
     nodes, moved = _keep_needed(graph, values)
     last = moved[values[0]]

@@ -21,7 +21,7 @@ def relu_general(
     s, t = float(negative_slope), float(threshold)
     if not (np.isfinite(s) and 0.0 <= t < np.inf and top >= 0.0):
         raise InputError(
-            "ReLU needs a finite `negative_slope`, and `threshold` and `max_value` at least 0. "
+            "ReLU needs a finite `negative_slope`, and a `threshold` and `max_value` >= 0. "
             f"Received: negative_slope={s}, max_value={max_value}, threshold={t}."
         )
     if s == 0.0 and (t == 0.0 or top == 0.0):

@@ -87,7 +87,7 @@ def series(value: Any, length: int) -> Any:
     if isinstance(value, list):
         return arb_series(value, length)
     if value.prec < length:
-        raise ValueError(f"{length} coefficients of a series cut after {value.prec}")
+        raise ValueError(f"a series with {value.prec} coefficients does not have {length}")
     return value
 
 

@@ -208,4 +208,4 @@ class RealBall:
         return not self == other
 
     def __hash__(self) -> int:
-        raise TypeError("balls are compared as numbers, and two may be equal or not")
+        raise TypeError("balls cannot be hashed, because it may be undecided if two are equal")

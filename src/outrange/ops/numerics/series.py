@@ -206,4 +206,4 @@ class SeriesBall:
         return not self == other
 
     def __hash__(self) -> int:
-        raise TypeError("series are compared as numbers, and two may be equal or not")
+        raise TypeError("series cannot be hashed, because it may be undecided if two are equal")

@@ -144,7 +144,7 @@ def of_curve(t: Expressions, c: Curve, u: int) -> int:
             return apply_named(t, name, u, **dict(attributes))
     lines = [line for line in c.lines or () if line is not None]
     if len(lines) != len(c.bends):
-        raise UnsupportedError(f"`{c.name}` as a part of a larger function of one variable")
+        raise UnsupportedError(f"`{c.name}` as part of a larger function of one variable")
     branches = [t.scale(u, Fraction(s), Fraction(o)) for s, o in lines]
     at = []
     for i, knot in enumerate(c.knots):

@@ -63,7 +63,7 @@ class Expressions:
     def _enter(self, node: Expression) -> int:
         if node not in self._indices:
             if len(self.nodes) - self._first >= MOST_EXPRESSIONS:
-                raise UnsupportedError("a function of one variable with too long a formula")
+                raise UnsupportedError("a function of one variable whose formula is too long")
             if isinstance(node, Sum):
                 check_sum(node)
             self.effort.spend(EXPRESSION_WORK)

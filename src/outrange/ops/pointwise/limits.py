@@ -92,5 +92,5 @@ def check_sum(node: Sum) -> None:
         above, below = c.numerator.bit_length(), c.denominator.bit_length()
         if above + below > MOST_BITS or (c and abs(above - below) > SCALE):
             raise UnsupportedError(
-                f"a formula with a coefficient beyond 2**{SCALE} or of more than {MOST_BITS} bits"
+                f"a formula with a coefficient beyond 2**{SCALE} or with more than {MOST_BITS} bits"
             )

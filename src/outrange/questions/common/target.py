@@ -74,7 +74,9 @@ def _cut_at_layer(graph: Graph, layer: str) -> Graph:
             if near
             else (f"It has: {', '.join(names[:12])}{', ...' if len(names) > 12 else ''}.")
         )
-        raise InputError(f"The model has no layer of this name. {hint} Received: layer={layer!r}.")
+        raise InputError(
+            f"The model has no layer with this name. {hint} Received: layer={layer!r}."
+        )
     values = graph.layers[layer]
     slots = []
     for call, value in enumerate(values):

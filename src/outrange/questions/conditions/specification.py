@@ -31,8 +31,8 @@ def check_sizes(specification: Specification, graph: Graph) -> Specification:
         # A file whose variables are flat names entries in the model's own order.
         if theirs != ours and any(len(shape) > 1 for shape in theirs):
             raise InputError(
-                f"The property must declare the {word} of the model in their shapes, "
-                f"{[slot.shape for slot in slots]} (except axes of length 1), or flat. "
+                f"The property must declare the {word} of the model with their shapes, "
+                f"{[slot.shape for slot in slots]} (except axes of length 1), or as flat tensors. "
                 f"Received: `{specification.name}`, {list(declared)}."
             )
     return specification

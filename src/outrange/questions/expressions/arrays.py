@@ -25,7 +25,7 @@ def broadcast(node: ExpressionNode, *arrays: np.ndarray) -> list[np.ndarray]:
     except ValueError:
         shapes = " and ".join(str(array.shape) for array in arrays)
         raise InputError(
-            "The two sides must have shapes that broadcast (there is no batch axis). "
+            "The two sides must have shapes that broadcast together (there is no batch axis). "
             f"Received: {node!r} of shapes {shapes}."
         ) from None
 

@@ -52,7 +52,7 @@ def _compare_with_number(op: str, choice: IndexChoice, number: Number) -> Formul
         k = int(number)
         if k != number or not 0 <= k < size:
             raise InputError(
-                f"An `argmax` or `argmin` over {size} entries must be one of 0 to {size - 1}. "
+                f"An `argmax` or `argmin` over {size} entries is an index from 0 to {size - 1}. "
                 f"Received: a comparison with {float(number):g}."
             )
         return _is(choice, k) if op == "==" else negate(_is(choice, k))
@@ -103,7 +103,8 @@ def _check_size(op: str, a: IndexChoice, b: IndexChoice) -> None:
     count = min(m, n) * (m + n) if op in ("==", "!=") else m * n + max(m, n) ** 3 // 6
     if count > MOST_ATOMS:
         raise InputError(
-            f"Comparing two `argmax` takes about {count:,} inequalities here, but at most "
-            f"{MOST_ATOMS:,} are supported; compare smaller groups, or each with a number. "
+            f"Comparing two `argmax` expressions takes about {count:,} inequalities here, but at "
+            f"most {MOST_ATOMS:,} are supported; compare smaller groups, or compare each "
+            "expression with a number. "
             f"Received: {m} and {n} entries."
         )

@@ -18,9 +18,10 @@ class DeferredExpression:
     def __bool__(self) -> NoReturn:
         member = "`(i == 1) | (i == 2)` for `i in (1, 2)`, " if "arg" in repr(self) else ""
         raise InputError(
-            "Python cannot decide this before the model is known. Write `(0 <= a) & (a <= 1)` for "
-            f"`0 <= a <= 1`, `&` `|` `~` for `and` `or` `not`, {member}`implies(a, b)` for `if a`, "
-            f"`np.maximum` for `max`. Received: {self!r} where True or False is needed."
+            "Python cannot decide a condition before the model is known. Write "
+            "`(0 <= a) & (a <= 1)` for `0 <= a <= 1`, `&` `|` `~` for `and` `or` `not`, "
+            f"{member}`implies(a, b)` for `if a`, and `np.maximum` for `max`. "
+            f"Received: {self!r} where True or False is needed."
         )
 
     def _no_value(self, *_: Any, **__: Any) -> NoReturn:
@@ -34,15 +35,15 @@ class DeferredExpression:
 
     def __contains__(self, _: Any) -> NoReturn:
         raise InputError(
-            "`in` needs True or False at once; write `(y == value).any()`. "
+            "`in` must be True or False before the model is known; write `(y == value).any()`. "
             f"Received: `in {self!r}`."
         )
 
     def _not_linear(self, *_: Any) -> NoReturn:
         raise InputError(
-            "`**`, `//`, `%` and `divmod` of `x` and `y` are not linear. Compare without them: "
-            "`e ** 2 <= 4` is `abs(e) <= 2`. "
-            f"Received: one of them on {self!r}."
+            "`**`, `//`, `%` and `divmod` of `x` and `y` are not linear. Write an equivalent "
+            "comparison without them: `abs(e) <= 2` instead of `e ** 2 <= 4`. "
+            f"Received: one of these operations on {self!r}."
         )
 
     __pow__ = __rpow__ = __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = _not_linear

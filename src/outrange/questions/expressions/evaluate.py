@@ -144,8 +144,8 @@ def _matmul(node: ExpressionNode, scope: Scope, a: np.ndarray, b: np.ndarray) ->
     left, right = (a[None] if a.ndim == 1 else a), (b[:, None] if b.ndim == 1 else b)
     if min(left.ndim, right.ndim) < 2 or left.shape[-1] != right.shape[-2]:
         raise InputError(
-            "`@` needs the last axis on its left to be as long as the second-to-last on its right. "
-            f"Received: {node!r} of shapes {a.shape} and {b.shape}."
+            "`@` needs the last axis on its left to be as long as the second-to-last axis on its "
+            f"right. Received: {node!r} of shapes {a.shape} and {b.shape}."
         )
     rows = left[..., :, None, :]
     columns = np.swapaxes(right, -1, -2)[..., None, :, :]
@@ -165,7 +165,7 @@ def _reduction(rule: Callable[[list], Any], least: int) -> Callable:
         rows, shape = groups(node, array, axes(node, array))
         if rows.shape[1] < least:
             raise InputError(
-                f"`{node.op}` needs at least one entry. Received: {node!r} of {array.shape}."
+                f"`{node.op}` needs at least one entry. Received: {node!r} of shape {array.shape}."
             )
         return object_array([rule(row) for row in rows.tolist()], shape)
 

@@ -115,9 +115,10 @@ def _at_most_zero(form: AffineForm, strict: bool) -> Formula:
     count = _atoms(form)
     if count > MOST_ATOMS:
         raise InputError(
-            "A sum of several `abs`, `max` or `min` expands to every combination of branches, at "
-            f"most {MOST_ATOMS:,} inequalities; bound the parts one by one instead "
-            f"(`(abs(y) <= c).all()`). Received: a comparison that needs {_rough(count)} of them."
+            "A sum of several `abs`, `max` or `min` expands into all combinations of branches, and "
+            f"at most {MOST_ATOMS:,} inequalities are supported; bound the parts one by one "
+            "instead (`(abs(y) <= c).all()`). "
+            f"Received: a comparison that needs {_rough(count)} of them."
         )
     chosen = next((peak for peak in form.peaks if peak[0] < 0), form.peaks[0])
     k, alternatives = chosen

@@ -252,7 +252,7 @@ def as_expression(value: Any) -> Expression:
         )
     if isinstance(value, Condition):
         raise InputError(
-            "A condition is not a number: it can be joined by `&`, `|`, `~`, `implies`, not "
+            "A condition is not a number: it can be used with `&`, `|`, `~` and `implies`, but not "
             "counted. Put parentheses around each comparison, and write `(0 <= a) & (a <= 1)` for "
             f"`0 <= a <= 1`. Received: {value!r} where a number is needed."
         )

@@ -89,6 +89,6 @@ def _refuse(name: str, how: str) -> Any:
     raise InputError(
         "Only the NumPy functions `sum mean abs max min maximum minimum argmax argmin all any` "
         "accept `x` and `y`: the condition must consist of linear inequalities. If a function "
-        "is increasing, compare its argument: `exp(y) <= 2` is `y <= log(2)`. "
+        "is increasing, compare its argument: `exp(y) <= 2` means `y <= log(2)`. "
         f"Received: {name}{how}."
     )

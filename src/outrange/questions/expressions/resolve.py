@@ -67,8 +67,8 @@ def resolve(property: Any, inputs: Sequence[Slot], outputs: Sequence[Slot]) -> F
     value = evaluate(node, scope)
     if value.size != 1:
         raise InputError(
-            f"This condition has one truth value for each of {value.size} entries, shape "
-            f"{value.shape}: write `({node!r}).all()` or `.any()`. Received: {node!r}."
+            f"This condition has one truth value for each of {value.size} entries (shape "
+            f"{value.shape}): write `({node!r}).all()` or `.any()`. Received: {node!r}."
         )
     return value.item()
 
@@ -105,7 +105,7 @@ def resolve_linear(expression: Any, inputs: Sequence[Slot], outputs: Sequence[Sl
     value = evaluate(as_expression(node), scope)
     if value.size != 1:
         raise InputError(
-            f"{rule}; this one has {value.size} entries, shape {value.shape}: pick one, or sum "
+            f"{rule}; this one has {value.size} entries (shape {value.shape}): pick one, or sum "
             f"them. Received: {node!r}."
         )
     form = value.item()

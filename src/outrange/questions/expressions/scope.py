@@ -73,7 +73,7 @@ class Scope:
                 return slot
         hint = did_you_mean(name, [s.name for s in slots])
         raise InputError(
-            f"The model has no {word} of this name; it has {_list(slots)}.{hint} "
+            f"The model has no {word} with this name; it has {_list(slots)}.{hint} "
             f"Received: `{variable_text(kind, name)}`."
         )
 

@@ -77,9 +77,9 @@ def check_described(network: NetworkLike) -> None:
     undescribed = getattr(network, "undescribed", "")
     if undescribed:
         raise UnsupportedError(
-            "arithmetic='float32' supports a single type of floats, and integers up to 2^24 in "
-            "casts to int32 and int64, selections, comparisons and a few sums of int64, because "
-            "rounding may carry other integers past the range of their type. "
+            "arithmetic='float32' supports a single floating-point type, and integers up to 2^24 "
+            "in casts to int32 and int64, selections, comparisons and a few int64 sums, because "
+            "rounding may carry other integers beyond the range of their type. "
             f"Received: {undescribed}."
         )
     for node in network.written.nodes:
@@ -89,7 +89,7 @@ def check_described(network: NetworkLike) -> None:
             raise UnsupportedError(
                 f"arithmetic='float32' does not support `{node.operation or node.op.name}`, in "
                 f"layer `{node.source}`, because runtimes differ in its formula. Use real "
-                "arithmetic (arithmetic='real'), or a model that ends before it."
+                "arithmetic (arithmetic='real'), or a model that ends before this layer."
             )
 
 
@@ -124,7 +124,7 @@ def check_casts(network: NetworkLike, regions: Sequence[Region]) -> None:
         if not (size < EXACT_INTEGERS).all():
             reader = next(n for n in graph.nodes if n.operation in CASTS and j in n.inputs)
             raise UnsupportedError(
-                f"The argument of a cast to integers must stay below 2^24 in float32, rounding "
-                f"included; that of layer `{reader.source}` may not. Choose a smaller input set, "
-                f"or use arithmetic='real'. Received: a bound of {size.max():g}."
+                "The argument of a cast to integers must stay below 2^24 in float32, including "
+                f"rounding, but the argument in layer `{reader.source}` may reach 2^24. Choose a "
+                f"smaller input set, or use arithmetic='real'. Received: a bound of {size.max():g}."
             )

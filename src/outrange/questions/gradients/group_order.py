@@ -95,7 +95,7 @@ def groups_monotone(
     selection = {"inputs": inputs, "outputs": outputs, "direction": direction}
     if any(value is not None for value in selection.values()):
         raise InputError(
-            "`groups` selects the compared outputs, for all inputs of the box: omit `inputs`, "
+            "`groups` selects the outputs to compare, for all inputs of the box: omit `inputs`, "
             f"`outputs` and `direction`. Received: {selection}."
         )
     verdict = group_order(
@@ -128,7 +128,8 @@ def group_entries(graph: Graph, groups: Any) -> list[list[int]]:
     if not parts or len(set(flat)) != len(flat) or min(map(len, parts)) < 1:
         raise InputError(
             f"`groups` must split the {size} outputs: a number (at least 2) of equal groups, a "
-            "list of their sizes, or a list of lists of outputs (or names), each in one group. "
+            "list of their sizes, or a list of lists of outputs (or names), with no output in two "
+            "groups. "
             f"Received: groups={groups!r}."
         )
     return parts

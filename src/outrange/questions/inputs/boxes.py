@@ -80,7 +80,7 @@ def array_ball(x: Any, radius: Any, clip: tuple | None = None) -> Any:
         by = np.broadcast_to(by, center.shape)
     except ValueError:
         raise InputError(
-            f"`radius` must be a number or of the center's shape {center.shape}. "
+            f"`radius` must be a number or an array of the center's shape {center.shape}. "
             f"Received: shape {by.shape}."
         ) from None
     lo, hi = center - by, center + by
@@ -88,7 +88,7 @@ def array_ball(x: Any, radius: Any, clip: tuple | None = None) -> Any:
         limits = numbers(clip, "`clip`")
         if limits.shape != (2,) or not limits[0] <= limits[1]:
             raise InputError(
-                "`clip` must be a pair of numbers (least, most), least <= most. "
+                "`clip` must be a pair of numbers (least, most) with least <= most. "
                 f"Received: clip={clip!r}."
             )
         lo, hi = np.maximum(lo, limits[0]), np.minimum(hi, limits[1])

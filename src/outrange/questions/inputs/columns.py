@@ -104,8 +104,8 @@ def columns(frame: Any) -> dict[str, np.ndarray]:
         if array.dtype.kind not in "biuf" or "cat" in str(column.dtype).lower():
             raise InputError(
                 f"Columns must contain numbers; `{name}` contains {column.dtype}. Encode it as "
-                "in training (`pandas.get_dummies`, codes), and pass the columns that the model "
-                f"takes. Received: {describe_value(frame)}."
+                "in training (with `pandas.get_dummies` or codes), and pass the columns that the "
+                f"model takes. Received: {describe_value(frame)}."
             )
         numbers_of[name] = array.astype(np.float64)
     return numbers_of

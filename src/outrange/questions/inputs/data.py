@@ -52,8 +52,8 @@ def data_box(
         return frame_set(x, margin, relative=relative, whole=whole)
     if whole is not None:
         raise InputError(
-            "`whole` applies to the columns of a DataFrame; for arrays, use `outrange.Mixed` for "
-            f"integer features. Received: whole={whole!r} with {describe_value(x)}."
+            "`whole` applies to the columns of a DataFrame; for arrays, declare integer features "
+            f"with `outrange.Mixed`. Received: whole={whole!r} with {describe_value(x)}."
         )
     if isinstance(x, Mapping):
         parts = ((name, data_box(part, margin, relative=relative)) for name, part in x.items())
@@ -110,7 +110,7 @@ def _radius_of(radius: Any, name: str, names: Any) -> Any:
     if isinstance(radius, Mapping):
         if set(radius) != set(names):
             raise InputError(
-                f"A radius by name must name every input once (0 fixes it): {list(names)}. "
+                f"A mapping of radii must name every input once (0 fixes an input): {list(names)}. "
                 f"Received: {list(radius)}."
             )
         return radius[name]

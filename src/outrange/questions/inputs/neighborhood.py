@@ -71,7 +71,7 @@ class Neighborhood:
             pair = numbers(clip, "`clip`")
             if pair.shape != (2,) or not pair[0] < pair[1] or not np.isfinite(pair).all():
                 raise InputError(
-                    "`clip` must be a pair of finite numbers (least, most), least < most. "
+                    "`clip` must be a pair of finite numbers (least, most) with least < most. "
                     f"Received: clip={clip!r}."
                 )
             limits = float(pair[0]), float(pair[1])
@@ -146,7 +146,7 @@ def flat_point(slots: Sequence[Slot], x: Any) -> np.ndarray:
     if len(merge_columns(slots)) > 1:
         raise InputError(
             f"This model has the inputs {[slot.name for slot in slots]}: `x` must be a dict from "
-            f"name to one input each. Received: {describe_value(x)}."
+            f"each name to one input. Received: {describe_value(x)}."
         )
     (slot,) = merge_columns(slots)
     array = restore_shape(numbers(x, "the point"), slot.shape)
@@ -154,8 +154,8 @@ def flat_point(slots: Sequence[Slot], x: Any) -> np.ndarray:
         several = array.shape[1:] == slot.shape
         advice = " Select one of several rows: `x[0]`." if several else ""
         raise InputError(
-            f"The point must have the shape {slot.shape} of the input `{slot.name}`, or a batch "
-            f"axis of 1 in front.{advice}{axis_hint(array.shape, slot.shape)} "
+            f"The point must have the shape {slot.shape} of the input `{slot.name}`; a batch axis "
+            f"of length 1 may precede it.{advice}{axis_hint(array.shape, slot.shape)} "
             f"Received: {describe_value(x)}."
         )
     return input_box(slots, (x, x)).lo

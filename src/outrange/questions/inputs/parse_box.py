@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 FORMS = (
-    "A box is `(lo, hi)` (numbers, or arrays in the model's input shape), a data array "
+    "A box is `(lo, hi)` (numbers, or arrays of the model's input shape), a data array "
     "`(n, *input_shape)`, or a dict from input name to one of these"
 )
 
@@ -115,8 +115,8 @@ def _same_names(slots: Sequence[Slot], box: Mapping) -> Sequence[Slot]:
             "DataFrame as data."
         )
         raise InputError(
-            f"A dict box must name every input of the model once. The model {fault}; its inputs: "
-            f"{names}.{hint if single else near} Received: {[str(name) for name in box]}."
+            f"A dict box must name every input of the model once. The model {fault}; its inputs "
+            f"are {names}.{hint if single else near} Received: {[str(name) for name in box]}."
         )
     return slots
 
@@ -135,7 +135,7 @@ def _entry(slot: Slot, value: Any, *, fixed: bool) -> tuple[np.ndarray, np.ndarr
     if isinstance(value, list):
         raise InputError(
             f"A list for input `{slot.name}` is ambiguous (bounds or data): write a tuple "
-            "`(lo, hi)` for bounds (from a pair per feature, `tuple(np.transpose(pairs))`), "
+            "`(lo, hi)` for bounds (`tuple(np.transpose(pairs))` for a pair per feature), or "
             f"`np.array(rows)` for data. Received: {describe_value(value)}."
         )
     array = numbers(value, f"input `{slot.name}`")
@@ -158,13 +158,13 @@ def _entry(slot: Slot, value: Any, *, fixed: bool) -> tuple[np.ndarray, np.ndarr
 def _pair(slot: Slot, value: tuple) -> tuple[np.ndarray, np.ndarray]:
     if len(value) != 2:
         raise InputError(
-            f"A tuple must be a pair `(lo, hi)`; that of `{slot.name}` has {len(value)} entries. "
-            f"{FORMS}. Received: {describe_value(value)}."
+            f"A tuple must be a pair `(lo, hi)`; the one for `{slot.name}` has {len(value)} "
+            f"entries. {FORMS}. Received: {describe_value(value)}."
         )
     if any(isinstance(end, tuple) for end in value):
         raise InputError(
             f"A tuple of tuples for input `{slot.name}` is ambiguous ((lo, hi) or a pair per "
-            "feature): write `(lo, hi)` with two lists or arrays, `tuple(np.transpose(pairs))`. "
+            "feature): write `(lo, hi)` with two arrays, for example `tuple(np.transpose(pairs))`. "
             f"Received: {describe_value(value)}."
         )
     ends, wrong = [], {}
@@ -177,7 +177,7 @@ def _pair(slot: Slot, value: tuple) -> tuple[np.ndarray, np.ndarray]:
             wrong[f"`{side}`"] = array.shape
         ends.append(array)
     if wrong:
-        shape = f", or the input's shape {slot.shape} (a batch axis of 1 may precede it)"
+        shape = f", or an array of shape {slot.shape} (a batch axis of 1 may precede it)"
         shapes = dict.fromkeys(wrong.values())
         raise InputError(
             f"{' and '.join(wrong)} of input `{slot.name}` need{'s' * (len(wrong) == 1)} one number"
@@ -197,7 +197,7 @@ def _check_bounds(slots: Sequence[Slot], lo: np.ndarray, hi: np.ndarray) -> Box:
         if at.size:
             i = int(at[0])
             raise InputError(
-                f"The bounds of every input must {rule}; {place(slots, i)} does not"
+                f"Every input must {rule}; {place(slots, i)} does not"
                 f"{_others(at.size - 1)}. "
                 f"Received: lo={lo[i]:g}, hi={hi[i]:g}."
             )
@@ -226,7 +226,8 @@ def _shrink_to_integers(slots: Sequence[Slot], lo: np.ndarray, hi: np.ndarray) -
     if empty.size:
         i = int(empty[0])
         raise InputError(
-            f"The bounds of {place(slots, i)} must hold an integer, because it takes only these. "
+            f"The bounds of {place(slots, i)} must include an integer, because this input takes "
+            "only integers. "
             f"Received: lo={lo[i]:g}, hi={hi[i]:g}."
         )
     return Box(first, last)
@@ -244,7 +245,7 @@ def real_box(slots: Sequence[Slot], box: Any, question: str) -> Box:
         i = int(moving[0])
         raise InputError(
             f"{question} needs inputs that vary continuously; {place(slots, i)} takes integers "
-            "only. Fix it (a number or one array in a dict box), or compute ranges with "
+            "only. Fix it (with a number or array in a dict box), or compute ranges with "
             f"`outrange.output_range`. Received: lo={bounds.lo[i]:g}, hi={bounds.hi[i]:g}."
         )
     return bounds

@@ -108,7 +108,7 @@ def _batch(slot: Slot, values: Any) -> tuple[np.ndarray, bool]:
         array = array.reshape(-1, *slot.shape)
     if array.shape[1:] != slot.shape:
         raise InputError(
-            f"Rows of `{slot.name}` must have shape {slot.shape} each, or "
-            f"(n, {str(slot.shape)[1:]} together. Received: {describe_value(values)}."
+            f"A row of `{slot.name}` must have shape {slot.shape}, and n rows must have shape "
+            f"(n, {str(slot.shape)[1:]}. Received: {describe_value(values)}."
         )
     return array.reshape(len(array), slot.size), False

@@ -44,7 +44,7 @@ def flat_scale(slots: Sequence[Slot], scale: Any, data: Any = None) -> np.ndarra
         parts, whole = named, slots
         if set(parts) != {slot.name for slot in slots}:
             raise InputError(
-                f"A scale by name must name every input once (0 fixes it): "
+                f"A mapping of scales must name every input once (0 fixes an input): "
                 f"{[slot.name for slot in slots]}. Received: {[str(name) for name in parts]}."
             )
     else:
@@ -57,14 +57,14 @@ def flat_scale(slots: Sequence[Slot], scale: Any, data: Any = None) -> np.ndarra
         if not fits or (array.ndim and len(whole) > 1 and not isinstance(named, Mapping)):
             raise InputError(
                 f"`scale` must be a number or have the shape {slot.shape} of input `{slot.name}`; "
-                f"for several inputs, a mapping by name. Received: {describe_value(scale)}."
+                f"for several inputs, pass a mapping by name. Received: {describe_value(scale)}."
             )
         factors.append(np.broadcast_to(array.ravel() if array.ndim else array, (slot.size,)))
     flat = np.concatenate(factors)
     if not np.isfinite(flat).all() or (flat < 0).any() or not flat.any():
         raise InputError(
-            "`scale` must contain finite numbers >= 0 (0 fixes an input), not all 0: how far each "
-            f"input moves at a radius of 1. Received: {describe_value(scale)}."
+            "`scale` must contain finite numbers >= 0, not all 0, that state how far each input "
+            f"moves at a radius of 1 (0 fixes an input). Received: {describe_value(scale)}."
         )
     return flat
 

@@ -72,8 +72,8 @@ def call_method(value: Any, name: str, arguments: Sequence[Any], axis: Sequence[
     """
     methods = next((names for kind, names in METHODS.items() if isinstance(value, kind)), ())
     if name not in methods:
-        options = f"the methods are {', '.join(methods)}" if methods else "it has none"
-        raise Refusal(f"`.{name[:30]}` is not a method here; {options}")
+        options = f"the methods are {', '.join(methods)}" if methods else "it has no methods"
+        raise Refusal(f"`.{name[:30]}` is not a method of this value; {options}")
     values = [*arguments, *axis]
     if name == "reshape":
         if axis or not 0 < len(values) < 10:

@@ -130,14 +130,14 @@ class _PropertyReader:
             raise Refusal(f"`{node.id}` is a function, `{node.id}(...)`")
         raise Refusal(
             f"`{node.id[:30]}` is unknown; the names are x, y and {', '.join(FUNCTIONS)}. To "
-            'select one of several outputs, write `y["name"]`; a property file ends in .vnnlib or '
-            ".vnnlib.gz"
+            'select one of several outputs, write `y["name"]`; the name of a property file ends in '
+            ".vnnlib or .vnnlib.gz"
         )
 
     def _constant(self, node: ast.Constant) -> Number:
         value = node.value
         if isinstance(value, bool) or not isinstance(value, Number):
-            raise Refusal(f"{_kind(node)} has no meaning here; constants are numbers")
+            raise Refusal(f"{_kind(node)} has no meaning here; constants must be numbers")
         return _finite(value)
 
     def _list(self, node: ast.List) -> list:
@@ -179,7 +179,7 @@ class _PropertyReader:
     def _condition(self, node: ast.expr) -> Condition:
         value = self.value(node)
         if not isinstance(value, Condition):
-            raise Refusal("`and`, `or`, `not`, `~` join comparisons")
+            raise Refusal("`and`, `or`, `not` and `~` apply only to comparisons")
         return value
 
     def _compare(self, node: ast.Compare) -> Condition:
@@ -187,7 +187,7 @@ class _PropertyReader:
         links = []
         for left, op, right in zip(sides, node.ops, sides[1:], strict=False):
             if type(op) not in COMPARISONS:
-                raise Refusal("comparisons are <= < >= > == !=")
+                raise Refusal("the comparison operators are <= < >= > == !=")
             if not (isinstance(left, ExpressionNode) or isinstance(right, ExpressionNode)):
                 raise Refusal("one side of a comparison must use `x` or `y`")
             links.append(compare(COMPARISONS[type(op)], left, right))
@@ -196,10 +196,10 @@ class _PropertyReader:
     def _subscript(self, node: ast.Subscript) -> Any:
         value, index = self.value(node.value), node.slice
         if not isinstance(value, ExpressionNode):
-            raise Refusal("an index follows `x`, `y` or a part of them")
+            raise Refusal("an index must follow `x`, `y` or a part of them")
         if isinstance(index, ast.Constant) and isinstance(index.value, str):
             if not isinstance(value, Variable):
-                raise Refusal('a name directly follows `x` or `y`: `y["name"][0]`')
+                raise Refusal('a name must directly follow `x` or `y`: `y["name"][0]`')
             return value[index.value]
         if isinstance(index, ast.Tuple):
             return value[tuple(self._index(entry) for entry in index.elts)]
@@ -212,7 +212,7 @@ class _PropertyReader:
             return slice(*(self._index(end) for end in (node.lower, node.upper, node.step)))
         value = self.value(node)
         if not _is_integer(value):
-            raise Refusal("an index is an integer, a slice, or a list of integers")
+            raise Refusal("an index must be an integer, a slice, or a list of integers")
         return value
 
     def _attribute(self, node: ast.Attribute) -> Any:
@@ -232,7 +232,7 @@ class _PropertyReader:
             return call_method(value, node.func.attr, arguments, axis)
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name not in FUNCTIONS or node.keywords:
-            raise Refusal(f"the functions are {', '.join(FUNCTIONS)}, without options")
+            raise Refusal(f"the functions are {', '.join(FUNCTIONS)}; they take no options")
         return call_function(name, [self.value(part) for part in node.args])
 
     def _axis(self, node: ast.expr) -> Any:

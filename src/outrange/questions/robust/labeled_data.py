@@ -58,7 +58,8 @@ class LabeledData:
             if array.shape[1:] != slot.shape or not len(array) or not np.isfinite(array).all():
                 raise InputError(
                     f"Data for input `{slot.name}` needs finite numbers of shape (n, "
-                    f"{str(slot.shape)[1:]}, n >= 1. Received: {describe_value(parts[slot.name])}."
+                    f"{str(slot.shape)[1:]} with n >= 1. "
+                    f"Received: {describe_value(parts[slot.name])}."
                 )
             arrays[slot.name] = array
             flats.append(array.reshape(len(array), -1))

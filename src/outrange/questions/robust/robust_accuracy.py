@@ -82,7 +82,7 @@ def accuracy_at(
     check_hooks(progress, seed)
     if not isinstance(eps, int | float | np.number) or not 0 <= eps < np.inf:
         raise InputError(
-            f"`eps` must be a finite radius >= 0, or a list of them. Received: eps={eps!r}."
+            f"`eps` must be a finite radius >= 0, or a list of such radii. Received: eps={eps!r}."
         )
     slots = network.graph.inputs
     first = Neighborhood.of(slots, data.row(0), norm, clip, scale)

@@ -98,7 +98,7 @@ def _check_radii(eps: Any) -> list[float]:
     is_real = array.dtype.kind in "iuf" and array.ndim == 1 and array.size > 0
     if not is_real or not (np.isfinite(array) & (array >= 0)).all():
         raise InputError(
-            "`eps` must be a finite radius >= 0, or a list of at least one of them. "
+            "`eps` must be a finite radius >= 0, or a list of at least one such radius. "
             f"Received: eps={eps!r}."
         )
     return np.unique(array.astype(np.float64)).tolist()

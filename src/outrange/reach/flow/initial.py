@@ -34,7 +34,7 @@ def corners(boxes: Sequence | Bounds) -> Bounds:
         lo, hi = pairs[:, 0], pairs[:, 1]
     if lo.shape != hi.shape or not (np.isfinite(lo) & np.isfinite(hi) & (lo <= hi)).all():
         raise InputError(
-            "An initial box needs finite corners with `lo <= hi` in every state. Received: "
+            "An initial box needs finite corners with `lo <= hi` for every state. Received: "
             f"lo={lo.tolist()}, hi={hi.tolist()}."
         )
     return lo, hi

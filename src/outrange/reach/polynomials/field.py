@@ -97,8 +97,8 @@ def _join_inputs(graph: Graph, given: Mapping[str, Models]) -> Models:
         if slot.name not in given or given[slot.name].entries != slot.size:
             available = ", ".join(f"`{k}` of {m.entries}" for k, m in given.items())
             raise InputError(
-                f"The graph has an input `{slot.name}` of {slot.size} entries; available are "
-                f"{available}. Name the inputs of a plant t, x, u, w."
+                f"The graph has an input `{slot.name}` of {slot.size} entries; the available "
+                f"inputs are {available}. Name the inputs of a plant t, x, u, w."
             )
         parts.append(given[slot.name])
     if len(parts) == 1:

@@ -74,9 +74,9 @@ def exact_sets(system: LoopSystem, clock: Clock, most: int, seed: int = 0) -> Lo
     graph = unroll(straight, system.horizon)
     if not has_regions(graph):
         raise UnsupportedError(
-            "Exact reach sets need a piecewise-linear loop: affine, relu, abs, clip, interp. "
-            "This controller or plant bends or jumps (a product of two variables, tanh, sin, a "
-            "comparison): `outrange.closed_loop` bounds its states by boxes."
+            "Exact reach sets need a piecewise-linear loop (affine, relu, abs, clip, interp). "
+            "This controller or plant is curved or jumps (a product of two variables, tanh, sin, "
+            "a comparison): use `outrange.closed_loop`, which bounds its states by boxes."
         )
     regions = system.regions(system.horizon)
     parts = _parts(graph, list(convex_parts(graph.inputs, regions)), most)

@@ -183,7 +183,8 @@ def yardstick(
     if metric not in ("accuracy", "mse") or (metric == "accuracy" and not decides):
         raise InputError(
             '`metric` must be "accuracy" (for classes), "mse", or a function of targets and '
-            f"predictions in keras.ops. Received: metric={metric!r} for {targets.kind} targets."
+            "predictions that uses keras.ops. "
+            f"Received: metric={metric!r} for {targets.kind} targets."
         )
     values = targets.values
     if metric == "mse":

@@ -207,6 +207,6 @@ def check_shapes(arrays: Sequence[np.ndarray], expected: Sequence[Any]) -> None:
     if shapes != [tuple(np.shape(a)) for a in expected]:
         raise InputError(
             "A study can be resumed only with its original models, losses and optimizers. "
-            f"Received: a saved state of {len(shapes)} arrays where {len(expected)} are expected, "
-            "or with other shapes. Choose another file, or delete this one."
+            f"Received: a saved state of {len(shapes)} arrays, which do not have the number "
+            f"({len(expected)}) or shapes expected. Choose another file, or delete this one."
         )

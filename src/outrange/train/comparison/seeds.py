@@ -60,7 +60,7 @@ def build_model(build: Callable[[Any], Any], activation: Any, seed: int) -> Any:
         )
     if len(model.outputs) != 1:
         raise InputError(
-            f"`build` must return a model of one output. Received: {len(model.outputs)} outputs."
+            f"`build` must return a model with one output. Received: {len(model.outputs)} outputs."
         )
     if not model.trainable_variables:
         raise InputError(

@@ -129,8 +129,8 @@ def _group(cached: CachedPayload, label: str, state: Sequence[np.ndarray]) -> Gr
     if types != [array.dtype for array in state]:
         raise InputError(
             "Workers must use the same number types as the calling process. "
-            f"Received: {sorted(set(map(str, types)))} on a worker. Set JAX_ENABLE_X64, for "
-            "example, to the same value."
+            f"Received: {sorted(set(map(str, types)))} on a worker. For example, set "
+            "JAX_ENABLE_X64 to the same value on the workers."
         )
     return group
 
@@ -140,7 +140,7 @@ def _trainings(data: bytes) -> Trainings:
         caller, trainings = deserialize(data)
     except Exception as error:
         raise InputError(
-            "Workers need Keras and the modules that define `build`, losses and metric. "
+            "Workers need Keras and the modules that define `build`, the losses and the metric. "
             f"Received: {type(error).__name__}: {error}"
         ) from error
     for name, value in keras_settings().items():

@@ -136,8 +136,8 @@ class Structure:
             shape = adjust_shape(np.shape(array), (None, *slot.shape))
             if shape[1:] != slot.shape:
                 raise InputError(
-                    f"Data for input `{slot.name}` must have the model's input shape {slot.shape}, "
-                    f"rows first. Received: an array of shape {np.shape(array)}."
+                    f"Each row of data for input `{slot.name}` must have the model's input shape "
+                    f"{slot.shape}. Received: an array of shape {np.shape(array)}."
                 )
             arrays.append(np.reshape(array, shape))
         return self.signature.pack(arrays)

@@ -101,7 +101,7 @@ def engine_of(name: str) -> type[Group]:
     backend = keras().backend.backend()
     if name == "lanes" and backend != "jax":
         raise InputError(
-            'engine="lanes", which trains side by side, needs the JAX backend. '
+            'engine="lanes", which trains models side by side, needs the JAX backend. '
             f"Received: backend {backend}."
         )
     if backend == "jax" and name != "one by one":

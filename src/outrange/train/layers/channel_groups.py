@@ -61,7 +61,7 @@ def axis_of(axis: int, rank: int, where: str) -> int:
     if not (1 <= axis < rank or -rank < axis <= -1):
         raise InputError(
             f"{where}: `axis` must be in 1 to {rank - 1}, or negative to count from the end (axis "
-            f"0 is the batch). Received: axis={axis}."
+            f"0 is the batch axis). Received: axis={axis}."
         )
     return axis % rank
 

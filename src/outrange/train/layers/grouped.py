@@ -79,7 +79,7 @@ def check_groups(groups: Any, where: str) -> None:
             return
     raise InputError(
         f"{where}: `groups` must be the number of equal groups, a list of their sizes, or a list "
-        f"of the channels of each. Received: {groups!r}."
+        f"of the channels of each group. Received: {groups!r}."
     )
 
 

@@ -128,7 +128,9 @@ def _node(entry: Any) -> NodeSpec:
     is_input = bool(entry.get("input", False))
     extra = sorted(set(entry) & {"activation", "use_bias", "shared"})
     if is_input and extra:
-        raise InputError(f"Node `{name}` is an input and can have only units. Received: {extra}.")
+        raise InputError(
+            f"Node `{name}` is an input, so it can have only `units`. Received: {extra}."
+        )
     activation_of(entry.get("activation"), f"Node `{name}`")
     return NodeSpec(
         name,
@@ -198,7 +200,7 @@ def _check_duplicates(edges: tuple[EdgeSpec, ...]) -> None:
     for edge in edges:
         if (edge.source, edge.target, edge.feedback) in seen:
             raise InputError(
-                "Two nodes can have one edge and one feedback edge in each direction. "
+                "Two nodes can have at most one edge and one feedback edge in each direction. "
                 f"Received: `{edge}` twice."
             )
         seen.add((edge.source, edge.target, edge.feedback))

@@ -104,7 +104,9 @@ def _clip_by_constant(c: OnnxCall, x: Operand, limit: np.ndarray, least: bool) -
         level = float(levels[0])
         return c.b.clip(x, -np.inf, level) if least else c.b.clip(x, level, np.inf)
     if not np.isfinite(limit).all():
-        raise c.refuse("it compares with infinite constants that differ between entries")
+        raise c.refuse(
+            "it compares its input with constants that differ between entries and include infinity"
+        )
     # max(x, k) = k + relu(x - k): a function of one variable has better bounds than a maximum.
     sign = -1.0 if least else 1.0
     over = c.b.curve("relu", c.b.affine_map(x, sign, -sign * limit))
@@ -160,7 +162,7 @@ def _check_inner(c: OnnxCall, x: Operand, y: Operand) -> None:
 def product(c: OnnxCall, x: Operand, y: Operand) -> Operand:
     """Compute `numpy.matmul` of two operands."""
     if not x.shape or not y.shape:
-        raise c.refuse("a factor of a matrix product must have an axis")
+        raise c.refuse("a factor of a matrix product must have at least one axis")
     _check_inner(c, x, y)
     if not isinstance(x, Value) and not isinstance(y, Value):
         return np.matmul(np.asarray(x, np.float64), np.asarray(y, np.float64))
@@ -209,7 +211,7 @@ def einsum(c: OnnxCall) -> Operand:
         return np.einsum(spec, operands[0])
     letters_in, out = spec.split("->")
     if len(set(letters_in)) < len(letters_in):
-        raise c.refuse(f"its attribute `equation` = {spec!r} takes a diagonal")
+        raise c.refuse(f"its attribute `equation` = {spec!r} extracts a diagonal")
     summed = [i for i, q in enumerate(letters_in) if q not in out]
     x = c.b.reduce("sum", operands[0], summed) if summed else operands[0]
     remaining = [q for q in letters_in if q in out]

@@ -25,7 +25,7 @@ _TYPES_BY_NAME = {"FLOAT": 1, "DOUBLE": 11, "INT64": 7, "INT32": 6, "BOOL": 9}
 def constant(c: OnnxCall) -> Operand:
     names = [name for name in c.node.attributes if name != "name"]
     if len(names) != 1 or not names[0].startswith("value"):
-        raise c.refuse(f"it must have one attribute, its value, not {names}")
+        raise c.refuse(f"its value must be its only attribute, but its attributes are {names}")
     value = c.attr(names[0])
     if names[0] in ("value_float", "value_floats"):
         return np.asarray(value, np.float32)

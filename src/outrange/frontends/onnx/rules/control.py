@@ -47,7 +47,7 @@ def _constant(node: OnnxNode, env: Env, i: int, default: Any) -> Any:
 def _subgraph(node: OnnxNode, name: str) -> Subgraph:
     graph = node.attributes.get(name)
     if not isinstance(graph, Subgraph):
-        raise ModelError(f"Node `{node.name}` ({node.op}) must have a graph `{name}`.")
+        raise ModelError(f"Node `{node.name}` ({node.op}) must have the subgraph `{name}`.")
     return graph
 
 

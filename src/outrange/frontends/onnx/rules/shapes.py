@@ -77,11 +77,11 @@ def squeeze(c: OnnxCall) -> Operand:
     shape = tuple(c.x.shape)
     axes = c.attr_or_input("axes", 1, since=13)
     if axes is not None and len(axes) == 0:
-        raise c.refuse("its list of axes is empty, which runtimes take as all axes of length 1")
+        raise c.refuse("its list of axes is empty, which runtimes read as all axes of length 1")
     axes = [i for i, n in enumerate(shape) if n == 1] if axes is None else axes
     axes = _axes(c, axes, len(shape))
     if any(shape[a] != 1 for a in axes):
-        raise c.refuse(f"it squeezes axes {axes} of shape {shape}, whose lengths are not all 1")
+        raise c.refuse(f"it squeezes axes {axes} of shape {shape}, but not all have length 1")
     return c.b.reshape(c.x, [n for i, n in enumerate(shape) if i not in axes])
 
 
@@ -192,7 +192,7 @@ def pad(c: OnnxCall) -> Operand:
     if mode not in ("constant", "reflect", "edge", "wrap"):
         raise c.refuse(f"its attribute `mode` = {mode!r} is not supported")
     if amounts is None or len(amounts) != 2 * len(axes):
-        raise c.refuse(f"it needs two paddings for each of {len(axes)} axes, but has {amounts}")
+        raise c.refuse(f"it needs two pad widths for each of {len(axes)} axes, but has {amounts}")
     around = [(0, 0)] * len(shape)
     for i, axis in enumerate(axes):
         around[axis] = (amounts[i], amounts[i + len(axes)])

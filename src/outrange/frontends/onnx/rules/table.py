@@ -139,7 +139,7 @@ class OnnxCall:
         self.operand_inputs.add(i)
         if not self.has(i):
             raise ModelError(
-                f"Node `{self.node.name}` ({self.node.op}) must have an input {i}. "
+                f"Node `{self.node.name}` ({self.node.op}) must have input {i}. "
                 f"Received: {len(self.operands)} inputs."
             )
         operand = self.operands[i]

@@ -62,7 +62,7 @@ def _scale_and_shift(c: TracedCall, y: Operand, shape: tuple[int, ...]) -> Opera
     weight, bias = get(c, "weight"), get(c, "bias")
     if isinstance(weight, Value) or isinstance(bias, Value):
         raise UnsupportedError(
-            "a normalization with weights that depend on the input is not supported"
+            "normalization with weights that depend on the input is not supported"
         )
     factor = np.ones(()) if weight is None else np.asarray(weight, float).reshape(shape)
     shift = np.zeros(()) if bias is None else np.asarray(bias, float).reshape(shape)

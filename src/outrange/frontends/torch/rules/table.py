@@ -195,7 +195,7 @@ def _softplus(c: TracedCall) -> Operand:
     # Beyond `threshold` PyTorch returns the argument itself, a difference below float32 rounding.
     beta = number(c, "beta", 1.0)
     if number(c, "threshold", 20.0) < 17.0:
-        raise UnsupportedError("a softplus with a `threshold` below 17 is not supported")
+        raise UnsupportedError("softplus with a `threshold` below 17 is not supported")
     y = c.b.curve("softplus", c.x if beta == 1.0 else c.b.affine_map(c.x, beta))
     return y if beta == 1.0 else c.b.affine_map(y, 1.0 / beta, ulps=1)
 

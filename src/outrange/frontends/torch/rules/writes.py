@@ -70,7 +70,7 @@ def _sum_at(c: TracedCall) -> Operand:
     if c.kind.startswith("index_put"):
         places, updates, adds = get(c, "indices"), get(c, "values"), get(c, "accumulate", False)
         if any(isinstance(p, Value) for p in places):
-            raise UnsupportedError("a write at positions that depend on the input is not supported")
+            raise UnsupportedError("a write to positions that depend on the input is not supported")
         targets = numbers[tuple(slice(None) if p is None else np.asarray(p) for p in places)]
         updates = c.b.broadcast(updates, targets.shape)
     else:
@@ -92,7 +92,7 @@ def _sum_at(c: TracedCall) -> Operand:
     if adds:
         return _add_at(c, x, updates, targets)
     if np.unique(targets).size != targets.size:
-        raise UnsupportedError("a write whose positions coincide is not supported")
+        raise UnsupportedError("a write to positions that coincide is not supported")
     placed = np.full(x.size, -1)
     placed[targets.ravel()] = np.arange(targets.size)
     return write(c, "set", x, updates, placed.reshape(x.shape))

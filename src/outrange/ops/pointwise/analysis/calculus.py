@@ -41,7 +41,7 @@ def derivative(t: Expressions, e: int) -> int:
             outer = PRIMITIVES[node.name].slope(t, node.argument, **dict(node.attributes))
             slopes[k] = t.multiply(outer, slopes[node.argument])
         else:
-            raise OutrangeError("Only an expression without branches has a derivative here.")
+            raise OutrangeError("Only an expression without branches can be differentiated.")
     return slopes[e]
 
 

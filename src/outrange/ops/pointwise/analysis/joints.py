@@ -145,7 +145,7 @@ class Joints:
             least, most = enclose(t, piece.expression, edge.at, edge.at)
             if not (high < least).any() and not (most < low).any():
                 return
-        raise UnsupportedError("a value that the function has only at a single point")
+        raise UnsupportedError("a value that the function takes only at a single point")
 
     def _apart(self, a: int, b: int, edge: Edge) -> float | None:
         """Bound the difference of two continuous pieces at their edge; return None for a jump."""
@@ -183,7 +183,9 @@ class Joints:
             return edge.at
         if at_edge == t.substitute(left.expression, place):
             return float(up(edge.at))
-        raise UnsupportedError(f"a value at {edge.at:.6g} that neither side of a jump has")
+        raise UnsupportedError(
+            f"a jump at {edge.at:.6g} where the value equals neither one-sided limit"
+        )
 
 
 def _line(gap: Gap) -> tuple[float, float] | None:

@@ -176,6 +176,4 @@ def _refuse_touching(t: Expressions, node: Switch, left: Edge, right: Edge) -> N
             for touching in (False, True)
         )
         if passed != met:
-            raise UnsupportedError(
-                "a jump at a value that its argument touches without crossing it"
-            )
+            raise UnsupportedError("a jump at a value that the argument touches but does not cross")

@@ -50,7 +50,7 @@ class Ball(InputSet):
             limits = numbers(self.clip, "`clip`")
             if limits.shape != (2,) or not limits[0] <= limits[1]:
                 raise InputError(
-                    "`clip` must be a pair of numbers (least, most), least <= most. "
+                    "`clip` must be a pair of numbers (least, most) with least <= most. "
                     f"Received: clip={self.clip!r}."
                 )
 
@@ -102,7 +102,7 @@ class Ball(InputSet):
             return float(self.radius)
         if name not in self.radius:
             raise InputError(
-                f"A dict of radii must name every input (0 fixes one); `{name}` is missing. "
+                f"A dict of radii must name every input (0 fixes an input); `{name}` is missing. "
                 f"Received: {list(self.radius)}."
             )
         return float(self.radius[name])
@@ -126,7 +126,7 @@ def _center(slot: Slot, value: Any) -> np.ndarray:
         point = point[0]
     if (point.ndim and point.shape != slot.shape) or not np.isfinite(point).all():
         raise InputError(
-            "The center of a ball must be a finite point in the input's shape, which is "
+            "The center of a ball must be a finite point of the input's shape, which is "
             f"{slot.shape} for `{slot.name}` (no batch axis). "
             f"Received: shape {point.shape}, {brief(value)}."
         )

@@ -90,8 +90,8 @@ class Mixed(InputSet):
         if (counts > 1).any():
             twice = place(slots, int(used[counts > 1][0]))
             raise InputError(
-                f"A feature must occur at most once, in one one-hot group; {twice} occurs more "
-                f"often. Received: one_hot={brief(self.one_hot)}."
+                f"A feature may occur at most once, in one one-hot group; {twice} occurs more than "
+                f"once. Received: one_hot={brief(self.one_hot)}."
             )
         integer[members] = True
         condition = all_of(_exactly_one(group) for group in groups)
@@ -114,14 +114,14 @@ class Mixed(InputSet):
             i = int(empty[0])
             limits = f"lo={region.box.lo[i]:g}, hi={region.box.hi[i]:g}"
             raise InputError(
-                "The bounds of an integer input must hold an integer, and those of a one-hot "
-                f"feature must hold 0 or 1; those of {place(slots, i)} do not. "
+                "The bounds of an integer input must include an integer, and those of a one-hot "
+                f"feature must include 0 or 1; the bounds of {place(slots, i)} do not. "
                 f"Received: {limits}."
             )
         for group in groups:
             if lo[group].sum() > 1 or hi[group].sum() < 1:
                 raise InputError(
-                    "Exactly one feature of a one-hot group must be 1, and the bounds exclude "
+                    "Exactly one feature of a one-hot group must be 1, but the bounds exclude "
                     f"this; see {place(slots, int(group[0]))}. "
                     f"Received: lo={brief(lo[group])}, hi={brief(hi[group])}."
                 )

@@ -82,6 +82,6 @@ class Polytope(InputSet):
         if condition == FALSE:
             raise InputError(
                 "A row of zeros with a negative `b` cannot be satisfied: the polytope is empty. "
-                f"Received: b={float(self.b.min()):g} at such a row."
+                f"Received: b={float(self.b.min()):g} in such a row."
             )
         return cut(regions_of(slots, self.box), condition)
