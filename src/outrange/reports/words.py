@@ -21,7 +21,7 @@ NOT_COVERED = {
 WARRANTS = (
     ("SAMPLED", "finitely many inputs were tried"),
     ("SOLVER_TOLERANCE", "a solver's own tolerances"),
-    ("FLOAT64_ROUNDED", "a proof that accounts for every float64 rounding"),
+    ("FLOAT64_ROUNDED", "a proof that accounts for the rounding of every float64 operation"),
 )
 
 PLAIN_LIMITS = (
