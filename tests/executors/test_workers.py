@@ -148,7 +148,7 @@ def test_equal_questions_at_the_same_time_need_two_folders(tmp_path, monkeypatch
     assert reached.wait(60.0)
     monkeypatch.setattr(spread.SpreadSearch, "_restore", restore)
     ask(tmp_path / "a")
-    assert len(failures) == 1 and "Equal questions that run at the same time" in failures[0]
+    assert len(failures) == 1 and "Identical questions that run at the same time" in failures[0]
     ask(tmp_path / "b")
     go_on.set()
     first.join()

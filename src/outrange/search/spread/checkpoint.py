@@ -107,7 +107,7 @@ class Checkpoint:
         path = (workers.folder / f"{question[:24]}.npz").resolve()
         if _in_use.setdefault(path, workers) is not workers:
             raise InputError(
-                "Equal questions that run at the same time must not share a `resume` folder. "
+                "Identical questions that run at the same time must not share a `resume` folder. "
                 f"Received: `{workers.folder}` in two threads. Choose a folder for each thread, or "
                 "ask the question once."
             )
