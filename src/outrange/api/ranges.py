@@ -53,9 +53,10 @@ def output_range(
             pipeline, a path (`.keras`, `.h5`, `.onnx`, `.onnx.gz`, `.pt2`), or a result of
             `outrange.load`.
         box: The input set: `(lo, hi)` with numbers (for every input) or arrays in the model's input
-            shape; a data array `(n, *input shape)`, for its range per feature; or a dict from input
-            name to one of these, or to a number or an array that fixes the input. A tuple is always
-            a pair of bounds, and an array outside a dict is always data. See also `outrange.ball`
+            shape; a data array `(n, *input shape)` or a DataFrame of the input columns, for its
+            range per feature; or a dict from input name to one of these, or to a number or an array
+            that fixes the input. A tuple is always a pair of bounds, and an array outside a dict is
+            always data. See also `outrange.ball`
             and `outrange.data_box`. Other accepted sets are an `outrange.Polytope`, `L1Ball`,
             `L2Ball`, `Mixed` (integer and one-hot inputs) and `Union`.
         tol: Stop when each bound is known to within `tol` times the range attained by that output.
