@@ -56,9 +56,9 @@ def output_range(
             shape; a data array `(n, *input shape)` or a DataFrame of the input columns, for its
             range per feature; or a dict from input name to one of these, or to a number or an array
             that fixes the input. A tuple is always a pair of bounds, and an array outside a dict is
-            always data. See also `outrange.ball`
-            and `outrange.data_box`. Other accepted sets are an `outrange.Polytope`, `L1Ball`,
-            `L2Ball`, `Mixed` (integer and one-hot inputs) and `Union`.
+            always data. See also `outrange.ball` and `outrange.data_box`. Other accepted sets are
+            an `outrange.Polytope`, `L1Ball`, `L2Ball`, `Mixed` (integer and one-hot inputs) and
+            `Union`.
         tol: Stop when each bound is known to within `tol` times the range attained by that output.
             None aims for 1e-6. For a curved network (`tanh`, softmax, attention), None settles for
             1e-4 if a tighter result would take longer than the search so far; the answer then says
