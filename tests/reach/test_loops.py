@@ -226,7 +226,7 @@ def test_no_part_of_a_split_initial_set_is_lost(seed):
     assert (counts >= 1).all()
 
 
-@pytest.mark.parametrize("case", loops(cases(4, 40)))
+@pytest.mark.parametrize("case", loops(cases(4, 16)))
 def test_eventually_holds_at_some_step(case):
     net, plant, lo, hi, steps = case
     points = _points(np.random.default_rng(4), lo, hi, 3000)

@@ -50,7 +50,7 @@ def _box(radius):
 @pytest.mark.parametrize("radius", [0.0, 1e-6, 0.01, 0.3])
 def test_bounds_hold_and_are_near(graph, radius, monkeypatch):
     rows = np.concatenate([np.eye(3), -np.eye(3)])
-    expected = solve(graph, _box(radius), rows, tol=1e-6, time_limit=cases(0.5, 60.0))
+    expected = solve(graph, _box(radius), rows, tol=1e-6, time_limit=cases(0.5, 20.0))
     monkeypatch.setattr(task, "WIDE_ENTRIES", 1)
     solution = solve(graph, _box(radius), rows, tol=1e-6, time_limit=cases(0.4, 1.0))
     assert solution.methods == METHODS
