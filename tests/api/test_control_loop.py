@@ -110,6 +110,11 @@ def test_a_former_call_shows_the_new_one(args, options, call):
         assert "Received: " in str(error.value)
 
 
+def test_an_error_names_a_function_without_its_address():
+    with pytest.raises(ArgumentError, match="Received: function `<lambda>` as the loop"):
+        closed_loop(lambda x: -x, decay, START)
+
+
 @pytest.mark.parametrize("options", [{}, {"steps": 3}, {"loop": LOOP}, {"loop": LOOP, "most": 3}])
 def test_other_wrong_calls_list_the_arguments(options):
     with pytest.raises(ArgumentError, match="`closed_loop` takes loop, steps; and by name"):

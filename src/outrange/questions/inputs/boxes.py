@@ -1,5 +1,6 @@
 """Conversion of numbers to arrays, and boxes from plain arrays: around data or around a point."""
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,8 @@ def describe_value(value: Any) -> str:
     shape = getattr(value, "shape", None)
     if isinstance(shape, tuple):
         return f"{type(value).__name__} of shape {tuple(shape)}"
+    if inspect.isroutine(value):
+        return f"{type(value).__name__} `{getattr(value, '__name__', '')}`"
     text = repr(value)
     return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
 
