@@ -192,3 +192,16 @@ def test_former_arguments_name_the_block(ask, name):
         ask(LOOP if ask is outrange.closed_loop else "net.onnx", BOX, **{name: "state"})
     assert f": {ask.__name__}(...)`" in str(caught.value)
     assert "with outrange.workers(executor" in str(caught.value)
+
+
+def test_a_block_that_another_thread_closes_is_refused():
+    def numbers():
+        with outrange.workers(Scripted()):
+            yield 1
+
+    opened = numbers()
+    copy_context().run(next, opened)
+    with ThreadPoolExecutor(1) as pool:
+        closed = pool.submit(opened.close)
+        with pytest.raises(InputError, match="must be closed by the thread"):
+            closed.result()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
@@ -42,7 +43,8 @@ def workers(executor: Any = None, *, resume: str | os.PathLike | None = None) ->
 
     `output_range`, `verify`, `robust_accuracy`, `verify_all`, `compare` and `closed_loop` use the
     workers. Other questions run in this process, and so do questions with a `budget`. The innermost
-    of nested blocks applies. A block applies to the thread that opens it.
+    of nested blocks applies. A block applies to the thread that opens it, which must also close it.
+    In a generator, do not `yield` inside a block: it would apply to the caller of the generator.
 
     Args:
         executor: A `concurrent.futures.Executor`, an `outrange.Nodes`, a `dask.distributed` client,
@@ -56,7 +58,8 @@ def workers(executor: Any = None, *, resume: str | os.PathLike | None = None) ->
         A context manager.
 
     Raises:
-        InputError: An argument is invalid, or no scheduler answers at the address.
+        InputError: An argument is invalid, no scheduler answers at the address, or another thread
+            closes the block.
 
     Example:
         >>> from concurrent.futures import ThreadPoolExecutor
@@ -78,7 +81,14 @@ def workers(executor: Any = None, *, resume: str | os.PathLike | None = None) ->
     try:
         yield
     finally:
-        _choice.reset(token)
+        try:
+            _choice.reset(token)
+        except ValueError as error:
+            raise InputError(
+                "A `workers` block must be closed by the thread (or asyncio task) that opened it; "
+                "do not `yield` inside the block. "
+                f"Received: a block that {threading.current_thread().name} closes."
+            ) from error
 
 
 @contextmanager
