@@ -7,11 +7,15 @@ import numpy as np
 import pytest
 
 import outrange
+from answers.record_cases import output_range, robust_accuracies
 from outrange import InputError, y
+from outrange.answers.render.text import text as render
 from outrange.api import ranges
 from outrange.cli.commands.report import read_units
+from outrange.reports.plain.checks import accuracy_document
+from outrange.reports.plain.ranges import slope_document
 from outrange.reports.plain.reader import Category, Reader, decimals, round_text
-from outrange.reports.plain.words import UNKNOWN, about
+from outrange.reports.plain.words import UNKNOWN, about, remedy
 from outrange.reports.style import STYLE_SHEET
 
 
@@ -208,6 +212,25 @@ def test_points_are_written_with_categories_and_units():
     ]  # fmt: skip
     assert reader.is_mixed(mixed) and reader.is_fractional(mixed)
     assert reader.claim("y[0] <= 3 * x['area'] + x[1]") == "price ≤ 3 * area + rooms"
+
+
+@pytest.mark.parametrize(
+    ("seen", "text"), [(0.0, "no change near the inputs tried"), (1.5, "1.500")]
+)
+def test_a_slope_that_no_input_shows_is_not_called_a_change_by_zero(seen, text):
+    ends = {"lo": [seen], "hi": [2.0], "seen_lo": [seen], "seen_hi": [seen]}
+    ends = {name: np.array(end) for name, end in ends.items()}
+    answer = replace(output_range(1, "time"), subject="lipschitz", **ends)
+    (_, table, _) = slope_document(answer, Reader()).blocks
+    assert table.rows[0][2] == text
+
+
+def test_no_time_is_promised_that_was_not_measured():
+    assert remedy("time") == (
+        "To settle the question, allow more time, or use a smaller set of inputs."
+    )
+    text = render(accuracy_document(robust_accuracies()["nothing"], Reader()))
+    assert "6 rows were not checked; to check them, allow more time." in text
 
 
 def test_times_are_whole_minutes_rounded_up():

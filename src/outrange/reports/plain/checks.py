@@ -67,7 +67,7 @@ def verdict_document(answer: Verdict, reader: Reader) -> Document:
         lead += _distance(answer)
         tried = " ".join(remark for remark in answer.remedies if not set(remark) & set("`="))
         smaller = f" A trial on a smaller set: {tried}" if tried else ""
-        advice = remedy(answer.reason, answer.cost.seconds) + smaller
+        advice = remedy(answer.reason) + smaller
         blocks.append(Fold("What this means, and what would settle it",
                            [Paragraph(UNKNOWN), Paragraph(advice)]))  # fmt: skip
     tone = {HOLDS: GOOD, VIOLATED: BAD}.get(answer.status, OPEN)
@@ -126,9 +126,8 @@ def _unknown(answer: RobustAccuracy, left: int) -> list[Block]:
     spent = answer.seconds[np.isfinite(answer.seconds)]
     blocks = [Paragraph(UNKNOWN)]
     if left:
-        each = float(spent.mean()) if spent.size else 1.0
-        blocks.append(Paragraph(f"{left:,} rows were not checked; to check them, allow "
-                                f"{about(each * left)} more."))  # fmt: skip
+        time = f"{about(float(spent.mean()) * left)} more" if spent.size else "more time"
+        blocks.append(Paragraph(f"{left:,} rows were not checked; to check them, allow {time}."))
     else:
         blocks.append(Paragraph("To settle the rest, allow more time for each row, or use a "
                                 "smaller change."))  # fmt: skip

@@ -208,7 +208,7 @@ def _unknown(answer: Range, ends: list[OutputEnds]) -> list[Block]:
     return [
         Fold(
             "What is not known, and what would settle it",
-            [Paragraph(meaning), shown, Paragraph(remedy(answer.status, answer.cost.seconds))],
+            [Paragraph(meaning), shown, Paragraph(remedy(answer.status))],
         )
     ]
 
@@ -238,10 +238,17 @@ def slope_outcome(answer: Range, reader: Reader) -> str:
 def slope_document(answer: Range, reader: Reader) -> Document:
     """Return the document of Lipschitz constants: bounds on the largest changes of outputs."""
     ends = [OutputEnds(answer, i, reader) for i in range(min(answer.hi.size, MOST_PRINTED))]
-    rows = [(end.name, f"{end.above}{end.unit}", f"{end.most}{end.unit}") for end in ends]
+    rows = [(end.name, f"{end.above}{end.unit}", _slope_seen(end)) for end in ends]
     head = ("output", "proved: changes by at most", "seen: changes by")
     lead = f"Proved: {slope_outcome(answer, reader)}."
     count = Paragraph(list_heading("Outputs", answer.hi.size))
     blocks = [count, Table(head, rows, "lr"), basis(answer)]
     tone = GOOD if answer.is_exact else OPEN
     return Document("How fast the output can change", lead, blocks, tone)
+
+
+def _slope_seen(end: OutputEnds) -> str:
+    """Return the steepest slope seen as text; it names the inputs if all slopes there are 0."""
+    if end.hi > 0 and end.most == round_text(0.0, end.places):
+        return "no change near the inputs tried"
+    return f"{end.most}{end.unit}"

@@ -151,5 +151,5 @@ def _unknown(answer: Monotone, trends: Sequence[Trend], reader: Reader) -> Fold:
         f"Unknown directions ({len(trends):,} of {len(answer.trends):,}), and what would settle "
         "them",
         [Paragraph(UNKNOWN), Listing(list_heading("Unknown", len(items)), items[:MOST_PRINTED]),
-         Paragraph(remedy(answer.reason, answer.cost.seconds))],
+         Paragraph(remedy(answer.reason))],
     )  # fmt: skip

@@ -15,12 +15,6 @@ UNKNOWN = (
     "opposite. It is neither good news nor bad news about the model."
 )
 
-FACTOR = 10
-"""Ratio of the recommended additional time to the time already spent.
-
-It is large because searches slow down as they proceed.
-"""
-
 BASIS = {
     Warrant.GUESS: "This is an estimate, not a proof.",
     Warrant.SAMPLED: "Finitely many inputs were tried; that is not a proof.",
@@ -31,12 +25,13 @@ BASIS = {
 }
 
 
-def remedy(reason: str, seconds: float) -> str:
+def remedy(reason: str) -> str:
     """Return advice on what may settle an open question.
+
+    It states no duration, because the progress so far does not predict the rest of a search.
 
     Args:
         reason: Why the search stopped, such as `"time"` or `"memory"`.
-        seconds: Duration of the search.
     """
     if reason == "memory":
         return "To settle the question, use a machine with more memory, or a smaller set of inputs."
@@ -46,8 +41,7 @@ def remedy(reason: str, seconds: float) -> str:
         return "The report was stopped by hand. To settle the question, let the report finish."
     if reason in ("rounding", "float32"):
         return "Only rounding errors are left to decide, so more time does not settle the question."
-    time = about(seconds * FACTOR)
-    return f"To settle the question, allow {time} more, or use a smaller set of inputs."
+    return "To settle the question, allow more time, or use a smaller set of inputs."
 
 
 def about(seconds: float) -> str:
