@@ -129,6 +129,12 @@ def test_data_files(small, record, tmp_path, suffix):
     np.testing.assert_allclose(result["hi"], [2.5, 1.25], atol=1e-5)
 
 
+def test_an_effort_replaces_the_time_limit(small, record):
+    result = record("range", small, "--box", "0", "1", "--effort", "quick")
+    arguments = result["provenance"]["arguments"]
+    assert (arguments["effort"], arguments["time_limit"]) == ("'quick'", "None")
+
+
 def test_summary(small, record):
     result = outrange("summary", small, "--box", "-2", "-1")
     assert result.returncode == 0, result.stderr
@@ -140,7 +146,7 @@ def test_summary(small, record):
 def test_time_runs_out_with_exit_code_3(large):
     result = outrange("range", large, "--box", "-1", "1", "--time-limit", "0.5")
     assert result.returncode == 3, result.stderr
-    assert "time ran out" in result.stdout
+    assert "the search ended early" in result.stdout
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
@@ -170,6 +176,12 @@ MISTAKES = [
     (["range", "SMALL", "--box", "0", "1", "--rows", "1,2,3"], 2, "shape (1, 3)"),
     (["range", "SMALL", "--box", "0", "1", "--tol", "-1"], 2, "tol"),
     (["range", "SMALL", "--box", "0", "1", "--time-limit", "0"], 2, "time"),
+    (["range", "SMALL", "--box", "0", "1", "--effort", "hard"], 2, "'quick', 'normal', 'exact'"),
+    (
+        ["range", "SMALL", "--box", "0", "1", "--effort", "exact", "--budget", "1"],
+        2,
+        "--effort exact --budget 1",
+    ),
     (["range", "SMALL", "--data", "absent.npy"], 2, "does not exist"),
     (["range", "SMALL", "--data", "DIR/data.txt"], 2, ".npy, .npz, .csv"),
     (["range", "SMALL", "--data", "DIR/empty.csv"], 2, "empty"),

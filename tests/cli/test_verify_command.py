@@ -132,9 +132,23 @@ def test_a_box_beside_a_file_cuts_it(call):
 def test_time_runs_out_with_exit_code_3(call):
     code, out, err = call("hard.onnx", "hard.vnnlib", "--time-limit", "0.5")
     assert (code, out) == (3, "timeout\n")
-    assert "time ran out" in err
+    assert "the search ended early" in err
     code, out, _ = call("hard.onnx", "y[0] <= 10000", "--box", -1, 1, "--time-limit", "1e-4")
     assert (code, out.splitlines()[0]) == (3, "timeout")
+
+
+@pytest.mark.parametrize(
+    ("options", "limits"),
+    [
+        ((), ("60.0", "None")),
+        (("--effort", "exact"), ("None", "'exact'")),
+        (("--time-limit", 9), ("9.0", "None")),
+    ],
+)
+def test_the_limit_is_the_chosen_one_or_60_seconds(call, options, limits):
+    code, out, _ = call("small.onnx", "y[0] <= 2.5", "--box", 0, 1, "--format", "json", *options)
+    arguments = json.loads(out)["provenance"]["arguments"]
+    assert (code, arguments["time_limit"], arguments["effort"]) == (0, *limits)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
@@ -167,6 +181,11 @@ MISTAKES = [
     (["small.onnx", "y[0] <= 3", "--box", "0", "1", "--where", "x["], 2, "never closed"),
     (["small.onnx", "safe.vnnlib", "--time-limit", "0"], 2, "time"),
     (["small.onnx", "safe.vnnlib", "--time-limit", "nan"], 2, "time"),
+    (
+        ["small.onnx", "safe.vnnlib", "--time-limit", "60", "--effort", "quick"],
+        2,
+        "--effort quick --time-limit 60",
+    ),
     (["small.onnx", "safe.vnnlib", "--seed", "-1"], 2, "seed"),
     (["small.onnx"], 2, "PROPERTY"),
 ]

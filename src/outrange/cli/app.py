@@ -15,6 +15,7 @@ from .options.declared import (
     BOX_OPTIONS,
     BUDGET,
     CERTIFICATE,
+    EFFORT,
     EXECUTOR,
     LOOP_OPTIONS,
     MODEL_OPTIONS,
@@ -82,7 +83,7 @@ def app(context: click.Context) -> None:
     show_default=True,
     help="Whether a mixed-integer solver may close gaps; its bounds are not proved.",
 )
-@_with(BUDGET, ARITHMETIC, EXECUTOR, RESUME, CERTIFICATE, *MODEL_OPTIONS)
+@_with(EFFORT, BUDGET, ARITHMETIC, EXECUTOR, RESUME, CERTIFICATE, *MODEL_OPTIONS)
 def range_command(model: str, **options: Any) -> int:
     """Compute the minimum and maximum of every output.
 
@@ -116,9 +117,8 @@ def summary_command(model: str, form: str, safe_mode: bool, **box: Any) -> int:
     "--time-limit",
     "seconds",
     type=float,
-    default=60.0,
-    show_default=True,
-    help="Time limit in seconds, including the time to import Keras and read the files.",
+    help="Time limit in seconds, including the time to import Keras and read the files.  "
+    "[default: 60]",
 )
 @click.option(
     "--seed",
@@ -127,7 +127,7 @@ def summary_command(model: str, form: str, safe_mode: bool, **box: Any) -> int:
     show_default=True,
     help="Random seed for the counterexample search.",
 )
-@_with(BUDGET, ARITHMETIC, EXECUTOR, RESUME, CERTIFICATE, *MODEL_OPTIONS)
+@_with(EFFORT, BUDGET, ARITHMETIC, EXECUTOR, RESUME, CERTIFICATE, *MODEL_OPTIONS)
 def verify_command(model: str, property_: str, **options: Any) -> int:
     """Decide whether PROPERTY holds for every input of a set.
 

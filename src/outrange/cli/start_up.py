@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from ..core import Clock, deadline
+from ..core import Clock, InputError, deadline
 from ..core.clock import read_clock, read_processor_clock
 
 
@@ -40,14 +40,31 @@ def command_began() -> float:
     return read_clock() - _seconds.get()
 
 
-def question_limit(clock: Clock, budget: float | None) -> dict[str, Any]:
-    """Return a dict with the limit of a question, under the key `"budget"` or `"time_limit"`.
+def check_effort(effort: str | None, seconds: float | None, budget: float | None) -> None:
+    """Check that `--effort` is not combined with another limit.
+
+    Raises:
+        InputError: It is combined with `--time-limit` or `--budget`.
+    """
+    for option, value in (("--time-limit", seconds), ("--budget", budget)):
+        if effort is not None and value is not None:
+            raise InputError(
+                "--effort must not be combined with --time-limit or --budget; leave one of them "
+                f"out. Received: --effort {effort} {option} {value:g}."
+            )
+
+
+def question_limit(clock: Clock, budget: float | None, effort: str | None = None) -> dict[str, Any]:
+    """Return a dict with the limit of a question: its `"budget"`, `"effort"` or `"time_limit"`.
 
     Args:
         clock: The clock of the command. Its remaining time becomes `time_limit`, at least
             `LEAST_SEARCH`, or None if there is no limit.
         budget: Limit in units of work that replaces the remaining time; None without `--budget`.
+        effort: Effort that replaces the remaining time; None without `--effort`.
     """
+    if effort is not None:
+        return {"effort": effort}
     if budget is not None:
         return {"budget": budget}
     # Without remaining time, the arguments are still validated and the search is still started.

@@ -18,7 +18,7 @@ from ..options.arrays import read_array
 from ..options.boxes import BoxOptions, box_of
 from ..options.models import load_model
 from ..options.workers import command_workers
-from ..start_up import command_began, question_limit, reading
+from ..start_up import check_effort, command_began, question_limit, reading
 
 
 CODES = {"exact": EXACT, "interrupted": INTERRUPTED}
@@ -33,6 +33,7 @@ def ask_range(
     layer: str | None,
     rows: str | None,
     seconds: float | None,
+    effort: str | None = None,
     budget: float | None = None,
     tol: float | None,
     solver: bool,
@@ -52,6 +53,7 @@ def ask_range(
     from ...questions.common.arguments import check_limits
 
     check_limits(tol, seconds)
+    check_effort(effort, seconds, budget)
     clock = Clock(seconds, command_began())
     try:
         with reading(model, clock):
@@ -69,7 +71,7 @@ def ask_range(
             network,
             where,
             tol=tol,
-            **question_limit(clock, budget),
+            **question_limit(clock, budget, effort),
             rows=forms,
             layer=layer,
             solver=solver,

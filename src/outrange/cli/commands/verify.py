@@ -16,13 +16,16 @@ from ..exit_codes import EXACT, INTERRUPTED, OPEN, VIOLATED, fail
 from ..options.boxes import BoxOptions, box_of
 from ..options.models import load_model
 from ..options.workers import command_workers
-from ..start_up import command_began, question_limit, reading
+from ..start_up import check_effort, command_began, question_limit, reading
 
 
 if TYPE_CHECKING:
     from ...answers.verdict import Verdict
 
 FILES = (".vnnlib", ".vnnlib.gz")
+
+DEFAULT_SECONDS = 60.0
+"""Time limit in seconds if the command has no limit."""
 
 
 def ask_verify(
@@ -32,7 +35,8 @@ def ask_verify(
     echo: Callable[[str], None],
     *,
     where: str | None,
-    seconds: float,
+    seconds: float | None,
+    effort: str | None = None,
     budget: float | None = None,
     seed: int,
     arithmetic: str | None = None,
@@ -49,7 +53,9 @@ def ask_verify(
         property: A VNN-LIB file, or a property as text.
         box: Options of the input set; optional with a VNN-LIB file.
         where: A condition on `x` as text.
-        seconds: Limit of wall-clock time, including the time to read the files.
+        seconds: Limit of wall-clock time, including the time to read the files; None for
+            `DEFAULT_SECONDS`, or for no limit with an `effort`.
+        effort: `"quick"`, `"normal"` or `"exact"`, instead of the other two limits.
         budget: Limit in units of work, instead of `seconds`.
         seed: Seed of the counterexample search.
         arithmetic: `"real"` or `"float32"`; None for what the file declares.
@@ -59,6 +65,9 @@ def ask_verify(
         form: Output format, `"text"` or `"json"`.
         safe_mode: Whether to refuse code stored in the model file.
     """
+    check_effort(effort, seconds, budget)
+    if seconds is None and effort is None:
+        seconds = DEFAULT_SECONDS
     clock = Clock(seconds, command_began())
     from ...questions.common.arguments import check_hooks, check_limits
 
@@ -79,7 +88,7 @@ def ask_verify(
                 condition,
                 region,
                 where=cut,
-                **question_limit(clock, budget),
+                **question_limit(clock, budget, effort),
                 seed=seed,
                 arithmetic=arithmetic,
                 certificate=certificate,

@@ -86,6 +86,12 @@ BUDGET = option(
     "--time-limit; the answer is then the same on any machine.",
 )
 
+EFFORT = option(
+    "--effort",
+    type=["quick", "normal", "exact"],
+    help="Limit of the search instead of --time-limit and --budget: 5 s, 45 s, or none.",
+)
+
 EXECUTOR = option(
     "--executor",
     metavar="ADDRESS",
