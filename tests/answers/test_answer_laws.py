@@ -368,7 +368,7 @@ def test_titles_state_the_result(pyplot):
     assert "Output y[0] lies in [" in exact and "for every input of the set" in exact
     assert exact.endswith("(exact to 1e-06)")
     open_ = output_range(1, "time", 0.1).plot().figure.get_suptitle()
-    assert "not exact: time ran out" in " ".join(open_.split())
+    assert "not exact: the search ended early" in " ".join(open_.split())
     pyplot.close("all")
 
 

@@ -1,11 +1,23 @@
 """Tests that questions without a limit end by themselves and say so."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import outrange
+from answers.record_cases import KINDS
 from outrange import y
 from outrange.answers.answer import Answer
+from outrange.answers.bad_inputs import BadInputs
+from outrange.answers.counterexamples import Counterexamples
+from outrange.answers.monotone import Monotone
+from outrange.answers.optimum import Optimum
+from outrange.answers.range import Range
+from outrange.answers.reach_sets.reach_set import ReachSet
+from outrange.answers.robustness import Robustness
+from outrange.answers.tables.help import ENDED_EARLY
+from outrange.answers.verdict import Verdict
 from outrange.api import decorators
 from outrange.core import InputError
 from outrange.graph import Builder, Slot
@@ -67,6 +79,16 @@ def test_a_search_whose_gap_hardly_falls_ends_before_its_effort(monkeypatch):
     answer = outrange.output_range(net(30, 60), BOX, effort="quick")
     assert answer.status == "time" and "twice the time" in answer.late
     assert answer.cost.seconds < 500.0
+
+
+@pytest.mark.parametrize(
+    "kind", [Range, Verdict, Optimum, Robustness, Counterexamples, BadInputs, ReachSet, Monotone]
+)
+def test_a_search_that_may_have_stalled_is_not_said_to_run_out_of_time(kind):
+    changes = {"status": "UNKNOWN", "counterexample": None} if kind is Verdict else {}
+    changes |= {"reason" if kind in (Verdict, Monotone) else "status": "time"}
+    text = str(replace(next(iter(KINDS[kind]().values())), **changes))
+    assert ENDED_EARLY in text.lower() and "time ran out" not in text
 
 
 def test_a_search_with_a_time_limit_never_counts_as_stalled(monkeypatch):

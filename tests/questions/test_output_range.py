@@ -144,7 +144,7 @@ def test_time_gives_valid_bounds():
     y = net.graph.run(np.random.default_rng(1).uniform(-1, 1, (10_000, 12)))
     assert answer.lo[0] <= y.min()
     assert y.max() <= answer.hi[0]
-    assert "time ran out, gap " in repr(answer)
+    assert "the search ended early, gap " in repr(answer)
 
 
 def test_as_dict_survives_json():

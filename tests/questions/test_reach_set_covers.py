@@ -30,7 +30,7 @@ def test_time_is_the_reason_wherever_it_ends(checks, monkeypatch):
     net = net_of([2, 12, 1], "relu", 0)
     answer = ask(net, (-1, 1))
     assert answer.status == "time" and not answer.is_exact
-    assert answer.reason == "time ran out"
+    assert answer.reason == "the search ended early"
     check_cover(net, answer, 2)
 
 

@@ -19,12 +19,12 @@ from .render.planes import rectangle
 from .render.plot import plot_drawing
 from .render.style import TONES
 from .render.text import clipped_name, entry_names, number
-from .tables.help import what_helps
+from .tables.help import ENDED_EARLY, what_helps
 
 
 STATUSES = {
     "known": "the share is known to within {tol:g}",
-    "time": "time ran out",
+    "time": ENDED_EARLY,
     "memory": "memory ran out",
     "interrupted": "interrupted",
     "pieces": "the limit on the number of pieces was reached",

@@ -11,7 +11,7 @@ from .answer import Answer, Cost
 from .render.diagrams import plot_counterexamples, plot_line
 from .render.document import BAD, GOOD, MOST_PRINTED, OPEN, Document, Fold, Paragraph, Table
 from .render.text import clipped_name, point
-from .tables.help import what_helps
+from .tables.help import ENDED_EARLY, what_helps
 from .verdict import LONGEST_CLAIM, Counterexample
 
 
@@ -20,7 +20,7 @@ STATUSES = {
     "none": "proved: there are none",
     "no more": "the search is complete: every other counterexample is closer than `apart` to a "
     "listed one",
-    "time": "time ran out",
+    "time": ENDED_EARLY,
     "memory": "memory ran out",
     "interrupted": "interrupted",
     "error": "an internal error ended part of the search; please report it",

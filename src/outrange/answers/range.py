@@ -16,6 +16,7 @@ from .render.plot import plot_bars
 from .render.scaled import are_mixed, plot_scaled
 from .render.text import clipped_name, entry_names, number, outward, short, vector
 from .tables.entries import check_entries, entry_index, part_name, pick_entries
+from .tables.help import ENDED_EARLY
 from .tables.overview import bars
 from .tables.range_document import MOST_GAP, SUBJECTS, range_document, steepest
 from .tables.range_records import range_records, relative as relative
@@ -23,7 +24,7 @@ from .tables.range_records import range_records, relative as relative
 
 STATUSES = {
     "exact": "exact to {tol:g}",
-    "time": "time ran out",
+    "time": ENDED_EARLY,
     "memory": "memory ran out",
     "interrupted": "interrupted",
     "error": "an internal error ended part of the search; please report it",

@@ -15,6 +15,7 @@ from .render.images import Triple, is_image
 from .render.plot import plot_images, set_title
 from .render.style import AXIS, TONES
 from .render.text import bound, clipped_name, entry_names, number, point, short
+from .tables.help import ENDED_EARLY
 from .verdict import LONGEST_CLAIM, Counterexample
 
 
@@ -22,7 +23,7 @@ STATUSES = {
     "exact": "the radius is known to within a relative error of {tol:g}",
     "broken": "the input itself breaks the property",
     "never": "nothing within the largest requested radius breaks the property",
-    "time": "time ran out",
+    "time": ENDED_EARLY,
     "memory": "memory ran out",
     "interrupted": "interrupted",
     "error": "an internal error ended part of the search; please report it",

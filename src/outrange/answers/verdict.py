@@ -14,6 +14,7 @@ from .render.document import BAD, GOOD, OPEN, Block, Document, Fold, Paragraph
 from .render.jsonable import field_dict
 from .render.style import CLAIM, SEEN, TONES
 from .render.text import clipped_name, entry_names, number, point
+from .tables.help import ENDED_EARLY
 
 
 HOLDS, VIOLATED, UNKNOWN = "HOLDS", "VIOLATED", "UNKNOWN"
@@ -23,7 +24,7 @@ SAT, UNSAT, TIMEOUT = "sat", "unsat", "timeout"
 
 REASONS = {
     "decided": "decided",
-    "time": "time ran out",
+    "time": ENDED_EARLY,
     "memory": "memory ran out",
     "interrupted": "interrupted",
     "error": "an internal error ended part of the search; please report it",
@@ -163,7 +164,8 @@ class Verdict(Decided, Answer):
         warrant: Evidence for the verdict (see `Warrant`).
         cost: Time in seconds, and number of boxes.
         methods: Methods used, with references.
-        remedies: If time ran out: sentences about smaller sets on which the property holds.
+        remedies: If the search ended early: sentences about smaller sets on which the property
+            holds.
         arithmetic: `"real"`, or `"float32"`: then `HOLDS` is a proof about every float32 run with
             sums in any order, and `VIOLATED` was reproduced in float32 by the model itself.
         in_real: With `"float32"`: the status in real arithmetic if it differs; otherwise empty.

@@ -10,14 +10,14 @@ import numpy as np
 from ...core import InputError, OutrangeError, Warrant
 from ..answer import Answer, Cost
 from ..render.document import GOOD, OPEN, Document, Interval, Paragraph, Table
-from ..tables.help import what_helps
+from ..tables.help import ENDED_EARLY, what_helps
 from .figures import plot_unions
 from .star_union import StarUnion
 
 
 STATUSES = {
     "exact": "every step is exact up to float64 rounding",
-    "time": "time ran out",
+    "time": ENDED_EARLY,
     "interrupted": "interrupted",
     "pieces": "the limit on the number of pieces was reached",
 }

@@ -12,7 +12,7 @@ from ...core import OutrangeError, Warrant
 from ..answer import Answer, Cost
 from ..render.document import GOOD, OPEN, Block, Document, Drawing, Interval, Paragraph, Table
 from ..render.plot import plot_bars
-from ..tables.help import what_helps
+from ..tables.help import ENDED_EARLY, what_helps
 from ..tables.overview import bars
 from .figures import plot_union
 from .star import Star
@@ -23,7 +23,7 @@ STATUSES = {
     "exact": "every piece is exact up to float64 rounding",
     "known": "the network is not piecewise linear, so each piece is known to within {tol:g} times "
     "the range of each output",
-    "time": "time ran out",
+    "time": ENDED_EARLY,
     "interrupted": "interrupted",
     "pieces": "the limit on the number of pieces was reached",
     "rounding": "float64 rounding or overflow stopped the search before it reached the tolerance "

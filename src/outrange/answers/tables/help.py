@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
+ENDED_EARLY = "the search ended early"
+"""Reason for the status `"time"`: the search reached its limit, or it stalled."""
+
 HELP = {
     "time": "more time (`time_limit=`)",
     "memory": "more memory",
