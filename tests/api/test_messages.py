@@ -115,3 +115,25 @@ def test_a_network_is_told_in_a_line():
     assert len(repr(load_network(picture()))) < 200
     many = Network(dense_net((20, 1), (None,)).graph, None, "m", "keras")
     assert ", and 14 more" in repr(many.with_feature_names([f"column{i}" for i in range(20)]))
+
+
+@pytest.mark.parametrize(
+    ("ask", "wrong"),
+    [
+        (lambda **o: outrange.output_range("a.keras", (0, 1), **o), {"tol": -1}),
+        (lambda **o: outrange.output_range("a.keras", (0, 1), **o), {"arithmetic": "half"}),
+        (lambda **o: outrange.output_range("a.keras", (0, 1), **o), {"effort": "hard"}),
+        (lambda **o: outrange.output_range("a.keras", (0, 1), **o), {"bounds": 1}),
+        (lambda **o: outrange.verify("a.keras", y[0] <= 1, (0, 1), **o), {"seed": -1}),
+        (lambda **o: outrange.monotone("a.keras", (0, 1), **o), {"time_limit": 0}),
+        (lambda **o: outrange.robustness("a.keras", [0.0], **o), {"tol": None}),
+        (lambda **o: outrange.lipschitz("a.keras", (0, 1), **o), {"budget": -1}),
+    ],
+)
+def test_wrong_arguments_are_refused_before_the_model_is_read(ask, wrong, monkeypatch):
+    def load(*_):
+        pytest.fail("The model was read before its arguments were checked.")
+
+    monkeypatch.setattr("outrange.frontends.load.load", load)
+    with pytest.raises(InputError, match=next(iter(wrong))):
+        ask(**wrong)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from inspect import Signature
 from typing import TYPE_CHECKING, Any
 
 from ..core import (
@@ -68,6 +69,31 @@ def is_float32(arithmetic: Any) -> bool:
         + ("; rounding in narrower types is not supported" * rounds_more)
         + f". Received: arithmetic={arithmetic!r}."
     )
+
+
+def check_shared_arguments(takes: Signature, values: Mapping[str, Any]) -> None:
+    """Check the limits, the tolerance, the seed and the arithmetic of a call.
+
+    This is done before the model is read, because that may import a framework, which takes seconds.
+
+    Args:
+        takes: Signature of the function; its arguments other than these are not checked.
+        values: Arguments by name, with defaults.
+
+    Raises:
+        InputError: One of the arguments is not usable.
+    """
+    from ..questions.common.arguments import check_hooks, check_limits
+
+    tol, limit = takes.parameters.get("tol"), values.get("time_limit")
+    check_limits(
+        values.get("tol"),
+        None if isinstance(limit, str) else limit,
+        default=tol is None or tol.default is None,
+    )
+    check_hooks(None, values.get("seed", 0))
+    if values.get("arithmetic") is not None:
+        is_float32(values["arithmetic"])
 
 
 def read_if_file(property: Any) -> Any:

@@ -26,6 +26,7 @@ from ..executors.workers import workers
 from ..live import with_progress
 from ..live.follow import argument_error
 from ..search.common.tolerance import STALLED
+from .arguments import check_shared_arguments
 
 
 Ask = TypeVar("Ask", bound=Callable[..., Any])
@@ -61,7 +62,8 @@ arguments are hashed."""
 def with_provenance(ask: Ask) -> Ask:
     """Decorate a function so that answers record its name and arguments, and the library version.
 
-    Arguments are formatted before the function runs, since arrays may change afterwards.
+    Arguments that many functions share are checked first. All arguments are formatted before the
+    function runs, since arrays may change afterwards.
     """
     takes = signature(ask)
 
@@ -71,6 +73,8 @@ def with_provenance(ask: Ask) -> Ask:
             bound = takes.bind(*args, **options)
         except TypeError as error:
             raise argument_error(ask.__name__, takes, options, error) from None
+        bound.apply_defaults()
+        check_shared_arguments(takes, bound.arguments)
         arguments = _arguments(bound)
         answer = ask(*args, **options)
         if not isinstance(answer, Answer):
@@ -257,11 +261,10 @@ def late_sentence(
 
 
 def _arguments(bound: BoundArguments) -> tuple[tuple[str, str], ...]:
-    """Return the name and formatted value of every argument except those in `APART`.
+    """Return the name and formatted value of every bound argument except those in `APART`.
 
     The fields of a `loop` are listed as arguments.
     """
-    bound.apply_defaults()
     items: list[tuple[str, Any]] = []
     for name, value in bound.arguments.items():
         items += vars(value).items() if name == "loop" else [(name, value)]
