@@ -6,6 +6,7 @@ import pytest
 import outrange
 from explorer import chromium
 from explorer.pages import Page
+from outrange.core import Box
 from outrange.explorer.exhibit import Exhibit
 from outrange.questions.output_range import output_range
 from outrange.questions.sample_range import sample_range
@@ -90,6 +91,14 @@ def test_a_box_without_any_input_of_the_set_is_refused(page, lo, hi):
     error = page.hear("error", "range")
     assert error["say"] == "error"
     assert "bug" not in error["text"]
+
+
+def test_dummies_keep_to_their_group_unless_the_sliders_demand_two():
+    dummies = outrange.Mixed(BOX, integers=[1], at_most_one=[[2, 3]])
+    exhibit = make_exhibit(dummies)
+    assert [group.tolist() for group in exhibit.input_set(exhibit.box).at_most_one] == [[2, 3]]
+    both = Box(np.array([-1.0, 0, 1, 1, 0]), BOX[1])
+    assert not exhibit.input_set(both).at_most_one
 
 
 def test_sampled_points_keep_to_integers_and_groups():

@@ -142,6 +142,49 @@ def test_whole_columns_are_kept_whole_where_that_is_asked(plain, frame):
         outrange.data_box(frame.to_numpy(), whole=True)
 
 
+def dummies(rows, names=("color_red", "color_blue")):
+    """Return a table whose last two columns are 1 in a quarter of the rows each, never together."""
+    turn = np.arange(rows) % 4
+    table = pd.DataFrame({"speed": turn * 10.0, "mode": turn * 1.5})
+    return table.assign(**{name: (turn == k).astype(int) for k, name in enumerate(names)})
+
+
+def test_at_most_one_dummy_is_set(plain):
+    frame = dummies(80)
+    box = outrange.data_box(frame, whole=True)
+    assert (box.integers, box.one_hot) == ([], [])
+    assert box.at_most_one == [["color_red", "color_blue"]]
+    assert not box.contains(frame.iloc[0].replace({0: 1})) and box.contains(frame).all()
+    with pytest.warns(UserWarning, match="at most one of `color_red`, `color_blue` is 1"):
+        answer = outrange.output_range(plain, frame)
+    reals = outrange.output_range(plain, outrange.data_box(frame, whole=False))
+    assert (answer.hi <= reals.hi).all() and (answer.hi < reals.hi).any()
+    for at in (answer.at_lo, answer.at_hi):
+        assert (at["color_red"] + at["color_blue"] <= 1).all()
+    rows = np.random.default_rng(0).uniform(0, [30, 4.5, 0, 0], (999, 4))
+    rows[:, 2:] = np.array([[0, 0], [0, 1], [1, 0]])[np.arange(999) % 3]
+    values = plain.predict(rows)
+    assert (answer.lo <= values).all() and (values <= answer.hi).all()
+
+
+@pytest.mark.parametrize(("rows", "names"), [(8, ("a_b", "a_c")), (80, ("red", "blue"))])
+def test_flags_are_no_group_without_a_prefix_or_enough_rows(rows, names):
+    box = outrange.data_box(dummies(rows, names), whole=True)
+    assert box.integers == list(names) and not box.at_most_one
+
+
+def test_each_call_warns_at_most_once(plain):
+    for ask in (
+        lambda box: outrange.output_range(plain, box),
+        lambda box: outrange.summary(plain, box),
+        lambda box: outrange.report(plain, box, data=box, time_limit=0.2),
+    ):
+        with warnings.catch_warnings(record=True) as messages:
+            warnings.simplefilter("always")
+            ask(dummies(80))
+        assert len(messages) == 1
+
+
 def test_rows_and_frames_are_points_and_data(plain, frame):
     point, data = frame.iloc[0].astype(float), frame.to_numpy(np.float64)
     by_row = outrange.robustness(plain, point, tol=1e-2)

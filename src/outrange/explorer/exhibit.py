@@ -15,9 +15,8 @@ from ..questions.evidence.evaluate import entries
 from ..questions.inputs.columns import is_frame
 from ..questions.inputs.parse_box import input_box, whole_entries
 from ..questions.inputs.sets import Mixed
-from ..questions.inputs.sets.features import flat_features
 from ..questions.inputs.sets.regions import regions
-from ..questions.inputs.sets.table import frame_set
+from ..questions.inputs.sets.table import frame_set, integers_and_groups
 from ..questions.sample_range import sampled_set
 from ..reports.plain.reader import Category
 from ..search.common.domain_boxes import DomainBoxes
@@ -52,6 +51,7 @@ class Exhibit:
         seconds: Time limit of the search for the ranges of one input set.
         integer: `(inputs,)` bool, True for inputs that are integers.
         groups: One-hot groups of the inputs.
+        partial: Flat indices of each group of inputs, at most one of which is 1.
     """
 
     network: LayeredNetwork
@@ -60,6 +60,7 @@ class Exhibit:
     seconds: float
     integer: np.ndarray
     groups: tuple[Category, ...] = ()
+    partial: tuple[np.ndarray, ...] = ()
 
     @classmethod
     def of(cls, network: LayeredNetwork, box: Any, seconds: float) -> Exhibit:
@@ -88,7 +89,7 @@ class Exhibit:
             raise InputError(
                 f"`time_limit` must be a positive number of seconds. Received: {seconds!r}."
             )
-        slots, integer, groups = graph.inputs, whole_entries(graph.inputs), ()
+        slots, integer, groups, partial = graph.inputs, whole_entries(graph.inputs), (), []
         inputs = frame_set(box) if is_frame(box) else box
         if isinstance(inputs, Mixed):
             parts = regions(slots, inputs)
@@ -98,11 +99,12 @@ class Exhibit:
             )
             integer = integer | np.any([part.integer for part in parts], axis=0)
             labels = entry_labels(slots)
-            members = [flat_features(slots, group, "one_hot").tolist() for group in inputs.one_hot]
-            groups = tuple(Category.of([labels[i] for i in g], tuple(g)) for g in members)
+            _, members, partial = integers_and_groups(slots, inputs)
+            groups = tuple(Category.of([labels[i] for i in g], tuple(g.tolist())) for g in members)
         else:
             chosen = default_box(slots) if inputs is None else input_box(slots, inputs)
-        return cls(network, chosen, box is not None, float(seconds), integer, groups)
+        given = box is not None
+        return cls(network, chosen, given, float(seconds), integer, groups, tuple(partial))
 
     def input_set(self, box: Box) -> Box | Mixed:
         """Return the inputs of a box that satisfy the integer and one-hot constraints.
@@ -125,7 +127,10 @@ class Exhibit:
 
     def _with_integers(self, box: Box) -> Mixed:
         groups = [list(group.members) for group in self.groups]
-        return Mixed(box, integers=np.flatnonzero(self.integer), one_hot=groups)
+        # The sliders can demand several 1s of a group. Such a box is shown without the constraint.
+        partial = [group for group in self.partial if box.lo[group].sum() <= 1]
+        integers = np.flatnonzero(self.integer)
+        return Mixed(box, integers=integers, one_hot=groups, at_most_one=partial)
 
     @property
     def is_large(self) -> bool:

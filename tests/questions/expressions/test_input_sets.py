@@ -94,6 +94,15 @@ def test_integers_and_one_hot(rng):
     assert np.flatnonzero(part.integer).tolist() == [4, 5, 6, 7]
 
 
+def test_at_most_one_of_a_group(rng):
+    points = rng.integers(0, 3, (5000, 8)) / 2
+    dummies = np.isin(points[:, 5:], [0, 1]).all(1) & (points[:, 5:].sum(1) <= 1)
+    wanted = dummies & (points <= 1).all(1) & (points[:, 4] % 1 == 0)
+    for group in ("color", [5, 6, 7]):
+        _agree(SLOTS, Mixed((0, 1), integers=["age"], at_most_one=[group]), wanted, points)
+    assert repr(Mixed((0, 1), at_most_one=[[1, 2]])) == "Mixed((0, 1), at_most_one=[[1, 2]])"
+
+
 def test_unions_and_cuts(rng):
     points = rng.integers(-6, 7, (2000, 3)) / 2
     a = (np.abs(points) <= 1).all(1)
@@ -156,6 +165,9 @@ def test_sets_stand_inside_sets(rng):
         (lambda: Mixed((0, 0), one_hot=[[0, 1]]), ["exclude this", "hi=[0.0, 0.0]"]),
         (lambda: Mixed((1, 1), one_hot=[[0, 1]]), ["exclude this", "lo=[1.0, 1.0]"]),
         (lambda: Mixed((0, 1), one_hot=[0, 1]), ["[[2, 3, 4]]", "[0, 1]"]),
+        (lambda: Mixed((0, 1), at_most_one=[0, 1]), ["at_most_one=[[2, 3, 4]]", "[0, 1]"]),
+        (lambda: Mixed((1, 1), at_most_one=[[0, 1]]), ["At most one", "lo=[1.0, 1.0]"]),
+        (lambda: Mixed((0, 1), one_hot=[[0]], at_most_one=[[0, 1]]), ["`x`[0]", "once"]),
         (lambda: Mixed((0, 1), one_hot=[[]]), ["[[2, 3, 4]]"]),
         (lambda: Mixed((0, 1), one_hot="x"), ["list of groups", "'x'"]),
         (lambda: Mixed((0, 1), one_hot=[[0, 1], [1, 2]]), ["`x`[1]", "one one-hot group"]),

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ...questions.inputs.sets import Mixed
+
 
 LONGEST = 1500
 """Maximum number of characters of an argument in code; longer ones become a placeholder."""
@@ -85,6 +87,12 @@ def box_code(box: Any, from_data: bool, name: str = "box") -> str:
     if not literal or len(literal) > LONGEST:
         literal = "...  # the input domain above"
     return f"{name} = {literal}"
+
+
+def mixed_code(box: Mixed) -> str:
+    """Return code of the arguments of an `outrange.Mixed` other than its box."""
+    names = ["integers", "one_hot", *["at_most_one"] * bool(box.at_most_one)]
+    return ", ".join(f"{name}={code(getattr(box, name))}" for name in names)
 
 
 def _is_plain(box: Any) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ...answers.monotone import FallingPair, Monotone, Trend
 from ...core import Box
 from ...questions.gradients.monotone_witness import MonotoneWitnesses
+from ...questions.inputs.sets import Mixed
+from ...questions.inputs.sets.table import integers_and_groups
 from ...reports.plain.reader import Reader
 
 
@@ -22,7 +22,7 @@ MOST_TRIED = 64
 
 
 def with_examples_inside(
-    answer: Monotone, network: Network, box: Box, integer: np.ndarray, points: Any, reader: Reader
+    answer: Monotone, network: Network, box: Box, input_set: Mixed, points: Any, reader: Reader
 ) -> Monotone:
     """Replace each counterexample with one inside the input set, or leave its direction open.
 
@@ -32,12 +32,13 @@ def with_examples_inside(
         answer: The answer over the box.
         network: The model.
         box: The box around the set.
-        integer: `(inputs,)`: whether each input is an integer.
+        input_set: The input set.
         points: `(n, inputs)`: inputs in the set from which the search starts.
         reader: Names and formats of inputs and outputs.
     """
     graph = network.graph
-    search = MonotoneWitnesses(network, graph, box, True, integer)
+    constraints = integers_and_groups(graph.inputs, input_set)
+    search = MonotoneWitnesses(network, graph, box, True, *constraints)
 
     def inside(trend: Trend, sign: float) -> FallingPair | None:
         i, k = reader.entries.index(trend.input), reader.output_number(trend.output)

@@ -26,6 +26,7 @@ from ...core.progress import Stage, report_progress
 from ...questions.inputs.columns import columns, is_frame
 from ...questions.inputs.sets import Mixed
 from ...questions.inputs.sets.regions import regions
+from ...questions.inputs.sets.table import frame_set
 from ...reports.answered import answered_section, stop_reason, unanswered_section
 from ...reports.context import (
     arithmetic_section,
@@ -39,7 +40,7 @@ from ...reports.section import Section
 from ...reports.units import Units, output_names, reader_of
 from ...reports.words import TITLES
 from .claims import claims
-from .code import CodeText, box_code, code, report_code, setup_code, width_code
+from .code import CodeText, box_code, code, mixed_code, report_code, setup_code, width_code
 from .data import NotApplicableError, check_units, class_numbers, first_rows, widths
 from .examples import with_examples_inside
 from .names import apply_names, checked_outputs, names_of
@@ -115,6 +116,8 @@ class Questions:
     _sections: dict[str, Section] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
+        if is_frame(self.box):  # Warn once for all questions.
+            self.box = frame_set(self.box)
         self.x, self.y = self.data if isinstance(self.data, tuple) else (self.data, None)
         if self.box is None and self.x is None:
             raise InputError(
@@ -134,9 +137,9 @@ class Questions:
             self.properties = [self.properties]
         self._from_data = self.box is None
         named = self.network.graph
-        whole, groups = whole_and_groups(self.x, self.names, self.box, named.inputs)
+        whole, groups, partial = whole_and_groups(self.x, self.names, self.box, named.inputs)
         if self.box is None:
-            self.box = table_box(self.x, whole, groups)
+            self.box = table_box(self.x, whole, groups, partial)
             self._set_sentence = "Every input lies in its range over the data."
         self._regions = regions(named.inputs, self.box)
         self.reader = reader_of(
@@ -256,8 +259,7 @@ class Questions:
     def _box_code(self) -> str:
         """Return code that creates the input set, and the box around it if the two differ."""
         if self._from_data and isinstance(self.box, Mixed):
-            columns = f"integers={code(self.box.integers)}, one_hot={code(self.box.one_hot)}"
-            line = f"box = outrange.Mixed(outrange.data_box(data_x), {columns})"
+            line = f"box = outrange.Mixed(outrange.data_box(data_x), {mixed_code(self.box)})"
         else:
             line = box_code(self.box, self._from_data)
         is_hull = isinstance(self.box, Mixed)
@@ -404,9 +406,8 @@ class Questions:
         note = f"{names}: {NO_ORDER}" if inside else ""
         if isinstance(self.box, Mixed):
             lo, hi = self._ends
-            integer = self._regions[0].integer
             answer = with_examples_inside(
-                answer, self.network, Box(lo, hi), integer, self._points(), self.reader
+                answer, self.network, Box(lo, hi), self.box, self._points(), self.reader
             )
         section = answered_section("monotonicity", [answer], call, note, reader=self.reader)
         is_open = any(trend.direction == "unknown" for trend in answer.trends)

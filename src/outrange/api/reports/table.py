@@ -10,7 +10,7 @@ import numpy as np
 from ...questions.inputs.columns import columns, integer_types, is_frame, whole_columns
 from ...questions.inputs.data import data_box
 from ...questions.inputs.sets import Mixed
-from ...questions.inputs.sets.features import flat_features
+from ...questions.inputs.sets.table import integers_and_groups
 from ...reports.plain.reader import Category
 
 
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
 def whole_and_groups(
     x: Any, names: Sequence[str] | None, box: Any, slots: Sequence[Slot]
-) -> tuple[list[int], list[Category]]:
-    """Return the integer inputs, as flat indices, and the one-hot groups of a report's input set.
+) -> tuple[list[int], list[Category], list[list[int]]]:
+    """Return the integer inputs, the one-hot groups and the dummy groups of a report's input set.
 
-    They are read from the box if it is an `outrange.Mixed`, and otherwise detected in the data.
+    Inputs are flat indices. At most one input of a dummy group is 1, and all are integer inputs.
+    The result is read from the box if it is an `outrange.Mixed`, and otherwise detected in the
+    data.
 
     Args:
         x: Inputs of the data; None if there are no data.
@@ -32,20 +34,21 @@ def whole_and_groups(
         slots: Inputs with the names that the box uses.
     """
     if isinstance(box, Mixed):
-        groups = [tuple(flat_features(slots, g, "one_hot").tolist()) for g in box.one_hot]
-        whole = flat_features(slots, box.integers, "integers").tolist()
-        size = sum(slot.size for slot in slots)
-        labels = list(names) if names else [f"input {i}" for i in range(size)]
-        return whole, [Category.of([labels[i] for i in members], members) for members in groups]
+        mask, members, partial = integers_and_groups(slots, box)
+        labels = list(names) if names else [f"input {i}" for i in range(mask.size)]
+        groups = [Category.of([labels[i] for i in g], tuple(g.tolist())) for g in members]
+        return np.flatnonzero(mask).tolist(), groups, [group.tolist() for group in partial]
     parts = _columns(x, names)
     if names is None or set(parts) != set(names):
-        return [], []
+        return [], [], []
     is_typed = is_frame(x)
     integers = integer_types(x) if is_typed else [name for name in parts if _is_whole(parts[name])]
-    whole, one_hot = whole_columns(parts, integers)
+    whole, one_hot, dummies = whole_columns(parts, integers)
     at = {name: i for i, name in enumerate(names)}
     categories = [Category.of(group, tuple(at[name] for name in group)) for group in one_hot]
-    return [at[name] for name in whole], categories
+    partial = [[at[name] for name in group] for group in dummies]
+    integer = [*(at[name] for name in whole), *(i for group in partial for i in group)]
+    return integer, categories, partial
 
 
 def _columns(x: Any, names: Sequence[str] | None) -> dict[str, np.ndarray]:
@@ -64,15 +67,20 @@ def _is_whole(column: np.ndarray) -> bool:
     return bool((column == np.rint(column)).all())
 
 
-def table_box(x: Any, whole: Sequence[int], groups: Sequence[Category]) -> Any:
-    """Return the input set of the data: its range, with integer inputs and one-hot groups.
+def table_box(
+    x: Any, whole: Sequence[int], groups: Sequence[Category], partial: Sequence[list[int]]
+) -> Any:
+    """Return the input set of the data: its range, with integer inputs and groups.
 
     Args:
         x: Inputs of the data.
         whole: Flat indices of the integer inputs.
         groups: One-hot groups.
+        partial: Flat indices of each group of inputs, at most one of which is 1.
     """
     if not whole and not groups:
         return data_box(x)
     box = data_box(x, whole=False) if is_frame(x) else data_box(x)
-    return Mixed(box, integers=list(whole), one_hot=[list(group.members) for group in groups])
+    one_hot = [list(group.members) for group in groups]
+    alone = [i for i in whole if not any(i in group for group in partial)]
+    return Mixed(box, integers=alone, one_hot=one_hot, at_most_one=list(partial))

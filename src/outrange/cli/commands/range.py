@@ -129,4 +129,4 @@ def ask_summary(model: str, box: BoxOptions, *, safe_mode: bool) -> Summary:
     from ...api.ranges import summary
 
     network = load_model(model, safe_mode, box.feature_names)
-    return summary(network, box_of(box, network.graph.inputs))
+    return summary(network, box_of(box, network.graph.inputs, note=False))

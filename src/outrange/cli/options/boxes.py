@@ -51,12 +51,14 @@ class BoxOptions:
         return None if self.names is None else [name.strip() for name in self.names.split(",")]
 
 
-def box_of(options: BoxOptions, slots: Sequence[Slot]) -> Any:
+def box_of(options: BoxOptions, slots: Sequence[Slot], note: bool = True) -> Any:
     """Return the input set that the options describe, as an argument `box` of public functions.
 
     Args:
         options: Options of the input set.
         slots: Inputs of the model.
+        note: Whether to report the integer and one-hot columns of a table on stderr. A question
+            that ignores these constraints prints a warning instead.
 
     Raises:
         InputError: There is no input set, more than one, or an invalid one.
@@ -91,7 +93,7 @@ def box_of(options: BoxOptions, slots: Sequence[Slot]) -> Any:
         box = data_box(rows, o.margin or 0.0, relative=o.relative)
         if names is None:
             return box
-        return _table(dict(zip(names, rows.T, strict=True)), box, o.whole)
+        return _table(dict(zip(names, rows.T, strict=True)), box, o.whole, note)
     if o.ball is not None:
         return ball(reshape_flat(read_array(o.ball, "--ball"), shape), o.radius, o.clip)
     if o.lo is None or o.hi is None:
@@ -103,16 +105,16 @@ def box_of(options: BoxOptions, slots: Sequence[Slot]) -> Any:
 
 
 def _table(
-    parts: dict[str, np.ndarray], box: tuple[np.ndarray, np.ndarray], whole: bool
+    parts: dict[str, np.ndarray], box: tuple[np.ndarray, np.ndarray], whole: bool, note: bool
 ) -> ColumnBox | Mixed:
-    """Return the input set of a table; report its integer and one-hot columns on stderr."""
+    """Return the input set of a table; with `note`, report its restricted columns on stderr."""
     ends = zip(*(end.tolist() for end in box), strict=True)
     columns = ColumnBox(zip(parts, ends, strict=True))
     if not whole:
         return columns
     input_set = table_set(columns, parts, [name for name in parts if _is_whole(parts[name])])
-    if isinstance(input_set, Mixed):
-        sentence = whole_sentence(input_set.integers, input_set.one_hot)
+    if note and isinstance(input_set, Mixed):
+        sentence = whole_sentence(input_set)
         print(f"outrange: {sentence}; `--no-whole` lets them take any real value.", file=sys.stderr)
     return input_set
 

@@ -28,6 +28,7 @@ class MonotoneWitnesses:
         is_output: Whether the graph's outputs are the model's own.
         integer: `(d,)` bool: whether each input is an integer; None if there are no integer inputs.
         groups: Flat indices of each one-hot group.
+        partial: Flat indices of each group in which at most one input is 1.
     """
 
     def __init__(
@@ -38,10 +39,11 @@ class MonotoneWitnesses:
         is_output: bool,
         integer: np.ndarray | None = None,
         groups: Sequence[np.ndarray] = (),
+        partial: Sequence[np.ndarray] = (),
     ) -> None:
         self._network, self._graph, self._box = network, graph, box
         self._integer = np.zeros(box.size, bool) if integer is None else integer
-        self._groups = groups
+        self._groups, self._partial = groups, partial
         self._predict = network.predict if is_output else None
 
     def find_fall(
@@ -50,8 +52,8 @@ class MonotoneWitnesses:
         """Find two points on the line through `x` between which `sign * output` provably falls.
 
         Both points have integers and single categories where the set demands it. The result is None
-        if no such points are found, and for an input of a one-hot group: no two points of the set
-        differ in it alone.
+        if no such points are found, and if no two points of the set differ in the input alone, as
+        in a one-hot group.
 
         Args:
             x: A point `(d,)` in the box.
@@ -59,10 +61,13 @@ class MonotoneWitnesses:
             direction: Index of the input that increases along the line.
             sign: 1 to look for a fall, -1 for a rise.
         """
-        if any(direction in group for group in self._groups):
+        lo = self._box.lo
+        if any(direction in group for group in self._groups) or any(
+            direction in group and lo[group].sum() > lo[direction] for group in self._partial
+        ):
             return None
         best = None
-        for point in self._near(self._project(x)):
+        for point in self._near(self._project(x, direction)):
             line = self._line(point, direction)
             step = self._on(line, output, sign)
             if step is not None and (best is None or best.reproduced is not True):
@@ -71,8 +76,12 @@ class MonotoneWitnesses:
                 return best
         return best
 
-    def _project(self, x: np.ndarray) -> np.ndarray:
-        """Round integer inputs, and set the largest possible input of each one-hot group to 1."""
+    def _project(self, x: np.ndarray, direction: int) -> np.ndarray:
+        """Round integer inputs, and set the inputs of each group so that the set contains them.
+
+        The largest possible input of a one-hot group becomes 1. Of another group, only the input
+        `direction`, or otherwise the largest one, may remain 1.
+        """
         lo, hi = self._box.lo, self._box.hi
         x = np.where(self._integer, np.clip(np.rint(x), lo, hi), x)
         for group in self._groups:
@@ -80,6 +89,9 @@ class MonotoneWitnesses:
             chosen = group[np.argmax(x[group] + 2.0 * (lo[group] == 1) - 2.0 * (hi[group] == 0))]
             x[group] = 0.0
             x[chosen] = 1.0
+        for group in self._partial:
+            free = direction if direction in group else group[np.argmax(x[group] + lo[group])]
+            x[group[group != free]] = 0.0
         return x
 
     def _near(self, x: np.ndarray) -> list[np.ndarray]:

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from ...graph import Slot
 
 
+EVIDENCE = 5.0
+"""Number of rows with several 1s that independent columns would have on average, from which their
+absence shows that the columns exclude each other. By chance, it has a probability below 1 %."""
+
+
 class ColumnBox(dict[str, Any]):
     """Box by column, `{name: (lo, hi)}`, in the order of the columns of a table.
 
@@ -142,16 +147,17 @@ def integer_types(frame: Any) -> list[str]:
 
 def whole_columns(
     parts: Mapping[str, np.ndarray], integers: Sequence[str]
-) -> tuple[list[str], list[tuple[str, ...]]]:
-    """Return the integer columns of a table that are in no one-hot group, and the one-hot groups.
+) -> tuple[list[str], list[tuple[str, ...]], list[tuple[str, ...]]]:
+    """Return the integer columns of a table that are in no group, and two kinds of groups.
 
     Args:
         parts: Columns as numbers, by name.
         integers: Names of the columns that contain integers.
 
     Returns:
-        Names of the integer columns in no group, and groups of names. The columns of a group
-        contain only 0 and 1, their names share a prefix, and exactly one is 1 in every row.
+        Names of the integer columns in no group, one-hot groups, and groups of dummy columns. The
+        columns of a group contain only 0 and 1, and their names share a prefix. In every row,
+        exactly one of a one-hot group is 1, and at most one of a dummy group (see `EVIDENCE`).
     """
     stems: dict[str, list[str]] = {}
     for name in parts:
@@ -159,13 +165,26 @@ def whole_columns(
         stem = re.split(r"[_=:.\s\-/](?=[^_=:.\s\-/]+$)", name)[0]
         if binary and stem != name:
             stems.setdefault(stem, []).append(name)
-    groups = [
-        tuple(names)
-        for names in stems.values()
-        if len(names) > 1 and (np.sum([parts[name] for name in names], axis=0) == 1.0).all()
-    ]
-    grouped = {name for group in groups for name in group}
-    return [name for name in integers if name not in grouped], groups
+    groups, dummies = [], []
+    for names in stems.values():
+        table = np.array([parts[name] for name in names])
+        counts = table.sum(axis=0)
+        if len(names) > 1 and (counts == 1.0).all():
+            groups.append(tuple(names))
+        elif (counts <= 1.0).all() and _expected_pairs(table) >= EVIDENCE:
+            dummies.append(tuple(names))
+    grouped = {name for group in groups + dummies for name in group}
+    return [name for name in integers if name not in grouped], groups, dummies
+
+
+def _expected_pairs(table: np.ndarray) -> float:
+    """Return the expected number of pairs of 1s in a row, over all rows, of independent columns.
+
+    Args:
+        table: `(columns, rows)` of 0 and 1.
+    """
+    shares = table.mean(axis=1)
+    return table.shape[1] * float(shares.sum() ** 2 - (shares**2).sum()) / 2
 
 
 def caller_level() -> int:
@@ -176,12 +195,13 @@ def caller_level() -> int:
     return level
 
 
-def whole_sentence(integers: Sequence[str], groups: Sequence[Sequence[str]]) -> str:
-    """Return a sentence about the integer columns and one-hot groups of an input set."""
-    parts = []
+def whole_sentence(restricted: Any) -> str:
+    """Return a sentence about the integer columns and the groups of an `outrange.Mixed`."""
+    parts, integers = [], restricted.integers
     if integers:
         parts.append(f"{_list_names(integers)} hold{'s' * (len(integers) == 1)} integers")
-    parts += [f"{_list_names(group)} are one-hot" for group in groups]
+    parts += [f"{_list_names(group)} are one-hot" for group in restricted.one_hot]
+    parts += [f"at most one of {_list_names(group)} is 1" for group in restricted.at_most_one]
     return f"{' and '.join(parts)}, and the input set preserves this"
 
 
@@ -190,8 +210,8 @@ def warn_relaxed(integers: bool, groups: bool) -> None:
     if integers or groups:
         names = " and ".join(["integers"] * integers + ["one-hot columns"] * groups)
         warnings.warn(
-            f"This question uses the box around the input set, in which {names} may take any value "
-            "between their bounds.",
+            f"This question does not preserve {names}. It uses the box around the input set, in "
+            "which they may take any value between their bounds.",
             RelaxedSetWarning,
             stacklevel=caller_level(),
         )

@@ -28,8 +28,9 @@ def data_box(
         margin: Non-negative number in the unit of the feature.
         relative: Whether `margin` is instead a multiple of the width of each feature's range.
         whole: For a DataFrame only. True restricts its integer and Boolean columns to integers, and
-            each group of one-hot columns to exactly one 1. None also does this, with a warning that
-            names these columns. False allows all numbers in between.
+            each group of one-hot columns to exactly one 1 (or at most one, for dummies without the
+            first category). None also does this, with a warning that names these columns. False
+            allows all numbers in between.
 
     Returns:
         `(lo, hi)`, two float64 arrays of shape `input_shape`, each rounded to nearest; for a dict,

@@ -67,10 +67,11 @@ def input_box(slots: Sequence[Slot], box: Any) -> Box:
         raise InputError(f"An input set is needed: pass `box`. {FORMS}. Received: box=None.")
     total = sum(slot.size for slot in slots)
     if hasattr(box, "one_hot"):
-        warn_relaxed(bool(len(box.integers)), bool(len(box.one_hot)))
+        warn_relaxed(bool(len(box.integers)), bool(len(box.one_hot) or len(box.at_most_one)))
         return input_box(slots, box.box)
     if is_frame(box):
-        warn_relaxed(*map(bool, whole_columns(columns(box), integer_types(box))))
+        integers, *groups = whole_columns(columns(box), integer_types(box))
+        warn_relaxed(bool(integers), any(groups))
     box = in_order(slots, by_column(box))
     inputs = slots if isinstance(box, Mapping) else merge_columns(slots)
     if isinstance(box, Box):

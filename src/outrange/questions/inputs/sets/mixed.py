@@ -31,9 +31,11 @@ class Mixed(InputSet):
             an index into that input's shape), or names of whole inputs.
         one_hot: A list of groups, each a list of features as above (or the name of an input). In
             each group exactly one feature is 1, and the others are 0.
+        at_most_one: A list of such groups, in each of which at most one feature is 1, and the
+            others are 0. Dummy columns without one for the first category are such a group.
 
     Raises:
-        InputError: `one_hot` is not a list of groups.
+        InputError: `one_hot` or `at_most_one` is not a list of groups.
 
     Example:
         >>> Mixed((0, 10), integers=[0], one_hot=[[2, 3, 4]])
@@ -43,19 +45,22 @@ class Mixed(InputSet):
     box: Any
     integers: Any = ()
     one_hot: Any = ()
+    at_most_one: Any = ()
 
     def __post_init__(self) -> None:
-        groups = self.one_hot
-        if not isinstance(groups, list | tuple) or not all(_is_group(group) for group in groups):
-            raise InputError(
-                "`one_hot` must be a list of groups, each a list of features or an input's name: "
-                f"`one_hot=[[2, 3, 4]]`. Received: one_hot={brief(groups)}."
-            )
+        for name, groups in (("one_hot", self.one_hot), ("at_most_one", self.at_most_one)):
+            if not isinstance(groups, list | tuple) or not all(map(_is_group, groups)):
+                raise InputError(
+                    f"`{name}` must be a list of groups, each a list of features or an input's "
+                    f"name: `{name}=[[2, 3, 4]]`. Received: {name}={brief(groups)}."
+                )
 
     def __repr__(self) -> str:
-        integers = f", integers={brief(self.integers)}" if len(as_list(self.integers)) else ""
-        one_hot = f", one_hot={brief(self.one_hot)}" if len(self.one_hot) else ""
-        return f"Mixed({brief(self.box)}{integers}{one_hot})"
+        parts = [brief(self.box)]
+        for name in ("integers", "one_hot", "at_most_one"):
+            features = getattr(self, name)
+            parts += [f"{name}={brief(features)}"] if len(as_list(features)) else []
+        return f"Mixed({', '.join(parts)})"
 
     def contains(self, rows: Any) -> Any:
         """Return whether rows lie in the box and satisfy the integer and one-hot constraints.
@@ -81,32 +86,47 @@ class Mixed(InputSet):
         return bool(inside[0]) if is_single else inside
 
     def regions(self, slots: Sequence[Slot]) -> list[Region]:
-        """Return the box's regions, with integer bounds and two inequalities per one-hot group."""
+        """Return the box's regions, with integer bounds and one or two inequalities per group."""
         integer = np.zeros(sum(slot.size for slot in slots), bool)
         integer[flat_features(slots, self.integers, "integers")] = True
-        groups = [flat_features(slots, group, "one_hot") for group in self.one_hot]
-        members = np.concatenate([np.zeros(0, int), *groups])
+        exact = [flat_features(slots, group, "one_hot") for group in self.one_hot]
+        partial = [flat_features(slots, group, "at_most_one") for group in self.at_most_one]
+        members = np.concatenate([np.zeros(0, int), *exact, *partial])
         used, counts = np.unique(members, return_counts=True)
         if (counts > 1).any():
             twice = place(slots, int(used[counts > 1][0]))
             raise InputError(
                 f"A feature may occur at most once, in one one-hot group; {twice} occurs more than "
-                f"once. Received: one_hot={brief(self.one_hot)}."
+                f"once. Received: {self!r}."
             )
         integer[members] = True
-        condition = all_of(_exactly_one(group) for group in groups)
+        condition = all_of([*map(_exactly_one, exact), *map(_at_most_one, partial)])
         tightened = [
-            self._tighten(slots, region, integer, groups) for region in regions_of(slots, self.box)
+            self._tighten(slots, region, integer, exact, partial)
+            for region in regions_of(slots, self.box)
         ]
         return cut(tightened, condition)
 
     def _tighten(
-        self, slots: Sequence[Slot], region: Region, integer: np.ndarray, groups: list[np.ndarray]
+        self,
+        slots: Sequence[Slot],
+        region: Region,
+        integer: np.ndarray,
+        exact: list[np.ndarray],
+        partial: list[np.ndarray],
     ) -> Region:
-        """Round the bounds of integer inputs inward, and clip one-hot features to [0, 1]."""
+        """Round the bounds of integer inputs inward, and clip features of groups to [0, 1].
+
+        Args:
+            slots: The inputs of the model.
+            region: A region of the box.
+            integer: Mask of the inputs restricted to integers.
+            exact: Flat indices of each group in which exactly one feature is 1.
+            partial: Flat indices of each group in which at most one feature is 1.
+        """
         integer = integer | region.integer
         lo, hi = region.box.lo.copy(), region.box.hi.copy()
-        for group in groups:
+        for group in exact + partial:
             lo[group], hi[group] = np.maximum(lo[group], 0), np.minimum(hi[group], 1)
         lo[integer], hi[integer] = np.ceil(lo[integer]), np.floor(hi[integer])
         empty = np.flatnonzero(lo > hi)
@@ -118,11 +138,12 @@ class Mixed(InputSet):
                 f"feature must include 0 or 1; the bounds of {place(slots, i)} do not. "
                 f"Received: {limits}."
             )
-        for group in groups:
-            if lo[group].sum() > 1 or hi[group].sum() < 1:
+        for k, group in enumerate(exact + partial):
+            is_exact = k < len(exact)
+            if lo[group].sum() > 1 or (is_exact and hi[group].sum() < 1):
                 raise InputError(
-                    "Exactly one feature of a one-hot group must be 1, but the bounds exclude "
-                    f"this; see {place(slots, int(group[0]))}. "
+                    f"{'Exactly' if is_exact else 'At most'} one feature of a one-hot group must "
+                    f"be 1, but the bounds exclude this; see {place(slots, int(group[0]))}. "
                     f"Received: lo={brief(lo[group])}, hi={brief(hi[group])}."
                 )
         return replace(region, box=Box(lo + 0.0, hi + 0.0), integer=integer)
@@ -137,5 +158,9 @@ def _is_group(group: Any) -> bool:
 def _exactly_one(group: np.ndarray) -> Formula:
     """Build two inequalities stating that the features of a group sum to 1."""
     at = np.sort(group).tolist()
-    most = Atom(tuple((i, 1.0) for i in at), -1.0)
-    return all_of((most, Atom(tuple((i, -1.0) for i in at), 1.0)))
+    return all_of((_at_most_one(group), Atom(tuple((i, -1.0) for i in at), 1.0)))
+
+
+def _at_most_one(group: np.ndarray) -> Formula:
+    """Build the inequality stating that the features of a group sum to at most 1."""
+    return Atom(tuple((i, 1.0) for i in np.sort(group).tolist()), -1.0)

@@ -36,26 +36,31 @@ def frame_set(
         return box
     restricted = table_set(box, columns(frame), integer_types(frame))
     if whole is None and isinstance(restricted, Mixed):
-        sentence = whole_sentence(restricted.integers, restricted.one_hot)
         warnings.warn(
-            f"{sentence}. `outrange.data_box(frame, whole=False)` lets them take every number "
-            "between.",
+            f"{whole_sentence(restricted)}. `outrange.data_box(frame, whole=False)` lets them take "
+            "every number between.",
             stacklevel=caller_level(),
         )
     return restricted
 
 
-def integers_and_groups(slots: Sequence[Slot], box: Any) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Return a mask of the integer inputs of a set, and its one-hot groups as flat indices.
+def integers_and_groups(
+    slots: Sequence[Slot], box: Any
+) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
+    """Return a mask of the integer inputs of a set, and its two kinds of groups as flat indices.
 
-    Sets other than a `Mixed` or a DataFrame have neither. The mask excludes one-hot inputs.
+    The groups are those of the fields `one_hot` and `at_most_one` of a `Mixed`. Sets other than a
+    `Mixed` or a DataFrame have neither. The mask excludes one-hot inputs.
     """
     input_set = frame_set(box, whole=True) if is_frame(box) else box
     integer = np.zeros(sum(slot.size for slot in slots), bool)
     if not isinstance(input_set, Mixed):
-        return integer, []
+        return integer, [], []
+    groups = [flat_features(slots, group, "one_hot") for group in input_set.one_hot]
+    partial = [flat_features(slots, group, "at_most_one") for group in input_set.at_most_one]
     integer[flat_features(slots, input_set.integers, "integers")] = True
-    return integer, [flat_features(slots, group, "one_hot") for group in input_set.one_hot]
+    integer[np.concatenate([np.zeros(0, int), *partial])] = True
+    return integer, groups, partial
 
 
 def table_set(
@@ -72,9 +77,9 @@ def table_set(
         A `Mixed` set; the box itself if no varying column is restricted.
     """
     varies = {name for name, (lo, hi) in box.items() if lo < hi}
-    whole, groups = whole_columns(parts, integers)
+    whole, *kinds = whole_columns(parts, integers)
     whole = [name for name in whole if name in varies]
-    groups = [group for group in groups if varies & set(group)]
-    if not whole and not groups:
+    groups, dummies = ([list(group) for group in kind if varies & set(group)] for kind in kinds)
+    if not whole and not groups and not dummies:
         return box
-    return Mixed(box, integers=whole, one_hot=[list(group) for group in groups])
+    return Mixed(box, integers=whole, one_hot=groups, at_most_one=dummies)
