@@ -103,8 +103,8 @@ class Exhibit:
             groups = tuple(Category.of([labels[i] for i in g], tuple(g.tolist())) for g in members)
         else:
             chosen = default_box(slots) if inputs is None else input_box(slots, inputs)
-        given = box is not None
-        return cls(network, chosen, given, float(seconds), integer, groups, tuple(partial))
+        is_chosen = box is not None
+        return cls(network, chosen, is_chosen, float(seconds), integer, groups, tuple(partial))
 
     def input_set(self, box: Box) -> Box | Mixed:
         """Return the inputs of a box that satisfy the integer and one-hot constraints.
