@@ -347,7 +347,7 @@ def test_the_radius_of_an_input_is_a_share_of_its_own_width():
 
 
 def test_a_unit_of_no_input_is_refused():
-    with pytest.raises(outrange.InputError, match="a unit of 'agee'"):
+    with pytest.raises(outrange.InputError, match="a unit for 'agee'"):
         outrange.report(classifier(), (0, 1), names=["age", "b", "c"], units={"agee": "years"})
 
 
