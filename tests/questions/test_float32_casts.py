@@ -116,6 +116,11 @@ def shifted(x, c):
             "int64",
         ),
         (
+            [node("Cast", "x", "w", to=INT64), node("Max", "w i", "k")],
+            {"i": np.int64(-(2**63))},
+            "int64",
+        ),
+        (
             [node("Cast", "x", "d", to=DOUBLE), node("Max", "d c", "k")],
             {"c": np.float64(0.15)},
             "float64",
@@ -130,6 +135,25 @@ def test_integers_that_rounding_may_wrap_are_refused(tmp_path, nodes, constants,
         outrange.output_range(str(path), (-0.9, -0.6), arithmetic="float32")
     with pytest.raises(UnsupportedError, match=words.replace("^", r"\^")):
         outrange.verify(str(path), outrange.y[0] <= 100, (-0.9, -0.6), arithmetic="float32")
+
+
+@pytest.mark.parametrize("exponent", [0.7, 1.5, 2.5, -1.5])
+def test_a_power_of_an_exponential_may_be_computed_as_one_exponential(tmp_path, exponent):
+    """XLA rewrites `exp(x) ** p` as `exp(p x)`, which rounds `p x`."""
+    jax = pytest.importorskip("jax")
+    exponent = float(np.float32(exponent))
+    nodes = [node("Exp", "x", "e"), node("Pow", "e p", "y")]
+    path = save_model(
+        tmp_path, model(nodes, {"p": np.float32(exponent)}, inputs={"x": (1, 1)}), "p.onnx"
+    )
+    x = np.linspace(-55, 55, 20_001).astype(np.float32)
+    values = np.asarray(jax.jit(lambda v: jax.numpy.power(jax.numpy.exp(v), exponent))(x))
+    real = np.exp(exponent * x.astype(np.longdouble))
+    worst = int(np.argmax(np.abs(values / real - 1)))
+    for i in (worst, 0, len(x) - 1):
+        at = float(x[i])
+        answer = outrange.output_range(str(path), (at, at), arithmetic="float32")
+        assert answer.lo[0] <= values[i] <= answer.hi[0]
 
 
 def test_a_product_in_a_branch_is_refused_whatever_its_name(tmp_path):

@@ -7,6 +7,8 @@ from keras import ops
 
 import outrange
 from outrange import y
+from outrange.ops.pointwise import Expressions, analyze
+from outrange.ops.pointwise.intervals import enclose
 
 
 def magnify(inner, exponent):
@@ -36,3 +38,21 @@ def test_a_root_of_a_high_power_is_not_contradicted(box):
     model = magnify(lambda x: ops.power(ops.abs(x) * ops.abs(x), 60.0), 0.5)
     answer = outrange.output_range(model, box)
     assert answer.lo[0] <= 0.0 <= answer.seen_lo[0] + 1e-12
+
+
+def test_a_power_that_underflows_is_not_exactly_0():
+    t = Expressions()
+    power = t.apply("power", t.x, exponent=2.5)
+    lo, hi = np.zeros(1), np.full(1, 1e-200)
+    low, high = enclose(t, power, lo, hi)
+    assert low[0] == 0.0 < high[0]
+    _, high = enclose(t, t.multiply(t.power(t.x, -2), power), lo, hi)
+    assert high[0] >= 1e-100
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+def test_zero_times_a_pole_is_a_pole(factor):
+    t = Expressions()
+    quotient = t.scale(t.power(t.x, -3), 1, 1)
+    curve = analyze(t, t.multiply(t.power(t.x, factor), quotient))
+    assert curve.holes == (0.0,)

@@ -21,7 +21,7 @@ from ..executors.payload import Payload, deserialize
 from ..executors.pool import Pool
 from ..executors.worker_cache import CachedPayload
 from ..search.kernel.prover import TreeBox, TreeProver
-from .errors import NoCertificateError
+from .errors import NoCertificateError, NoTreeError
 from .work_stealing import prove_on_all_cores
 
 
@@ -67,8 +67,8 @@ def prove_on_workers(prover: TreeProver, pool: Pool) -> bytes | None:
         prover: A prover that is at the root of its tree.
 
     Raises:
-        NoCertificateError: The tree is larger than the checker accepts, or too many workers were
-            lost.
+        NoCertificateError: The tree is larger than the checker accepts, too many workers were lost,
+            or a part has no tree after all workers were lost (`NoTreeError`).
         OutOfTime: The deadline passed.
     """
     root = prover.take()
@@ -154,7 +154,7 @@ class _DistributedProof:
             part = self._waiting.popleft()
             trees = [self._prove_here(box) for box in part.boxes]
             if any(tree is None for tree in trees):
-                raise NoCertificateError("a part of the proof was not found")
+                raise NoTreeError("a part of the proof was not found")
             part.tree, part.boxes = b"".join(tree for tree in trees if tree is not None), ()
 
     def _prove_here(self, box: TreeBox) -> bytes | None:

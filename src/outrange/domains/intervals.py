@@ -7,9 +7,9 @@ In general, an affine op `y = A x + b` on `[lo, hi]` is evaluated at a center `c
 
     |fl(A c + b) - (A c + b)| <= gamma(t + 1) (|A| |c| + |b|) + t eta,
 
-where `eta` is the least subnormal. One product `|A| (r + g |c|)` with `g = gamma(2 t + 6)` covers
-both. The excess of `g` over `gamma(t + 1)`, and the factor `1 + g`, cover the rounding errors of
-that product itself and of the sums around it.
+where `eta` is the least subnormal. One product `|A| (r + g |c|)` with `g = gamma(2 t + 6)`, plus
+`g |b|`, covers both. The excess of `g` over `gamma(t + 1)`, and the factor `1 + g`, cover the
+rounding errors of that product itself and of the sums around it.
 
 Reference: S. Rump, *Fast and parallel interval arithmetic*, BIT 39 (1999).
 """

@@ -165,7 +165,7 @@ def radius(
             rho = gamma(op.terms - 1 + reads) * size
         if (op.index < 0).any():
             rho = rho + np.where(op.index < 0, budget.constant(op.size) * np.abs(op.fill), 0.0)
-        return rho * factor
+        return np.where(rho > 0, rho * factor + FLOOR, 0.0)
     present = op.windows >= 0
     most_used = int(np.bincount(op.windows[present]).max())
     total = np.where(present, sizes_of[0][np.maximum(op.windows, 0)], 0.0).sum(axis=1)

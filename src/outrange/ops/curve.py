@@ -39,7 +39,7 @@ class Curve:
         exact: The definition, `exact(mp, x)`, where `mp` is the mpmath module. Tests compare `f`
             with it.
         ulps: The float64 value of `f` is within `off + ulps * spacing(|f(x)|)` of `exact`. If
-            `f(0)` is 0, its float64 value is exactly 0.
+            the float64 value of `f` at 0 is 0, `f(0)` is exactly 0.
         off: Absolute part of the error; see `ulps`.
         slope_error: `|df(x) - f'(x)| <= slope_error * (1 + |f'(x)|)`.
         saturated: Optional function; `saturated(lo, hi)` returns a mask of the intervals on which

@@ -52,7 +52,9 @@ FLOAT32_ERRORS: Mapping[str, Float32Error] = MappingProxyType({
     "cosh": Float32Error(104.0), "tanh_shrink": Float32Error(32.0, 8.0),
     "sparse_plus": Float32Error(12.0), "sparse_sigmoid": Float32Error(8.0),
 })  # fmt: skip
-"""Error bounds by the name of the curve's file; curves without a known bound are missing."""
+"""Error bounds by the name of the curve's file; curves without a known bound are missing.
+The bounds of powers depend on their exponent; see `_power_error`.
+"""
 
 
 LARGEST_POWER = 64.0
@@ -76,7 +78,8 @@ def float32_error(op: Curve) -> Float32Error | None:
 def _power_error(exponent: float) -> Float32Error | None:
     """Return the error bound of `x ** exponent`, or None if none is stated.
 
-    A runtime may compute an integer power by repeated multiplication, with one rounding each.
+    A runtime may compute an integer power by repeated multiplication, with one rounding each. It
+    computes other powers by a library function.
     """
     if 0.0 < exponent <= LARGEST_POWER:
         return Float32Error(12.0 + 4.0 * exponent)

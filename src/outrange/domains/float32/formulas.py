@@ -1,11 +1,12 @@
 """Products, quotients and exponentials that a runtime may rewrite.
 
-XLA computes `exp(a) exp(b)` as `exp(a + b)`, `exp(a) / exp(b)` as `exp(a - b)`, and `(a / b) / (c /
-d)` as `(a d) / (b c)`. A sum in an exponent is rounded relative to the sum, so the value is off by
-as many units of roundoff as the magnitude of the sum. Products of denominators may overflow or be
-flushed to zero where no quotient does. The same is true of factors that are multiplied in another
-order, `(a c) (b d)` as `(a b) (c d)`. Therefore, a value made of products and reciprocals keeps a
-record of its factors.
+XLA computes `exp(a) exp(b)` as `exp(a + b)`, `exp(a) / exp(b)` as `exp(a - b)`, `exp(a) ** p` as
+`exp(p a)`, and `(a / b) / (c / d)` as `(a d) / (b c)`. A sum or product in an exponent is rounded
+relative to its size, so the value is off by as many units of roundoff as the magnitude of the
+exponent. Products of denominators may overflow or be flushed to zero where no quotient does. The
+same is true of factors that are multiplied in another order, `(a c) (b d)` as `(a b) (c d)`.
+Therefore, a value made of products, powers and reciprocals keeps a record of its factors. An
+integer power is such a product.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Formula:
         divisions: The number of divisions.
         exponent: `(B, n)` bound on the sum of the magnitudes of all exponents, if all factors are
             exponentials; otherwise None.
-        exponentials: The number of exponentials.
+        exponentials: The number of exponentials, and of powers of them that are not integers.
     """
 
     top: np.ndarray
@@ -156,8 +157,10 @@ def formula(op: object, before: Sequence[InputErrors]) -> Formula | None:
         return _power(Formula.of(x), 2)
     if name == "power":
         exponent = float(dict(op.origin[1])["exponent"])
-        whole = exponent.is_integer() and exponent > 0
-        return _power(Formula.of(x), int(exponent)) if whole else None
+        argument = Formula.of(x)
+        if exponent.is_integer() and exponent > 0:
+            return _power(argument, int(exponent))
+        return None if argument.exponent is None else _power_of_exponentials(argument, exponent)
     return None
 
 
@@ -167,6 +170,23 @@ def _power(argument: Formula, exponent: int) -> Formula:
     for _ in range(exponent - 1):
         product = product.times(argument)
     return product
+
+
+def _power_of_exponentials(argument: Formula, power: float) -> Formula:
+    """Return the formula of a positive power of a product or quotient of exponentials.
+
+    The power may be one more factor of the exponent, so it counts as one more exponential.
+    """
+    reaches = [
+        np.maximum(reach, reach**power) for reach in (argument.reach, argument.inverse_reach)
+    ]
+    return replace(
+        argument,
+        reach=reaches[0],
+        inverse_reach=reaches[1],
+        exponent=None if argument.exponent is None else power * argument.exponent,
+        exponentials=argument.exponentials + 1,
+    )
 
 
 def add_rewriting_errors(

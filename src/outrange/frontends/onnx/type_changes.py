@@ -19,7 +19,7 @@ from .records import OnnxNode
 
 _SELECTIONS = frozenset((
     "ArgMax ArgMin Cast CastLike Concat DepthToSpace Expand Flatten Gather GatherElements GatherND "
-    "Identity If Loop Max Min OneHot Reshape Scan Slice SpaceToDepth Split Squeeze Tile TopK "
+    "Identity If Loop Max Min OneHot Reshape Slice SpaceToDepth Split Squeeze Tile TopK "
     "Transpose Unsqueeze Where"
 ).split())  # fmt: skip
 """Operators that return integers without arithmetic on integers."""
@@ -38,13 +38,13 @@ _LARGEST = 2**24
 
 @dataclass
 class TypeChanges:
-    """Element types of the values that depend on a model's input.
+    """Search for the first node whose change of element type float32 does not describe.
 
     Args:
         inputs: Element types of the model's inputs.
         undescribed: The first node that the float32 analysis does not describe, in words; empty if
             there is none.
-        sums: Number of nodes that add integers.
+        sums: Number of int64 nodes among `_SUMS`.
     """
 
     inputs: frozenset[str]
@@ -52,7 +52,7 @@ class TypeChanges:
     sums: int = field(default=0, init=False)
 
     def add(self, node: OnnxNode, operands: Sequence[Tensor | None], kind: str) -> None:
-        """Record a node with a result of an element type that depends on the input."""
+        """Record a node whose result depends on the input; `kind` is its element type."""
         is_described = kind not in FLOATS | INTEGERS or (
             self.inputs == {kind} if kind in FLOATS else self._is_safe(node, operands, kind)
         )
@@ -60,7 +60,10 @@ class TypeChanges:
             self.undescribed = f"node `{node.name}` ({node.op}) with {kind} results"
 
     def _is_safe(self, node: OnnxNode, operands: Sequence[Tensor | None], kind: str) -> bool:
-        """Return whether rounding cannot carry integers past the range of their type."""
+        """Return whether rounding cannot carry integers past the range of their type.
+
+        Counts the node in `sums`.
+        """
         is_sum = node.op in _SUMS and kind == "int64"
         self.sums += is_sum
         if is_sum and self.sums > _MOST_SUMS:
@@ -73,6 +76,11 @@ class TypeChanges:
             if isinstance(tensor.operand, Value):
                 if tensor.kind != kind and node.op in ("Cast", "CastLike"):
                     return False
-            elif node.op != "Slice" and np.abs(tensor.operand).max(initial=0) > _LARGEST:
+            elif node.op != "Slice" and _largest(tensor.operand) > _LARGEST:
                 return False
         return True
+
+
+def _largest(integers: np.ndarray) -> int:
+    """Return the largest magnitude; that of the least integer of a type may not fit in the type."""
+    return max(int(integers.max()), -int(integers.min())) if integers.size else 0

@@ -52,10 +52,13 @@ def _product(a: _Numbers, b: Bounds) -> Bounds:
     lo, hi = _outward(lo, hi)
     same = ((a[0] >= 0) & (b[0] >= 0)) | ((a[1] <= 0) & (b[1] <= 0))
     opposite = ((a[0] >= 0) & (b[1] <= 0)) | ((a[1] <= 0) & (b[0] >= 0))
-    # Zero times any number is exactly 0.
+    lo = np.where(same, np.maximum(lo, 0.0), lo)
+    hi = np.where(opposite, np.minimum(hi, 0.0), hi)
+    # Zero times any number is exactly 0, but a factor without bounds may have no value, at a pole.
     zero = ((a[0] == 0) & (a[1] == 0)) | ((b[0] == 0) & (b[1] == 0))
-    lo = np.where(zero, 0.0, np.where(same, np.maximum(lo, 0.0), lo))
-    return lo, np.where(zero, 0.0, np.where(opposite, np.minimum(hi, 0.0), hi))
+    pole = (np.isinf(a[0]) & np.isinf(a[1])) | (np.isinf(b[0]) & np.isinf(b[1]))
+    lo, hi = np.where(zero, 0.0, lo), np.where(zero, 0.0, hi)
+    return np.where(zero & pole, -np.inf, lo), np.where(zero & pole, np.inf, hi)
 
 
 def _outward(lo: np.ndarray, hi: np.ndarray, rounds: float = 2.0) -> Bounds:
@@ -115,10 +118,10 @@ def _apply_primitive(node: Apply, x: Bounds) -> Bounds:
             least = np.where((lo < 0) & (hi > 0), 1.0, least)
         low = down(least - spread(c, least))
         high = up(most + spread(c, most))
-        # A curve that is 0 at 0 is exactly 0 in float64, too.
-        at_zero = [(end == 0) & (value == 0) for end, value in ((lo, first), (hi, last))]
-        low = np.where((at_zero[0] | at_zero[1]) & (least == 0), 0.0, low)
-        high = np.where((at_zero[0] | at_zero[1]) & (most == 0), 0.0, high)
+        # A primitive that is 0 at 0 increases, and its float64 value there is exactly 0. Elsewhere,
+        # a float64 value of 0 may be an underflow.
+        low = np.where((lo == 0) & (first == 0) & (least == 0), 0.0, low)
+        high = np.where((hi == 0) & (last == 0) & (most == 0), 0.0, high)
     limits = c.beyond if c.beyond is not None else (-np.inf, np.inf)
     if node.name in ("sqrt", "rsqrt", "power"):
         limits = (0.0, np.inf)

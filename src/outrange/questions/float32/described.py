@@ -4,7 +4,8 @@ The float32 analysis bounds the roundings of the graph's ops. It applies to the 
 graph rounds at least wherever the model does. For the operations below, this is true of every
 runtime that only reorders sums, fuses products, and multiplies weights together. Other operations
 are refused with an error that names them: for a softmax, for example, runtimes use different
-formulas.
+formulas. A cast of an integer to float32 has no node; the rounding of the sum that it casts covers
+it, and other integers are at most 2^24.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ ONNX = frozenset((
     "HardSwish Erf Exp Log Sqrt Reciprocal Sin Cos Sinh Cosh Atan Gelu Swish"
 ).split())  # fmt: skip
 
-CASTS = frozenset({"Cast to int32", "Cast to int64"})
-"""Operations of the nodes that truncate floats to integers; see `check_casts`."""
+CASTS = frozenset({"Cast to int32", "Cast to int64", "OneHot"})
+"""Operations of the nodes that may truncate floats to integers; see `check_casts`."""
 
 EXACT_INTEGERS = 2.0**24
 """Magnitude that the argument of a cast must not reach.
@@ -62,8 +63,8 @@ def check_described(network: NetworkLike) -> None:
         network: A network from a front end; a graph without a model is accepted.
 
     Raises:
-        UnsupportedError: The network comes from a framework whose formulas are not known, or
-            contains an unsupported operation.
+        UnsupportedError: The network comes from a framework whose formulas are not known, contains
+            an unsupported operation, or changes element types in a way that is not described.
     """
     origin = getattr(network, "origin", "")
     if origin == "graph":

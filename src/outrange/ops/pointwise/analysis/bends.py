@@ -42,7 +42,7 @@ class Shape:
 
     Args:
         slope: Index of the expression for the piece's derivative.
-        bend: Index of the expression for its second derivative, up to positive factors.
+        bend: Index of the expression for its second derivative, factored.
         cells: Cells with the sign of its second derivative.
         line: `(slope, offset)` as fractions, if the piece is a line; otherwise None.
         error_added: The error that the undecided convexity of each cell adds.
@@ -67,7 +67,10 @@ class Shape:
 
 
 def open_cell_error(width: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Bound the error of an undecided cell of this width, where `|f''|` is at most `size`."""
+    """Bound the error of an undecided cell of this width, where `|f''|` is at most `size`.
+
+    This is twice the bound in the module docstring.
+    """
     with np.errstate(all="ignore"):
         return np.where(size == 0, 0.0, 4.0 * size * width * width)
 

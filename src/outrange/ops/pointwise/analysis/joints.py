@@ -145,7 +145,7 @@ class Joints:
             least, most = enclose(t, piece.expression, edge.at, edge.at)
             if not (high < least).any() and not (most < low).any():
                 return
-        raise UnsupportedError("a value that the function takes only at a single point")
+        raise UnsupportedError("a separate value at a single point")
 
     def _apart(self, a: int, b: int, edge: Edge) -> float | None:
         """Bound the difference of two continuous pieces at their edge; return None for a jump."""
@@ -184,7 +184,7 @@ class Joints:
         if at_edge == t.substitute(left.expression, place):
             return float(up(edge.at))
         raise UnsupportedError(
-            f"a jump at {edge.at:.6g} where the value equals neither one-sided limit"
+            f"a jump at {edge.at:.6g} where the value is not shown to equal a one-sided limit"
         )
 
 
