@@ -20,7 +20,7 @@ from fer_file import fer_file
 from outrange.domains import bounds
 from outrange.domains.backward import BoxBatch
 from outrange.domains.crown import EFFORT, CrownPass, CrownPlan
-from outrange.domains.forward import forward
+from outrange.domains.zonotopes import forward
 from outrange.frontends.load import load
 from outrange.graph.rewrites.rewrite import extract_subgraph, fold
 from outrange.search.common.parallel import parallel_map

@@ -7,6 +7,7 @@ import outrange
 from cases import cases
 from outrange.api.loops.parts import build_system
 from outrange.core.formula import negate
+from outrange.domains.zonotopes import Zonotopes, form_of_boxes
 from outrange.frontends.functions import trace
 from outrange.graph import Builder, Slot
 from outrange.reach import selections, tubes
@@ -15,13 +16,16 @@ from outrange.reach.specification import Trajectory, to_formula
 from outrange.reach.system import unroll
 from outrange.reach.tube_boxes import branches
 from outrange.reach.zonotope_pass import propagate
-from outrange.reach.zonotopes import Zonotopes, boxes
 
 
 def graph_of(function, size):
     b = Builder([Slot("x", (size,))])
     (x,) = b.input_values()
     return b.finish([trace(b, function, [b.reshape(x, (size,))], None, "f")], ["y"])
+
+
+def image(graph, lo, hi):
+    return propagate(graph, form_of_boxes(lo, hi, every=True))
 
 
 def draw_nested_conditions(rng):
@@ -42,7 +46,7 @@ def encloses(seed):
     graph = graph_of(run, 4)
     for width in (0.02, 0.5):
         middle, half = rng.uniform(-1, 1, (3, 4)), width * rng.uniform(0, 1, (3, 4))
-        form = propagate(graph, boxes(middle - half, middle + half))
+        form = image(graph, middle - half, middle + half)
         at = rng.uniform(-1, 1, (300, 4))
         values = graph.run((middle[:, None] + half[:, None] * at).reshape(-1, 4)).reshape(3, 300, 4)
         # Values minus their linear form at the same point.
@@ -60,14 +64,14 @@ def test_values_lie_in_their_forms(seed):
 
 def test_a_choice_lies_in_the_hull_of_its_branches():
     graph = graph_of(lambda x: [np.where(x[0] > 0, x[1], x[2])], 3)
-    form = propagate(graph, boxes(np.array([[-1.0, 0.0, 0.5]]), np.array([[1.0, 1.0, 2.0]])))
+    form = image(graph, np.array([[-1.0, 0.0, 0.5]]), np.array([[1.0, 1.0, 2.0]]))
     lo, hi = form.ends()
     assert (lo[0, 0], hi[0, 0]) == pytest.approx((0.0, 2.0), abs=1e-9)
 
 
 def test_the_common_part_of_both_branches_is_kept():
     graph = graph_of(lambda x: [np.where(x[0] > 0, x[1] + 0.1, x[1] - 0.1) - x[1]], 2)
-    form = propagate(graph, boxes(np.array([[-1.0, 0.0]]), np.array([[1.0, 5.0]])))
+    form = image(graph, np.array([[-1.0, 0.0]]), np.array([[1.0, 5.0]]))
     assert form.ends()[1][0, 0] == pytest.approx(0.1, abs=1e-9)
 
 

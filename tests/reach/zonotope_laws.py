@@ -5,10 +5,10 @@ from fractions import Fraction
 import mpmath
 import numpy as np
 
+from outrange.domains import zonotopes
+from outrange.domains.zonotopes import Zonotopes, form_of_boxes
 from outrange.ops import Product, curve, dense
-from outrange.reach import zonotopes
 from outrange.reach.zonotope_pass import propagate
-from outrange.reach.zonotopes import Zonotopes, boxes
 from small_graphs import NETS, run_exactly, wild_graph
 
 
@@ -18,7 +18,7 @@ SLOPE = 0.3
 
 def zonotope(graph, lo, hi):
     with np.errstate(all="ignore"):
-        return propagate(graph, boxes(lo, hi))
+        return propagate(graph, form_of_boxes(lo, hi, every=True))
 
 
 def samples(rng, lo, hi, count=200):
@@ -119,11 +119,11 @@ def steps_hold():
         def bent(box, minus=minus, symbols=symbols):
             return [Fraction(SLOPE) * v for v in _at(minus, box, symbols)]
 
-        _holds(zonotopes._curve(leaky, [minus], [minus.ends()]), symbols, bent)
+        _holds(zonotopes._curve(leaky, [minus], [minus.ends()], None, True), symbols, bent)
         tiny = [Zonotopes(f.center, 1e-12 * f.rows, f.rest) for f in (a, b)]
 
         def times(box, tiny=tiny, symbols=symbols):
             x, y = (_at(f, box, symbols) for f in tiny)
             return [v * w for v, w in zip(x, y, strict=True)]
 
-        _holds(zonotopes._product(times_op, tiny, [f.ends() for f in tiny]), symbols, times)
+        _holds(zonotopes._product(times_op, tiny, ends, None, True), symbols, times)

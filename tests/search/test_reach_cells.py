@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cases import some
-from outrange.domains.forward import ForwardForm
+from outrange.domains.zonotopes import Zonotopes
 from outrange.graph import Builder, Slot
 from outrange.search.reach_sets.cells import Cells
 from outrange.search.reach_sets.decide_units import cut_by_knots, enclose
@@ -79,7 +79,7 @@ def test_errors_of_forms_are_accounted_for(curve, symbols, cut):
     # A unit that exceeds 0 by less than its error is not cut.
     center[0, 0], rows[0, :, 0] = -1.0, 0.0
     rows[0, 0, 0] = 1.05
-    form = ForwardForm(center, rows, np.full((1, 3), 0.1))
+    form = Zonotopes(center, rows, np.full((1, 3), 0.1))
     square = CutPolytope.box([Fraction(-1)] * 2, [Fraction(1)] * 2)
     start = Cells([square], {0: form}, np.ones(1, bool))
     cells = cut_by_knots(op, 0, start, lambda count: True) if cut else enclose(op, 0, start)

@@ -19,7 +19,7 @@ from ..core import Bounds
 from ..graph import Node
 from .backward import RelaxedGraph
 from .crown import MOST_SHARES, CrownPass
-from .forward import ForwardForm, form_of_boxes, forward_step
+from .zonotopes import Zonotopes, form_of_boxes, forward_step
 
 
 @dataclass(eq=False)
@@ -32,7 +32,7 @@ class ForwardCrownPass(CrownPass):
     """
 
     most: int = 16
-    _forms: dict[int, ForwardForm] = field(default_factory=dict)
+    _forms: dict[int, Zonotopes] = field(default_factory=dict)
 
     def run(self) -> RelaxedGraph:
         """Bound all values; return the relaxed graph with the lines that were used."""
@@ -43,7 +43,7 @@ class ForwardCrownPass(CrownPass):
 
     def _forward(self, value: int, node: Node) -> Bounds:
         before = [self.ends[j] for j in node.inputs]
-        form, (lo, hi) = forward_step(node, [self._forms[j] for j in node.inputs], before, map)
+        form, (lo, hi) = forward_step(node, [self._forms[j] for j in node.inputs], before)
         self._forms[value] = form
         for j in node.inputs:
             if self._last[j] == value:
@@ -61,7 +61,7 @@ class ForwardCrownPass(CrownPass):
             self.shares[value] = rows, self._shares_of(self._forms[value], rows)
         return False
 
-    def _shares_of(self, form: ForwardForm, rows: np.ndarray) -> np.ndarray:
+    def _shares_of(self, form: Zonotopes, rows: np.ndarray) -> np.ndarray:
         """Return each input's fraction of the widths of the entries `rows`, `(B, rows, d)`."""
         amounts = np.zeros((*self.cells.lo.shape, rows.size))
         if form.count:

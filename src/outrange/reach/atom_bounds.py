@@ -8,9 +8,8 @@ import numpy as np
 
 from ..core import And, Atom, Formula, Or, OutrangeError
 from ..core.formula import FALSE
+from ..domains.zonotopes import Zonotopes
 from .specification import Trajectory
-from .symbols import select_boxes
-from .zonotopes import Zonotopes
 
 
 EPS = float(np.finfo(np.float64).eps)
@@ -58,7 +57,7 @@ class AtomBounds:
     def keep(self, still: np.ndarray) -> None:
         """Keep only the boxes of the batch that the mask `still` selects."""
         self._forms = {
-            k: (select_boxes(x, still), None if u is None else select_boxes(u, still))
+            k: (x.select(still), None if u is None else u.select(still))
             for k, (x, u) in self._forms.items()
         }
         self._computed_forms.clear()
@@ -136,5 +135,6 @@ def _with_slack(form: Zonotopes, factor: float = 1.0, atom: Atom | None = None) 
 
 
 def _add(a: Zonotopes, b: Zonotopes) -> Zonotopes:
-    count = max(a.rows.shape[1], b.rows.shape[1])
-    return Zonotopes(a.center + b.center, a.of(count) + b.of(count), a.rest + b.rest)
+    count = max(a.count, b.count)
+    rows = a.pad(count).rows + b.pad(count).rows
+    return Zonotopes(a.center + b.center, rows, a.rest + b.rest)

@@ -20,9 +20,9 @@ import numpy as np
 
 from ..core import Bounds, gamma
 from ..domains.rounding import inflate
+from ..domains.zonotopes import Zonotopes, affine_form, with_symbols
 from ..graph.graph import Node
 from ..ops import Affine, Product
-from .zonotopes import Zonotopes, affine_form, with_symbols
 
 
 WORTH = 0.999
@@ -74,9 +74,7 @@ def join_branches(
     if not isinstance(op, Affine) or op.coefficients is None or len(open_) != 1:
         return form
     (k,) = open_
-    count = form.rows.shape[1]
-    whole = chosen[node.inputs[k]]
-    whole = Zonotopes(whole.center, whole.of(count), whole.rest)
+    whole = chosen[node.inputs[k]].pad(form.count)
     none = Zonotopes(0.0 * whole.center, 0.0 * whole.rows, 0.0 * whole.rest)
     branches = [
         affine_form(op, [part if i == k else term for i, term in enumerate(forms)], ends)
@@ -91,7 +89,7 @@ def _join(a: Zonotopes, b: Zonotopes) -> Zonotopes:
     center = 0.5 * np.minimum(lo_a, lo_b) + 0.5 * np.maximum(hi_a, hi_b)
     small = np.minimum(np.abs(a.rows), np.abs(b.rows))
     rows = np.where(a.rows * b.rows > 0, np.sign(a.rows) * small, 0.0)
-    g, rest = gamma(a.rows.shape[1] + 6), np.zeros_like(center)
+    g, rest = gamma(a.count + 6), np.zeros_like(center)
     for branch in (a, b):
         away = np.abs(branch.center - center) + np.abs(branch.rows - rows).sum(axis=1) + branch.rest
         size = np.abs(branch.center) + np.abs(center) + np.abs(branch.rows).sum(axis=1)

@@ -1,4 +1,4 @@
-"""Operations on zonotopes with symbols: concatenation, selection, and order reduction."""
+"""Operations on zonotopes with symbols: concatenation and order reduction."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .zonotopes import Zonotopes, boxes
+from ..domains.zonotopes import Zonotopes, form_of_boxes
 
 
 NOISE = 6
@@ -35,12 +35,7 @@ def concatenate_values(parts: Sequence[tuple[Zonotopes, int]], total: int) -> Zo
 
 def fresh_symbols(lo: np.ndarray, hi: np.ndarray, count: int) -> Zonotopes:
     """Return `count` copies of a box with fresh symbols, independent of all other values."""
-    return boxes(np.tile(lo, (count, 1)), np.tile(hi, (count, 1)))
-
-
-def select_boxes(form: Zonotopes, which: np.ndarray) -> Zonotopes:
-    """Return the zonotopes of the boxes that `which` selects from a batch."""
-    return Zonotopes(form.center[which], form.rows[which], form.rest[which])
+    return form_of_boxes(np.tile(lo, (count, 1)), np.tile(hi, (count, 1)), every=True)
 
 
 def reduce_symbols(form: Zonotopes, kept: int) -> Zonotopes:

@@ -7,9 +7,9 @@ remainders); if there are many, the smallest are merged. A box that leaves the s
 split on an undecided condition, or bisected along the variable that contributes most to the open
 inequality.
 
-Sound: every rounding error is accounted for (`zonotopes`). Not complete without splits; the bounds
-converge as boxes shrink. Cost: for each box and step, one evaluation of the step's graph per
-symbol.
+Sound: every rounding error is accounted for (`domains/zonotopes.py`). Not complete without splits;
+the bounds converge as boxes shrink. Cost: for each box and step, one evaluation of the step's graph
+per symbol.
 
 Reference: W. Kühn, *Rigorously computed orbits of dynamical systems without the wrapping effect*,
 Computing 1998, for symbolic remainders; C. Huang et al., *POLAR*, ATVA 2022.
@@ -23,16 +23,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..core import InputError, seconds_left
+from ..domains.zonotopes import Zonotopes, form_of_boxes
 from .atom_bounds import AtomBounds, UnsafePart
 from .specification import Trajectory
 from .spread.threads import on_one_core
 from .spread.tubes import bound_batches
 from .spread.waves import Waves, full_batches
-from .symbols import concatenate_values, fresh_symbols, reduce_symbols, select_boxes
+from .symbols import concatenate_values, fresh_symbols, reduce_symbols
 from .system import LoopSystem
 from .tube_boxes import TubeBox, assumptions_at, branches, cut_box
 from .zonotope_pass import propagate
-from .zonotopes import Zonotopes, boxes
 
 
 AT_ONCE = 32
@@ -194,7 +194,7 @@ class Tubes:
         blame = np.zeros((len(batch), lo.shape[1]))
         active = np.arange(len(batch))
         bounds = AtomBounds(self.where)
-        fixed = boxes(lo, hi)
+        fixed = form_of_boxes(lo, hi, every=True)
         state = fixed.take(np.arange(len(system.states)))
         for box in batch:
             box.guard = None
@@ -215,8 +215,8 @@ class Tubes:
             if not still.all():
                 active = active[still]
                 bounds.keep(still)
-                fixed = select_boxes(fixed, still)
-                outputs = None if outputs is None else select_boxes(outputs, still)
+                fixed = fixed.select(still)
+                outputs = None if outputs is None else outputs.select(still)
             if outputs is None or not active.size:
                 break
             state = reduce_symbols(outputs.take(np.arange(len(system.states))), lo.shape[1])
@@ -253,7 +253,7 @@ class Tubes:
         """Return the flat input of a step: state, disturbance, parameters, choice."""
         system = self.system
         n, w, p, c = system.sizes
-        count, total = len(state.center), state.rows.shape[1]
+        count, total = len(state.center), state.count
         parts = [(state, 0)]
         if w and system.varies:
             parts.append((fresh_symbols(system.noise.lo, system.noise.hi, count), total))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +10,10 @@ import numpy as np
 from ..core import Bounds, check_deadline, work
 from ..core.clock import charge
 from ..domains import intervals
+from ..domains.zonotopes import RULES, Zonotopes, intersect
 from ..graph import Graph, Node
 from ..ops import Affine, Product, Step
 from .selections import join_branches, select_branch
-from .zonotopes import RULES, Zonotopes, flat_box
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +123,7 @@ def propagate(graph: Graph, given: Zonotopes, assumed: Assumed | None = None) ->
             them.
     """
     forms: list[Zonotopes | None] = [given]
-    count = given.rows.shape[1]
+    count = given.count
     ends: list[Bounds] = [given.ends()]
     last = {j: v for v, node in enumerate(graph.nodes, 1) for j in node.inputs}
     last[graph.output] = len(graph.nodes) + 1
@@ -134,7 +134,7 @@ def propagate(graph: Graph, given: Zonotopes, assumed: Assumed | None = None) ->
             read = [forms[j] for j in node.inputs]
             ranges = [ends[j] for j in node.inputs]
             # Fresh symbols get new numbers, so that no two values share one by accident.
-            read = [Zonotopes(f.center, f.of(count), f.rest) for f in read if f is not None]
+            read = [form.pad(count) for form in read if form is not None]
             form, range_ = _step(node, read, ranges, chosen)
             if assumed is not None and isinstance(node.op, Step):
                 form, range_ = assumed.meet(v, node.op, read[0], form, range_)
@@ -143,7 +143,7 @@ def propagate(graph: Graph, given: Zonotopes, assumed: Assumed | None = None) ->
                 branch = select_branch(node.op, read, ranges)
                 if branch is not None:
                     chosen[v] = branch
-            count = form.rows.shape[1]
+            count = form.count
             charge(work.VALUE * form.rows.size)
             forms.append(form)
             ends.append(range_)
@@ -160,17 +160,8 @@ def _step(
 ) -> tuple[Zonotopes, Bounds]:
     op = node.op
     plain = intervals.bound_op(op, ends)
-    rule: Callable = RULES[type(op)]
-    form: Zonotopes = rule(op, forms, ends)
+    form = RULES[type(op)](op, forms, ends, each=None, keep_symbols=True)
+    assert form is not None
     if isinstance(op, Affine) and chosen:
         form = join_branches(node, forms, chosen, form, ends)
-    lo, hi = form.ends()
-    lo, hi = np.maximum(lo, plain[0]), np.minimum(hi, plain[1])
-    worse = ~(hi - lo >= form.reach)
-    if worse.any():
-        # The interval is much tighter than the form, or the form is not finite.
-        flat = flat_box(lo, hi)
-        form.rows = np.where(worse[:, None, :], 0.0, form.rows)
-        form.center = np.where(worse, flat.center, form.center)
-        form.rest = np.where(worse, flat.rest, form.rest)
-    return form, (lo, hi)
+    return form, intersect(form, plain)

@@ -18,12 +18,12 @@ import numpy as np
 
 from ...core import InputError, UnsupportedError, check_deadline, gamma
 from ...domains.crown import CrownPlan
+from ...domains.zonotopes import Zonotopes
 from ...graph import Graph
 from ...ops import Curve, Largest, Step
 from ..polynomials.field import evaluate, primitive
 from ..polynomials.models import Models, constant, with_rounding
 from ..zonotope_pass import propagate
-from ..zonotopes import Zonotopes
 from .bands import Band, NetworkBounds, Pairs
 from .fits import POINTS, fit_surface
 from .sets import FormBatch, samples

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core import Atom, Bounds, Box, gamma, seconds_left
-from ...domains.forward import ForwardForm, form_of_boxes, forward_step
+from ...domains.zonotopes import Zonotopes, form_of_boxes, forward_step
 from ...graph import Graph
 from ...graph.graph import Op
 from ...ops import Curve, Step
@@ -34,7 +34,7 @@ class FormBoxes:
 
     lo: np.ndarray
     hi: np.ndarray
-    form: ForwardForm
+    form: Zonotopes
     continuous: np.ndarray
 
     def __len__(self) -> int:
@@ -42,19 +42,15 @@ class FormBoxes:
 
     def select(self, rows: np.ndarray) -> FormBoxes:
         """Return the boxes at the indices `rows`."""
-        f = self.form
-        form = ForwardForm(f.center[rows], f.rows[rows], f.rest[rows])
+        form = self.form.select(rows)
         return FormBoxes(self.lo[rows], self.hi[rows], form, self.continuous[rows])
 
     def concatenate(self, other: FormBoxes) -> FormBoxes:
         """Concatenate these boxes and others."""
-        f, g = self.form, other.form
-        both = (np.concatenate(pair) for pair in (
-            (f.center, g.center), (f.rows, g.rows), (f.rest, g.rest)
-        ))  # fmt: skip
+        form = Zonotopes.concatenate([self.form, other.form])
         lo, hi = np.concatenate([self.lo, other.lo]), np.concatenate([self.hi, other.hi])
         continuous = np.concatenate([self.continuous, other.continuous])
-        return FormBoxes(lo, hi, ForwardForm(*both), continuous)
+        return FormBoxes(lo, hi, form, continuous)
 
 
 def cover_by_boxes(
@@ -104,17 +100,13 @@ def _forms(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> FormBoxes:
     continuous = np.ones(len(lo), bool)
     for node in graph.nodes:
         form, ends = forward_step(
-            node, [forms[j] for j in node.inputs], [ends_of[j] for j in node.inputs], map
+            node, [forms[j] for j in node.inputs], [ends_of[j] for j in node.inputs]
         )
         forms.append(form)
         ends_of.append(ends)
         continuous &= _has_no_jump(node.op, ends_of[node.inputs[0]], ends)
-    k, out = forms[0].count, forms[graph.output]
-    if out.count < k:  # an empty form was given up on the way
-        out = ForwardForm(
-            out.center, np.zeros((len(lo), k, graph.value_size(graph.output))), out.rest
-        )
-    return FormBoxes(lo, hi, out, continuous)
+    # A form that was dropped on the way has no rows.
+    return FormBoxes(lo, hi, forms[graph.output].pad(forms[0].count), continuous)
 
 
 def _has_no_jump(op: Op, before: Bounds, after: Bounds) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 Inputs are `x = at + scale * e`, with `scale` a power of two, so that every `e` of the set lies in
 `[-1, 1]^k`, and nothing is rounded. A cell is a polytope of such `e`. A value satisfies
-`|v - (c + G^T e + H^T s)| <= r` on it for some `s` in `[-1, 1]^q` (`domains/forward.py`). Earlier
+`|v - (c + G^T e + H^T s)| <= r` on it for some `s` in `[-1, 1]^q` (`domains/zonotopes.py`). Earlier
 rounding errors have their own symbols `s`, which later steps of a loop transform like its values.
 """
 
@@ -16,8 +16,8 @@ from math import frexp
 import numpy as np
 
 from ...core import Atom, Box, gamma
-from ...domains.forward import ForwardForm
 from ...domains.rounding import inflate
+from ...domains.zonotopes import Zonotopes
 from .polytope import CutPolytope, Face, face_of
 
 
@@ -99,7 +99,7 @@ class Cells:
     """
 
     polytopes: list[CutPolytope]
-    forms: dict[int, ForwardForm]
+    forms: dict[int, Zonotopes]
     exact: np.ndarray
     value: int = 0
 
@@ -108,7 +108,7 @@ class Cells:
         """Create a single cell, the given polytope, before the first operation of the graph."""
         rows = np.zeros((1, frame.free.size, frame.at.size))
         rows[0, np.arange(frame.free.size), frame.free] = frame.scale
-        form = ForwardForm(frame.at[None], rows, np.zeros((1, frame.at.size)))
+        form = Zonotopes(frame.at[None], rows, np.zeros((1, frame.at.size)))
         return cls([polytope], {0: form}, np.ones(1, bool))
 
     def __len__(self) -> int:
@@ -116,10 +116,7 @@ class Cells:
 
     def select(self, cells: np.ndarray, polytopes: Sequence[CutPolytope] | None = None) -> Cells:
         """Return the cells at indices `cells` (repeats allowed), optionally with new polytopes."""
-        forms = {
-            v: ForwardForm(f.center[cells], f.rows[cells], f.rest[cells])
-            for v, f in self.forms.items()
-        }
+        forms = {v: form.select(cells) for v, form in self.forms.items()}
         polytopes_of = [self.polytopes[i] for i in cells] if polytopes is None else list(polytopes)
         return Cells(polytopes_of, forms, self.exact[cells], self.value)
 
@@ -135,7 +132,7 @@ class Cells:
             if v == value:
                 at = np.arange(rest.shape[1])
                 more[:, at, at], rest = rest, np.zeros_like(rest)
-            forms[v] = ForwardForm(f.center, np.concatenate([rows, more], axis=1), rest)
+            forms[v] = Zonotopes(f.center, np.concatenate([rows, more], axis=1), rest)
         return Cells(self.polytopes, forms, self.exact, self.value)
 
     def groups(self) -> Iterator[Cells]:
@@ -147,20 +144,20 @@ class Cells:
             yield self.select(np.arange(first, min(first + AT_ONCE, len(self))))
 
 
-def without_overflow(form: ForwardForm) -> ForwardForm:
+def without_overflow(form: Zonotopes) -> Zonotopes:
     """Replace each entry of a form that overflows with 0 and an infinite error."""
     rows = np.isfinite(form.rows).all(axis=1)
     finite = rows & np.isfinite(form.center) & np.isfinite(form.rest)
     if finite.all():
         return form
-    return ForwardForm(
+    return Zonotopes(
         np.where(finite, form.center, 0.0),
         np.where(finite[:, None], form.rows, 0.0),
         np.where(finite, form.rest, np.inf),
     )
 
 
-def error_of(form: ForwardForm, size: int) -> np.ndarray:
+def error_of(form: Zonotopes, size: int) -> np.ndarray:
     """Bound the distance of a value from its form in the `size` inputs alone, `(B, n)`."""
     if form.count == size:
         return form.rest
@@ -169,7 +166,7 @@ def error_of(form: ForwardForm, size: int) -> np.ndarray:
 
 
 def form_ends(
-    polytopes: Sequence[CutPolytope], form: ForwardForm
+    polytopes: Sequence[CutPolytope], form: Zonotopes
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return bounds of `c + G^T e` over each polytope, and their float64 errors, `(B, n)` each.
 

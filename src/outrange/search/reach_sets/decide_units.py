@@ -15,8 +15,8 @@ import numpy as np
 
 from ...core import seconds_left
 from ...core.rounding import UNIT
-from ...domains.forward import RULES, ForwardForm
 from ...domains.rounding import inflate
+from ...domains.zonotopes import RULES, Zonotopes
 from ...ops import Curve
 from .cells import Cells, error_of, form_ends, without_overflow
 from .polytope import CutPolytope, face_of
@@ -68,7 +68,7 @@ def enclose(op: Curve, source: int, cells: Cells) -> Cells:
     lo = np.where(np.isnan(lo), -np.inf, np.nextafter(lo, -np.inf))
     hi = np.where(np.isnan(hi), np.inf, np.nextafter(hi, np.inf))
     result = cells.select(np.arange(len(cells)))
-    bent = RULES[Curve](op, [form], [(lo, hi)], map)
+    bent = RULES[Curve](op, [form], [(lo, hi)], each=map, keep_symbols=False)
     assert bent is not None
     result.forms[-1] = without_overflow(bent)
     result.exact = np.zeros(len(cells), bool)
@@ -79,11 +79,7 @@ def concatenate_cells(parts: list[Cells]) -> Cells:
     """Concatenate cells that have all reached the same graph value."""
     if len(parts) == 1:
         return parts[0]
-    forms = {
-        v: ForwardForm(*(np.concatenate([getattr(p.forms[v], name) for p in parts])
-                         for name in ("center", "rows", "rest")))
-        for v in parts[0].forms
-    }  # fmt: skip
+    forms = {v: Zonotopes.concatenate([part.forms[v] for part in parts]) for v in parts[0].forms}
     polytopes = [polytope for part in parts for polytope in part.polytopes]
     exact = np.concatenate([part.exact for part in parts])
     return Cells(polytopes, forms, exact, parts[0].value)
@@ -93,7 +89,7 @@ Ends = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Bounds of `z - knot` over each cell, and their float64 errors: `(B, knots, n)` each."""
 
 
-def _knot_ends(op: Curve, cells: Cells, form: ForwardForm) -> Ends:
+def _knot_ends(op: Curve, cells: Cells, form: Zonotopes) -> Ends:
     """Return the bounds of the distances `z - knot` to all knots over each cell."""
     low, high, pad = (end[:, None, :] for end in form_ends(cells.polytopes, form))
     knots = np.array(op.knots)[None, :, None]
@@ -112,12 +108,12 @@ def _crossing_knots(ends: Ends, error: np.ndarray) -> np.ndarray:
 
 def _on_pieces(
     op: Curve,
-    form: ForwardForm,
+    form: Zonotopes,
     low: np.ndarray,
     high: np.ndarray,
     pad: np.ndarray,
     size: int,
-) -> ForwardForm:
+) -> Zonotopes:
     """Return the form of a curve on cells that no knot crosses; `size` is the number of inputs."""
     assert op.lines is not None
     lines = np.array([line for line in op.lines if line is not None])
@@ -138,7 +134,7 @@ def _on_pieces(
     reach = np.abs(slope) * (np.abs(form.center) + form.reach) + np.abs(shift)
     rest = rest * (1 + 8 * UNIT) + np.where(plain, 0.0, 8 * UNIT * reach)
     rest = np.where(rest == 0, 0.0, inflate(rest))
-    return without_overflow(ForwardForm(slope * form.center + shift, rows, rest))
+    return without_overflow(Zonotopes(slope * form.center + shift, rows, rest))
 
 
 def _excess(low: np.ndarray, high: np.ndarray, gap: np.ndarray, error: np.ndarray) -> np.ndarray:

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...core import gamma
-from ...domains.forward import ForwardForm
 from ...domains.rounding import inflate
+from ...domains.zonotopes import Zonotopes
 from .cells import Cells, error_of, form_ends, without_overflow
 from .decide_units import concatenate_cells
 from .polytope import CutPolytope, face_of
@@ -90,7 +90,7 @@ def _hull(whole: Cells, polytope: CutPolytope, parts: Sequence[Cells]) -> Cells:
     return Cells([polytope], forms, np.zeros(1, bool), parts[0].value)
 
 
-def _around_all(parts: Sequence[Cells], value: int) -> ForwardForm:
+def _around_all(parts: Sequence[Cells], value: int) -> Zonotopes:
     """Enclose a value of all cells by a fitted map, or by a box where the map is not much tighter.
 
     Each entry of the value is treated separately; see `WORTH`.
@@ -101,7 +101,7 @@ def _around_all(parts: Sequence[Cells], value: int) -> ForwardForm:
         fitted = _fit(parts, value)
         close = _around(parts, value, fitted)
         better = close.rest < WORTH * box.rest
-        return without_overflow(ForwardForm(
+        return without_overflow(Zonotopes(
             np.where(better, close.center, box.center),
             np.where(better[:, None], close.rows, box.rows),
             np.where(better, close.rest, box.rest),
@@ -124,14 +124,14 @@ def _fit(parts: Sequence[Cells], value: int) -> np.ndarray:
     return np.nan_to_num(np.linalg.pinv(gram) @ sides, nan=0.0, posinf=0.0, neginf=0.0)
 
 
-def _around(parts: Sequence[Cells], value: int, fit: np.ndarray) -> ForwardForm:
+def _around(parts: Sequence[Cells], value: int, fit: np.ndarray) -> Zonotopes:
     """Return a form that has the slopes of a map and encloses the forms of all cells."""
     k, n = len(fit) - 1, fit.shape[1]
     least, most = np.full(n, np.inf), np.full(n, -np.inf)
     for cells in parts:
         form = cells.forms[value]
         center, rows = form.center - fit[0], form.rows[:, :k] - fit[1:]
-        off = ForwardForm(center, rows, np.zeros_like(center))
+        off = Zonotopes(center, rows, np.zeros_like(center))
         low, high, pad = form_ends(cells.polytopes, off)
         # Differences are rounded, and the absolute value of every input is at most 1.
         size = np.abs(center) + np.abs(rows).sum(axis=1)
@@ -142,4 +142,4 @@ def _around(parts: Sequence[Cells], value: int, fit: np.ndarray) -> ForwardForm:
     half = np.maximum(most - middle, middle - least)
     far = np.abs(fit[0]) + np.abs(middle) + np.abs(least) + np.abs(most)
     rest = inflate(half + gamma(16) * far)
-    return ForwardForm((fit[0] + middle)[None], fit[None, 1:], rest[None])
+    return Zonotopes((fit[0] + middle)[None], fit[None, 1:], rest[None])

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...core import check_deadline, seconds_left
-from ...domains.forward import RULES
+from ...domains.zonotopes import RULES
 from ...graph import Graph
 from ...ops import Affine, Curve, Rearrange
 from .cells import Cells, without_overflow
@@ -75,7 +75,7 @@ class LinearRegions:
                 break
             forms = [cells.forms[j] for j in node.inputs]
             cells = Cells(cells.polytopes, dict(cells.forms), cells.exact, cells.value + 1)
-            form = RULES[type(node.op)](node.op, forms, [], map)
+            form = RULES[type(node.op)](node.op, forms, [], each=map, keep_symbols=False)
             assert form is not None
             cells.forms[cells.value] = without_overflow(form)
             self._forget(cells)

@@ -19,8 +19,8 @@ from ....core import Bounds, Box
 from ....domains.backward import BoxBatch, RelaxedGraph
 from ....domains.cone import cone, costs_at_most, entries_needed
 from ....domains.crown import CrownPass, CrownPlan
-from ....domains.forward import forward
 from ....domains.stability import is_stable
+from ....domains.zonotopes import forward
 from ....graph import Graph
 from ....graph.rewrites.rewrite import fold
 from ...attack.momentum import attack_from
