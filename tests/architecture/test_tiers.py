@@ -35,7 +35,7 @@ def test_every_target_says_what_it_does():
 )
 def test_nothing_is_run_but_targets(script):
     text = (ROOT / script).read_text()
-    lists = re.findall(r"for target in (.*); do|target: \[(.*)\]", text)
+    lists = re.findall(r"for targets? in (.*); do|target: \[(.*)\]", text)
     called = re.findall(r"(?:run|entry): make ([a-z]+)", text)
     called += [name for found in lists for part in found for name in re.findall(r"\w+", part)]
     assert called and set(called) <= set(TARGETS), called
