@@ -45,8 +45,8 @@ LOOP = ControlLoop(steer, decay, START)
         ({"varying": True}, "`varying=True`"),
         ({"choice": []}, "list of finite numbers"),
         ({"states": "angle"}, "`states` must be a list of names"),
-        ({"states": ["a", "a"]}, "`states` needs different names"),
-        ({"controls": [""]}, "`controls` needs different names"),
+        ({"states": ["a", "a"]}, "`states` needs distinct nonempty names"),
+        ({"controls": [""]}, "`controls` needs distinct nonempty names"),
         ({"where": "x[0] <"}, "Received"),
     ],
 )
