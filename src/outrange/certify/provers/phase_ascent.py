@@ -5,7 +5,7 @@ that the checker reads. Every undecided unit has a line through its kink, with a
 unit's share is the position of this slope between the two slopes of the curve. Every decided unit
 has a multiplier.
 
-Reference: S. Wang et al. (beta-CROWN), NeurIPS 2021; D. Kingma, J. Ba, *Adam*, ICLR 2015.
+Reference: S. Wang et al. (beta-CROWN), NeurIPS 2021.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core.clock import check_deadline
+from ...search.common.adam import AdamMoments
 from .float_lines import turns_up
 from .tree_bytes import multiplier, number
 from .unstable_units import UnstableUnits
@@ -23,7 +24,8 @@ from .unstable_units import UnstableUnits
 PACE, LAST_PACE = 0.15, 0.1
 """Size of the first step, in units of a share, and of the last step relative to the first."""
 
-MOMENTS = 0.9, 0.999
+ADAM_WEIGHTS = 0.1, 0.001
+"""Weights of a new gradient and of its square in the running means."""
 
 
 @dataclass(eq=False)
@@ -105,7 +107,10 @@ class PhaseAscent:
         share, pull = cases.share.copy(), cases.pull.copy()
         cases.bound[:] = -np.inf
         going = np.arange(len(share))
-        moments = [np.zeros((2, *share.shape)) for _ in range(2)]
+        zeros = np.zeros_like(share)
+        of_share, of_pull = (
+            AdamMoments(zeros.copy(), zeros.copy(), ADAM_WEIGHTS) for _ in range(2)
+        )
         scale = max(1e-9, float(np.abs(self.row).max(initial=0.0)))
         for step in range(steps + 1):
             check_deadline()
@@ -122,20 +127,14 @@ class PhaseAscent:
             if not left.any():
                 return
             pace = PACE * LAST_PACE ** (step / steps)
-            for value, grad, moment, unit in (
-                (share, grads[0], moments[0], 1.0),
-                (pull, grads[1], moments[1], scale),
-            ):
-                moment[0] += (1 - MOMENTS[0]) * (grad - moment[0])
-                moment[1] += (1 - MOMENTS[1]) * (grad * grad - moment[1])
-                first = moment[0] / (1 - MOMENTS[0] ** (step + 1))
-                second = moment[1] / (1 - MOMENTS[1] ** (step + 1))
-                value += pace * unit * first / (np.sqrt(second) + 1e-12)
+            share += pace * of_share.step(grads[0])
+            pull += pace * scale * of_pull.step(grads[1])
             np.clip(share, 0.0, 1.0, out=share)
             np.maximum(pull, 0.0, out=pull)
             if left.mean() < 0.75:
                 going, share, pull = going[left], share[left], pull[left]
-                moments = [moment[:, left] for moment in moments]
+                of_share.keep(left)
+                of_pull.keep(left)
 
     def _lines(self, signs: np.ndarray, share: np.ndarray) -> list[np.ndarray]:
         """Return `low slope, low offset, high slope, high offset`, each `(cases, units)`."""

@@ -5,7 +5,7 @@ A step is one back-substitution, and one forward pass of the active lines at the
 per unit of slope. The bound changes by `-(z(x*) - p)` per unit of the multiplier of a split at `p`.
 
 Reference: K. Xu et al., *Fast and Complete* (alpha-CROWN), ICLR 2021; S. Wang et al.
-(beta-CROWN), NeurIPS 2021; D. Kingma, J. Ba, *Adam*, ICLR 2015.
+(beta-CROWN), NeurIPS 2021.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core.arrays import Numbers
+from ..common.adam import AdamMoments
 from .ascent_backend import selected_ascent
 from .node import Cuts, Splits
 from .relaxations import Relaxation
@@ -194,36 +195,3 @@ def _move(
     beta[:, cuts.columns] = np.clip(
         multipliers, np.where(has_high, -np.inf, 0.0), np.where(has_low, np.inf, 0.0)
     )
-
-
-class AdamMoments:
-    """Adam's running means, for NumPy arrays or other arrays with the same arithmetic.
-
-    Args:
-        first: Zeros, in the shape of the gradients.
-    """
-
-    def __init__(self, first: np.ndarray, second: np.ndarray) -> None:
-        self.first, self.second = first, second
-        self.steps = 0
-
-    def step(self, gradient: np.ndarray) -> np.ndarray:
-        """Return the step direction, given this gradient and all previous ones."""
-        self.steps += 1
-        self.first *= 0.9
-        self.first += 0.1 * gradient
-        gradient = gradient * gradient
-        gradient *= 0.01
-        self.second *= 0.99
-        self.second += gradient
-        # The bias corrections of both means, combined into one factor of the quotient.
-        spread = self.second**0.5
-        scale = (1 - 0.99**self.steps) ** 0.5
-        spread += 1e-12 * scale
-        mean = self.first / spread
-        mean *= scale / (1 - 0.9**self.steps)
-        return mean
-
-    def keep(self, going: np.ndarray) -> None:
-        """Keep the rows `going`, and drop the finished ones."""
-        self.first, self.second = self.first[going], self.second[going]

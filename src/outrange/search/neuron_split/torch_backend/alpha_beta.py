@@ -10,7 +10,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from ..alpha_beta import AdamMoments, BoundProblem
+from ...common.adam import AdamMoments
+from ..alpha_beta import BoundProblem
 from ..relaxations import PreparedActivation, PreparedKink
 from ..relaxed_net import RelaxedNet
 from ..settings import SETTINGS
