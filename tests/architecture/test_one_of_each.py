@@ -18,6 +18,19 @@ BOUNDS_ON_ADAM = {"diagnosis/budget/reach.py"}
 """Files that bound the steps of a user's optimizer and take none."""
 
 
+ROUNDS = "search/common/portfolio.py"
+
+OTHER_TURNS = {
+    # The box with the worst bound is always next, so there are no rounds: each box has a turn of
+    # its own length.
+    "search/cases.py",
+    # A mixed-integer program cannot be paused: the solver's turn is a time limit for each program,
+    # and its bounds have another warrant than those of the search that it interrupts.
+    "search/milp/turns.py",
+}
+"""Files that lengthen turns themselves, with the reason."""
+
+
 def test_there_is_one_adam():
     """The optimizers of user programs (`program/optimizers.py`) are described, and Keras runs them.
 
@@ -33,5 +46,38 @@ def _is_bias_correction(node: ast.AST) -> bool:
     """Return whether a node reads `1 - decay**steps`, the correction of a running mean from 0."""
     match node:
         case ast.BinOp(left=ast.Constant(value=1), op=ast.Sub(), right=ast.BinOp(op=ast.Pow())):
+            return True
+    return False
+
+
+def test_rounds_of_growing_turns_are_written_once():
+    assert {name(path) for path in files() if any(map(_is_doubling, nodes(path)))} == {
+        ROUNDS,
+        *OTHER_TURNS,
+    }
+    rounds = "outrange.search.common.portfolio.Rounds"
+    first = {path for path in files() if any(map(_is_first_turn, nodes(path)))}
+    others = {name(path) for path in first if rounds not in imports(path)}
+    assert others <= {ROUNDS, *OTHER_TURNS}
+
+
+def _is_doubling(node: ast.AST) -> bool:
+    """Return whether a node doubles the length of a turn."""
+    match node:
+        case ast.AugAssign(op=ast.Mult(), value=ast.Constant(value=2)):
+            text = ast.unparse(node.target)
+        case ast.BinOp(left=ast.Constant(value=2), op=ast.Mult()):
+            text = ast.unparse(node.right)
+        case ast.BinOp(op=ast.Mult(), right=ast.Constant(value=2)):
+            text = ast.unparse(node.left)
+        case _:
+            return False
+    return text.split(".")[-1].strip("_") in ("turn", "patience")
+
+
+def _is_first_turn(node: ast.AST) -> bool:
+    """Return whether a node defines the length of a first turn."""
+    match node:
+        case ast.Assign(targets=[ast.Name(id="FIRST_TURN")]):
             return True
     return False

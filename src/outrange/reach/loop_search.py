@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from ..questions.common.network import GraphAlone
 from ..questions.evidence.check_point import CounterexampleChecker, Witness
 from ..questions.verify import verify
 from ..search.common.failures import SearchFailedError, attempt
+from ..search.common.portfolio import Rounds
 from ..search.common.tolerance import is_curved
 from .atom_bounds import unsafe_parts
 from .contradictions import check_pipe
@@ -140,14 +142,10 @@ class LoopSearch:
         """Alternate between splits of the initial set and a search of the unrolled loop."""
         if self._simulation_violates(unsafe):
             return
-        turn = FIRST_TURN
+        rounds = Rounds((self._split_set, partial(self._unroll, unsafe)), FIRST_TURN)
         while self.reason == "decided" and not (self.proved or self.witness):
-            with deadline(self.clock.left):
-                self._split_set(turn)
-            if not self.proved:
-                share = CURVED_SHARE if is_curved(self.graph) else 1.0
-                self._unroll(unsafe, min(share * turn, self.clock.left))
-            turn *= 2
+            rounds.current(rounds.turn)
+            rounds.end_turn()
 
     def _simulation_violates(self, unsafe: Formula) -> bool:
         """Return whether one of up to three simulated trajectories is proved to be a violation."""
@@ -159,14 +157,15 @@ class LoopSearch:
         return self.witness is not None
 
     def _split_set(self, seconds: float) -> None:
-        report_progress(Stage("splitting the initial set"))
-        tubes, clock = self.tubes, Clock(seconds)
-        self.used[METHODS[0]] = None
-        while self.splits and tubes.waiting and not clock.expired:
-            if self.clock.expired:
-                raise OutOfTime
-            self._advance()
-            self._report()
+        with deadline(self.clock.left):
+            report_progress(Stage("splitting the initial set"))
+            tubes, clock = self.tubes, Clock(seconds)
+            self.used[METHODS[0]] = None
+            while self.splits and tubes.waiting and not clock.expired:
+                if self.clock.expired:
+                    raise OutOfTime
+                self._advance()
+                self._report()
         self.proved = self.splits and not tubes.waiting
 
     def _advance(self) -> None:
@@ -187,6 +186,8 @@ class LoopSearch:
             self.progress(now)
 
     def _unroll(self, unsafe: Formula, seconds: float) -> None:
+        share = CURVED_SHARE if is_curved(self.graph) else 1.0
+        seconds = min(share * seconds, self.clock.left)
         report_progress(Stage("searching the unrolled loop"))
         helpers = ambient_workers()
         try:

@@ -14,6 +14,7 @@ from ..graph import Graph
 from ..graph.limits import check_within
 from .common.clause_groups import ClauseGroup
 from .common.failures import SearchFailedError, attempt
+from .common.portfolio import Rounds
 from .common.solution import EARLY, Progress, Solution, Status, Stop
 from .decide_group import Accept, GroupSearch
 from .methods.pooled_clauses.pool import PooledClauses
@@ -149,22 +150,19 @@ class _Decision:
         Return why the rounds ended.
         """
         turn = FIRST_TURN if len(self.searches) > 1 else np.inf
-        waiting = [search for search in self.searches if not search.proved]
-        while waiting:
-            for search in list(waiting):
-                stop = search.run(turn, self.accept)
-                if stop is Stop.ERROR:
-                    self._failed = True
-                    waiting.remove(search)
-                elif stop is Stop.GOAL or stop in EARLY:
-                    return stop
-                if self.clock.expired:
-                    return Stop.TIME
-                if stop is Stop.FINISHED:
-                    waiting.remove(search)
-                    if not search.proved and search.offer_ties(self.accept):
-                        return Stop.GOAL
-            turn *= 2
+        rounds = Rounds((search for search in self.searches if not search.proved), turn)
+        while rounds.going:
+            search = rounds.current
+            stop = search.run(rounds.turn, self.accept)
+            if stop is Stop.ERROR:
+                self._failed = True
+            elif stop is Stop.GOAL or stop in EARLY:
+                return stop
+            if self.clock.expired:
+                return Stop.TIME
+            if stop is Stop.FINISHED and not search.proved and search.offer_ties(self.accept):
+                return Stop.GOAL
+            rounds.end_turn(goes_on=stop not in (Stop.ERROR, Stop.FINISHED))
         return Stop.ERROR if self._failed else Stop.FINISHED
 
     def _solution(

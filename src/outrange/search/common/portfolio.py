@@ -1,4 +1,4 @@
-"""A portfolio: several searches of one problem that take turns.
+"""Rounds of turns, and a portfolio: several searches of one problem that take turns.
 
 Reference: B. Huberman, R. Lukose, T. Hogg, *An economics approach to hard computational problems*,
 Science 275 (1997).
@@ -6,8 +6,9 @@ Science 275 (1997).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -29,6 +30,41 @@ SHARE_BEHIND = 0.0625
 """Fraction of a turn that each gradual search other than the leader gets after the first round."""
 
 
+Member = TypeVar("Member")
+
+
+class Rounds(Generic[Member]):
+    """Members that take turns in a fixed order; the length of a turn doubles with every round.
+
+    Args:
+        members: The members, in the order of their turns.
+        turn: Length of a turn in the first round, in seconds.
+    """
+
+    def __init__(self, members: Iterable[Member], turn: float) -> None:
+        self.going, self.turn = list(members), turn
+        self._at = 0
+
+    @property
+    def current(self) -> Member:
+        """The member whose turn it is."""
+        return self.going[self._at]
+
+    def end_turn(self, *, goes_on: bool = True) -> bool:
+        """Move on to the next member, and return whether a new round begins.
+
+        Args:
+            goes_on: Whether the current member has a turn in later rounds, too.
+        """
+        if not goes_on:
+            del self.going[self._at]
+        self._at += goes_on
+        if self._at < len(self.going):
+            return False
+        self._at, self.turn = 0, 2 * self.turn
+        return True
+
+
 class Portfolio(Search):
     """Several searches of one problem with a shared incumbent, taking turns of growing length.
 
@@ -39,16 +75,14 @@ class Portfolio(Search):
 
     def __init__(self, parts: tuple[Search, ...]) -> None:
         self.incumbent, self._parts = parts[0].incumbent, parts
-        self._going = list(parts)
+        self._rounds = Rounds(parts, FIRST_TURN)
         self._used: list[Search] = []
-        self._turn = FIRST_TURN
         self._leader: Search | None = None
         self._stood = -np.inf
         """Value of `_standing` for the leader when it was last chosen."""
         self._stalled: set[int] = set()
         """The `id` of each leader that gained too little in a turn."""
         self._ended_by: type[MemoryError | SearchFailedError] | None = None
-        self._at = 0
         self._turn_ends = self.incumbent.clock.seconds + parts[0].share * FIRST_TURN
 
     def lower(self) -> np.ndarray:
@@ -62,7 +96,7 @@ class Portfolio(Search):
 
     @property
     def waiting(self) -> int:
-        return sum(part.waiting for part in self._going)
+        return sum(part.waiting for part in self._rounds.going)
 
     @property
     def warrant(self) -> Warrant:
@@ -85,7 +119,7 @@ class Portfolio(Search):
             SearchFailedError: No open search proves bounds, and the last failure was an internal
                 error.
         """
-        part = self._going[self._at]
+        part = self._rounds.current
         if part not in self._used:
             self._used.append(part)
         try:
@@ -95,27 +129,25 @@ class Portfolio(Search):
             part.recover()
             # Only the type is kept: the error itself holds references to the full memory.
             goes_on, self._ended_by = False, type(error)
-        if not goes_on:
-            self._going.remove(part)
         if not goes_on or self.incumbent.clock.seconds > self._turn_ends:
             self.incumbent.prove(part.lower())
             self._next(goes_on)
-        if any(part.proves for part in self._going):
+        if any(part.proves for part in self._rounds.going):
             return True
         if self._ended_by is not None:
             raise self._ended_by()
         return False
 
     def _next(self, goes_on: bool) -> None:
-        self._at += goes_on
-        if self._at >= len(self._going):
-            self._at = 0
-            self._turn *= 2
+        if self._rounds.end_turn(goes_on=goes_on):
             self._choose_leader()
-        now = self._going[self._at : self._at + 1]
-        behind = self._leader is not None and now != [self._leader] and all(p.gradual for p in now)
-        share = SHARE_BEHIND if behind else now[0].share if now else 1.0
-        self._turn_ends = self.incumbent.clock.seconds + share * self._turn
+        share = self._share(self._rounds.current) if self._rounds.going else 1.0
+        self._turn_ends = self.incumbent.clock.seconds + share * self._rounds.turn
+
+    def _share(self, part: Search) -> float:
+        """Return the length of a search's turn, relative to the turns of this round."""
+        is_behind = self._leader is not None and part is not self._leader and part.gradual
+        return SHARE_BEHIND if is_behind else part.share
 
     def _choose_leader(self) -> None:
         """Choose the search with the best bounds as the leader.
@@ -123,7 +155,7 @@ class Portfolio(Search):
         Searches whose bounds are not yet `settled` are preferred, and then searches that have not
         stalled as leaders. Searches that are not `gradual` never lead.
         """
-        rising = [part for part in self._going if part.gradual]
+        rising = [part for part in self._rounds.going if part.gradual]
         if self._leader in rising:
             gains = self._standing(self._leader) > self._stood * (1.0 - LEAST_GAIN)
             if self._leader.settled and not gains:

@@ -23,6 +23,7 @@ from ....graph.rewrites.rewrite import extract_subgraph
 from ...common.domain_boxes import DomainBoxes
 from ...common.incumbent import Incumbent
 from ...common.open_boxes import OpenBoxes
+from ...common.portfolio import Rounds
 from ...common.problem import Problem
 from ...common.search import Search, pass_on
 from ...common.solution import Stop
@@ -150,7 +151,8 @@ class BottleneckSearch(Search):
         range_incumbent = Incumbent(rows, TOLERANCE, self._limit, None)
         front = Problem(bottleneck.front, rows, np.zeros(2 * count), DomainBoxes.of(self._box))
         self._ranges = begin(front, range_incumbent)
-        self._turn, self._is_ranging = FIRST_TURN, True
+        phases = BottleneckSearch._search_ranges, BottleneckSearch._search_region
+        self._phases = Rounds(phases, FIRST_TURN)
         self._ends = incumbent.clock.seconds + FIRST_TURN
         self._regions: list[Ends] = []
         self._region_search: Search | None = None
@@ -182,10 +184,7 @@ class BottleneckSearch(Search):
 
     def advance(self) -> bool:
         """Search the ranges or the last open region for one slice; return whether work is left."""
-        if self._is_ranging:
-            self._search_ranges()
-        else:
-            self._search_region(self._regions[-1])
+        self._phases.current(self)
         return not (self._gave_up or self._closed)
 
     def _search_ranges(self) -> None:
@@ -209,12 +208,12 @@ class BottleneckSearch(Search):
         firsts, lasts = (np.array([region[side] for region in self._regions]) for side in (0, 1))
         done = np.concatenate([firsts.min(axis=0) > lo, lasts.max(axis=0) < hi])
         incumbent.dropped = incumbent.dropped | done
-        self._take_turns(ranging=False)
+        self._end_phase()
 
-    def _take_turns(self, *, ranging: bool) -> None:
-        self._is_ranging, self._region_search = ranging, None
-        self._turn *= 2.0 if ranging else 1.0
-        self._ends = self.incumbent.clock.seconds + self._turn
+    def _end_phase(self) -> None:
+        self._region_search = None
+        self._phases.end_turn()
+        self._ends = self.incumbent.clock.seconds + self._phases.turn
 
     def _open_within(self, lo: np.ndarray, hi: np.ndarray) -> list[Ends]:
         """Return the open regions within a box of bottleneck values.
@@ -243,11 +242,12 @@ class BottleneckSearch(Search):
                 )
         return regions
 
-    def _search_region(self, region: Ends) -> None:
-        """Search for an input that reaches a region; halve the region if an input reaches it.
+    def _search_region(self) -> None:
+        """Search for an input that reaches the last region; halve the region if an input does.
 
         Remove the region if the search proves that no input reaches it.
         """
+        region = self._regions[-1]
         if self._region_search is None:
             self._region_search = self._start_region_search(*region)
         search = self._region_search
@@ -264,7 +264,7 @@ class BottleneckSearch(Search):
         elif self._ranges_done or self._ranges.finished:
             self._gave_up = stop is Stop.FINISHED
         elif stop is Stop.FINISHED or self.incumbent.clock.seconds > self._ends:
-            self._take_turns(ranging=True)
+            self._end_phase()
 
     def _start_region_search(self, lo: np.ndarray, hi: np.ndarray) -> Search:
         """Start the search for an input whose bottleneck values lie in a region."""

@@ -12,6 +12,7 @@ from ....core.arrays import linear_forms
 from ...common.failures import SearchFailedError, attempt
 from ...common.incumbent import Incumbent
 from ...common.parts import Part
+from ...common.portfolio import Rounds
 from ...common.problem import Problem
 from ...common.search import Search, pass_on
 from ...common.solution import Stop
@@ -48,8 +49,7 @@ class ConeSearch(Search):
         self.incumbent, self._problem, self._begin = incumbent, problem, begin
         self._lower = np.full(len(problem.rows), -np.inf)
         self._parts = [_Running(part, self._incumbent_of_part(part)) for part in parts]
-        self._going = list(self._parts)
-        self._turn, self._at = FIRST_TURN, 0
+        self._rounds = Rounds(self._parts, FIRST_TURN)
         self._failed = False
         middle = problem.domain.middle()
         with no_deadline():
@@ -79,7 +79,7 @@ class ConeSearch(Search):
 
     @property
     def waiting(self) -> int:
-        return sum(1 if run.search is None else run.search.waiting for run in self._going)
+        return sum(1 if run.search is None else run.search.waiting for run in self._rounds.going)
 
     @property
     def warrant(self) -> Warrant:
@@ -88,7 +88,7 @@ class ConeSearch(Search):
 
     @property
     def finished(self) -> bool:
-        return not self._going
+        return not self._rounds.going
 
     def recover(self) -> None:
         for run in self._parts:
@@ -102,21 +102,18 @@ class ConeSearch(Search):
         Raises:
             SearchFailedError: All parts have ended, and at least one of them failed.
         """
-        run = self._going[self._at]
+        run = self._rounds.current
         self._share(run)
         stop = None if run.incumbent.decided else self._take_turn(run)
         self._adopt(run)
         self._failed = self._failed or stop is Stop.ERROR
-        if stop in (None, Stop.FINISHED, Stop.ERROR):
-            self._going.pop(self._at)
-        else:
+        goes_on = stop not in (None, Stop.FINISHED, Stop.ERROR)
+        if goes_on:
             pass_on(stop)
-            self._at += 1
-        if self._at >= len(self._going):
-            self._at, self._turn = 0, 2 * self._turn
-        if self._failed and not self._going:
+        self._rounds.end_turn(goes_on=goes_on)
+        if self._failed and self.finished:
             raise SearchFailedError
-        return bool(self._going)
+        return not self.finished
 
     def _take_turn(self, run: _Running) -> Stop:
         """Run the search of a part for its turn; start the search first if necessary."""
@@ -129,7 +126,7 @@ class ConeSearch(Search):
             except SearchFailedError:
                 return Stop.ERROR
         before = run.incumbent.boxes
-        stop = run.search.run(run.incumbent.clock.seconds + self._turn)
+        stop = run.search.run(run.incumbent.clock.seconds + self._rounds.turn)
         self.incumbent.boxes += run.incumbent.boxes - before
         return stop
 
