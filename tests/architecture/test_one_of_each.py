@@ -2,7 +2,7 @@
 
 import ast
 
-from architecture.source import files, imports, name, nodes
+from architecture.source import files, imports, name, nodes, room
 
 
 ADAM = "search/common/adam.py"
@@ -29,6 +29,10 @@ OTHER_TURNS = {
     "search/milp/turns.py",
 }
 """Files that lengthen turns themselves, with the reason."""
+
+
+THREADS = {"search/input_split/kernel_search.py", "certify/work_stealing.py"}
+"""Files that submit to threads of this process, which neither get lost nor need a payload."""
 
 
 def test_there_is_one_adam():
@@ -80,4 +84,18 @@ def _is_first_turn(node: ast.AST) -> bool:
     match node:
         case ast.Assign(targets=[ast.Name(id="FIRST_TURN")]):
             return True
+    return False
+
+
+def test_tasks_are_sent_to_workers_in_one_place():
+    """Losses, hung workers and payloads are then handled once, by `executors/dispatcher.py`."""
+    others = {name(p) for p in files() if room(p) != "executors" and any(map(_submits, nodes(p)))}
+    assert others == THREADS
+
+
+def _submits(node: ast.AST) -> bool:
+    """Return whether a node submits a task to something that is no dispatcher."""
+    match node:
+        case ast.Call(func=ast.Attribute(attr="submit", value=target)):
+            return not ast.unparse(target).endswith("dispatcher")
     return False

@@ -87,6 +87,22 @@ def test_losses_and_hangs_are_reported(fresh):
     assert results["b"].lost and isinstance(results["b"].error, TimeoutError)
 
 
+def test_work_is_sent_again_until_too_many_workers_are_lost_with_it(fresh):
+    pool = ScriptedPool(Scripted(*["lose"] * dispatchers.ATTEMPTS))
+    sends = 0
+    with Dispatcher(pool) as dispatcher:
+        may_resend = True
+        while may_resend:
+            dispatcher.submit("a", "double", Payload.of(2), double, 1)
+            sends += 1
+            (done,) = dispatcher.wait(1.0)
+            assert done.lost
+            may_resend = dispatcher.may_resend(done.key)
+        assert sends == dispatcher.losses["a"] == dispatchers.ATTEMPTS
+        dispatcher.submit("b", "double", Payload.of(2), double, 1)
+    assert not len(dispatcher) and not dispatcher.losses
+
+
 def test_another_version_is_refused_by_name(fresh):
     dispatcher = Dispatcher(ExecutorPool(Scripted()), version="0.0.9")
     dispatcher.submit("a", "double", Payload.of(2), double, 1)

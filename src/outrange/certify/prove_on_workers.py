@@ -6,17 +6,16 @@ and returns the boxes that come next. These become further parts, whose trees fo
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Any
 
 from outrange_check.certificate import MOST_BYTES
 
 from ..core import check_deadline
 from ..core.clock import read_clock, seconds_left
-from ..executors.dispatcher import ATTEMPTS, TICK, Dispatcher, TaskResult
+from ..executors.dispatcher import ATTEMPTS, Dispatcher, TaskResult, hang_limit
 from ..executors.payload import Payload, deserialize
 from ..executors.pool import Pool
 from ..executors.worker_cache import CachedPayload
@@ -32,10 +31,6 @@ workers, and `LATER` applies otherwise."""
 ALONE = 4
 """Of the boxes that a task returns, this many (the last and largest ones) become separate parts.
 The boxes before them form one part."""
-
-GRACE = 60.0
-"""A task is considered hung if it runs for twice its time limit plus this many seconds. The worker
-may need these seconds to start."""
 
 CALL = 64
 """Number of boxes processed between two readings of the clock."""
@@ -74,21 +69,17 @@ def prove_on_workers(prover: TreeProver, pool: Pool) -> bytes | None:
     root = prover.take()
     assert root is not None
     proof = _DistributedProof(prover.recipe, pool, _TreePart([root]))
-    try:
+    with proof.dispatcher:
         return proof.run()
-    finally:
-        proof.dispatcher.cancel_all()
 
 
 class _DistributedProof:
     """A proof tree whose parts are written by workers."""
 
     def __init__(self, recipe: tuple[Any, ...], pool: Pool, whole: _TreePart) -> None:
-        self.dispatcher, self._whole = Dispatcher(pool), whole
+        self.dispatcher: Dispatcher[_TreePart] = Dispatcher(pool)
+        self._whole, self._waiting, self._bytes = whole, deque([whole]), 0
         self._recipe, self._payload = recipe, Payload.of(recipe)
-        self._waiting, self._running = deque([whole]), {}
-        self._lost: Counter[_TreePart] = Counter()
-        self._keys, self._bytes = count(), 0
 
     def run(self) -> bytes | None:
         """Submit parts until all are written; return the tree, or None if there is no tree."""
@@ -100,7 +91,7 @@ class _DistributedProof:
                 self._finish_here()
             while self._waiting and self.dispatcher.free_slots(0) > 0:
                 self._submit(self._waiting.popleft())
-            for done in self.dispatcher.wait(TICK):
+            for done in self.dispatcher.wait():
                 if not self._receive(done):
                     return None
         return self._whole.join()
@@ -108,18 +99,15 @@ class _DistributedProof:
     def _submit(self, part: _TreePart) -> None:
         is_first = len(self._waiting) < self.dispatcher.pool.size
         seconds = min(FIRST if is_first else LATER, seconds_left())
-        key = next(self._keys)
-        self._running[key] = part
         name = f"certificate of {len(part.boxes)} boxes"
         task = self._payload, write_part, part.boxes, seconds
-        self.dispatcher.submit(key, name, *task, limit=2 * seconds + GRACE)
+        self.dispatcher.submit(part, name, *task, limit=hang_limit(seconds))
 
-    def _receive(self, done: TaskResult) -> bool:
+    def _receive(self, done: TaskResult[_TreePart]) -> bool:
         """Process the result of a task; return False if it shows that no tree exists."""
-        part = self._running.pop(int(str(done.key)))
+        part = done.key
         if done.lost:
-            self._lost[part] += 1
-            if self._lost[part] >= ATTEMPTS:
+            if not self.dispatcher.may_resend(part):
                 raise NoCertificateError(
                     f"{ATTEMPTS} workers were lost while they proved one part of the claims"
                 )
@@ -147,8 +135,7 @@ class _DistributedProof:
 
     def _finish_here(self) -> None:
         """Write the remaining parts in this process, because no workers are left."""
-        self._waiting.extend(self._running.values())
-        self._running.clear()
+        self._waiting.extend(self.dispatcher.keys)
         self.dispatcher.cancel_all()
         while self._waiting:
             part = self._waiting.popleft()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, Generic, Self, TypeVar
 
 from ..core import VERSION
 from ..core.clock import read_wall_clock
@@ -23,6 +23,8 @@ from .worker_cache import MISSING, run_task
 from .worker_settings import process_name
 
 
+Key = TypeVar("Key", bound=Hashable)
+
 ATTEMPTS = 3
 """Number of workers that may be lost while they run one task. After that the task itself may be the
 cause, so the caller should not submit it again."""
@@ -30,17 +32,20 @@ cause, so the caller should not submit it again."""
 TICK = 0.25
 """Longest time in seconds for which a caller should wait before it checks its own time limit."""
 
+GRACE = 60.0
+"""Seconds that a worker may need to start, before it runs its first task."""
+
 SMALL_PAYLOAD = 1 << 20
 """Size in bytes up to which a payload is sent along with the first tasks. This is cheaper than a
 round trip in which a worker reports that it lacks the payload."""
 
 
 @dataclass(frozen=True, eq=False)
-class TaskResult:
+class TaskResult(Generic[Key]):
     """The outcome of one task.
 
     Args:
-        key: The identifier under which the task was submitted.
+        key: The key under which the task was submitted.
         value: The return value of the task; None if it failed or was lost.
         error: The exception that the task raised, or that describes how it was lost; None if the
             task succeeded.
@@ -49,7 +54,7 @@ class TaskResult:
         node: The node to which the task was submitted, if it was submitted to one.
     """
 
-    key: Hashable
+    key: Key
     value: Any = None
     error: BaseException | None = None
     lost: bool = False
@@ -69,8 +74,13 @@ class _RunningTask:
     node: WorkerNode | None
 
 
-class Dispatcher:
-    """Submits tasks to a pool and collects their results.
+def hang_limit(seconds: float) -> float:
+    """Return after how many seconds a task with a time limit of `seconds` is treated as hung."""
+    return 2 * seconds + GRACE
+
+
+class Dispatcher(Generic[Key]):
+    """Submits tasks to a pool and collects their results; as a context, cancels them at its end.
 
     Args:
         pool: The pool of workers.
@@ -79,21 +89,37 @@ class Dispatcher:
 
     def __init__(self, pool: Pool, version: str = VERSION) -> None:
         self.pool, self._version = pool, version
-        self._running: dict[Hashable, _RunningTask] = {}
-        self._completed: SimpleQueue[tuple[Hashable, Any]] = SimpleQueue()
-        self._lost: list[TaskResult] = []
+        self.losses: Counter[Hashable] = Counter()
+        """Number of workers that were lost with each piece of work, counted by `may_resend`."""
+        self._running: dict[Key, _RunningTask] = {}
+        self._completed: SimpleQueue[tuple[Key, Any]] = SimpleQueue()
+        self._lost: list[TaskResult[Key]] = []
         self._sent: Counter[str] = Counter()
         self._tasks_at: Counter[WorkerNode] = Counter()
         self._warned = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.cancel_all()
 
     def __len__(self) -> int:
         """Return the number of submitted tasks whose results have not been collected yet."""
         return len(self._running) + len(self._lost)
 
     @property
-    def keys(self) -> list[Hashable]:
-        """Keys of the running tasks, in the order of submission."""
-        return list(self._running)
+    def keys(self) -> list[Key]:
+        """Keys of the submitted tasks whose results have not been collected yet."""
+        return [*self._running, *(result.key for result in self._lost)]
+
+    def may_resend(self, work: Hashable) -> bool:
+        """Record that a worker was lost with a piece of work; return whether to send it again.
+
+        After `ATTEMPTS` losses, the work itself may be the cause, unless the pool is broken.
+        """
+        self.losses[work] += 1
+        return self.pool.broken or self.losses[work] < ATTEMPTS
 
     def free_slots(self, ahead: int) -> int:
         """Return how many more tasks can be submitted now.
@@ -106,7 +132,7 @@ class Dispatcher:
         """
         return 0 if self.pool.broken else (1 + ahead) * self.pool.size - len(self)
 
-    def next_node(self, ahead: int, results: Sequence[TaskResult] = ()) -> WorkerNode | None:
+    def next_node(self, ahead: int, results: Sequence[TaskResult[Key]] = ()) -> WorkerNode | None:
         """Return the node with the fewest tasks, or None if no node may receive another task.
 
         A node may have `ahead` tasks besides the one that it runs.
@@ -128,7 +154,7 @@ class Dispatcher:
 
     def submit(
         self,
-        key: Hashable,
+        key: Key,
         name: str,
         payload: Payload,
         work: Callable[..., Any],
@@ -139,13 +165,13 @@ class Dispatcher:
         """Start a task.
 
         Args:
-            key: Identifier of the task, repeated in its `TaskResult`.
+            key: Identifies the task, for example its work; repeated in its `TaskResult`.
             name: One or two words that describe the task, for dashboards.
             payload: Data that tasks share. It is the first argument of `work`, as a
                 `worker_cache.CachedPayload`.
             work: Function that the worker calls.
             *arguments: Further arguments of `work`.
-            limit: Seconds after which the task is treated as hung.
+            limit: Seconds after which the task is treated as hung, from `hang_limit` for example.
             node: Node that runs the task with all its cores; None for any worker.
         """
         task = serialize((work, arguments))
@@ -156,7 +182,7 @@ class Dispatcher:
         self._sent[payload.digest] += unasked
         self._submit(key, entry, payload.data if unasked else None)
 
-    def _submit(self, key: Hashable, entry: _RunningTask, data: bytes | None) -> None:
+    def _submit(self, key: Key, entry: _RunningTask, data: bytes | None) -> None:
         node = entry.node
         cores, name = (self.pool.cores, None) if node is None else (node.cores, node.name)
         task = (self._version, process_name(), entry.payload.digest, entry.task, data, cores)
@@ -171,7 +197,7 @@ class Dispatcher:
             self._tasks_at[node] += 1
         entry.future.add_done_callback(lambda future: self._completed.put((key, future)))
 
-    def wait(self, seconds: float) -> list[TaskResult]:
+    def wait(self, seconds: float = TICK) -> list[TaskResult[Key]]:
         """Return the results of completed tasks; if there are none, wait until a task ends.
 
         Args:
@@ -194,7 +220,7 @@ class Dispatcher:
                 results.append(result)
                 end = 0.0
 
-    def _collect(self, key: Hashable, future: Any) -> TaskResult | None:
+    def _collect(self, key: Key, future: Any) -> TaskResult[Key] | None:
         entry = self._running.get(key)
         if entry is None or entry.future is not future:
             return None  # given up earlier
@@ -221,7 +247,7 @@ class Dispatcher:
             text = f"The executor failed; this process continues without it ({why})"
             warnings.warn(text, RuntimeWarning, stacklevel=2)
 
-    def _remove(self, key: Hashable) -> _RunningTask:
+    def _remove(self, key: Key) -> _RunningTask:
         entry = self._running.pop(key)
         if entry.node is not None:
             self._tasks_at[entry.node] -= 1
@@ -229,7 +255,7 @@ class Dispatcher:
                 del self._tasks_at[entry.node]
         return entry
 
-    def _give_up_overdue(self) -> list[TaskResult]:
+    def _give_up_overdue(self) -> list[TaskResult[Key]]:
         now = read_wall_clock()
         late = [key for key, entry in self._running.items() if entry.until <= now]
         error, results = TimeoutError("its worker did not answer"), []
@@ -240,8 +266,10 @@ class Dispatcher:
         return results
 
     def cancel_all(self) -> None:
-        """Cancel the running tasks and forget them."""
+        """Cancel the running tasks; forget them, lost tasks and all losses."""
         for running in self._running.values():
             running.future.cancel()
         self._running.clear()
+        self._lost.clear()
         self._tasks_at.clear()
+        self.losses.clear()

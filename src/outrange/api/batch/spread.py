@@ -7,14 +7,13 @@ import tempfile
 import threading
 from collections import Counter, deque
 from collections.abc import Sequence
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 from ...core import InputError
 from ...executors.chunks import Chunks, answer_within
 from ...executors.cores import cores
-from ...executors.dispatcher import ATTEMPTS, TICK, Dispatcher, TaskResult
+from ...executors.dispatcher import ATTEMPTS, Dispatcher, TaskResult, hang_limit
 from ...executors.payload import Payload, deserialize
 from ...executors.pool import Pool
 from ...executors.worker_cache import CachedPayload, cache_payload
@@ -25,10 +24,6 @@ from .results import Result, result_of
 from .worker import Worker
 
 
-GRACE = 60.0
-"""A task is considered hung this many seconds after twice the time limits of its instances, because
-its worker may have had to start first."""
-
 LIGHT_MODEL = 1 << 17
 """Maximum size in bytes of a model whose instances may share a task with instances of other models.
 Sending a small model twice is cheaper than a separate task."""
@@ -36,6 +31,9 @@ Sending a small model twice is cheaper than a separate task."""
 Query = tuple[int, str, str, bytes, float, int]
 """Index and file name of a model, file name and content of a property, time limit in seconds,
 seed."""
+
+Sent = tuple[tuple[Instance, str], ...]
+"""Instances of one task, each with the digest of its files when they were sent."""
 
 
 class Folder:
@@ -110,31 +108,26 @@ def run_on_pool(instances: Sequence[Instance], log: Log, pool: Pool, seed: int) 
     Raises:
         InputError: Workers run another version of outrange, or a file of the list cannot be read.
     """
-    dispatcher, waiting, lost = Dispatcher(pool), deque(instances), Counter()
-    under_way: dict[int, list[tuple[Instance, str]]] = {}
-    number, chunks = count(), Chunks()
-    try:
+    waiting, chunks = deque(instances), Chunks()
+    dispatcher: Dispatcher[Sent] = Dispatcher(pool)
+    with dispatcher:
         while len(dispatcher) or (waiting and not pool.broken):
             while waiting and dispatcher.free_slots(chunks.ahead(len(waiting), pool.size)) > 0:
                 most = chunks.size(len(waiting), pool.size)
-                tasks, ticket = _next_tasks(waiting, lost, most), next(number)
+                tasks = _next_tasks(waiting, dispatcher.losses, most)
                 tasks = [task for task in tasks if _check_files(task, log, seed)]
                 if tasks:
-                    under_way[ticket] = [(task, task.files) for task in tasks]
-                    _give(dispatcher, ticket, tasks, seed, chunks.patience(len(tasks)))
-            log.report([task for tasks in under_way.values() for task, _ in tasks])
-            for done in dispatcher.wait(TICK):
-                for k, (task, files) in enumerate(under_way.pop(int(str(done.key)))):
-                    lost[task.key] += done.lost
-                    again = done.lost and (pool.broken or lost[task.key] < ATTEMPTS)
+                    _give(dispatcher, tasks, seed, chunks.patience(len(tasks)))
+            log.report([task for sent in dispatcher.keys for task, _ in sent])
+            for done in dispatcher.wait():
+                for k, (task, files) in enumerate(done.key):
+                    again = done.lost and dispatcher.may_resend(task.key)
                     if again or (done.error is None and k >= len(done.value)):
                         waiting.appendleft(task)
                     else:
                         result = _result(task, files, seed, done, k)
                         chunks.add(result.seconds)
                         log.take(result)
-    finally:
-        dispatcher.cancel_all()
     if waiting:
         run_in_processes(list(waiting), log, min(cores(), len(waiting)), None, seed)
 
@@ -176,8 +169,9 @@ def _check_files(task: Instance, log: Log, seed: int) -> bool:
 
 
 def _give(
-    dispatcher: Dispatcher, ticket: int, tasks: Sequence[Instance], seed: int, patience: float
+    dispatcher: Dispatcher[Sent], tasks: Sequence[Instance], seed: int, patience: float
 ) -> None:
+    sent = tuple((task, task.files) for task in tasks)
     models = list(dict.fromkeys(task.model_file for task in tasks))
     try:
         contents = [model.read_bytes() for model in models]
@@ -198,9 +192,9 @@ def _give(
         ) from None
     # Other tasks with only this model share the payload.
     payload = Payload.of_bytes(contents[0]) if len(models) == 1 else Payload.of(contents)
-    limit = 2 * sum(task.seconds for task in tasks) + GRACE
+    limit = hang_limit(sum(task.seconds for task in tasks))
     work = len(models), queries, patience
-    dispatcher.submit(ticket, _name(tasks), payload, decide_instances, *work, limit=limit)
+    dispatcher.submit(sent, _name(tasks), payload, decide_instances, *work, limit=limit)
 
 
 def _name(tasks: Sequence[Instance]) -> str:

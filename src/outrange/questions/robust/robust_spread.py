@@ -12,20 +12,13 @@ from ...answers.robust_accuracy import BROKEN, OPEN, ROBUST
 from ...core import Warrant
 from ...core.clock import read_clock
 from ...executors.chunks import Chunks, answer_within
-from ...executors.dispatcher import ATTEMPTS, TICK, Dispatcher, TaskResult
+from ...executors.dispatcher import TICK, Dispatcher, TaskResult, hang_limit
 from ...executors.payload import Payload, deserialize
 from ...executors.pool import Pool
 from ...executors.worker_cache import CachedPayload
 from ..common.network import GraphAlone
 from ..evidence.contradictions import check_never, run_samples
 from .robust_run import Question, RobustRun
-
-
-GRACE = 30.0
-"""A task is considered hung if it runs for twice its time limit plus this many seconds.
-
-The worker may need these seconds to start.
-"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,30 +96,29 @@ def spread(
     """
     waiting = deque(i for i in range(len(run.status)) if not run.is_known(i))
     report()
-    dispatcher, lost, chunks = Dispatcher(pool), Counter(), Chunks()
+    dispatcher: Dispatcher[tuple[SentInput, ...]] = Dispatcher(pool)
+    chunks = Chunks()
     payload = Payload.of((run.network.graph, run.network.name))
-    sent: dict[int, list[SentInput]] = {}
     ended: deque[tuple[SentInput, InputResult]] = deque()
     remaining: list[int] = []
 
     def dispatch() -> None:
-        chunk = _next(run, waiting, chunks.size(len(waiting), pool.size), lost, left())
-        sent[chunk[0].i] = chunk
+        most = chunks.size(len(waiting), pool.size)
+        chunk = _next(run, waiting, most, dispatcher.losses, left())
         questions, patience = [part.question for part in chunk], chunks.patience(len(chunk))
-        limit = 2 * sum(question.seconds for question in questions) + GRACE
+        limit = hang_limit(sum(question.seconds for question in questions))
         work = payload, decide_inputs, questions, patience
-        dispatcher.submit(chunk[0].i, _name(chunk), *work, limit=limit)
+        dispatcher.submit(chunk, _name(chunk), *work, limit=limit)
 
-    def receive(done: TaskResult) -> None:
+    def receive(done: TaskResult[tuple[SentInput, ...]]) -> None:
         if done.error is not None and not done.lost:
             raise done.error
-        chunk, results = sent.pop(int(str(done.key))), done.value or ()
+        chunk, results = done.key, done.value or ()
         ended.extend(zip(chunk, results, strict=False))
         for result in results:
             chunks.add(result.seconds)
         for part in reversed(chunk[len(results) :]):
-            lost[part.i] += done.lost
-            if lost[part.i] < ATTEMPTS or pool.broken:
+            if not done.lost or dispatcher.may_resend(part.i):
                 waiting.appendleft(part.i)
             else:
                 run.enter(part.i, OPEN, 0.0)
@@ -138,7 +130,7 @@ def spread(
             remaining.append(part.i)
         report()
 
-    try:
+    with dispatcher:
         while (waiting or len(dispatcher)) and left() > 0 and not pool.broken:
             while waiting and dispatcher.free_slots(chunks.ahead(len(waiting), pool.size)) > 0:
                 dispatch()
@@ -148,14 +140,12 @@ def spread(
                 receive(done)
         while ended:
             conclude()
-    finally:
-        dispatcher.cancel_all()
     return range(len(run.status)) if pool.broken or left() <= 0 else remaining
 
 
 def _next(
     run: RobustRun, waiting: deque[int], most: int, lost: Counter, left: float
-) -> list[SentInput]:
+) -> tuple[SentInput, ...]:
     """Take the next inputs to send; an input whose worker was lost earlier is sent alone."""
     chunk = []
     while waiting and (not chunk or (len(chunk) < most and not lost[waiting[0]])):
@@ -163,7 +153,7 @@ def _next(
         chunk.append(SentInput(i, run.question(i, left), left))
         if lost[i]:
             break
-    return chunk
+    return tuple(chunk)
 
 
 def _name(chunk: Sequence[SentInput]) -> str:

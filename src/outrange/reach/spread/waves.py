@@ -7,13 +7,13 @@ results are keyed by the index of the batch, so the order in which workers finis
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...core.clock import is_stopped, read_wall_clock
 from ...executors.ambient_pool import Workers, ambient_workers
-from ...executors.dispatcher import ATTEMPTS, TICK, Dispatcher
+from ...executors.dispatcher import Dispatcher
 from ...executors.payload import Payload
 from .threads import batches_at_once
 
@@ -25,10 +25,6 @@ a wave."""
 LATE = 1.0
 """Seconds after the deadline within which workers may finish a batch, since they check the clock
 only between steps. Results of batches that take longer are lost."""
-
-GRACE = 30.0
-"""Seconds beyond twice its time limit after which a task is considered hung; they allow time for a
-worker to start."""
 
 
 def full_batches(waiting: int, size: int) -> int:
@@ -57,7 +53,8 @@ class Waves:
     """
 
     def __init__(self, helpers: Workers, about: Any, name: str, work: Callable[..., Any]) -> None:
-        self._dispatcher, self._payload = Dispatcher(helpers.pool), Payload.of(about)
+        self._dispatcher: Dispatcher[int] = Dispatcher(helpers.pool)
+        self._payload = Payload.of(about)
         self._name, self._work = name, work
 
     def ask(
@@ -82,9 +79,8 @@ class Waves:
         Raises:
             InputError: A task raised this error. Other errors of tasks are raised too.
         """
-        dispatcher, waiting, lost = self._dispatcher, deque(range(len(batches))), Counter()
-        end = read_wall_clock() + seconds
-        try:
+        waiting, end = deque(range(len(batches))), read_wall_clock() + seconds
+        with self._dispatcher as dispatcher:
             while not is_stopped() and read_wall_clock() < end + LATE:
                 while (
                     waiting
@@ -94,22 +90,15 @@ class Waves:
                     self._submit(waiting.popleft(), batches, left)
                 if not len(dispatcher):
                     return  # all done, or no worker or no time is left for the rest
-                for done in dispatcher.wait(TICK):
-                    i = int(str(done.key))
+                for done in dispatcher.wait():
                     if not done.lost and done.error is not None:
                         raise done.error
                     if not done.lost:
-                        results[i] = done.value
-                        report(i)
-                        continue
-                    lost[i] += 1
-                    if lost[i] < ATTEMPTS:
-                        waiting.append(i)
-        finally:
-            dispatcher.cancel_all()
+                        results[done.key] = done.value
+                        report(done.key)
+                    elif dispatcher.may_resend(done.key):
+                        waiting.append(done.key)
 
     def _submit(self, i: int, batches: Sequence[Any], left: float) -> None:
-        self._dispatcher.submit(
-            i, f"{self._name} {i}", self._payload, self._work, batches[i], left,
-            limit=2 * left + GRACE,
-        )  # fmt: skip
+        name = f"{self._name} {i}"
+        self._dispatcher.submit(i, name, self._payload, self._work, batches[i], left)

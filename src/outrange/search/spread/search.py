@@ -92,7 +92,7 @@ class SpreadSearch(Search):
         self.incumbent, self.local, self._problem = incumbent, local, problem
         self.frontier, self.methods = local.frontier, (*local.methods, METHOD)
         self._program, self._seed, self._refine = program, seed, refine
-        self._dispatcher = Dispatcher(workers.pool)
+        self._dispatcher: Dispatcher[int] = Dispatcher(workers.pool)
         self._hands: dict[int, Boxes] = {}
         self._sizes: dict[int, int] = {}
         self._roots = Roots()
@@ -249,12 +249,12 @@ class SpreadSearch(Search):
         counts = len(self.frontier), self._bounded, self._tasks
         return Standing(*counts, nodes, cores, decides, rises)
 
-    def _take(self, done: TaskResult) -> None:
+    def _take(self, done: TaskResult[int]) -> None:
         """Process the result of a task: store its report, or reopen its boxes if there is none.
 
         The task's error is raised after `ATTEMPTS` failures, or if a worker has another version.
         """
-        ticket = int(str(done.key))
+        ticket = done.key
         size = self._sizes.pop(ticket)
         if done.error is None:
             self._enter(done.value)

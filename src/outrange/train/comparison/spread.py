@@ -107,14 +107,15 @@ class Spread:
     ) -> None:
         self.record, self.pool, self.left, self.told = record, pool, left, told
         self.labels = list(trainings.activations)
-        self.laps, self.dispatcher = Laps(record), Dispatcher(pool)
+        self.laps = Laps(record)
+        self.dispatcher: Dispatcher[int] = Dispatcher(pool)
         self.payload, self.seconds = pack_trainings(trainings), left()
         self.given: dict[int, float] = {}
         self.longest = math.inf
 
     def run(self) -> None:
         """Train until runs are complete or given up, time runs out, or the pool breaks."""
-        try:
+        with self.dispatcher:
             while self.laps.open and self.left() > 0 and not self.pool.broken:
                 self.give()
                 # Workers import Keras in the meantime.
@@ -123,15 +124,13 @@ class Spread:
             end = read_wall_clock() + LATE
             while len(self.dispatcher) and not self.pool.broken and read_wall_clock() < end:
                 self.hear(end - read_wall_clock())
-        finally:
-            self.dispatcher.cancel_all()
         if not self.pool.broken:
             self.record.unfinished = [self.labels[g] for g in sorted(self.laps.given_up)]
 
     def give(self) -> None:
         """Submit slices as long as there are idle workers and groups that may continue."""
         while self.dispatcher.free_slots(0) > 0:
-            group = self.laps.next({int(str(t)) for t in self.dispatcher.keys})
+            group = self.laps.next(set(self.dispatcher.keys))
             if group is None:
                 return
             rounds = math.ceil(len(self.labels) / max(1, self.pool.size))
@@ -156,10 +155,11 @@ class Spread:
     def hear(self, seconds: float) -> None:
         """Wait briefly, and process the training slices that have ended."""
         for done in self.dispatcher.wait(max(0.0, min(TICK, seconds))):
-            self.conclude(int(str(done.key)), done)
+            self.conclude(done)
 
-    def conclude(self, group: int, done: TaskResult) -> None:
+    def conclude(self, done: TaskResult[int]) -> None:
         """Record the result of one training slice, or the loss of the worker that trained it."""
+        group = done.key
         if done.lost:
             if not self.pool.broken:
                 self.laps.lose(group)
