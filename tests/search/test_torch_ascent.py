@@ -98,17 +98,17 @@ def test_both_ascents_agree(make, cut):
 def test_searches_give_the_same_answers(dtype, monkeypatch):
     graph = _dense(np.random.default_rng(0))
     box, rows = Box(np.full(30, -0.08), np.full(30, 0.08)), np.array([[1.0, 0.0], [-1.0, 0.0]])
-    expected = solve(graph, box, rows, solver=False, time_limit=120)
+    expected = solve(graph, box, rows, solver=False, tol=0.05, time_limit=120)
     calls = []
     real = TorchBackend.__call__
     monkeypatch.setattr(
         TorchBackend, "__call__", lambda *arguments: calls.append(real(*arguments)) or calls[-1]
     )
     with outrange.use_torch(dtype=dtype):
-        solution = solve(graph, box, rows, solver=False, time_limit=120)
+        solution = solve(graph, box, rows, solver=False, tol=0.05, time_limit=120)
     assert solution.status == expected.status == "exact"
     assert calls and all(calls)
-    np.testing.assert_allclose(solution.lower, expected.lower, atol=3e-6)
+    np.testing.assert_allclose(solution.lower, expected.lower, atol=0.05 * 2.4)
     assert (solution.lower <= expected.seen + 1e-12).all()
 
 
