@@ -26,6 +26,7 @@ OF_EACH_KIND = dict(some(CASES.items(), 34, key=lambda case: type(case[1])))
 ASKED = Provenance("verify", "9.8.7", PROPERTY, (("box", "(0, 1)"), ("seed", "3")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("record", OF_EACH_KIND.values(), ids=OF_EACH_KIND)
 def test_every_answer_shows_and_keeps_it(record, tmp_path):
     record = dataclasses.replace(record, sources=(MODEL,), provenance=ASKED)

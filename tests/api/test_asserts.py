@@ -85,6 +85,7 @@ def test_an_output_below_its_range_is_named(small):
     assert "above" not in message
 
 
+@pytest.mark.slow
 def test_unknown_fails_in_its_own_words_or_skips(folder):
     question = (str(folder / "hard.onnx"), y[0] <= 10000, (-1, 1))
     message = failure(assert_holds, *question, time_limit=0.3)

@@ -99,6 +99,7 @@ def pendulum(x, u):
 START = [0.8, 0.0], [1.0, 0.2]
 
 
+@pytest.mark.slow
 def test_a_pendulum_and_a_network():
     model = small_controller()
     answer = closed_loop(
@@ -129,6 +130,7 @@ def test_trajectories_of_another_integrator_stay_inside():
             state = run.y[:, -1]
 
 
+@pytest.mark.slow
 def test_what_is_broken_comes_with_an_enclosed_trajectory():
     model = small_controller()
     answer = closed_loop(
@@ -153,6 +155,7 @@ def test_a_set_that_is_unsafe_at_once():
     assert "breaks the specification before any step" in answer.sentence
 
 
+@pytest.mark.slow
 def test_eventually_avoid_and_either():
     for spec, status in [
         ((x[0] <= 0.3).eventually(), "HOLDS"),
@@ -169,6 +172,7 @@ def test_eventually_avoid_and_either():
         assert answer.status == wanted, spec
 
 
+@pytest.mark.slow
 def test_disturbances_and_parameters():
     def disturbed_decay(x, u, w):
         return [-x[0] + u[0] + w[0]]

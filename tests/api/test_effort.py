@@ -91,6 +91,7 @@ def test_a_search_that_may_have_stalled_is_not_said_to_run_out_of_time(kind):
     assert ENDED_EARLY in text.lower() and "time ran out" not in text
 
 
+@pytest.mark.slow
 def test_a_search_with_a_time_limit_never_counts_as_stalled(monkeypatch):
     monkeypatch.setattr(tolerance, "PATIENCE", 0.0)
     monkeypatch.setattr(tolerance, "STALLED", 1.0)

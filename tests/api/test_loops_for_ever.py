@@ -26,6 +26,7 @@ def spring(x, u):
 START = [0.5, -0.1], [0.6, 0.1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [{}, {"dt": 0.1}], ids=["steps", "time"])
 def test_a_loop_that_settles_is_safe_for_ever(more):
     answer = closed_loop(
@@ -59,6 +60,7 @@ def test_without_a_specification_there_is_the_set():
     assert "forever" in answer.sentence
 
 
+@pytest.mark.slow
 def test_what_grows_is_not_safe_for_ever():
     answer = closed_loop(
         ControlLoop(lambda x: [0 * x[0]], lambda x, u: [1.1 * x[0]], ([0.5], [1])),

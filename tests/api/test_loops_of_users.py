@@ -98,6 +98,7 @@ def test_a_recurrent_network():
     assert answer.status == "HOLDS"
 
 
+@pytest.mark.slow
 def test_a_switched_controller_in_time():
     at, steps = cases((0.35, 5), (0.5, 10))
     answer = closed_loop(

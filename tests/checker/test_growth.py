@@ -95,6 +95,7 @@ def test_both_accept_what_is_written_and_it_is_true(seed, tmp_path):
         assert all(" grows by >" in sentence for sentence in theorem.sentences)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(cases(2, 8)))
 def test_neither_accepts_more_than_is_true(seed, tmp_path):
     claim, parts = goals_of(original(seed))

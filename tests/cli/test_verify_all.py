@@ -109,6 +109,7 @@ def test_every_row_says_what_was_asked_of_what(call, folder):
         assert {name: line.get(name, "") for name in ORIGIN} == {name: row[name] for name in ORIGIN}
 
 
+@pytest.mark.slow
 def test_tables_from_before_are_read_and_get_all_columns(call, folder):
     call("list.csv")
     rows, lines = table(), record()
@@ -127,6 +128,7 @@ def test_tables_from_before_are_read_and_get_all_columns(call, folder):
     assert [row["version"] for row in table()] == [""] * 5 + [__version__]
 
 
+@pytest.mark.slow
 def test_started_again_it_asks_nothing_twice(call):
     call("list.csv", "--only", "p1")
     assert set(verdicts()) == {"p1.0.vnnlib", "p1.5.vnnlib"}
@@ -139,6 +141,7 @@ def test_started_again_it_asks_nothing_twice(call):
     assert "3 sat, 2 unsat" in out
 
 
+@pytest.mark.slow
 def test_another_model_of_the_same_name_is_asked_again(call, folder):
     call("list.csv", "--only", "p1.5")
     assert verdicts() == {"p1.5.vnnlib": KNOWN["p1.5.vnnlib"]}
@@ -149,6 +152,7 @@ def test_another_model_of_the_same_name_is_asked_again(call, folder):
     assert verdicts() == {"p1.5.vnnlib": KNOWN["p3.0.vnnlib"]}
 
 
+@pytest.mark.slow
 def test_names_are_the_same_however_written(call, folder):
     call("list.csv")
     for name in KNOWN:
@@ -210,6 +214,7 @@ def among_others(folder, seconds=60):
     write_instances(folder / "list.csv", [*rows[:2], hard, *rows[2:]])
 
 
+@pytest.mark.slow
 @pytest.mark.wallclock
 def test_a_worker_that_dies_costs_one_instance(call, folder, monkeypatch):
     among_others(folder)
@@ -233,6 +238,7 @@ def test_a_worker_that_is_killed_once_costs_nothing(call, folder, monkeypatch):
     assert verdicts() == KNOWN
 
 
+@pytest.mark.slow
 @pytest.mark.wallclock
 def test_a_worker_that_hangs_is_ended(call, folder, monkeypatch):
     among_others(folder, seconds=2)
@@ -292,6 +298,7 @@ def test_expected_verdicts_are_compared(call, folder):
     assert "small.onnx p0.5.vnnlib: sat, expected unsat" in out
 
 
+@pytest.mark.slow
 def test_the_exit_code_says_whether_all_holds(call, folder):
     """`verify-all ... && deploy` stops at an unexpected `sat`."""
     write_instances(
@@ -418,6 +425,7 @@ def test_mistakes_are_one_short_message(call, folder, arguments, word):
     assert not (folder / "results.csv").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.wallclock
 def test_interrupt_keeps_what_is_decided(folder):
     rows = [("small.onnx", name, 20) for name in KNOWN]

@@ -151,6 +151,7 @@ def test_the_limit_is_the_chosen_one_or_60_seconds(call, options, limits):
     assert (code, arguments["time_limit"], arguments["effort"]) == (0, *limits)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_interrupt_prints_unknown(folder):
     code, out, err = run_and_interrupt("verify", folder / "hard.onnx", folder / "hard.vnnlib")

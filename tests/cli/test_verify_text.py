@@ -87,6 +87,7 @@ def test_everything_else_is_refused_in_one_message(text, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_damaged_text_is_a_condition_or_a_refusal(rng):
     """Random changes cause no other exception, and some texts remain readable."""
     words = [

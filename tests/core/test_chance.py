@@ -53,6 +53,7 @@ def test_median_ranks_are_the_largest_that_suffice(count):
         assert coverage[rank + 1] < 0.95
 
 
+@pytest.mark.slow
 def test_intervals_hold_as_often_as_they_say():
     rng = np.random.default_rng(0)
     hits = rng.binomial(30, 0.2, size=cases(500, 2000))

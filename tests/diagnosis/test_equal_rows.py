@@ -305,6 +305,7 @@ def masked_model(reads_mask=True):
     return model
 
 
+@pytest.mark.slow
 def test_a_mask_that_reaches_the_loss_is_no_mean():
     rng = np.random.default_rng(0)
     x, y = np.tile([[3, 2, 0, 0]], (40, 1)), rng.integers(0, 2, (40, 4))

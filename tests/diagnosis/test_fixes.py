@@ -112,6 +112,7 @@ def test_a_longer_training_is_compared_with_the_one_planned():
     assert finding.cost["tried"]["lowers"]
 
 
+@pytest.mark.slow
 def test_labels_functional_models_and_separate_activations():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(60, 4)).astype("float32")

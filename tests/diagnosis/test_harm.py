@@ -160,6 +160,7 @@ def test_what_does_harm_stays_proved(code):
     assert code in {finding.code for finding in answer.at_least("proved")}, answer
 
 
+@pytest.mark.slow
 @JAX
 def test_where_a_fix_is_a_little_better_the_note_says_so():
     answer = outrange.diagnose(*dropped_output(False), ignore=set(RULES) - {"OR019"}, **PLAN)

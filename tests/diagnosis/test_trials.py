@@ -33,6 +33,7 @@ def rehearse(model, x, y, **options):
     return Rehearser(Measurement(keras, model, index, True)).rehearse(x, y, 12, 32, 0, **options)
 
 
+@pytest.mark.slow
 def test_what_is_changed_is_changed_in_the_copy_alone():
     model, x, y = program()
     before = [np.array(w) for w in model.get_weights()]

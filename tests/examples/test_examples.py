@@ -37,6 +37,7 @@ def test_one_neuron(run_script):
     assert text.rstrip().endswith("mean squared error >= 80.0")
 
 
+@pytest.mark.slow
 def test_channel_activation(run_script):
     text = run_script("channel_activation")
     assert "differ by 0 at most" in text
@@ -45,6 +46,7 @@ def test_channel_activation(run_script):
     assert text.rstrip().endswith("status: exact")
 
 
+@pytest.mark.slow
 def test_feedback_graph(run_script):
     lines = run_script("feedback_graph").splitlines()
     assert len(lines) == 2
@@ -55,6 +57,7 @@ def test_feedback_graph(run_script):
         assert line.endswith("exact to 0.001")
 
 
+@pytest.mark.slow
 def test_grouped_softmax(run_script):
     text = run_script("grouped_softmax")
     first, second = text.split("by construction")
@@ -62,6 +65,7 @@ def test_grouped_softmax(run_script):
     assert "HOLDS" in first or "broken at x" in first
 
 
+@pytest.mark.slow
 def test_simple_rnn(run_script):
     probe = keras.Sequential([keras.Input((1, 2)), keras.layers.SimpleRNN(1)])
     try:
@@ -78,6 +82,7 @@ def test_every_script_is_tested():
     assert {path.stem for path in FOLDER.glob("*.py")} <= tested
 
 
+@pytest.mark.slow
 def test_robust_convnet(capsys, monkeypatch):
     import sys
 

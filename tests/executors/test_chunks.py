@@ -184,6 +184,7 @@ def test_a_task_of_many_questions_ends_when_they_take_long():
     assert answer_within([1, 2, 3], lambda x: 2 * x, patience=60.0) == [2, 4, 6]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("patience", [-1.0, 60.0])
 def test_inputs_that_go_together_are_each_answered(tmp_path, monkeypatch, patience):
     """Answer each input, also where tasks end early or their workers are lost."""

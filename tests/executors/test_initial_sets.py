@@ -96,6 +96,7 @@ def is_whole(pieces):
     return np.isclose((pieces.hi - pieces.lo).prod(axis=1).sum(), 1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", cases(SCRIPTS[1:], SCRIPTS))
 def test_pieces_of_a_flow_and_their_pipes_are_the_same(script):
     alone = flow_cover_alone()
@@ -184,6 +185,7 @@ def same_boxes(distributed, alone):
     assert (distributed.gone, distributed.trouble) == (alone.gone, alone.trouble)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("script", "name"), combine(SCRIPTS, PLANTS))
 def test_boxes_of_a_loop_are_the_same(name, script):
     executor, helped = on(*script)

@@ -79,6 +79,7 @@ def test_pipes_of_a_flow_have_the_same_bits(on):
             np.testing.assert_array_equal(getattr(a, field), getattr(b, field))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("plant", "dt", "steps", "limit", "status"), CALLS[:1])
 def test_answers_have_the_same_bits(plant, dt, steps, limit, status, on):
     ask = partial(bounded, plant, dt, steps, limit)

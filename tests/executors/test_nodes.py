@@ -232,6 +232,7 @@ def test_bounds_rise_everywhere_where_time_may_end_them():
     assert policy.seconds_of_task(0.01, 2) == 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(cases(1, 2)))
 def test_bounds_on_the_way_are_tighter_where_they_rise_everywhere(monkeypatch, seed):
     graph, means, plain_take = (

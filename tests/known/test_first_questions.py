@@ -62,6 +62,7 @@ def learned_neuron(activation):
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("activation", "ceiling"), [(None, 21.0), ("relu", 21.0), ("sigmoid", 1.0), ("tanh", 1.0)]
 )

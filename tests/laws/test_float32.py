@@ -195,6 +195,7 @@ def search_margin(graph, seed, seconds=0.2):
     return float(np.max([lower - run.min(axis=0) for run in runs])), lower
 
 
+@pytest.mark.slow
 def test_no_run_leaves_what_the_kernel_proves():
     checked = 0
     for seed in range(cases(4, 16)):

@@ -23,6 +23,7 @@ def net(rng, act):
     return b.finish([b.dense(x, rng.normal(size=(widths[-1], 1)))], ["y"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", ["relu", "tanh"])
 @pytest.mark.parametrize("part", range(cases(1, 4)))
 def test_verify_decides_what_the_range_implies(act, part):

@@ -255,6 +255,7 @@ def screen_after(sent):
     return "".join(lines).strip()
 
 
+@pytest.mark.slow
 @pytest.mark.wallclock
 def test_a_terminal_shows_the_gaps_and_is_clean_afterwards(model):
     command = [sys.executable, "-c", large(), model, "600"]
@@ -275,6 +276,7 @@ def test_ctrl_c_keeps_what_is_known_and_leaves_the_terminal_clean(model):
     assert sent.count("\x1b[?25l") == sent.count("\x1b[?25h")
 
 
+@pytest.mark.slow
 @pytest.mark.wallclock
 def test_nothing_is_printed_where_stderr_is_a_file(model):
     command = [sys.executable, "-c", large(), model, cases("1", "3")]

@@ -78,6 +78,7 @@ def test_half_of_the_box_forgotten(monkeypatch):
     assert wrong() > 3
 
 
+@pytest.mark.slow
 def test_a_property_turned_around(monkeypatch):
     from outrange.core.formula import negate
 

@@ -96,6 +96,7 @@ def test_points_that_do_not_fit():
     assert answer.contains(np.zeros((0, 2))).shape == (0,)
 
 
+@pytest.mark.slow
 def test_the_record_renders_everywhere():
     for net, box in ((diamond(), (-1, 1)), (square_sum(), (-1, 1)), (square_sum(1), (-1, 2))):
         answer = ask(net, y[0] >= 1, box)
@@ -120,6 +121,7 @@ def test_the_picture_has_the_area_of_the_share():
     np.testing.assert_allclose(area / 4, 0.5, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_plot():
     pyplot = pytest.importorskip("matplotlib.pyplot")
     _, ax = pyplot.subplots()

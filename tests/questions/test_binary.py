@@ -23,6 +23,7 @@ def small_net(activation, seed=0):
     return keras.Sequential([keras.Input((3,)), L.Dense(12, activation="relu"), last])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("activation", "threshold"), [("sigmoid", 0.5), ("hard_sigmoid", 0.5), (None, 0), ("tanh", 0)]
 )

@@ -82,6 +82,7 @@ def test_conditions_take_names_and_places(name_columns):
     assert outrange.minimize(name_columns, x.sum(), (0, 1)).lo == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", ["inf", 1, 2])
 def test_columns_are_one_vector_to_a_norm(plain, name_columns, norm):
     point = np.array([0.25, 0.5, -0.5, 0.125])
@@ -185,6 +186,7 @@ def test_each_call_warns_at_most_once(plain):
         assert len(messages) == 1
 
 
+@pytest.mark.slow
 def test_rows_and_frames_are_points_and_data(plain, frame):
     point, data = frame.iloc[0].astype(float), frame.to_numpy(np.float64)
     by_row = outrange.robustness(plain, point, tol=1e-2)

@@ -52,6 +52,7 @@ def small(act="relu", seed=0):
     return model
 
 
+@pytest.mark.slow
 def test_orders_of_one_sum_disagree_and_both_verdicts_are_right():
     graph = order_dependent()
     box = (0.25, 1.0)
@@ -132,6 +133,7 @@ def test_what_was_seen_is_what_the_model_returned():
     assert np.array_equal(np.float32(answer.at_lo), answer.at_lo)
 
 
+@pytest.mark.slow
 def test_a_margin_of_more_than_the_widening_decides():
     model = small()
     top = float(outrange.output_range(model, (0, 1)).hi[0])

@@ -50,6 +50,7 @@ def entries_and_values(x, y):
     return names, np.concatenate([x, y])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_smooth", [False, True])
 @pytest.mark.parametrize("seed", range(cases(6, 10)))
 def test_verdicts_hold_for_every_order_of_a_sum(tmp_path, seed, is_smooth):

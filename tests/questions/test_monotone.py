@@ -150,6 +150,7 @@ def test_random_groups_agree_with_samples(rng):
             assert y[1].argmax() < y[0].argmax()
 
 
+@pytest.mark.slow
 def test_equal_groups_never_fall():
     graph = grouped_net(np.concatenate([UP, UP]), False)
     answer = monotone(graph, (-1, 1), groups=2, time_limit=cases(0.4, None))

@@ -101,6 +101,7 @@ def test_conditions_on_inputs_and_outputs(seed):
     assert cost @ point == pytest.approx(least.hi, abs=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(cases(1, 4)))
 def test_polytopes_and_whole_numbers(seed):
     layers, graph = random_net(seed + 50)

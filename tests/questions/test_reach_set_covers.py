@@ -114,6 +114,7 @@ def test_only_where_nothing_folds_a_face_is_surely_attained(back):
     assert np.equal(is_reached, True).all() if back > 0 else not np.equal(is_reached, True).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("curve", ["heaviside", "sign"])
 def test_what_a_jump_leaves_out_is_not_attained(curve):
     """`x + 0.01 step(x)` never takes 0.005, though a map is within 0.005 of it around 0."""

@@ -103,6 +103,7 @@ def hard(activation="relu", inputs=16, seed=3):
     return model
 
 
+@pytest.mark.slow
 def test_an_open_range_says_what_closes_it_and_it_does(half_for_trials):
     model = hard()
     answer = outrange.output_range(model, (-1, 1), time_limit=3.0)

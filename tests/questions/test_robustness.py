@@ -161,6 +161,7 @@ def data():
     return model, x, labels
 
 
+@pytest.mark.slow
 def test_every_input_is_accounted_for(data):
     model, x, labels = data
     answer = outrange.robust_accuracy(model, x, labels, 0.05, clip=(0, 1))
@@ -176,6 +177,7 @@ def test_every_input_is_accounted_for(data):
     assert "misclassified" in str(answer) and "<table" in answer._repr_html_()
 
 
+@pytest.mark.slow
 def test_the_file_is_taken_up_wherever_it_ends(data, tmp_path):
     model, x, labels = data
     path, seen = tmp_path / "records.jsonl", []

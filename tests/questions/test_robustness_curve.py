@@ -33,6 +33,7 @@ def count_questions(monkeypatch):
     return calls
 
 
+@pytest.mark.slow
 def test_a_curve_is_its_radii_one_by_one_with_fewer_questions(count_questions):
     single = [ask(eps) for eps in RADII]
     many = len(count_questions)

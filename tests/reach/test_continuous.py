@@ -32,6 +32,7 @@ def inverse(x, u):
     return [-1.0 / x[0] + u[0]]
 
 
+@pytest.mark.slow
 def test_a_division_by_zero_is_reported_with_time_state_and_remedy(monkeypatch):
     monkeypatch.setattr(flow_search, "TURNS", (1,))
     answer = closed_loop(

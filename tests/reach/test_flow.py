@@ -104,6 +104,7 @@ def test_splits_decide_what_one_box_cannot():
     assert cover.lo.min(axis=0).tolist() == [0.5, -0.5]
 
 
+@pytest.mark.slow
 def test_proved_pieces_are_not_run_again(monkeypatch):
     graph, network = _loop()
     lo, hi = np.array([[0.5, -0.5]]), np.array([[1.5, 0.5]])
@@ -209,6 +210,7 @@ def test_an_instant_that_is_no_end_of_a_period_is_asked_about_in_its_segment():
             assert not cover.complete and cover.undecided <= time
 
 
+@pytest.mark.slow
 def test_any_of_several_parts_may_hold():
     graph, network = _loop()
     lo, hi = np.array([[0.9, -0.1]]), np.array([[1.0, 0.0]])

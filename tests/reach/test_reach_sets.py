@@ -137,6 +137,7 @@ def test_pieces_end_it_with_covers():
     assert f"exact up to step {reached.exact_until}" in str(reached)
 
 
+@pytest.mark.slow
 def test_time_ends_it_with_covers():
     rng = np.random.default_rng(0)
     first, second = rng.normal(size=(40, 4)), rng.normal(size=(1, 40)) / 40

@@ -121,6 +121,7 @@ def keeps_every_branch(seed):
     return is_inside.all(axis=(2, 3)).any(axis=1).all(), any(box.assumed for box in all_boxes)
 
 
+@pytest.mark.slow
 def test_no_branch_is_lost_where_conditions_are_assumed():
     results = [keeps_every_branch(seed) for seed in range(cases(4, 100))]
     assert all(is_kept for is_kept, _ in results) and any(assumed for _, assumed in results)

@@ -246,6 +246,7 @@ def test_bounds_are_rounded_outward():
     assert span(0.5, float(np.float32(3.7))) == "[0.5, 3.7]"
 
 
+@pytest.mark.slow
 def test_the_sum_of_many_rows_is_paid_for():
     """Added up in float32, 50,000 rows of 7.29 have a mean of less."""
     x = np.zeros((50_000, 1), "float32")

@@ -44,6 +44,7 @@ def unroll_loop(curve, steps, seed=0):
     return b.finish([state], ["x"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "curve, steps, width", [("relu", 12, 0.5), ("relu", 15, 0.5), ("tanh", 10, 0.1)]
 )

@@ -39,6 +39,7 @@ def test_power_of_relu(box):
     np.testing.assert_allclose([answer.lo[0], answer.hi[0]], [least, most], atol=1e-9, rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("box", [(-1.0, 1.0), (-30.0, -21.0), (-19.0, 3.0), (40.0, 50.0)])
 def test_a_quotient_on_either_side_of_its_pole(box):
     """Its curve was followed right of the pole only, and was not a number left of it."""
@@ -49,6 +50,7 @@ def test_a_quotient_on_either_side_of_its_pole(box):
     np.testing.assert_allclose([answer.lo[0], answer.hi[0]], [y.min(), y.max()], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_box_with_the_pole():
     with pytest.raises(InputError, match="without 0"):
         outrange.output_range(build_model(wave_over_line, (1,)), (-21.0, -19.0), time_limit=10)

@@ -41,6 +41,7 @@ def test_slopes_of_one_hidden_layer_are_exact():
     np.testing.assert_allclose(np.diag(at_lo).reshape(4, 5), answer.lo, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_slopes_have_bounds_when_their_cells_are_too_many_for_the_time():
     model = model_of(keras.Input((8,)), L.Dense(16, "relu"), L.Dense(2), seed=1)
     slopes = outrange.gradient_range(model, (0, 1), time_limit=0.2)
@@ -61,6 +62,7 @@ def test_a_dead_unit_without_bias_is_exactly_dead(sign):
         assert not bounds.lo.any() and not bounds.hi.any()
 
 
+@pytest.mark.slow
 def test_many_outputs_of_a_convolution_are_exact():
     model = model_of(keras.Input((19, 19, 3)), L.Conv2D(5, 1, activation="relu"))
     bounds = outrange.output_range(model, (0, 1), time_limit=60)

@@ -36,6 +36,7 @@ def targets(make):
     return FIRST if make is plain else {"a": FIRST, "b": (FIRST > 0).astype("float32")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [plain, several])
 def test_fit_takes_the_steps_of_a_twin(make):
     after = []

@@ -111,6 +111,7 @@ def test_root_at_the_edge_of_its_domain():
     np.testing.assert_allclose(answer.hi, np.sqrt(2.0), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_large_arguments_of_sine_have_evidence():
     """On [-2e4, 2e4] `seen_lo` was 2 and `seen_hi` -2: evaluation at a point said nothing."""
     model = build_model(lambda x: keras.ops.sin(x) + keras.ops.cos(3.0 * x))

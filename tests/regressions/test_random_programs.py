@@ -102,6 +102,7 @@ def test_what_follows_a_softsign_need_not_give_probabilities():
     assert "OR006" in proved_findings(sequential(L.Dense(1, "softsign"), L.Activation("tanh")))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="compiled under JAX only")
 def test_the_slope_of_a_maximum_is_what_keras_has():
     """Compiled without optimization, that of a maximum behind batch statistics was wrong or NaN."""

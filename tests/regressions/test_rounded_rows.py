@@ -170,6 +170,7 @@ def test_a_gradient_that_does_not_come_through_the_output():
     assert (ops.convert_to_numpy(model.layers[0].kernel) != old).all()
 
 
+@pytest.mark.slow
 def test_only_layers_on_the_way_are_counted():
     start = keras.initializers.RandomNormal(stddev=0.05, seed=1)
     i = keras.Input((6,))
@@ -186,6 +187,7 @@ def test_only_layers_on_the_way_are_counted():
 # ---- words --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_steps_are_no_layers_and_positions_no_units():
     x = RNG.normal(size=(64, 5, 6)).astype("float32")
     model = net(L.SimpleRNN(4, activation="linear", name="steps"), L.Dense(1), inputs=(5, 6))

@@ -107,6 +107,7 @@ def test_workers_without_affinity(monkeypatch):
     hand._share_processors()
 
 
+@pytest.mark.slow
 def test_a_batch_runs_on_a_system_that_lacks_it_all(tmp_path):
     sum_and_difference(tmp_path)
     vnnlib(tmp_path / "p.vnnlib", [(0.0, 1.0)] * 2, ["(>= Y_0 2.5)"], 2)

@@ -378,6 +378,7 @@ def test_the_titles_of_a_csv_file_name_the_inputs(tmp_path, capsys):
     assert "income" in text and "40 years" in text and " EUR" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", ["box", "data", "names"])
 def test_columns_name_the_features_in_every_section(given):
     """A table works as box or as data, with `names`, as for the other questions."""

@@ -173,6 +173,7 @@ def violations(count, **options):
     return broken
 
 
+@pytest.mark.slow
 def test_every_rounding_of_the_objectives_is_paid_for():
     assert violations(100) == 0
 

@@ -33,6 +33,7 @@ def search_cases(graph, domain, hull=False):
     return search, rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_integers_are_enumerated_by_branching(seed):
     rng = np.random.default_rng(seed)
@@ -49,6 +50,7 @@ def test_integers_are_enumerated_by_branching(seed):
     assert (search.incumbent.best_at == np.rint(search.incumbent.best_at)).all()
 
 
+@pytest.mark.slow
 def test_a_union_has_the_least_of_its_boxes():
     rng = np.random.default_rng(7)
     graph = net(rng, 4)
@@ -77,6 +79,7 @@ def test_the_hull_bounds_all_and_offers_only_points_of_the_union():
     assert all(inside)
 
 
+@pytest.mark.slow
 def test_few_searches_are_kept(monkeypatch):
     """A discarded search restarts when its case is the worst; the answer is the same."""
     monkeypatch.setattr(module, "MOST_SEARCHES", 1)

@@ -241,6 +241,7 @@ def test_points_that_do_not_meet_share_one():
     np.testing.assert_array_equal(canvases.points[1], [0, 1, 2, 0, 0, 0])
 
 
+@pytest.mark.slow
 def test_many_outputs_of_an_image_are_few_problems():
     keras = pytest.importorskip("keras")
     keras.utils.set_random_seed(0)  # for some weights the range takes minutes

@@ -66,6 +66,7 @@ def attack(graph, calls, seed=0):
     return incumbent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SIZES)
 def test_planted_violations_are_found(kind):
     hits = missed = 0

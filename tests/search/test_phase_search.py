@@ -62,6 +62,7 @@ def _mlp(seed, widths=(44, 16, 12, 2)):
     return layers, b.finish([x], ["y"]), rng
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(cases(1, 3)))
 def test_many_inputs_agree_with_an_independent_program(seed):
     layers, graph, rng = _mlp(seed)

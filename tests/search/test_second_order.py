@@ -64,10 +64,12 @@ def exact_violations(count, **options):
     return broken
 
 
+@pytest.mark.slow
 def test_every_rounding_error_is_covered():
     assert exact_violations(60) == 0
 
 
+@pytest.mark.slow
 def test_the_rounding_law_fails_without_the_radii():
     assert exact_violations(60, radii=False) > 3
 
@@ -112,6 +114,7 @@ def sampled_violations(rounds=3):
     return int(broken)
 
 
+@pytest.mark.slow
 def test_bounds_and_forms_lie_below_the_network():
     assert sampled_violations() == 0
 
@@ -185,10 +188,12 @@ def smooth_violations(radii=True, count=40):
     return broken
 
 
+@pytest.mark.slow
 def test_smooth_curves_pay_for_every_rounding():
     assert smooth_violations() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mean", "spread"])
 def test_wrong_bends_break_the_law(name, monkeypatch):
     real = tangents.bend_of

@@ -143,6 +143,7 @@ def test_a_matrix_that_is_not_definite_proves_nothing():
     assert prove_bound(products, row, nothing) == np.inf
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(cases(2, 6)))
 def test_small_nets_agree_with_the_exact_search(seed):
     graph, box = _mlp(seed, (4, 7, 5, 2), reach=2.0)

@@ -1,6 +1,7 @@
 """Boxes that the outputs of a decoder share."""
 
 import numpy as np
+import pytest
 
 from outrange.core import Box
 from outrange.graph import Builder, Slot
@@ -36,6 +37,7 @@ def test_many_outputs_share_boxes():
     assert any("shared boxes" in method for method in search.methods)
 
 
+@pytest.mark.slow
 def test_bounds_hold_and_close():
     """After 1,000 boxes, the mean gap is at most 5 % of the range; no sample is outside."""
     for act in ("relu", "tanh"):

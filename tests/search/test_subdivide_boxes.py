@@ -15,6 +15,7 @@ from outrange.search.methods.pooled_clauses.subdivide import open_boxes
 from small_graphs import dense_net, gate_net
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("net", "act"), combine([dense_net, gate_net], ["relu", "tanh"]), ids=function_name
 )

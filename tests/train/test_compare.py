@@ -106,6 +106,7 @@ def test_all_final_losses_are_those_of_plain_keras(engine):
     agrees(study, 1, 30, 32, [0, 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 def test_batches_are_drawn_from_the_seed_and_trained_as_keras_does(engine):
     study = outrange.compare(
@@ -154,6 +155,7 @@ def test_a_model_with_state_and_noise_trains_alike_in_both_engines(rng):
     assert lanes.better == "lower"
 
 
+@pytest.mark.slow
 def test_every_failure_is_explained_and_the_best_pair_is_named():
     study = outrange.compare(
         neuron,
@@ -258,6 +260,7 @@ def test_a_study_goes_on_where_it_was_stopped(tmp_path, engine):
         outrange.compare(mlp(1), X, AND, engine=engine, file=file, **ASKED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", ["30s", "1min"])
 def test_a_time_limit_may_be_text(limit):
     assert outrange.compare(mlp(1), X, XOR, time_limit=limit, **ASKED).status == "complete"

@@ -28,6 +28,7 @@ def agrees(study, advice):
     assert study.best.solved.all(), study
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GATES)
 def test_a_gate_that_one_neuron_can_learn_is_learned_as_recommended(name):
     y = np.array(GATES[name])
@@ -37,6 +38,7 @@ def test_a_gate_that_one_neuron_can_learn_is_learned_as_recommended(name):
     assert str(study).startswith("Best: sigmoid, binary_crossentropy, ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", UNSOLVABLE)
 def test_no_candidate_solves_what_no_line_separates(name):
     y = np.array(UNSOLVABLE[name])
@@ -56,6 +58,7 @@ def test_no_candidate_solves_what_no_line_separates(name):
     assert "No candidate reaches the goal" in " ".join(axes.figure.get_suptitle().split())
 
 
+@pytest.mark.slow
 def test_a_hidden_layer_that_falls_short_is_no_success_either():
     """Two of four successes: no better than the proved chance of the other models."""
 

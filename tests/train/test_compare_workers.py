@@ -208,6 +208,7 @@ def test_the_time_limit_ends_it(toys):
     assert {t.epochs for c in study.combinations for t in c.trials} == {0}
 
 
+@pytest.mark.slow
 @pytest.mark.wallclock
 def test_a_worker_ends_when_the_time_is_over(toys, monkeypatch):
     monkeypatch.setattr(spread, "LAPS", 1e-9)

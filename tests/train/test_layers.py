@@ -216,6 +216,7 @@ def everything():
     return Model(x, L.Concatenate()([GroupedSoftmax([2, 2])(h), MonotoneIndexHead(2, 3)(h)]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 def test_a_saved_model_comes_back_the_same(suffix, rng, tmp_path):
     model = everything()

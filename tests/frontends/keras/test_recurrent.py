@@ -21,6 +21,7 @@ def stateful(batch, states):
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", cases([1], [1, 2]))
 def test_a_stateful_layer_is_read_at_its_state_and_keeps_it(batch):
     state = np.repeat([[0.3, -0.2, 0.7]], batch, axis=0)

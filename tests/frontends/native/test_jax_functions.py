@@ -102,6 +102,7 @@ def test_writes_without_one_place_are_refused(name):
         network(WRITES[name], 4)
 
 
+@pytest.mark.slow
 def test_constants_in_branches_and_closures():
     """Check a closed-over array, a checkpoint, and both branches of a condition."""
     weights = np.linspace(-1.0, 1.0, 4, dtype=np.float32)
