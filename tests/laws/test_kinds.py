@@ -93,5 +93,5 @@ def test_part(kind, seed):
 
 
 def test_largest_needs_an_entry():
-    with pytest.raises(OutrangeError, match="no entry"):
+    with pytest.raises(OutrangeError, match="no entries"):
         Largest("largest", np.array([[0, 1], [-1, -1]]))
