@@ -26,7 +26,7 @@ def finding_of(history, **options):
 FALLING = np.geomspace(1.0, 0.01, 20).tolist()
 
 HISTORIES = {
-    "NaN": ([1.0, 40.0, float("nan")], None, "in epoch 3, after 1 in the first and 40"),
+    "NaN": ([1.0, 40.0, float("nan")], None, "in epoch 3 (it was 1 in the first epoch and 40"),
     "at once": ([float("nan")] * 2, None, "already in the first epoch"),
     "diverged": ([1.1, 1.7e8, 1.3e8], None, "rose from 1.1 to 1.3e+08 in 3 epochs, with a peak of"),
     "still": ([0.7, 0.7, 0.7, 0.7], None, "did not change at all"),
