@@ -92,7 +92,7 @@ def test_cycle(tmp_path):
 
 def test_tensor_returned_twice(tmp_path):
     nodes = [node("Relu", "x", "y"), node("Tanh", "x", "y", name="again")]
-    check_rejected(tmp_path, model(nodes), ModelError, "`y` twice", "again")
+    check_rejected(tmp_path, model(nodes), ModelError, "`y`, returned again", "`again`")
 
 
 def test_missing_output(tmp_path):

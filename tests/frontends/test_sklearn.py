@@ -220,7 +220,9 @@ def test_another_fit_has_another_hash():
 
 def test_what_cannot_be_read_is_named():
     powers = make_pipeline(PolynomialFeatures(2), Ridge()).fit(TABLE, TARGET)
-    with pytest.raises(UnsupportedError, match="`polynomialfeatures` is a PolynomialFeatures"):
+    with pytest.raises(
+        UnsupportedError, match="`polynomialfeatures` has the unsupported type PolynomialFeatures"
+    ):
         outrange.load(powers)
     with pytest.raises(ModelError, match="call `fit` first"):
         outrange.load(MLPRegressor())
