@@ -119,7 +119,7 @@ def test_constants_of_jax_code():
         lambda x: jnp.take(x, jnp.array([0, 9]), axis=1, mode="fill"),
     ):
         layer = keras.layers.Lambda(function, output_shape=(3,), name="own")
-        with pytest.raises(ModelError, match=r"`own`.*(finite|outside of its array)"):
+        with pytest.raises(ModelError, match=r"`own`.*(finite|outside its array)"):
             outrange.load(keras.Model(x, layer(x)))
 
 
