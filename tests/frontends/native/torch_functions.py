@@ -53,6 +53,16 @@ ODD = {
 """Functions that are refused, and what the error names."""
 
 
+def uninitialized_memory_has_no_part() -> None:
+    """PyTorch fills such memory with NaN here; elsewhere it contains whatever was there before."""
+    torch.use_deterministic_algorithms(True)
+    try:
+        assert np.isnan(torch.empty(3).numpy()).all()
+        assert not examine("CircularPad2d", 200)
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
 def names_are_read_or_refused() -> None:
     every = [*modules(), *FUNCTIONS]
     assert not set(REFUSED) - set(every)
@@ -110,6 +120,7 @@ def resizing_has_the_weights_of_pytorch() -> None:
 
 if __name__ == "__main__":
     for check in (
+        uninitialized_memory_has_no_part,
         names_are_read_or_refused,
         odd_functions_are_refused,
         types_of_integers_limit_the_inputs,

@@ -160,6 +160,8 @@ def _with_places(tree: Any, place: dict[int, int]) -> Any:
 def _runner(t: Any, node: Any, place: dict[int, int]) -> Callable[..., list[np.ndarray]]:
     """Return a function that runs the operation on operands, or on positions of their entries."""
     dtypes = [getattr(n.meta.get("val"), "dtype", None) for n in _operands(node)]
+    # A program overwrites uninitialized memory before it reads it; any numbers can stand there.
+    is_blank = str(node.target).startswith(("aten.empty", "aten.new_empty"))
 
     def run(*arrays: np.ndarray) -> list[np.ndarray]:
         tensors = [_tensor(t, x, dtype) for x, dtype in zip(arrays, dtypes, strict=True)]
@@ -173,7 +175,8 @@ def _runner(t: Any, node: Any, place: dict[int, int]) -> Callable[..., list[np.n
 
         kwargs = {k: fill(v) for k, v in node.kwargs.items()}
         results = node.target(*(fill(a) for a in node.args), **kwargs)
-        return [_array(t, x) for x in (results if isinstance(results, list | tuple) else [results])]
+        results = results if isinstance(results, list | tuple) else [results]
+        return [_array(t, t.zeros_like(x) if is_blank else x) for x in results]
 
     return run
 
