@@ -170,7 +170,7 @@ def test_sets_stand_inside_sets(rng):
         (lambda: Mixed((0, 1), one_hot=[[0]], at_most_one=[[0, 1]]), ["`x`[0]", "once"]),
         (lambda: Mixed((0, 1), one_hot=[[]]), ["[[2, 3, 4]]"]),
         (lambda: Mixed((0, 1), one_hot="x"), ["list of groups", "'x'"]),
-        (lambda: Mixed((0, 1), one_hot=[[0, 1], [1, 2]]), ["`x`[1]", "one one-hot group"]),
+        (lambda: Mixed((0, 1), one_hot=[[0, 1], [1, 2]]), ["`x`[1]", "a single group"]),
         (lambda: Mixed((0, 1), one_hot=[[0, 0]]), ["`x`[0]", "once"]),
         (lambda: Union(), ["at least one"]),
         (lambda: Union((0, 1), (1, 0)), ["lo <= hi"]),

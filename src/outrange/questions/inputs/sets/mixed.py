@@ -96,8 +96,8 @@ class Mixed(InputSet):
         if (counts > 1).any():
             twice = place(slots, int(used[counts > 1][0]))
             raise InputError(
-                f"A feature may occur at most once, in one one-hot group; {twice} occurs more than "
-                f"once. Received: {self!r}."
+                f"A feature may occur only once, in a single group; {twice} occurs more than once. "
+                f"Received: {self!r}."
             )
         integer[members] = True
         condition = all_of([*map(_exactly_one, exact), *map(_at_most_one, partial)])
@@ -141,9 +141,10 @@ class Mixed(InputSet):
         for k, group in enumerate(exact + partial):
             is_exact = k < len(exact)
             if lo[group].sum() > 1 or (is_exact and hi[group].sum() < 1):
+                how_many = "Exactly one" if is_exact else "At most one"
                 raise InputError(
-                    f"{'Exactly' if is_exact else 'At most'} one feature of a one-hot group must "
-                    f"be 1, but the bounds exclude this; see {place(slots, int(group[0]))}. "
+                    f"{how_many} feature of a group must be 1, but the bounds exclude this; see "
+                    f"{place(slots, int(group[0]))}. "
                     f"Received: lo={brief(lo[group])}, hi={brief(hi[group])}."
                 )
         return replace(region, box=Box(lo + 0.0, hi + 0.0), integer=integer)
