@@ -33,7 +33,7 @@ quick test few check: export XLA_FLAGS ?= --xla_cpu_use_fusion_emitters=false --
 quick test few check: export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo quick test few check milp lint format types backends browser bench docs wheels lock clean
+.PHONY: help setup demo quick test few check lint format types backends browser bench docs wheels lock clean
 
 help:  ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -97,10 +97,8 @@ test: lint  ## Required for a change: style, types, every test with a few cases 
 few: setup  ## Every test with a few cases, without style and types
 	$(PYTEST) -n $(JOBS) --dist worksteal --timeout 300 --one-in $(ONE_IN)
 
-check: lint types milp  ## Every test with all cases, slow ones and the law against a MILP included
+check: lint types  ## Every test with all cases, slow ones and the law against a MILP included
 	OUTRANGE_CASES=full $(PYTEST) -n $(JOBS) --dist worksteal --timeout 1800 -m "not backends and not browser"
-
-milp: setup  ## Ranges of random networks against an independent mixed-integer program
 	$(BIN)/python tests/laws/test_against_milp.py --nets $(MILP_NETS) --time $(MILP_TIME)
 
 lint: setup  ## Check the style

@@ -1,4 +1,4 @@
-"""One architecture of each family of keras.applications: nothing is proved against any of them."""
+"""Seven architectures of keras.applications: nothing is proved against any of them."""
 
 import numpy as np
 import pytest

@@ -41,7 +41,7 @@ NEIGHBOURS = list(zip(list(PARTS)[::2], list(PARTS)[1::2], strict=True))
 """Every part in one chain, before the other part and behind it."""
 
 PAIRS = list(itertools.combinations_with_replacement(PARTS, 2))
-"""Every two parts in one chain; a chain contains both orders."""
+"""Every pair of parts; a chain contains both orders of its pair."""
 
 ROWS, STEP = 10, 2e-3
 

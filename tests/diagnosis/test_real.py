@@ -36,15 +36,16 @@ def test_the_first_questions(case):
 def test_the_scorecard():
     detected, alarms = 0, Counter()
     missed = []
-    for case in CASES[::2]:
+    chosen = CASES[::2]
+    for case in chosen:
         faulty, fixed = diagnose_both(case)
         detected += detects(case, faulty)
         missed += [] if detects(case, faulty) else [case.source]
         alarms.update(finding.level.name for finding in fixed)
     assert len(CASES) >= 60
-    assert detected >= 0.8 * len(CASES[::2]), missed
+    assert detected >= 0.8 * len(chosen), missed
     assert alarms["PROVED"] == 0
-    assert alarms["MEASURED"] <= 2
+    assert alarms["MEASURED"] <= 1
 
 
 def test_every_question_is_cited_once():

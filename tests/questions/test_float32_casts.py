@@ -137,7 +137,7 @@ def test_integers_that_rounding_may_wrap_are_refused(tmp_path, nodes, constants,
         outrange.verify(str(path), outrange.y[0] <= 100, (-0.9, -0.6), arithmetic="float32")
 
 
-@pytest.mark.parametrize("exponent", [0.7, 1.5, 2.5, -1.5])
+@pytest.mark.parametrize("exponent", [0.5, 0.7, 1.5, 2.5, -0.5, -1.5])
 def test_a_power_of_an_exponential_may_be_computed_as_one_exponential(tmp_path, exponent):
     """XLA rewrites `exp(x) ** p` as `exp(p x)`, which rounds `p x`."""
     jax = pytest.importorskip("jax")

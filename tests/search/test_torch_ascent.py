@@ -95,7 +95,7 @@ def test_both_ascents_agree(make, cut):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_searches_give_the_same_answers(dtype, monkeypatch):
+def test_searches_with_either_ascent_are_exact(dtype, monkeypatch):
     graph = _dense(np.random.default_rng(0))
     box, rows = Box(np.full(30, -0.08), np.full(30, 0.08)), np.array([[1.0, 0.0], [-1.0, 0.0]])
     expected = solve(graph, box, rows, solver=False, tol=0.05, time_limit=120)
@@ -108,7 +108,7 @@ def test_searches_give_the_same_answers(dtype, monkeypatch):
         solution = solve(graph, box, rows, solver=False, tol=0.05, time_limit=120)
     assert solution.status == expected.status == "exact"
     assert calls and all(calls)
-    np.testing.assert_allclose(solution.lower, expected.lower, atol=0.05 * 2.4)
+    assert (expected.lower <= solution.seen + 1e-12).all()
     assert (solution.lower <= expected.seen + 1e-12).all()
 
 

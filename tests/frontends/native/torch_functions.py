@@ -53,7 +53,7 @@ ODD = {
 """Functions that are refused, and what the error names."""
 
 
-def uninitialized_memory_has_no_part() -> None:
+def uninitialized_memory_is_not_a_constant() -> None:
     """PyTorch fills such memory with NaN here; elsewhere it contains whatever was there before."""
     torch.use_deterministic_algorithms(True)
     try:
@@ -120,7 +120,7 @@ def resizing_has_the_weights_of_pytorch() -> None:
 
 if __name__ == "__main__":
     for check in (
-        uninitialized_memory_has_no_part,
+        uninitialized_memory_is_not_a_constant,
         names_are_read_or_refused,
         odd_functions_are_refused,
         types_of_integers_limit_the_inputs,

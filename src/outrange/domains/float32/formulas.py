@@ -45,7 +45,7 @@ class Formula:
         divisions: The number of divisions.
         exponent: `(B, n)` bound on the sum of the magnitudes of all exponents, if all factors are
             exponentials; otherwise None.
-        exponentials: The number of exponentials, and of powers of them that are not integers.
+        exponentials: The number of exponentials, and of their powers that are not integer powers.
     """
 
     top: np.ndarray
@@ -157,10 +157,12 @@ def formula(op: object, before: Sequence[InputErrors]) -> Formula | None:
         return _power(Formula.of(x), 2)
     if name == "power":
         exponent = float(dict(op.origin[1])["exponent"])
-        argument = Formula.of(x)
         if exponent.is_integer() and exponent > 0:
-            return _power(argument, int(exponent))
-        return None if argument.exponent is None else _power_of_exponentials(argument, exponent)
+            return _power(Formula.of(x), int(exponent))
+        return _power_of_exponentials(Formula.of(x), exponent)
+    if name in ("sqrt", "rsqrt"):  # powers of 0.5 and -0.5
+        root = _power_of_exponentials(Formula.of(x), 0.5)
+        return root.inverse() if root is not None and name == "rsqrt" else root
     return None
 
 
@@ -172,11 +174,14 @@ def _power(argument: Formula, exponent: int) -> Formula:
     return product
 
 
-def _power_of_exponentials(argument: Formula, power: float) -> Formula:
+def _power_of_exponentials(argument: Formula, power: float) -> Formula | None:
     """Return the formula of a positive power of a product or quotient of exponentials.
 
-    The power may be one more factor of the exponent, so it counts as one more exponential.
+    The power may be one more factor of the exponent, so it counts as one more exponential. The
+    result is None if other factors occur.
     """
+    if argument.exponent is None or power <= 0:
+        return None
     reaches = [
         np.maximum(reach, reach**power) for reach in (argument.reach, argument.inverse_reach)
     ]
@@ -184,7 +189,7 @@ def _power_of_exponentials(argument: Formula, power: float) -> Formula:
         argument,
         reach=reaches[0],
         inverse_reach=reaches[1],
-        exponent=None if argument.exponent is None else power * argument.exponent,
+        exponent=power * argument.exponent,
         exponentials=argument.exponentials + 1,
     )
 

@@ -30,7 +30,7 @@ _SUMS = ("Add", "Sub", "Neg", "Abs")
 """Operators that at most double the largest magnitude of their operands."""
 
 _MOST_SUMS = 8
-"""Number of `_SUMS` whose results cannot leave int64: casts and constants are at most 2^24."""
+"""Number of `_SUMS` allowed: casts and constants are at most 2^24, so sums stay below 2^33."""
 
 _LARGEST = 2**24
 """Magnitude up to which every integer is a float32 number."""
@@ -38,7 +38,7 @@ _LARGEST = 2**24
 
 @dataclass
 class TypeChanges:
-    """Search for the first node whose change of element type float32 does not describe.
+    """The first change of element type that float32 does not describe.
 
     Args:
         inputs: Element types of the model's inputs.

@@ -160,7 +160,8 @@ def _with_places(tree: Any, place: dict[int, int]) -> Any:
 def _runner(t: Any, node: Any, place: dict[int, int]) -> Callable[..., list[np.ndarray]]:
     """Return a function that runs the operation on operands, or on positions of their entries."""
     dtypes = [getattr(n.meta.get("val"), "dtype", None) for n in _operands(node)]
-    # A program overwrites uninitialized memory before it reads it; any numbers can stand there.
+    # A program overwrites uninitialized memory before it reads it, so any numbers can stand there.
+    # If it does not, its runs differ from its graph, and the model is refused.
     is_blank = str(node.target).startswith(("aten.empty", "aten.new_empty"))
 
     def run(*arrays: np.ndarray) -> list[np.ndarray]:
