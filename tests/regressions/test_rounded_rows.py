@@ -194,9 +194,7 @@ def test_steps_are_no_layers_and_positions_no_units():
     assert proved_messages(model, x, Y)["OR009"].startswith("the 2 layers")
     dead = L.Dense(8, "relu", bias_initializer=CONSTANT(-30.0))
     model = net(dead, L.Flatten(), L.Dense(1), inputs=(5, 6))
-    assert proved_messages(model, x, Y)["OR003"].startswith(
-        "8 of 8 units at each of 5 positions receive"
-    )
+    assert "8 of 8 units at each of 5 positions receive" in proved_messages(model, x, Y)["OR003"]
 
 
 # ---- the bounds themselves ----------------------------------------------------------------

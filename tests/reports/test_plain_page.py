@@ -167,7 +167,7 @@ def test_options_name_outputs_units_and_the_page():
 
 @pytest.mark.parametrize(("options", "message"), [
     ({"output_names": ["a", "b"]}, "each of the 1 outputs"),
-    ({"units": {"prize": "EUR"}, "output_names": ["price"]}, "a unit of 'prize'.*'price'"),
+    ({"units": {"prize": "EUR"}, "output_names": ["price"]}, "a unit for 'prize'.*'price'"),
 ], ids=str)  # fmt: skip
 def test_names_that_do_not_fit_are_refused(options, message):
     with pytest.raises(InputError, match=message):

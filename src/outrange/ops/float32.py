@@ -75,6 +75,17 @@ def float32_error(op: Curve) -> Float32Error | None:
     return Float32Error(error.relative, error.absolute * size)
 
 
+_EXPONENTS = {"sqrt": 0.5, "rsqrt": -0.5, "square": 2.0, "reciprocal": -1.0}
+
+
+def exponent_of(op: Curve) -> float | None:
+    """Return `p` if the curve is the power `x ** p`, otherwise None."""
+    if op.origin is None:
+        return None
+    name, attributes = op.origin
+    return float(dict(attributes)["exponent"]) if name == "power" else _EXPONENTS.get(name)
+
+
 def _power_error(exponent: float) -> Float32Error | None:
     """Return the error bound of `x ** exponent`, or None if none is stated.
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from ...graph.float32 import FLOAT32
 from ...ops import Affine, Curve, Product, Rearrange
+from ...ops.float32 import exponent_of
 from .values import MOST, TINY, InputErrors, OutputErrors, times
 
 
@@ -145,25 +146,21 @@ def formula(op: object, before: Sequence[InputErrors]) -> Formula | None:
         return Formula.of(before[0]).times(factor)
     if not isinstance(op, Curve) or op.origin is None:
         return None
-    name, x = op.origin[0], before[0]
-    if name == "exp":
+    x = before[0]
+    if op.origin[0] == "exp":
         # The value is its only factor, so no bound of it is needed.
         ones = np.ones((2, *x.size.shape))
         reach, inverse = (np.exp(np.clip(v + x.off, 0.0, 700.0)) for v in (x.hi, -x.lo))
         return Formula(ones, ones, ones[0], reach, inverse, exponent=x.size, exponentials=1)
-    if name == "reciprocal":
-        return Formula.of(x).inverse()
-    if name == "square":
-        return _power(Formula.of(x), 2)
-    if name == "power":
-        exponent = float(dict(op.origin[1])["exponent"])
-        if exponent.is_integer() and exponent > 0:
-            return _power(Formula.of(x), int(exponent))
-        return _power_of_exponentials(Formula.of(x), exponent)
-    if name in ("sqrt", "rsqrt"):  # powers of 0.5 and -0.5
-        root = _power_of_exponentials(Formula.of(x), 0.5)
-        return root.inverse() if root is not None and name == "rsqrt" else root
-    return None
+    power = exponent_of(op)
+    if power is None:
+        return None
+    root = Formula.of(x)
+    if power.is_integer():
+        result = _power(root, int(abs(power)))
+    else:
+        result = _power_of_exponentials(root, abs(power))
+    return result if power > 0 or result is None else result.inverse()
 
 
 def _power(argument: Formula, exponent: int) -> Formula:
@@ -180,7 +177,7 @@ def _power_of_exponentials(argument: Formula, power: float) -> Formula | None:
     The power may be one more factor of the exponent, so it counts as one more exponential. The
     result is None if other factors occur.
     """
-    if argument.exponent is None or power <= 0:
+    if argument.exponent is None:
         return None
     reaches = [
         np.maximum(reach, reach**power) for reach in (argument.reach, argument.inverse_reach)
