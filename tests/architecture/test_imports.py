@@ -65,6 +65,8 @@ JOINERS = {
 LAZY = {
     # A Keras file may hold layers of this library: Keras finds them once they are imported.
     ("frontends", "layers"), ("frontends", "losses"),
+    # A loaded network offers the variables of conditions, `f.y`.
+    ("frontends", "questions"),
     # A public name that the package imports on first use.
     ("answers", "api"),
 }  # fmt: skip

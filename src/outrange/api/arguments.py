@@ -13,7 +13,6 @@ from ..core import (
     PropertySource,
     Specification,
     UnsupportedError,
-    deadline,
     text_digest,
 )
 from ..core.progress import Stage, current_listener, report_progress
@@ -268,46 +267,42 @@ def resolve_question(
     return unsafe, sets, text, PropertySource(text, text_digest(text), "text")
 
 
-def compose_models(
-    models: Mapping[str, Any], property: Any, time_limit: float | None
-) -> tuple[Network, Specification, float | None]:
+def compose_specification(
+    models: Mapping[str, Any], property: Any
+) -> tuple[Network, Specification]:
     """Compose several models into one network, as a VNN-LIB 2.0 property declares them.
 
     Args:
         models: Dict from network names in the property to models.
         property: A VNN-LIB file of version 2.0, or a result of `outrange.vnnlib.read_property`.
-        time_limit: Limit in seconds, including the time to load the models; None for no limit.
 
     Returns:
-        The network, the property, and the remaining seconds (None for no limit). If the property
-        declares several networks, inputs that it requires to be equal are merged in both, provided
-        that all coefficients remain float64 numbers.
+        The network and the property. If the property declares several networks, inputs that it
+        requires to be equal are merged in both, provided that all coefficients remain float64
+        numbers.
 
     Raises:
-        InputError: The property is neither of these, or the keys of `models` are not the names of
+        InputError: The property declares no networks, or the keys of `models` are not the names of
             the declared networks (without those declared `equal-to` another).
     """
     from ..frontends.composition import check_names, compose
     from ..frontends.load import load
     from ..questions.conditions.equal_inputs import merge_equal_inputs
 
-    clock = Clock(time_limit)
-    with deadline(max(clock.left, LEAST_TIME)):
-        if isinstance(property, str | os.PathLike) and is_property_file(os.fspath(property)):
-            property = read_property(property)
-        if not isinstance(property, Specification) or not property.networks:
-            raise InputError(
-                "A dict of models needs a VNN-LIB file of version 2.0, which names its "
-                f"networks. Received: {property!r}."
-            )
-        check_names(property.networks, list(models))
-        hidden = {declared.name: declared.hidden_elements for declared in property.networks}
-        networks = {name: load(model, hidden=hidden[name]) for name, model in models.items()}
-        _check_elements(property, models)
-        if len(property.networks) == 1:
-            return compose(property.networks, networks), property, time_left(clock)
-        shorter, index = merge_equal_inputs(property)
-        return compose(property.networks, networks, index), shorter, time_left(clock)
+    property = read_if_file(property)
+    if not property.networks:
+        raise InputError(
+            "With a dict of models, a VNN-LIB file must have version 2.0, which names its "
+            f"networks. Received: {property!r}."
+        )
+    check_names(property.networks, list(models))
+    hidden = {declared.name: declared.hidden_elements for declared in property.networks}
+    networks = {name: load(model, hidden=hidden[name]) for name, model in models.items()}
+    _check_elements(property, models)
+    if len(property.networks) == 1:
+        return compose(property.networks, networks), property
+    shorter, index = merge_equal_inputs(property)
+    return compose(property.networks, networks, index), shorter
 
 
 def _check_elements(specification: Specification, models: Mapping[str, Any]) -> None:

@@ -13,7 +13,6 @@ from ..live import progress_listener
 from ..questions.common.provenance import add_provenance
 from .arguments import (
     arithmetic_of,
-    compose_models,
     is_float32,
     load_within_limit,
     read_if_file,
@@ -21,6 +20,7 @@ from .arguments import (
     time_left,
 )
 from .decorators import question
+from .networks.join import join_models
 
 
 if TYPE_CHECKING:
@@ -54,19 +54,23 @@ def verify(
     Args:
         model: A Keras model or layer, a PyTorch module or exported program, a scikit-learn MLP or
             pipeline, a path (`.keras`, `.h5`, `.onnx`, `.onnx.gz`, `.pt2`), or a result of
-            `outrange.load`. For a VNN-LIB file that declares several networks, a dict from their
-            names to models.
+            `outrange.load`. For a property of several networks, a dict from their names to models,
+            such as `{"f": old, "g": new}`.
         property: The property that must hold. A condition on `outrange.x` and `outrange.y`, such as
             `y[0] <= 3.99`, `y.argmax() == 2`, `y["left"] >= 0.1 * x["speed"] - 2`, combined by `&`,
             `|`, `~`; the text of a condition, such as `"0 <= y[0] <= 3.99"`; or a function
-            `lambda x, y: ...` that returns a condition. Alternatively, a VNN-LIB file (`.vnnlib`,
+            `lambda x, y: ...` that returns a condition. A property of several networks names them,
+            as in `"abs(f.y[0] - g.y[0]) <= 0.05"`, or is a function of them, `lambda f, g: abs(f.y
+            - g.y).max() <= 0.05`. Alternatively, a VNN-LIB file (`.vnnlib`,
             `.vnnlib.gz`) or a result of `outrange.vnnlib.read_property`, which describes the
             *unsafe* inputs and outputs.
         box: The input set, as for `outrange.output_range`, or an `outrange.Polytope`, `L1Ball`,
             `L2Ball`, `Mixed` (integer and one-hot inputs) or `Union`. A VNN-LIB file contains its
-            own input set; `box` is then intersected with it.
+            own input set; `box` is then intersected with it. Several networks share the inputs of
+            `box`; if it is a dict from their names to boxes, each network has inputs of its own.
         where: A condition on `outrange.x`; inputs that do not satisfy it are ignored. This also
-            applies to the input set of a VNN-LIB file.
+            applies to the input set of a VNN-LIB file. For several networks with inputs of their
+            own, a relation between them, such as `"g.x[3] >= f.x[3]"`.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
@@ -120,7 +124,9 @@ def verify(
 
     is_float32("real" if arithmetic is None else arithmetic)
     if isinstance(model, Mapping):
-        model, property, time_limit = compose_models(model, property, time_limit)
+        joint = join_models(model, property, box, where, time_limit)
+        model, property, box, where = joint.network, joint.condition, joint.box, joint.where
+        time_limit = joint.time_limit
     network, clock = load_within_limit(model, time_limit, box)
     try:
         with deadline(max(LEAST_TIME, clock.left)):

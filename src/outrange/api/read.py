@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..core import InputError, Specification
@@ -27,6 +28,7 @@ def load(
     safe_mode: bool = True,
     input_shape: Sequence[int] | None = None,
     names: Sequence[str] | None = None,
+    name: str | None = None,
     progress: bool | None = None,
 ) -> Network:
     """Load a model once, so that it can be passed to several questions.
@@ -34,7 +36,7 @@ def load(
     Args:
         model: A Keras model or layer, a fitted scikit-learn estimator, a PyTorch module, or a path
             to a `.keras`, `.h5`, `.onnx`, `.onnx.gz` or `.pt2` file. A network that `load` returned
-            is returned unchanged, except for `names`.
+            is returned unchanged, except for `names` and `name`.
         custom_objects: Dict from names in a Keras file to classes or functions.
         safe_mode: Refuse Keras files that contain code (`Lambda` layers) and PyTorch files that
             could run code. False runs that code.
@@ -43,6 +45,8 @@ def load(
             `frame.columns`. Boxes, conditions and answers then use names, as in `{"speed": (0, 30),
             "mode": 1.0}` and `x["speed"]`. A question about a DataFrame uses its column names
             automatically.
+        name: Name of the network; None for the model's own name. Conditions on several networks
+            use it: with `f = load(old, name="f")`, `f.x` and `f.y` are variables of this network.
         progress: True shows progress, False hides it. None shows it in a terminal or notebook if
             the call takes longer than 2 s.
 
@@ -64,10 +68,13 @@ def load(
         (Slot(name='speed', shape=()), Slot(name='mode', shape=()))
     """
     from ..frontends.load import load as read
+    from ..questions.common.joint_conditions import check_name
 
     network = read(
         model, custom_objects=custom_objects, safe_mode=safe_mode, input_shape=input_shape
     )
+    if name is not None:
+        network = replace(network, name=check_name(name))
     return network if names is None else network.with_feature_names(names)
 
 

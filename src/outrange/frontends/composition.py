@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core import DeclaredNetwork, InputError, UnsupportedError
+from ..core import DeclaredNetwork, DeclaredTensor, InputError, UnsupportedError
 from ..graph.composites.composition import composition
 from .network import Network
 
@@ -31,6 +31,16 @@ def check_names(declared: Sequence[DeclaredNetwork], names: Sequence[str]) -> No
             f"The property declares the networks {', '.join(required)}{besides}; each needs one "
             f"model. Received: {', '.join(names) or 'none'}."
         )
+
+
+def declare(name: str, network: Network) -> DeclaredNetwork:
+    """Return the declaration that exactly fits a network."""
+    element = network.computed.name
+    inputs, outputs = (
+        tuple(DeclaredTensor(f"{name}.{slot.name}", element, slot.shape) for slot in slots)
+        for slots in (network.graph.inputs, network.graph.outputs)
+    )
+    return DeclaredNetwork(name, inputs, outputs)
 
 
 def compose(
@@ -78,10 +88,9 @@ def compose(
         )
     runs = [network.predict for network in networks if network.predict is not None]
     sizes = [network.graph.size for network in networks]
+    graphs = {name: network.graph for name, network in networks_by_name.items()}
     return Network(
-        graph=composition(
-            {name: network.graph for name, network in networks_by_name.items()}, index
-        ),
+        graph=composition(graphs, index),
         predict=_SideBySide(runs, sizes, index) if len(runs) == len(networks) else None,
         name=", ".join(networks_by_name),
         origin=networks[0].origin if len(origins) == 1 else "several frameworks",
@@ -89,6 +98,8 @@ def compose(
         computed=networks[0].computed,
         undescribed=next((network.undescribed for network in networks if network.undescribed), ""),
         parts=tuple(networks_by_name.items()),
+        input_slots=() if index is None else composition(graphs).inputs,
+        input_index=index,
     )
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from ..core import InputError, ModelSource
-from ..graph import Graph
+from ..graph import Graph, Slot
 from ..graph.float32 import FLOAT32, FloatType
 from ..graph.graph import merge_columns
 
@@ -46,6 +47,9 @@ class Network:
         file: Path of the model file; None for a model in memory.
         parts: The networks composed side by side in this one, with the names that a property gives
             them; empty for a single model.
+        input_slots: Inputs of all `parts`, if some of them share an input of `graph`.
+        input_index: `(inputs of the parts,)`: position of each of their flat inputs among the flat
+            inputs of `graph`, with `input_slots`.
     """
 
     graph: Graph
@@ -62,6 +66,8 @@ class Network:
     undescribed: str = ""
     file: str | None = None
     parts: tuple[tuple[str, "Network"], ...] = ()
+    input_slots: tuple[Slot, ...] = ()
+    input_index: np.ndarray | None = None
 
     def __repr__(self) -> str:
         """Format the name, inputs, outputs and number of layers in one line."""
@@ -112,6 +118,22 @@ class Network:
         )
         plain = None if self.plain is None else replace(self.plain, inputs=columns)
         return replace(self, graph=replace(self.graph, inputs=columns), plain=plain)
+
+    @property
+    def x(self) -> Any:
+        """Placeholder for the input, for conditions on several networks: `f.x[0] <= g.x[0]`."""
+        return self._variables.x
+
+    @property
+    def y(self) -> Any:
+        """Placeholder for the output, for conditions on several networks: `f.y[0] <= g.y[0]`."""
+        return self._variables.y
+
+    @property
+    def _variables(self) -> Any:
+        from ..questions.expressions.variables import NetworkVariables
+
+        return NetworkVariables(self.name)
 
     @property
     def written(self) -> Graph:

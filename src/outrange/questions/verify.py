@@ -20,7 +20,7 @@ from ..search.common.solution import SearchProgress, Solution, Status
 from ..search.decide import decide
 from .common.arguments import check_hooks, check_limits
 from .common.entries import entry_labels
-from .common.named_arrays import split_by_name
+from .common.named_arrays import input_slots, split_by_name
 from .common.network import GraphAlone, NetworkLike
 from .common.remedies import reserved_seconds, smaller_sets
 from .conditions.clause_groups import expand_clauses, expand_groups
@@ -228,11 +228,13 @@ def counterexample_at(network: NetworkLike, witness: Witness) -> Counterexample:
     graph = network.graph
     y = 0.5 * witness.lo + 0.5 * witness.hi
     model = witness.model
+    slots, index = input_slots(network)
+    flat_x = witness.x if index is None else witness.x[index]
     return Counterexample(
-        x=split_by_name(graph.inputs, witness.x),
+        x=split_by_name(slots, flat_x),
         y=split_by_name(graph.outputs, y),
         model_y=None if model is None else split_by_name(graph.outputs, model),
         reproduced=witness.reproduced,
-        flat_x=witness.x,
+        flat_x=flat_x,
         flat_y=y if model is None else model,
     )

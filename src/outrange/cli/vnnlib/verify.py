@@ -115,14 +115,8 @@ def _assignment(
     values = example.y if specification.elements == "real" else example.model_y
     assert values is not None  # The model reproduces every `sat` about float32.
     outputs = values.values() if isinstance(values, dict) else [values]
-    flat_x = example.flat_x
-    if len(specification.networks) > 1:
-        # The search had one input for inputs that the query declares equal.
-        from ...questions.conditions.equal_inputs import merge_equal_inputs
-
-        flat_x = flat_x[merge_equal_inputs(specification)[1]]
     flat = {
-        "inputs": flat_x,
+        "inputs": example.flat_x,
         "outputs": np.concatenate([np.ravel(part) for part in outputs]),
     }
     start = {"inputs": 0, "outputs": 0}

@@ -1,6 +1,7 @@
 """Conversion of flat vectors to arrays with the shapes and names of the user's model."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +10,15 @@ from ...graph import Slot
 
 Named = np.ndarray | dict[str, np.ndarray]
 """The single input or output of a model as an array, or several as a dict by name."""
+
+
+def input_slots(network: Any) -> tuple[Sequence[Slot], np.ndarray | None]:
+    """Return the inputs of the user's models, and the position of each entry in the graph's input.
+
+    The positions are None if they are `0, 1, 2, ...`. Otherwise, several networks share inputs.
+    """
+    index = getattr(network, "input_index", None)
+    return (network.graph.inputs, None) if index is None else (network.input_slots, index)
 
 
 def split_by_name(slots: Sequence[Slot], flat: np.ndarray) -> Named:

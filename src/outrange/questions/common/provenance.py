@@ -15,6 +15,7 @@ from ...core import Box, InputDomain, ModelSource, PropertySource, Provenance, R
 from ...core.formula import TRUE
 from ..conditions.integer_cases import integer_cases
 from .fingerprints import graph_source
+from .named_arrays import input_slots
 
 
 if TYPE_CHECKING:
@@ -40,7 +41,10 @@ def add_provenance(
         property: The property, if the question has one.
     """
     sources = tuple(source for network in networks for source in model_sources(network))
-    over = answer.over if regions is None else input_domain(networks[0].graph.inputs, regions)
+    over = answer.over
+    if regions is not None:
+        slots, index = input_slots(networks[0])
+        over = input_domain(slots, regions, index=index)
     provenance = answer.provenance if property is None else Provenance(property=property)
     return replace(answer, sources=sources, over=over, provenance=provenance)
 
@@ -55,7 +59,10 @@ def model_sources(network: NetworkLike) -> list[ModelSource]:
 
 
 def input_domain(
-    slots: Sequence[Slot], regions: Sequence[Region] | Box, cut: bool = False
+    slots: Sequence[Slot],
+    regions: Sequence[Region] | Box,
+    cut: bool = False,
+    index: np.ndarray | None = None,
 ) -> InputDomain | None:
     """Convert an input set to the record stored in answers; return None for an unknown set.
 
@@ -63,14 +70,16 @@ def input_domain(
         slots: The inputs of the model.
         regions: A union of regions, or one box; empty if the set is unknown.
         cut: Whether conditions other than the conditions of the regions restrict the set.
+        index: Position of each entry of `slots` in the regions, if it differs; see `input_slots`.
     """
     if isinstance(regions, Box):
         regions = [Region(regions)]
     if not regions:
         return None
     names = tuple(entry_names({slot.name: slot.shape for slot in slots}))
-    lo = np.min([region.box.lo for region in regions], axis=0)
-    hi = np.max([region.box.hi for region in regions], axis=0)
+    everything = slice(None) if index is None else index
+    lo = np.min([region.box.lo for region in regions], axis=0)[everything]
+    hi = np.max([region.box.hi for region in regions], axis=0)[everything]
     with no_deadline():
         cases = integer_cases(regions)
     combined = len(cases) > len(regions)
@@ -79,7 +88,7 @@ def input_domain(
     cuts += [f"a union of {len(regions):,} sets"] * (len(regions) > 1 and not combined)
     orders = {distance.order for region in regions for distance in region.distances}
     cuts += [f"in an L{order} ball" for order in sorted(orders)]
-    whole = np.flatnonzero(np.any([region.integer for region in regions], axis=0))
+    whole = np.flatnonzero(np.any([region.integer for region in regions], axis=0)[everything])
     if whole.size:
         shown = (
             ", ".join(names[i] for i in whole) if whole.size <= MOST_NAMED else f"{whole.size:,}"

@@ -49,8 +49,23 @@ def bound_shape(node: ExpressionNode) -> tuple[int, ...]:
 
 
 def _variable(node: ExpressionNode, scope: Scope) -> np.ndarray:
-    kind, name, _ = node.detail
-    return scope.variables(kind, name)
+    return _scope_of(node, scope).variables(*node.detail[:2])
+
+
+def _scope_of(node: ExpressionNode, scope: Scope) -> Scope:
+    """Return the scope of a variable: its network, or `scope` if it names no network.
+
+    Raises:
+        InputError: The variable names a network that is not known.
+    """
+    bound, network = node.detail[2:]
+    if network and bound is None:
+        raise InputError(
+            f"`{network}.x` and `{network}.y` belong to a question about several networks: pass a "
+            f'dict of models, such as `{{"{network}": model, ...}}`, or write `x` and `y`. '
+            f"Received: {node!r}."
+        )
+    return bound if network else scope
 
 
 def _constant(node: ExpressionNode, scope: Scope) -> np.ndarray:
@@ -65,7 +80,7 @@ def _index(node: ExpressionNode, scope: Scope, array: np.ndarray) -> np.ndarray:
         source = node.parts[0]
         place = f"{source!r} has shape {array.shape}"
         if source.op == "variable":
-            place = scope.place(*source.detail[:2])
+            place = _scope_of(source, scope).place(*source.detail[:2])
         raise InputError(f"{place}: {error}. Received: {node!r}.") from None
     return picked if isinstance(picked, np.ndarray) else object_array([picked], ())
 

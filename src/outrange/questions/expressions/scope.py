@@ -24,10 +24,21 @@ class Scope:
     Args:
         inputs: The model's inputs; input entry `i` is variable `i`.
         outputs: The model's outputs; output entry `j` is variable `total inputs + j`.
+        places: `(inputs + outputs,)`: the variables, if the model is one of several networks that
+            are numbered together; None for the numbers above.
+        network: Name of the model among several networks; empty if there is only one.
     """
 
-    def __init__(self, inputs: Sequence[Slot], outputs: Sequence[Slot]) -> None:
+    def __init__(
+        self,
+        inputs: Sequence[Slot],
+        outputs: Sequence[Slot],
+        places: np.ndarray | None = None,
+        network: str = "",
+    ) -> None:
         self.slots = {"x": tuple(inputs), "y": tuple(outputs)}
+        self.network = network
+        self._places = places
         self._known: dict[tuple[str, str], np.ndarray] = {}
 
     def variables(self, kind: str, name: str | None) -> np.ndarray:
@@ -43,7 +54,10 @@ class Scope:
                 if other is slot:
                     break
                 start += other.size
-            items = [AffineForm({i: 1}, 0) for i in range(start, start + slot.size)]
+            places = range(start, start + slot.size)
+            if self._places is not None:
+                places = self._places[start : start + slot.size].tolist()
+            items = [AffineForm({i: 1}, 0) for i in places]
             self._known[kind, slot.name] = object_array(items, slot.shape)
         return self._known[kind, slot.name]
 
@@ -52,13 +66,13 @@ class Scope:
         if kind not in self.slots:
             raise InputError(
                 "`u` is the control of a closed loop (`outrange.closed_loop`); the output of a "
-                f"model is `y`. Received: `{variable_text(kind, name)}`."
+                f"model is `y`. Received: `{self._text(kind, name)}`."
             )
         slots, word = self.slots[kind], WORDS[kind]
         if not slots:
             raise InputError(
                 f"A condition on the set of inputs may use `x` alone; conditions on the {word}s "
-                f"belong to the property. Received: `{variable_text(kind, name)}`."
+                f"belong to the property. Received: `{self._text(kind, name)}`."
             )
         if name is None:
             whole = merge_columns(slots)
@@ -66,7 +80,8 @@ class Scope:
                 return whole[0]
             raise InputError(
                 f"This model has {len(slots)} {word}s, {_list(slots)}: select one by its name, "
-                f"`{variable_text(kind, slots[0].name)}`. Received: `{kind}` without a name."
+                f"`{self._text(kind, slots[0].name)}`. "
+                f"Received: `{self._text(kind, None)}` without a name."
             )
         for slot in slots:
             if slot.name == name:
@@ -74,8 +89,11 @@ class Scope:
         hint = did_you_mean(name, [s.name for s in slots])
         raise InputError(
             f"The model has no {word} with this name; it has {_list(slots)}.{hint} "
-            f"Received: `{variable_text(kind, name)}`."
+            f"Received: `{self._text(kind, name)}`."
         )
+
+    def _text(self, kind: str, name: str | None) -> str:
+        return variable_text(kind, name, self.network)
 
     def place(self, kind: str, name: str | None) -> str:
         """Describe an input or output: ``Output `left` has shape (3,) (no batch axis)``."""
@@ -83,9 +101,10 @@ class Scope:
         return f"{WORDS[kind].capitalize()} `{slot.name}` has shape {slot.shape} (no batch axis)"
 
 
-def variable_text(kind: str, name: str | None) -> str:
-    """Return a variable as the user writes it: `y` or `y["left"]`."""
-    return kind if name is None else f'{kind}["{name}"]'
+def variable_text(kind: str, name: str | None, network: str = "") -> str:
+    """Return a variable as the user writes it: `y`, `y["left"]`, or `f.y` of a network `f`."""
+    whole = f"{network}.{kind}" if network else kind
+    return whole if name is None else f'{whole}["{name}"]'
 
 
 def _list(slots: Sequence[Slot]) -> str:

@@ -40,7 +40,8 @@ def _text(node: ExpressionNode, parts: list[tuple[str, int]]) -> tuple[str, int]
     """
     op = node.op
     if op == "variable":
-        return variable_text(*node.detail[:2]), WHOLE
+        kind, name, _, network = node.detail
+        return variable_text(kind, name, network), WHOLE
     if op == "constant":
         return _constant(node.detail[0])
     if op in BINARY:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from .indices import check_index
@@ -17,18 +18,44 @@ class Variable(Expression):
         kind: `"x"`, `"y"` or `"u"`.
         name: Name of the input or output; None if the model has only one.
         scope: The model, if it is already known.
+        network: Name of the network in a question about several; empty in other questions.
     """
 
     __slots__ = ()
 
-    def __init__(self, kind: str, name: str | None = None, scope: Any = None) -> None:
-        super().__init__("variable", (), (kind, name, scope))
+    def __init__(
+        self, kind: str, name: str | None = None, scope: Any = None, network: str = ""
+    ) -> None:
+        super().__init__("variable", (), (kind, name, scope, network))
 
     def __getitem__(self, index: Any) -> Any:
-        kind, name, scope = self.detail
+        kind, name, scope, network = self.detail
         if isinstance(index, str) and name is None:
-            return Variable(kind, index, scope)
+            return Variable(kind, index, scope, network)
         return check_index(Expression("index", (self,), index))
+
+
+@dataclass(frozen=True)
+class NetworkVariables:
+    """The placeholders of one network in a question about several: `f.x` and `f.y`.
+
+    Args:
+        name: Name of the network.
+        scope: The network, if it is already known.
+    """
+
+    name: str
+    scope: Any = None
+
+    @property
+    def x(self) -> Variable:
+        """Placeholder for the network's input."""
+        return Variable("x", None, self.scope, self.name)
+
+    @property
+    def y(self) -> Variable:
+        """Placeholder for the network's output."""
+        return Variable("y", None, self.scope, self.name)
 
 
 x = Variable("x")

@@ -25,6 +25,8 @@ ARITHMETIC = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMu
 
 LOGIC = {ast.BitAnd: "&", ast.BitOr: "|", ast.And: "&", ast.Or: "|"}
 
+NAMES = {"x": x, "y": y, "u": u}
+
 COMPARISONS = {
     ast.LtE: "<=", ast.Lt: "<", ast.GtE: ">=", ast.Gt: ">", ast.Eq: "==", ast.NotEq: "!=",
 }  # fmt: skip
@@ -124,8 +126,8 @@ class _PropertyReader:
             raise _error(str(refusal), part) from None
 
     def _name(self, node: ast.Name) -> Any:
-        if node.id in ("x", "y", "u"):
-            return {"x": x, "y": y, "u": u}[node.id]
+        if node.id in NAMES:
+            return NAMES[node.id]
         if node.id in FUNCTIONS:
             raise Refusal(f"`{node.id}` is a function, `{node.id}(...)`")
         raise Refusal(
@@ -216,6 +218,9 @@ class _PropertyReader:
         return value
 
     def _attribute(self, node: ast.Attribute) -> Any:
+        name = node.value.id if isinstance(node.value, ast.Name) else ""
+        if name not in (*NAMES, *FUNCTIONS, "") and node.attr in ("x", "y"):
+            return Variable(node.attr, network=name)
         value = self.value(node.value)
         if node.attr == "T" and isinstance(value, Expression):
             return value.T

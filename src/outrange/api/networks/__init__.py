@@ -1,0 +1,1 @@
+"""Questions about several networks, and about the layers of a network."""

@@ -1,0 +1,177 @@
+"""Questions about several networks: a dict of models becomes one network that runs them all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...core import Box, Clock, InputError, Specification, deadline
+from ..arguments import (
+    LEAST_TIME,
+    compose_specification,
+    load_network,
+    parse_condition,
+    time_left,
+)
+from ..read import is_property_file
+
+
+if TYPE_CHECKING:
+    from ...frontends.network import Network
+    from ...graph import Graph
+
+
+@dataclass(frozen=True, eq=False)
+class JointQuestion:
+    """A question about several networks, as a question about the network that combines them.
+
+    Args:
+        network: The combined network.
+        condition: The property or objective, about the combined network.
+        box: The input set of the combined network; None for the set that a property file states.
+        where: The condition on its inputs, or None.
+        time_limit: Remaining seconds; None for no limit.
+    """
+
+    network: Network
+    condition: Any
+    box: Any
+    where: Any
+    time_limit: float | None
+
+
+def join_models(
+    models: Mapping[str, Any], condition: Any, box: Any, where: Any, time_limit: float | None
+) -> JointQuestion:
+    """Combine several models into one network, and translate a question about them.
+
+    With one input set for all models, they share their inputs. With a dict that has a set for each
+    model, the inputs are separate, except those that `where` equates.
+
+    Args:
+        models: Dict from names to models.
+        condition: A condition or an expression that uses the names, such as `f.y[0] - g.y[0]`; its
+            text, if it is a condition; a function of the networks; or a VNN-LIB file of version
+            2.0 that declares networks with these names.
+        box: The input set, or a dict from each name to a box.
+        where: A condition on inputs, or None.
+        time_limit: Limit in seconds, including the time to load the models; None for no limit.
+
+    Raises:
+        InputError: A name, a box or a condition does not fit the models.
+    """
+    clock = Clock(time_limit)
+    with deadline(max(clock.left, LEAST_TIME)):
+        from ...questions.common.joint_conditions import check_name
+
+        is_path = isinstance(condition, str | os.PathLike) and is_property_file(str(condition))
+        if is_path or isinstance(condition, Specification):
+            network, property = compose_specification(models, condition)
+            return JointQuestion(network, property, box, where, time_left(clock))
+        if not models:
+            raise InputError("A dict of models needs at least one model. Received: {}.")
+        for name in models:
+            check_name(name)
+        is_shared = not (isinstance(box, Mapping) and set(box) & set(models))
+        loaded: dict[int, Network] = {}
+        for model in models.values():
+            if id(model) not in loaded:
+                loaded[id(model)] = load_network(model, box if is_shared else None)
+        networks = {name: loaded[id(model)] for name, model in models.items()}
+        return _join(networks, condition, box, where, is_shared, clock)
+
+
+def _join(
+    networks: Mapping[str, Network],
+    condition: Any,
+    box: Any,
+    where: Any,
+    is_shared: bool,
+    clock: Clock,
+) -> JointQuestion:
+    from ...frontends.composition import compose, declare
+    from ...questions.common.joint_conditions import bind_networks, joint_scopes
+
+    graphs = {name: network.graph for name, network in networks.items()}
+    where, condition = parse_condition(where), parse_condition(condition)
+    if is_shared:
+        index = _shared_inputs(graphs)
+    else:
+        index = _equated_inputs(graphs, where)
+        box = _joint_box(graphs, box, index)
+    declared = [declare(name, network) for name, network in networks.items()]
+    network = compose(declared, networks, index)
+    if is_shared and len(networks) > 1:
+        inputs = next(iter(graphs.values())).inputs
+        plain = None if network.plain is None else replace(network.plain, inputs=inputs)
+        graph = replace(network.graph, inputs=inputs)
+        network = replace(network, graph=graph, plain=plain, input_slots=(), input_index=None)
+    scopes = joint_scopes(graphs, index)
+    condition = bind_networks(condition, scopes, is_shared)
+    where = bind_networks(where, scopes, is_shared)
+    return JointQuestion(network, condition, box, where, time_left(clock))
+
+
+def _shared_inputs(graphs: Mapping[str, Graph]) -> np.ndarray:
+    """Return the position of each flat input in the joint input, if all networks share theirs."""
+    sizes = {name: [slot.size for slot in graph.inputs] for name, graph in graphs.items()}
+    first = next(iter(sizes.values()))
+    if any(other != first for other in sizes.values()):
+        raise InputError(
+            "Networks that share one input set must have inputs of the same sizes in the same "
+            "order; for other networks, pass a dict with a box for each network. "
+            f"Received: inputs of sizes {sizes}."
+        )
+    return np.tile(np.arange(sum(first)), len(graphs))
+
+
+def _equated_inputs(graphs: Mapping[str, Graph], where: Any) -> np.ndarray:
+    """Return the position of each flat input in the joint input; `where` may equate inputs."""
+    from ...questions.common.joint_conditions import bind_networks, joint_scopes
+    from ...questions.conditions.equal_inputs import equal_inputs
+    from ...questions.expressions import resolve
+
+    total = sum(graph.size for graph in graphs.values())
+    outputs = sum(graph.value_size(graph.output) for graph in graphs.values())
+    apart = np.arange(total)
+    if where is None:
+        return apart
+    slots, results = (
+        [slot for graph in graphs.values() for slot in getattr(graph, role)]
+        for role in ("inputs", "outputs")
+    )
+    bound = bind_networks(where, joint_scopes(graphs, apart), is_shared=False)
+    formula = resolve(bound, slots, results)
+    return equal_inputs(Specification("where", total, outputs, formula))
+
+
+def _joint_box(graphs: Mapping[str, Graph], boxes: Mapping[str, Any], index: np.ndarray) -> Box:
+    """Return the box of the joint input: the boxes of all networks, intersected where equated."""
+    from ...questions.inputs.parse_box import input_box
+
+    if set(boxes) != set(graphs):
+        raise InputError(
+            "A dict of boxes must have one box for each network. "
+            f"Received: boxes for {', '.join(map(str, boxes))}; networks {', '.join(graphs)}."
+        )
+    for name, part in boxes.items():
+        if hasattr(part, "is_input_set"):
+            raise InputError(
+                "The set of one network among several must be a box; state other conditions as "
+                f"`where=`. Received: {part!r} for `{name}`."
+            )
+    parts = [input_box(graph.inputs, boxes[name]) for name, graph in graphs.items()]
+    lo, hi = np.full(index.max() + 1, -np.inf), np.full(index.max() + 1, np.inf)
+    np.maximum.at(lo, index, np.concatenate([part.lo for part in parts]))
+    np.minimum.at(hi, index, np.concatenate([part.hi for part in parts]))
+    if (lo > hi).any():
+        i = int(np.flatnonzero(lo > hi)[0])
+        raise InputError(
+            "Inputs that `where` equates must have boxes that overlap. "
+            f"Received: boxes whose lower bounds reach {lo[i]:g} and upper bounds {hi[i]:g}."
+        )
+    return Box(lo, hi)

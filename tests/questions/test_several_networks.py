@@ -1,0 +1,119 @@
+"""Conditions on several networks: against other questions, files, brute force and known values."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from outrange import InputError, difference_range, load, output_range, verify, x
+from outrange.graph import Builder, Slot
+from questions.nets import dense_net
+
+
+SIZES, CURVES = (2, 6, 5, 2), ("relu", "relu", None)
+
+
+def pair(seed):
+    """Return two networks with nearly equal weights."""
+    rng = np.random.default_rng(seed)
+    first = [(rng.normal(size=(n, m)), rng.normal(size=m)) for n, m in pairwise(SIZES)]
+    second = [tuple(w + rng.normal(size=w.shape) * 0.05 for w in layer) for layer in first]
+    return [dense_net(SIZES, CURVES, weights=weights).graph for weights in (first, second)]
+
+
+def linear(*rows):
+    b = Builder([Slot("x", (len(rows[0]),))])
+    (v,) = b.input_values()
+    return b.finish([b.dense(v, np.array(rows, float).T)], ["y"])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_shared_input_agrees_with_the_difference_range(seed):
+    f, g = pair(seed)
+    apart = difference_range(f, g, (-1, 1))
+    widest = float(np.max(np.maximum(apart.hi, -apart.lo)))
+    assert verify({"f": f, "g": g}, f"max(abs(f.y - g.y).max(), 0) <= {widest * 1.01}", (-1, 1))
+    seen = float(np.max(np.maximum(apart.seen_hi, -apart.seen_lo)))
+    broken = verify({"f": f, "g": g}, lambda f, g: (abs(f.y - g.y) <= seen * 0.99).all(), (-1, 1))
+    point = broken.counterexample.x
+    gap = np.abs(f.run(point[None]) - g.run(point[None])).max()
+    assert gap > seen * 0.99
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_separate_inputs_have_separate_extremes(seed):
+    f, g = pair(seed)
+    boxes = {"f": (-1, 0), "g": (0, [1, 2])}
+    top = sum(float(output_range(net, boxes[name]).hi[0]) for name, net in (("f", f), ("g", g)))
+    assert verify({"f": f, "g": g}, f"f.y[0] + g.y[0] <= {top + 1e-3}", boxes)
+    broken = verify({"f": f, "g": g}, f"f.y[0] + g.y[0] <= {top - 1e-2}", boxes)
+    at = broken.counterexample.x
+    assert f.run(at["f.x"][None])[0, 0] + g.run(at["g.x"][None])[0, 0] > top - 1e-2
+    assert (at["f.x"] <= 0).all() and (at["g.x"] >= 0).all()
+
+
+def test_related_inputs_have_a_known_answer():
+    net = linear([2.0, 1.0])
+    models, boxes = {"a": net, "b": net}, {"a": (0, 1), "b": (0, 1)}
+    near = "b.x[1] == a.x[1] and a.x[0] <= b.x[0] and b.x[0] <= a.x[0] + 0.25"
+    assert verify(models, "-1e-6 <= b.y[0] - a.y[0] <= 0.500001", boxes, where=near)
+    broken = verify(models, "b.y[0] - a.y[0] <= 0.49", boxes, where=near)
+    at = broken.counterexample.x
+    assert at["b.x"][1] == at["a.x"][1]
+    assert at["b.x"][0] - at["a.x"][0] > 0.245
+    all_equal = lambda a, b: (a.x == b.x).all()  # noqa: E731
+    assert verify(models, "abs(a.y[0] - b.y[0]) <= 1e-6", boxes, where=all_equal)
+    assert verify(models, "a.y[0] == b.y[0]", boxes, where="a.x[0] >= 2").vacuous
+
+
+def test_names_of_loaded_networks_are_variables():
+    f, g = load(linear([1.0, 0.0]), name="f"), load(linear([0.0, 1.0]), name="g")
+    models = {"f": f, "g": g}
+    assert verify(models, g.y[0] <= f.y[0] + 1e-6, (0, 1), where=x[1] <= x[0])
+    assert not verify(models, g.y[0] <= f.y[0], (0, 1), where=g.x[1] <= f.x[0] + 0.1)
+    assert repr(g.y[0] <= f.y[0]) == "g.y[0] <= f.y[0]"
+
+
+def test_three_networks_and_a_name_for_outputs():
+    b = Builder([Slot("s", (1,)), Slot("t", (1,))])
+    s, t = b.input_values()
+    net = b.finish([s, t], ["first", "second"])
+    models = {"f": net, "g": net, "h": net}
+    condition = 'f.y["first"][0] + g.y["second"][0] - h.x["s"][0] == f.x["t"][0]'
+    assert verify(models, condition, {"s": (0, 1), "t": (-1, 1)})
+
+
+@pytest.mark.parametrize(
+    ("condition", "box", "where", "message"),
+    [
+        ("h.y[0] <= 1", (0, 1), None, "the networks are f, g"),
+        ("y[0] <= 1", (0, 1), None, "must name the network"),
+        ("f.y[0] <= 1", (0, 1), "f.y[0] <= 1", "may use `x` alone"),
+        ("f.y[7] <= 1", (0, 1), None, "out of bounds"),
+        (lambda a, b: a.y[0] <= 1, (0, 1), None, "lambda f, g"),
+        (lambda f, z: f.y[0] <= 1, (0, 1), None, "lambda f, g"),
+        ("f.y[0] <= 1", {"f": (0, 1)}, None, "one box for each network"),
+        ("f.y[0] <= x[0]", {"f": (0, 1), "g": (0, 1)}, None, "must name the network"),
+        ("f.y[0] <= 1", {"f": (0, 1), "g": (2, 3)}, "f.x[0] == g.x[0]", "overlap"),
+        ("f.y[0] <= 1", None, None, "needs an input set"),
+        ("f.y[0] <= 1", {"f": (0, 1), "g": (0, np.nan)}, None, "finite"),
+    ],
+)
+def test_misfits_are_refused(condition, box, where, message):
+    f, g = linear([1.0, 0.0]), linear([0.0, 1.0])
+    with pytest.raises(InputError, match=message):
+        verify({"f": f, "g": g}, condition, box, where=where)
+
+
+def test_names_and_sizes_are_checked():
+    f, g = linear([1.0, 0.0]), linear([0.0, 1.0, 1.0])
+    with pytest.raises(InputError, match="same sizes"):
+        verify({"f": f, "g": g}, "f.y[0] <= g.y[0]", (0, 1))
+    assert verify({"f": f, "g": g}, "f.y[0] <= g.y[0] + 1", {"f": (0, 1), "g": (0, 1)})
+    for name in ("x", "my net", "", 3):
+        with pytest.raises(InputError, match="identifier"):
+            verify({name: f, "g": f}, "g.y[0] <= 1", (0, 1))
+    with pytest.raises(InputError, match="at least one model"):
+        verify({}, "g.y[0] <= 1", (0, 1))
+    with pytest.raises(InputError, match="dict of models"):
+        verify(f, "g.y[0] <= 1", (0, 1))
