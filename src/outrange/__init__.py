@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         lipschitz as lipschitz,
         monotone as monotone,
     )
+    from .api.solver_models.layer_bounds import layer_bounds as layer_bounds
     from .api.training import compare as compare, recommend as recommend
     from .core import (
         Box as Box,
@@ -101,6 +102,7 @@ _HOMES = {
     ".api.report": "report",
     ".api.robustness": "robust_accuracy robustness",
     ".api.slopes": "gradient_range lipschitz monotone",
+    ".api.solver_models.layer_bounds": "layer_bounds",
     ".api.training": "compare recommend",
     ".core": "Box ContradictionError InputError ModelError OutrangeError UnsupportedError",
     ".executors.nodes": "Nodes",
@@ -115,6 +117,9 @@ above."""
 
 _MODULES = ("answers", "callbacks", "layers", "losses", "testing", "training", "vnnlib")
 """Public modules, which `__all__` does not contain."""
+
+_UNLISTED = ("Nodes",)
+"""Public names of settings that `__all__` does not contain, so that it stays short."""
 
 _MOVED = {
     "answers": "Advice BadInputs Counterexample Counterexamples DeadStart Diagnosis Extrapolation "
@@ -135,7 +140,8 @@ _RENAMED = {
 """Dict from former name to current name, for error messages; kept until 0.2."""
 
 __getattr__, _, __all__ = attach(__name__, _HOMES, modules=_MODULES, renamed=_RENAMED)
+__all__ = [name for name in __all__ if name not in _UNLISTED]
 
 
 def __dir__() -> list[str]:
-    return [*__all__, *_MODULES, "__version__"]
+    return [*__all__, *_UNLISTED, *_MODULES, "__version__"]

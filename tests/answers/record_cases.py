@@ -9,12 +9,14 @@ from answers.loop_cases import loop_reach_sets, loops, reach_sets
 from answers.record_parts import COST, HOSTILE, METHODS, PROOF
 from cases import some
 from outrange.answers.advice import Advice, Choice
+from outrange.answers.answer import Cost
 from outrange.answers.bad_inputs import BadInputs
 from outrange.answers.counterexamples import Counterexamples
 from outrange.answers.curves.robustness_curve import RobustnessCurve
 from outrange.answers.dead_start import CLOSED, SAMPLED, DeadLayer, DeadStart
 from outrange.answers.diagnosis import Diagnosis, Finding, Level
 from outrange.answers.extrapolation.extrapolation import Extrapolation
+from outrange.answers.layer_bounds import LayerBounds, UnitBounds
 from outrange.answers.loops import Loop
 from outrange.answers.monotone import FallingPair, Monotone, Trend
 from outrange.answers.optimum import Optimum
@@ -115,6 +117,33 @@ def summaries() -> dict[str, Summary]:
         "infinite": Summary("arm", (wide, rows[1], empty), "intervals", 0.1),
         "hostile": Summary(HOSTILE, (replace(rows[0], name=HOSTILE, kind=HOSTILE),), "linear", 1.0),
         "many": Summary("deep", tuple(row(f"d{i}", "Dense", i) for i in range(150)), "linear", 1),
+    }
+
+
+def layer_bound_cases() -> dict[str, LayerBounds]:
+    def layer(name, kind, size, bent=True, **changes):
+        rng = np.random.default_rng(size)
+        lo = rng.normal(size=size)
+        post = lo, lo + rng.exponential(size=size)
+        pre = (lo * 3, post[1] * 3 + 9) if bent else None
+        active = rng.uniform(size=size) < 0.3
+        inactive = (rng.uniform(size=size) < 0.3) & ~active
+        return UnitBounds(name, kind, pre, post, active, inactive, **changes)
+
+    def of(*layers, model="arm", status="exact", **changes):
+        return LayerBounds(model, layers, status, Cost(1.5, 7), ("a method",), **changes)
+
+    first, last = layer("hidden", "Dense", 40), layer("out", "Dense", 3, bent=False)
+    wide = replace(first, post=(np.full(40, -np.inf), np.full(40, np.inf)))
+    none = np.zeros(0, bool)
+    empty = UnitBounds("none", "Dense", None, (none * 1.0, none * 1.0), none, none)
+    return {
+        "plain": of(first, last),
+        "out of time": of(first, last, status="time", late="The search ended after 45 s."),
+        "infinite": of(wide, last, empty, status="interrupted"),
+        "hostile": of(replace(first, name=HOSTILE, kind=HOSTILE), model=HOSTILE),
+        "calls": of(layer("step", "Dense", 4, calls=3)),
+        "many": of(*(layer(f"d{i}", "Dense", i) for i in range(150))),
     }
 
 
@@ -425,6 +454,7 @@ def extrapolations() -> dict[str, Extrapolation]:
 
 KINDS = {
     Range: ranges, SampledRange: sampling_cases, Summary: summaries, Verdict: verdicts,
+    LayerBounds: layer_bound_cases,
     Optimum: optima, BadInputs: bad_inputs, Diagnosis: diagnoses, DeadStart: dead_starts,
     Monotone: monotones, Robustness: robustnesses, Counterexamples: counterexample_lists,
     RobustAccuracy: robust_accuracies, Advice: advices, Study: studies,

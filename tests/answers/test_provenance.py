@@ -66,6 +66,7 @@ def weights_of(seed):
 QUESTIONS = {
     "output_range": lambda net: outrange.output_range(net, (0, 1)),
     "summary": lambda net: outrange.summary(net, (0, 1)),
+    "layer_bounds": lambda net: outrange.layer_bounds(net, (0, 1)),
     "sample_range": lambda net: outrange.sample_range(net, (0, 1), samples=10),
     "verify": lambda net: outrange.verify(net, "y[0] <= 100", (0, 1)),
     "counterexamples": lambda net: outrange.counterexamples(net, "y[0] <= 100", (0, 1)),

@@ -27,6 +27,7 @@ ASKED = {
     "monotone": lambda box: outrange.monotone(NET, box),
     "difference_range": lambda box: outrange.difference_range(NET, NET, box),
     "summary": lambda box: outrange.summary(NET, box),
+    "layer_bounds": lambda box: outrange.layer_bounds(NET, box),
     "sample_range": lambda box: outrange.sample_range(NET, box, samples=10),
 }
 

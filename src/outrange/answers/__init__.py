@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .dead_start import DeadStart as DeadStart
     from .diagnosis import Diagnosis as Diagnosis, Finding as Finding
     from .extrapolation.extrapolation import Extrapolation as Extrapolation
+    from .layer_bounds import LayerBounds as LayerBounds, UnitBounds as UnitBounds
     from .loops import Loop as Loop, Pipe as Pipe
     from .monotone import Monotone as Monotone
     from .optimum import Optimum as Optimum
@@ -48,6 +49,7 @@ _HOMES = {
     ".dead_start": "DeadStart",
     ".diagnosis": "Diagnosis Finding",
     ".extrapolation.extrapolation": "Extrapolation",
+    ".layer_bounds": "LayerBounds UnitBounds",
     ".loops": "Loop Pipe",
     ".monotone": "Monotone",
     ".optimum": "Optimum",

@@ -10,9 +10,9 @@ from ..answers.range import Range
 from ..answers.summary import LayerRow, Summary
 from ..core import UNIT, Bounds, Box, InputError
 from ..core.clock import read_clock
-from ..domains import DOMAINS, bounds
 from ..graph import Graph
 from ..ops import Affine, Curve, Rearrange
+from ..search.value_bounds import one_pass_bounds
 from .common.network import LayeredNetwork, LayerLike
 from .common.provenance import input_domain
 from .inputs.parse_box import input_box
@@ -27,15 +27,18 @@ def summary(network: LayeredNetwork, box: Any, known: Range | None = None) -> Su
     graph = network.graph
     where = input_box(graph.inputs, box)
     start = read_clock()
-    kind = "linear" if "linear" in DOMAINS else "intervals"
-    ends = bounds(graph, where.lo, where.hi, kind)
-    ends = [(lo[0], hi[0]) for lo, hi in ends]
+    kind, ends = one_pass_bounds(graph, where)
     if known is not None:
         ends[graph.output] = _intersect_known(ends[graph.output], known, network, where)
-    rows = [layer_row(network, layer, ends) for layer in network.layers]
+    rows = layer_rows(network, ends)
     seconds = read_clock() - start
     about = input_domain(graph.inputs, where)
-    return Summary(network.name, _merge_calls(rows), kind, seconds, over=about)
+    return Summary(network.name, rows, kind, seconds, over=about)
+
+
+def layer_rows(network: LayeredNetwork, ends: Sequence[Bounds]) -> tuple[LayerRow, ...]:
+    """Build one row per layer, given the lower and upper bounds of every value of the graph."""
+    return _merge_calls([layer_row(network, layer, ends) for layer in network.layers])
 
 
 def _intersect_known(ends: Bounds, known: Range, network: LayeredNetwork, where: Box) -> Bounds:

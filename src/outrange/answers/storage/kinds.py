@@ -10,6 +10,7 @@ from ..curves.robustness_curve import RobustnessCurve
 from ..dead_start import DeadStart
 from ..diagnosis import Diagnosis
 from ..extrapolation.extrapolation import Extrapolation
+from ..layer_bounds import LayerBounds
 from ..loops import Loop
 from ..monotone import Monotone
 from ..optimum import Optimum
@@ -24,7 +25,7 @@ from ..verdict import Verdict
 
 
 KINDS: tuple[type[Answer], ...] = (
-    Advice, BadInputs, Counterexamples, DeadStart, Diagnosis, Extrapolation, Loop, LoopReachSets,
-    Monotone, Optimum, Range, ReachSet, RobustAccuracy, Robustness, RobustnessCurve, SampledRange,
-    Study, Summary, Verdict,
+    Advice, BadInputs, Counterexamples, DeadStart, Diagnosis, Extrapolation, LayerBounds, Loop,
+    LoopReachSets, Monotone, Optimum, Range, ReachSet, RobustAccuracy, Robustness,
+    RobustnessCurve, SampledRange, Study, Summary, Verdict,
 )  # fmt: skip

@@ -40,12 +40,33 @@ def tighten_layer(net: RelaxedNet, activation: Activation, steps: int) -> None:
     unstable = np.flatnonzero(~activation.is_stable(net.lo[place], net.hi[place]))
     if source == 0 or not unstable.size:
         return
-    for units, (least, most) in zip(
-        *_ranges(net, source, unstable, steps, activation.enough), strict=True
-    ):
-        at = place.start + units
-        net.lo[at] = np.maximum(net.lo[at], least)
-        net.hi[at] = np.maximum(np.minimum(net.hi[at], most), net.lo[at])
+    least, most = bound_units(net, source, unstable, steps, activation.enough)
+    at = place.start + unstable
+    net.lo[at] = np.maximum(net.lo[at], least)
+    net.hi[at] = np.maximum(np.minimum(net.hi[at], most), net.lo[at])
+
+
+def bound_units(
+    net: RelaxedNet, value: int, units: np.ndarray, steps: int, enough: float = np.inf
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return proved lower and upper bounds on some entries of a value, by ascent on the slopes.
+
+    Args:
+        net: The relaxed graph over its box.
+        value: Index of the value.
+        units: Indices of the entries, `(k,)`, in any order.
+        steps: Maximum number of ascent steps.
+        enough: Bound on an entry, or on its negative, at which its ascent stops.
+
+    Returns:
+        Two arrays of shape `(k,)`, in the order of `units`.
+    """
+    size = net.graph.value_size(value)
+    lo, hi = np.full(size, -np.inf), np.full(size, np.inf)
+    parts = _ranges(net, value, np.sort(units), steps, enough)
+    for group, (least, most) in zip(*parts, strict=True):
+        lo[group], hi[group] = least, most
+    return lo[units], hi[units]
 
 
 def _ranges(

@@ -1,0 +1,198 @@
+"""The answer of `outrange.layer_bounds`: bounds and phases of every unit, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...core import UnknownKeyError, Warrant
+from ..answer import Answer, Cost
+from ..render.document import MOST_ROWS, Document, Fold, Paragraph, Table
+from ..summary import hull
+from ..tables.help import ENDED_EARLY, what_helps
+from .gurobi_ml import bound_gurobi_ml
+from .match import NetworkBounds
+from .omlt import bound_omlt
+from .pyscipopt_ml import bound_pyscipopt_ml
+from .unit_bounds import PHASES, UnitBounds
+
+
+ENDS = {
+    "time": ENDED_EARLY,
+    "memory": "memory ran out",
+    "interrupted": "interrupted",
+    "error": "an internal error ended part of the search; please report it",
+}
+"""Reasons why a search ended before every open unit was bounded to the tolerance."""
+
+
+@dataclass(frozen=True, eq=False)
+class LayerBounds(Answer):
+    """Bounds of every unit before and after its activation, over an input set.
+
+    `answer["dense_1"]` is the `UnitBounds` of a layer, and iteration runs over all layers. The
+    bounds are rounded outward, and they are valid regardless of the status.
+
+    Args:
+        model: Name of the model.
+        layers: One record per layer, in the order of the model.
+        status: `"exact"` if every unit whose phase is open is bounded to a relative tolerance of
+            1e-3; otherwise why the search ended early: `"time"`, `"memory"`, `"interrupted"` or
+            `"error"`.
+        cost: Time in seconds, and number of boxes.
+        methods: Methods used, with references.
+        warrant: Evidence for the bounds (see `Warrant`).
+        sources: Models analyzed, each with its hash.
+        over: Input set analyzed; None if unknown.
+        provenance: The question, its arguments and the outrange version; None if not recorded.
+        certificate: Path of the certificate, or why none was written; empty if none was requested.
+        late: A note saying that a time limit was exceeded or that `effort` ended the search; empty
+            if neither happened.
+    """
+
+    model: str
+    layers: tuple[UnitBounds, ...]
+    status: str
+    cost: Cost
+    methods: tuple[str, ...] = ()
+    warrant: Warrant = Warrant.FLOAT64_ROUNDED
+
+    FORMAT = "outrange.layer_bounds"
+    INDEX = ("layer",)
+
+    def __getitem__(self, name: str) -> UnitBounds:
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise UnknownKeyError(
+            f"The layers are {[layer.name for layer in self.layers]}. Received: {name!r}."
+        )
+
+    def __iter__(self) -> Iterator[UnitBounds]:
+        return iter(self.layers)
+
+    def total(self, phase: str) -> int:
+        """Return the number of units of the whole model in a phase.
+
+        Args:
+            phase: `"active"`, `"inactive"` or `"unstable"`.
+
+        Returns:
+            The number of units of layers with an activation.
+        """
+        return sum(layer.count(phase) or 0 for layer in self.layers)
+
+    @property
+    def _network(self) -> NetworkBounds:
+        return NetworkBounds(self.model, self.box, self.layers)
+
+    def to_gurobi_ml(self, predictor: Any) -> int:
+        """Set the bounds of a network in a Gurobi model, embedded by gurobi-machinelearning.
+
+        The bounds of `layer.mixing` and `layer.output` are intersected with these bounds.
+
+        Args:
+            predictor: Result of `gurobi_ml.add_predictor_constr` for this network. The bounds of
+                its input variables must lie in the box of this answer.
+
+        Returns:
+            The number of ReLU units whose phase is now fixed.
+
+        Raises:
+            InputError: The predictor embeds another network, or its inputs may leave the box.
+        """
+        return bound_gurobi_ml(self._network, predictor)
+
+    def to_omlt(self, block: Any) -> int:
+        """Set the bounds and the big-M values of a network in a Pyomo model, embedded by OMLT.
+
+        The bounds of `zhat` and `z` are intersected with these bounds. Of a big-M formulation, the
+        parameters `_big_m_lb_relu` and `_big_m_ub_relu` are set, and the binary variables `q_relu`
+        of stable units are fixed.
+
+        Args:
+            block: An `omlt.OmltBlock` whose formulation has been built from this network. The
+                bounds of its inputs must lie in the box of this answer.
+
+        Returns:
+            The number of ReLU units whose phase is now fixed.
+
+        Raises:
+            InputError: The block contains another network, or its inputs may leave the box.
+        """
+        return bound_omlt(self._network, block)
+
+    def to_pyscipopt_ml(self, predictor: Any) -> int:
+        """Set the bounds of a network in a SCIP model, embedded by PySCIPOpt-ML.
+
+        The bounds of each layer's output, its slack or binary variables, and the coefficients of
+        its big-M rows are tightened.
+
+        Args:
+            predictor: Result of `pyscipopt_ml.add_predictor_constr` for this network, before the
+                model is solved. The bounds of its input variables must lie in the box of this
+                answer.
+
+        Returns:
+            The number of ReLU units whose phase is now fixed.
+
+        Raises:
+            InputError: The predictor embeds another network, or its inputs may leave the box.
+        """
+        return bound_pyscipopt_ml(self._network, predictor)
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{self.total(phase)} {phase}" for phase in PHASES)
+        return (
+            f"LayerBounds({self.model!r}, {len(self.layers)} layers, units: {counts}, "
+            f"{self.warrant.name})"
+        )
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return one dict per layer: class, size, calls, and number of units in each phase."""
+        return [
+            {
+                "layer": layer.name,
+                "kind": layer.kind,
+                "units": int(np.size(layer.post[0])),
+                "calls": layer.calls,
+                **{phase: layer.count(phase) for phase in PHASES},
+            }
+            for layer in self.layers
+        ]
+
+    def document(self) -> Document:
+        """Return a document with a table that has one row per layer."""
+        head = ("Layer (type)", "Shape", "Before", "After", "Active", "Inactive", "Unstable")
+        rows = [
+            (
+                f"{layer.name} ({layer.kind})"
+                if layer.calls == 1
+                else f"{layer.name} x {layer.calls}",
+                str((None, *np.shape(layer.post[0]))),
+                hull(layer.pre),
+                hull(layer.post),
+                *map(layer.count, PHASES),
+            )
+            for layer in self.layers
+        ]
+        shown = rows[:MOST_ROWS]
+        table = Table(head, shown, "llrrrrr", len(rows) - len(shown))
+        folded = Fold(f"The first {MOST_ROWS} layers", [table])
+        notes = [
+            "Ranges before and after the activation are proved outer bounds over all units of a "
+            "layer. Active and inactive units are proved to stay on one linear piece of their "
+            f"activation ({self.warrant.name}; {self.cost})."
+        ]
+        if self.status in ENDS:
+            notes.append(
+                f"Not every range is exact to 0.1% ({ENDS[self.status]}). {what_helps(self.status)}"
+            )
+        return Document(
+            "Layer bounds",
+            f'"{self.model}"',
+            (table if len(rows) <= MOST_ROWS else folded, *map(Paragraph, notes)),
+        )

@@ -1,0 +1,200 @@
+"""Match of the layers of an embedded network with bounds, and the checks that make this sound.
+
+Bounds of another network, or of a smaller input set, would cut off solutions without any sign. So
+the inputs must lie in the box of the bounds, the layers must agree in their sizes and activations,
+and sampled activations of the embedded network must lie in the bounds where its weights are
+available.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...core import Bounds, InputError
+from .unit_bounds import UnitBounds
+
+
+SLACK = 1e-6
+"""Relative difference by which bounds and values of a package may differ through rounding."""
+
+POINTS = 16
+"""Number of sampled inputs at which an embedded network is evaluated."""
+
+
+class NetworkBounds(NamedTuple):
+    """Proved bounds on a network over a box.
+
+    Args:
+        model: Name of the model.
+        box: `(lo, hi)` of the inputs, each `(d,)`; None if unknown.
+        layers: Bounds of each layer, in the order of the model.
+    """
+
+    model: str
+    box: Bounds | None
+    layers: tuple[UnitBounds, ...]
+
+
+class EmbeddedLayer(NamedTuple):
+    """A layer of a network in an optimization model.
+
+    Args:
+        units: Number of units.
+        bent: Whether the layer applies an activation other than the identity.
+    """
+
+    units: int
+    bent: bool
+
+
+def check_box(answer: NetworkBounds, lo: Any, hi: Any) -> None:
+    """Check that the input variables of a model lie in the box of the bounds.
+
+    Args:
+        answer: The bounds, whose box has `d` inputs.
+        lo: Lower bounds of the input variables, `(..., d)`; None or NaN for none.
+        hi: Upper bounds of the input variables, the same shape.
+
+    Raises:
+        InputError: An input variable may leave the box, or the number of inputs differs.
+    """
+    if answer.box is None:
+        raise InputError("The bounds must record their input set. Received: unknown inputs.")
+    least, most = answer.box
+    lo = np.nan_to_num(np.asarray(lo, np.float64), nan=-np.inf, posinf=np.inf, neginf=-np.inf)
+    hi = np.nan_to_num(np.asarray(hi, np.float64), nan=np.inf, posinf=np.inf, neginf=-np.inf)
+    if lo.shape[-1:] != least.shape:
+        raise InputError(
+            f"The embedded network must have the {least.size} inputs of the bounds. "
+            f"Received: {lo.shape[-1] if lo.ndim else 1} inputs."
+        )
+    outside = np.argwhere((lo < least) | (hi > most))
+    if len(outside):
+        at = tuple(int(k) for k in outside[0])
+        i = at[-1]
+        raise InputError(
+            "The bounds hold only for inputs in their box, so the bounds of each input variable "
+            f"must lie in it. Input {i} must lie in [{least[i]:g}, {most[i]:g}]. "
+            f"Received: a variable in [{lo[at]:g}, {hi[at]:g}]. Set its bounds, or compute "
+            "`layer_bounds` on a larger box."
+        )
+
+
+def match_layers(answer: NetworkBounds, layers: Sequence[EmbeddedLayer]) -> list[UnitBounds]:
+    """Return, for each layer of an embedded network, the bounds of the same layer.
+
+    A layer of the model without a counterpart must copy the value before it, or compute the input
+    of the activation after it.
+
+    Raises:
+        InputError: The layers do not correspond to those of the bounds.
+    """
+    waiting, matched = list(answer.layers), []
+    last: Bounds | None = answer.box
+    for number, layer in enumerate(layers):
+        skipped: list[UnitBounds] = []
+        while waiting:
+            ours = waiting.pop(0)
+            fits = np.size(ours.post[0]) == layer.units and (ours.pre is not None) == layer.bent
+            if fits and (ours.pre is None or np.size(ours.pre[0]) == layer.units):
+                break
+            skipped.append(ours)
+        else:
+            raise _mismatch(answer, f"layer {number} with {layer.units} units has no counterpart")
+        for other in skipped:
+            if not (_same(other.post, last) or (_same(other.post, ours.pre))):
+                raise _mismatch(answer, f"layer `{other.name}` is missing before layer {number}")
+        matched.append(ours)
+        last = ours.post
+    for other in waiting:
+        if not _same(other.post, last):
+            raise _mismatch(answer, f"layer `{other.name}` is missing at the end")
+    if any(layer.calls > 1 for layer in matched):
+        raise _mismatch(answer, "the model calls one of its layers several times")
+    return matched
+
+
+def _same(ends: Bounds, other: Bounds | None) -> bool:
+    """Return whether two values have the same bounds, as a value and its copy have."""
+    return other is not None and all(
+        np.array_equal(np.ravel(a), np.ravel(b)) for a, b in zip(ends, other, strict=True)
+    )
+
+
+def _mismatch(answer: NetworkBounds, reason: str) -> InputError:
+    return InputError(
+        f"The embedded network must be the network `{answer.model}` of the bounds, layer by layer. "
+        f"Received: {reason}."
+    )
+
+
+def check_samples(
+    answer: NetworkBounds,
+    matched: Sequence[UnitBounds],
+    weights: Sequence[tuple[np.ndarray, np.ndarray] | None],
+    bent: Sequence[bool],
+) -> None:
+    """Check that sampled activations of an embedded ReLU network lie in the bounds.
+
+    Args:
+        answer: The bounds.
+        matched: The bounds of each layer.
+        weights: `(coefficients, intercept)` of each layer, or None without an affine map.
+        bent: Whether each layer applies a ReLU.
+
+    Raises:
+        InputError: An activation leaves the bounds: the weights are those of another network.
+    """
+    assert answer.box is not None
+    lo, hi = answer.box
+    corners = np.random.default_rng(0).uniform(size=(POINTS, lo.size))
+    corners[: POINTS // 2] = corners[: POINTS // 2] > 0.5
+    corners[0] = 0.5
+    x = lo + corners * (hi - lo)
+    for layer, affine, relu in zip(matched, weights, bent, strict=True):
+        if affine is not None:
+            x = x @ np.asarray(affine[0], np.float64) + np.asarray(affine[1], np.float64).ravel()
+        if layer.pre is not None:
+            _check_inside(answer, layer, x, layer.pre)
+        x = np.maximum(x, 0.0) if relu else x
+        _check_inside(answer, layer, x, layer.post)
+
+
+def _check_inside(answer: NetworkBounds, layer: UnitBounds, x: np.ndarray, ends: Bounds) -> None:
+    lo, hi = np.ravel(ends[0]), np.ravel(ends[1])
+    slack = SLACK * (1.0 + np.abs(x).max(axis=1, keepdims=True))
+    if not ((lo - slack <= x) & (x <= hi + slack)).all():
+        raise _mismatch(answer, f"an activation of `{layer.name}` that lies outside the bounds")
+
+
+def intersect(
+    answer: NetworkBounds, layer: UnitBounds, ends: Bounds, lo: np.ndarray, hi: np.ndarray
+) -> Bounds:
+    """Intersect bounds with those of variables of a model.
+
+    Args:
+        answer: The bounds.
+        layer: The layer, for messages.
+        ends: Proved bounds, of a shape that broadcasts to that of `lo`.
+        lo: Lower bounds of the variables.
+        hi: Upper bounds of the variables, the same shape.
+
+    Raises:
+        InputError: An intersection is empty, beyond rounding: the model is of another network.
+    """
+    least, most = np.maximum(lo, ends[0]), np.minimum(hi, ends[1])
+    slack = SLACK * (1.0 + np.minimum(np.abs(least), np.abs(most)))
+    if not (least <= most + slack).all():
+        raise _mismatch(answer, f"variables of `{layer.name}` whose bounds exclude the proved ones")
+    # Disjoint only through rounding, both are the same number.
+    return least, np.maximum(least, most)
+
+
+def relu_bounds(layer: UnitBounds) -> tuple[Bounds, Bounds]:
+    """Return the flat bounds of a layer before and after its activation."""
+    post = np.ravel(layer.post[0]), np.ravel(layer.post[1])
+    pre = post if layer.pre is None else (np.ravel(layer.pre[0]), np.ravel(layer.pre[1]))
+    return pre, post

@@ -1,0 +1,1 @@
+"""Public functions whose results other solvers read."""
