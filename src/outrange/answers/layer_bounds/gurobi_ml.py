@@ -9,7 +9,7 @@ import numpy as np
 from ...core import InputError
 from .match import (
     EmbeddedLayer,
-    NetworkBounds,
+    ProvedNetwork,
     check_box,
     check_samples,
     intersect,
@@ -18,7 +18,7 @@ from .match import (
 )
 
 
-def bound_gurobi_ml(answer: NetworkBounds, predictor: Any) -> int:
+def bound_gurobi_ml(answer: ProvedNetwork, predictor: Any) -> int:
     """Set bounds; see `outrange.answers.LayerBounds.to_gurobi_ml`."""
     try:
         layers, model = list(predictor), predictor.gp_model
@@ -54,6 +54,6 @@ def _is_relu(layer: Any) -> bool:
     return hasattr(layer, "mixing") or type(layer.activation).__name__ == "ReLU"
 
 
-def _set_bounds(answer: NetworkBounds, ours: Any, variables: Any, ends: Any) -> None:
+def _set_bounds(answer: ProvedNetwork, ours: Any, variables: Any, ends: Any) -> None:
     lo, hi = (np.asarray(getattr(variables, end), np.float64) for end in ("LB", "UB"))
     variables.LB, variables.UB = intersect(answer, ours, ends, lo, hi)

@@ -10,11 +10,13 @@ import numpy as np
 
 from ...core import UnknownKeyError, Warrant
 from ..answer import Answer, Cost
+from ..render.diagrams import plot_strips
 from ..render.document import MOST_ROWS, Document, Fold, Paragraph, Table
-from ..summary import hull
+from ..render.text import cell_text
+from ..summary import COLORS, hull
 from ..tables.help import ENDED_EARLY, what_helps
 from .gurobi_ml import bound_gurobi_ml
-from .match import NetworkBounds
+from .match import ProvedNetwork
 from .omlt import bound_omlt
 from .pyscipopt_ml import bound_pyscipopt_ml
 from .unit_bounds import PHASES, UnitBounds
@@ -86,8 +88,8 @@ class LayerBounds(Answer):
         return sum(layer.count(phase) or 0 for layer in self.layers)
 
     @property
-    def _network(self) -> NetworkBounds:
-        return NetworkBounds(self.model, self.box, self.layers)
+    def _network(self) -> ProvedNetwork:
+        return ProvedNetwork(self.model, self.box, self.layers)
 
     def to_gurobi_ml(self, predictor: Any) -> int:
         """Set the bounds of a network in a Gurobi model, embedded by gurobi-machinelearning.
@@ -163,6 +165,35 @@ class LayerBounds(Answer):
             }
             for layer in self.layers
         ]
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw one bar per layer: fractions of units in each phase, and the layer's range as text.
+
+        Args:
+            ax: Matplotlib axes to draw on; a new figure if None.
+
+        Returns:
+            The axes.
+
+        Raises:
+            InputError: matplotlib is not installed.
+        """
+        sizes = np.array([max(np.size(layer.post[0]), 1) for layer in self.layers])
+        colors = {"active": COLORS["always_on"], "inactive": COLORS["dead"], "unstable": "#d5dff0"}
+        shares = {
+            phase: (np.array([layer.count(phase) or 0 for layer in self.layers]) / sizes, color)
+            for phase, color in colors.items()
+        }
+        no_activation = np.array([layer.pre is None for layer in self.layers], np.float64)
+        shares["no activation"] = (no_activation, "#f1f1f1")
+        names = [
+            f"{layer.name} ({layer.kind}), {size:,}"
+            for layer, size in zip(self.layers, sizes, strict=True)
+        ]
+        counts = ", ".join(f"{self.total(phase):,} {phase}" for phase in PHASES)
+        notes = [cell_text(hull(layer.post)) for layer in self.layers]
+        title = f"Phases proved for every input of the set: {counts}"
+        return plot_strips(title, names, shares, notes, ax)
 
     def document(self) -> Document:
         """Return a document with a table that has one row per layer."""

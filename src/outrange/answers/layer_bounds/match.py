@@ -24,7 +24,7 @@ POINTS = 16
 """Number of sampled inputs at which an embedded network is evaluated."""
 
 
-class NetworkBounds(NamedTuple):
+class ProvedNetwork(NamedTuple):
     """Proved bounds on a network over a box.
 
     Args:
@@ -50,7 +50,7 @@ class EmbeddedLayer(NamedTuple):
     bent: bool
 
 
-def check_box(answer: NetworkBounds, lo: Any, hi: Any) -> None:
+def check_box(answer: ProvedNetwork, lo: Any, hi: Any) -> None:
     """Check that the input variables of a model lie in the box of the bounds.
 
     Args:
@@ -83,7 +83,7 @@ def check_box(answer: NetworkBounds, lo: Any, hi: Any) -> None:
         )
 
 
-def match_layers(answer: NetworkBounds, layers: Sequence[EmbeddedLayer]) -> list[UnitBounds]:
+def match_layers(answer: ProvedNetwork, layers: Sequence[EmbeddedLayer]) -> list[UnitBounds]:
     """Return, for each layer of an embedded network, the bounds of the same layer.
 
     A layer of the model without a counterpart must copy the value before it, or compute the input
@@ -124,7 +124,7 @@ def _same(ends: Bounds, other: Bounds | None) -> bool:
     )
 
 
-def _mismatch(answer: NetworkBounds, reason: str) -> InputError:
+def _mismatch(answer: ProvedNetwork, reason: str) -> InputError:
     return InputError(
         f"The embedded network must be the network `{answer.model}` of the bounds, layer by layer. "
         f"Received: {reason}."
@@ -132,7 +132,7 @@ def _mismatch(answer: NetworkBounds, reason: str) -> InputError:
 
 
 def check_samples(
-    answer: NetworkBounds,
+    answer: ProvedNetwork,
     matched: Sequence[UnitBounds],
     weights: Sequence[tuple[np.ndarray, np.ndarray] | None],
     bent: Sequence[bool],
@@ -163,7 +163,7 @@ def check_samples(
         _check_inside(answer, layer, x, layer.post)
 
 
-def _check_inside(answer: NetworkBounds, layer: UnitBounds, x: np.ndarray, ends: Bounds) -> None:
+def _check_inside(answer: ProvedNetwork, layer: UnitBounds, x: np.ndarray, ends: Bounds) -> None:
     lo, hi = np.ravel(ends[0]), np.ravel(ends[1])
     slack = SLACK * (1.0 + np.abs(x).max(axis=1, keepdims=True))
     if not ((lo - slack <= x) & (x <= hi + slack)).all():
@@ -171,7 +171,7 @@ def _check_inside(answer: NetworkBounds, layer: UnitBounds, x: np.ndarray, ends:
 
 
 def intersect(
-    answer: NetworkBounds, layer: UnitBounds, ends: Bounds, lo: np.ndarray, hi: np.ndarray
+    answer: ProvedNetwork, layer: UnitBounds, ends: Bounds, lo: np.ndarray, hi: np.ndarray
 ) -> Bounds:
     """Intersect bounds with those of variables of a model.
 

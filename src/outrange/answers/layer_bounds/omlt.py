@@ -10,7 +10,7 @@ from ...core import Bounds, InputError
 from .match import (
     SLACK,
     EmbeddedLayer,
-    NetworkBounds,
+    ProvedNetwork,
     check_box,
     intersect,
     match_layers,
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .unit_bounds import UnitBounds
 
 
-def bound_omlt(answer: NetworkBounds, block: Any) -> int:
+def bound_omlt(answer: ProvedNetwork, block: Any) -> int:
     """Set bounds and big-M values; see `outrange.answers.LayerBounds.to_omlt`."""
     try:
         first, *layers = [block.layer[key] for key in block.layers]
@@ -51,7 +51,7 @@ def _ends(variables: list[Any]) -> Bounds:
     return np.array(lo, np.float64), np.array(hi, np.float64)
 
 
-def _check_shape(answer: NetworkBounds, layer: Any, ours: UnitBounds) -> None:
+def _check_shape(answer: ProvedNetwork, layer: Any, ours: UnitBounds) -> None:
     """Check that the indices of a layer run over the shape of its bounds, in order."""
     shape = np.shape(ours.post[0])
     indices = [index if isinstance(index, tuple) else (index,) for index in layer.z]
@@ -62,7 +62,7 @@ def _check_shape(answer: NetworkBounds, layer: Any, ours: UnitBounds) -> None:
         )
 
 
-def _check_first(answer: NetworkBounds, layer: Any, ours: UnitBounds) -> None:
+def _check_first(answer: ProvedNetwork, layer: Any, ours: UnitBounds) -> None:
     """Check the weights of the first layer by its bounds.
 
     OMLT bounds it by interval arithmetic, which is exact for one affine map, over inputs in the
@@ -79,7 +79,7 @@ def _check_first(answer: NetworkBounds, layer: Any, ours: UnitBounds) -> None:
         )
 
 
-def _bound_layer(answer: NetworkBounds, layer: Any, ours: UnitBounds) -> int:
+def _bound_layer(answer: ProvedNetwork, layer: Any, ours: UnitBounds) -> int:
     """Set the bounds of a layer, and return how many of its units have a fixed phase."""
     pre, post = relu_bounds(ours)
     indices = list(layer.z)

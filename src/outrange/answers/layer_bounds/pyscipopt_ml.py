@@ -9,7 +9,7 @@ import numpy as np
 from ...core import Bounds, InputError
 from .match import (
     EmbeddedLayer,
-    NetworkBounds,
+    ProvedNetwork,
     check_box,
     check_samples,
     intersect,
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .unit_bounds import UnitBounds
 
 
-def bound_pyscipopt_ml(answer: NetworkBounds, predictor: Any) -> int:
+def bound_pyscipopt_ml(answer: ProvedNetwork, predictor: Any) -> int:
     """Set bounds; see `outrange.answers.LayerBounds.to_pyscipopt_ml`."""
     try:
         layers, model = list(predictor), predictor.scip_model
@@ -55,7 +55,7 @@ def _ends(model: Any, variables: Any) -> Bounds:
     return np.where(lo <= -far, -np.inf, lo), np.where(hi >= far, np.inf, hi)
 
 
-def _bound_layer(answer: NetworkBounds, model: Any, layer: Any, ours: UnitBounds) -> int:
+def _bound_layer(answer: ProvedNetwork, model: Any, layer: Any, ours: UnitBounds) -> int:
     """Set the bounds of a layer, and return how many of its ReLU units have a fixed phase."""
     pre, post = relu_bounds(ours)
     _set_bounds(model, layer.output, *intersect(answer, ours, post, *_ends(model, layer.output)))
