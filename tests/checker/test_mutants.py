@@ -27,7 +27,7 @@ def test_a_mutant_is_another_text():
 @pytest.mark.slow
 def test_mutants_are_noticed():
     """In a program of its own, whose modules are broken one after the other."""
-    command = [sys.executable, mutants.__file__, "60", "1"]
+    command = [sys.executable, mutants.__file__, "100", "1"]
     run = subprocess.run(command, capture_output=True, text=True, timeout=3000)
     counts = re.search(r"(\d+) of (\d+) mutants are noticed", run.stdout)
     assert counts, (run.returncode, run.stdout, run.stderr)

@@ -106,20 +106,3 @@ def test_too_few_epochs_are_measured(results_of, backend):
     few, enough = results_of(backend)["too few"]
     assert ["OR030", "MEASURED"] in few
     assert not enough
-
-
-FILES = "short_trainings", "measured_as_in_a_graph", "trials"
-
-
-@pytest.mark.parametrize("backend", [name for name in BACKENDS if name != "jax"])
-def test_short_trainings_are_those_of_keras(backend):
-    files = [str(TESTS / "diagnosis" / f"test_{name}.py") for name in FILES]
-    for name in ("functions_of_ones_own", "other_in_training"):
-        files.append(str(TESTS / "regressions" / f"test_{name}.py"))
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files],
-        env={**os.environ, "KERAS_BACKEND": backend}, cwd=TESTS.parent, capture_output=True,
-        text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-3000:]
-    assert " passed" in done.stdout

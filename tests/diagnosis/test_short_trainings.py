@@ -1,7 +1,7 @@
 """Short trainings take the steps that Keras takes: the same losses from the same batches.
 
 That holds whatever is compiled or recorded for them. Under JAX here; under the others by
-`test_backends.py`.
+`test_training_files_on_backends.py`.
 """
 
 import numpy as np

@@ -13,7 +13,7 @@ from outrange.graph import rewrites
 from outrange.graph.rewrites.regions import FusedRegion
 
 
-OPS = cases(1_200, 20_000)
+OPS = cases(1_200, 10_000)
 """More than Python's stack is deep."""
 
 ARGUMENTS = {

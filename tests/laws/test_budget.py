@@ -22,7 +22,7 @@ BUDGET = cases(0.1, 0.3)
 
 BOX = (-0.5, 0.5)
 
-MODELS = list(zoo.MODELS)[:: cases(17, 3)]
+MODELS = list(zoo.MODELS)[:: cases(17, 6)]
 
 
 def ask_range(network):

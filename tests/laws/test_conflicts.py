@@ -50,7 +50,7 @@ def verdict(search, stop):
     return "unsat" if search.finished else "unknown"
 
 
-@pytest.mark.parametrize("seed", range(cases(12, 400)))
+@pytest.mark.parametrize("seed", range(cases(12, 240)))
 def test_agrees_with_input_splits(seed):
     rng = np.random.default_rng(seed)
     d, units, rows = rng.integers(1, 5), rng.integers(1, 9), rng.integers(1, 4)
@@ -87,7 +87,7 @@ def _true_clauses(search, net, rng):
         assert np.all(np.any([phase * z[:, unit] >= 0 for unit, phase in clause], axis=0))
 
 
-@pytest.mark.parametrize("seed", range(cases(12, 120)))
+@pytest.mark.parametrize("seed", range(cases(12, 80)))
 def test_never_refutes_a_planted_point(seed):
     """The search continues past the points it finds, and must not exclude the planted one."""
     rng = np.random.default_rng(seed)
@@ -128,7 +128,7 @@ def formula_network(signs):
     return graph, Box(np.zeros(variables), np.ones(variables))
 
 
-@pytest.mark.parametrize("seed", range(cases(12, 120)))
+@pytest.mark.parametrize("seed", range(cases(12, 80)))
 def test_decides_formulas(seed):
     rng = np.random.default_rng(seed)
     variables = int(rng.integers(3, 13))

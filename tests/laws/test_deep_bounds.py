@@ -18,7 +18,7 @@ from outrange.search.selection import choose_kind, compile_problem
 LO, HI = np.full((1, 1), 1.0), np.full((1, 1), 2.0)
 """All units are on, so that none is bounded again by all ops before it."""
 
-OPS = cases(1_200, 8_000)
+OPS = cases(1_200, 5_000)
 
 
 def problem(graph):

@@ -211,7 +211,7 @@ def violations(count, run, acts=tuple(PIECEWISE), seed=0, products=False):
 
 @pytest.mark.parametrize("domain", sorted(DOMAINS))
 def test_every_rounding_is_paid_for(domain):
-    assert violations(cases(25, 250), lambda *args: bounds(*args, domain)) == 0
+    assert violations(cases(25, 150), lambda *args: bounds(*args, domain)) == 0
 
 
 @pytest.mark.parametrize("domain", sorted(DOMAINS))

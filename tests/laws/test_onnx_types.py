@@ -161,7 +161,7 @@ def test_an_operator_at_every_element_type(name, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_many_models_of_an_operator(name, tmp_path):
-    of_each_operator(name, tmp_path / "model.onnx", range(1, 3))
+    of_each_operator(name, tmp_path / "model.onnx", (1,))
 
 
 def test_no_operator_is_without_a_case():

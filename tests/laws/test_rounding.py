@@ -84,17 +84,17 @@ needs_kernel = pytest.mark.skipif(
 @needs_kernel
 @pytest.mark.parametrize("part", range(cases(1, 5)))
 def test_kernel_bounds_hold(part):
-    assert _count(_kernel_bound, range(200 * part, 200 * part + cases(50, 200)), LINES) == 0
+    assert _count(_kernel_bound, range(200 * part, 200 * part + cases(50, 120)), LINES) == 0
 
 
 @pytest.mark.parametrize("part", range(cases(1, 5)))
 def test_array_bounds_hold(part):
-    seeds = range(1000 + 200 * part, 1000 + 200 * part + cases(50, 200))
+    seeds = range(1000 + 200 * part, 1000 + 200 * part + cases(50, 120))
     assert _count(_array_bound, seeds, LINES + SMOOTH) == 0
 
 
 def test_array_bounds_of_products_hold():
-    assert _count(_array_bound, range(3000, cases(3010, 3200)), LINES + SMOOTH, products=True) == 0
+    assert _count(_array_bound, range(3000, cases(3010, 3120)), LINES + SMOOTH, products=True) == 0
 
 
 @needs_kernel
@@ -104,7 +104,7 @@ def test_kernel_law_can_fail():
 
 
 def test_array_law_can_fail():
-    assert _count(_array_bound, range(1000, cases(1050, 1200)), LINES + SMOOTH, radii=False) > 0
+    assert _count(_array_bound, range(1000, cases(1050, 1120)), LINES + SMOOTH, radii=False) > 0
 
 
 @pytest.mark.parametrize("part", range(cases(1, 4)))

@@ -33,7 +33,7 @@ def check_bounds(path, lo, hi, rng):
 
 
 @pytest.mark.parametrize("exponent", POWERS)
-@pytest.mark.parametrize("seed", range(cases(1, 6)))
+@pytest.mark.parametrize("seed", range(cases(1, 4)))
 def test_powers_stay_in_their_bounds(tmp_path, exponent, seed):
     rng = np.random.default_rng([seed, int(8 * exponent) + 99])
     constants = {
@@ -66,7 +66,7 @@ def test_an_exponent_without_a_stated_error_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("kind", [INT32, INT64, BOOL])
-@pytest.mark.parametrize("seed", range(cases(2, 8)))
+@pytest.mark.parametrize("seed", range(cases(2, 5)))
 def test_casts_stay_in_their_bounds(tmp_path, kind, seed):
     rng = np.random.default_rng([seed, kind])
     constants = {"w": f32(3, 4, seed=seed) * np.float32(3), "v": f32(4, 2, seed=seed + 1)}

@@ -31,7 +31,7 @@ def test_the_beginning_alone_is_exact():
     assert answer.status == "HOLDS"
 
 
-@pytest.mark.parametrize("seed", range(cases(6, 200)))
+@pytest.mark.parametrize("seed", range(cases(6, 100)))
 def test_a_crossed_limit_is_not_proved(seed):
     """Let the state rise somewhere on the face of the limit, by much or by very little."""
     rng = np.random.default_rng(seed)
@@ -53,7 +53,7 @@ def test_a_crossed_limit_is_not_proved(seed):
     assert answer.status != "HOLDS"
 
 
-@pytest.mark.parametrize("seed", range(cases(6, 200)))
+@pytest.mark.parametrize("seed", range(cases(6, 100)))
 def test_a_form_that_falls_on_its_face_holds(seed):
     rng = np.random.default_rng(seed)
     slope, top = rng.uniform(-2, 2, 2), float(rng.uniform(0.5, 2))

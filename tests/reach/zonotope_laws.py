@@ -111,8 +111,7 @@ def steps_hold():
                 for row, c in zip(exact, bias, strict=True)
             ]
 
-        ends = [a.ends(), b.ends()]
-        _holds(zonotopes.affine_form(dense(weight, bias), [a], ends[:1]), symbols, mapped)
+        _holds(zonotopes.affine_form(dense(weight, bias), [a], [a.ends()]), symbols, mapped)
         minus = Zonotopes(-a.center, -a.rows, a.rest)
         leaky = curve("leaky_relu", negative_slope=SLOPE)
 
@@ -126,4 +125,6 @@ def steps_hold():
             x, y = (_at(f, box, symbols) for f in tiny)
             return [v * w for v, w in zip(x, y, strict=True)]
 
-        _holds(zonotopes._product(times_op, tiny, ends, None, True), symbols, times)
+        _holds(
+            zonotopes._product(times_op, tiny, [f.ends() for f in tiny], None, True), symbols, times
+        )

@@ -97,7 +97,7 @@ def test_both_ascents_agree(make, cut):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_searches_with_either_ascent_are_exact(dtype, monkeypatch):
     graph = _dense(np.random.default_rng(0))
-    box, rows = Box(np.full(30, -0.08), np.full(30, 0.08)), np.array([[1.0, 0.0], [-1.0, 0.0]])
+    box, rows = Box(np.full(30, -0.06), np.full(30, 0.06)), np.array([[1.0, 0.0], [-1.0, 0.0]])
     expected = solve(graph, box, rows, solver=False, tol=0.05, time_limit=120)
     calls = []
     real = TorchBackend.__call__

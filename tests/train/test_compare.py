@@ -96,14 +96,14 @@ def test_all_final_losses_are_those_of_plain_keras(engine):
         mlp(1),
         X,
         XOR,
-        activations=["linear", "relu", "sigmoid", "tanh", "softplus", "elu"],
-        losses=["mse", "mae", "binary_crossentropy", "hinge"],
+        activations=["linear", "relu", "tanh"],
+        losses=["mae", "hinge"],
         optimizers=OPTIMIZERS,
         starts=2,
-        epochs=30,
+        epochs=15,
         engine=engine,
     )
-    agrees(study, 1, 30, 32, [0, 1])
+    agrees(study, 1, 15, 32, [0, 1])
 
 
 @pytest.mark.slow
