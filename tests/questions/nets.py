@@ -22,6 +22,7 @@ class Net:
     graph: object
     predict: object = None
     name: str = "toy"
+    terms: object = None
     layers: tuple = ()
     places: dict = field(default_factory=dict)
     bypassed: frozenset = frozenset()

@@ -20,8 +20,8 @@ from .read import is_property_file, read_property
 
 
 if TYPE_CHECKING:
-    from ..core import Formula, Region
     from ..frontends.network import Network
+    from ..questions.decide_property import Translation
 
 
 MOST_NAMED = 1000
@@ -211,8 +211,8 @@ def _check_specification(
 
 def resolve_question(
     network: Network, property: Any, box: Any, where: Any, float32: bool = False
-) -> tuple[Formula, list[Region], str, PropertySource | None]:
-    """Return the negated property, the input regions, the property as text, and its source.
+) -> tuple[Translation[Network], PropertySource | None]:
+    """Return the translated question, and the name and hash of the property.
 
     Args:
         network: The loaded network.
@@ -231,12 +231,13 @@ def resolve_question(
         own_box,
         whole_space,
     )
-    from ..questions.decide_property import translate_property
+    from ..questions.decide_property import restrict, translate_property
+    from ..questions.expressions import Terms
     from ..questions.inputs.sets.base import cut
-    from ..questions.inputs.sets.regions import regions, where_holds
+    from ..questions.inputs.sets.regions import regions
     from ..questions.language.parser import read_condition
 
-    slots, outputs = network.graph.inputs, network.graph.outputs
+    slots = network.graph.inputs
     where = parse_condition(where)
     if _is_set(property) and (isinstance(box, str) or hasattr(box, "op")):
         raise InputError(
@@ -251,20 +252,21 @@ def resolve_question(
         name = specification.name if specification.source is None else specification.source.name
         if box is None:
             whole = own_box(specification) if float32 else whole_space(network.graph)
-            in_file = where_holds([whole], slots, where, outputs)
-            return specification.unsafe, in_file, name, specification.source
-        # The file's bounds are part of the input set: if they exclude all of `box`, nothing is left
-        # to verify.
-        passed = regions(slots, box, where=where, outputs=outputs)
-        inside = cut(passed, input_constraints(specification))
-        return specification.unsafe, inside, name, specification.source
+            sets = [whole]
+        else:
+            # The file's bounds are part of the input set: if they exclude all of `box`, nothing is
+            # left to verify.
+            sets = cut(regions(slots, box), input_constraints(specification))
+        terms = Terms(specification.inputs + specification.outputs)
+        asked = restrict(network, specification.unsafe, sets, name, where, terms)
+        return asked, specification.source
     if box is None:
         raise InputError(
             "A condition needs an input set: pass `box`, such as `(0, 1)` (only a VNN-LIB file "
             "contains its own). Received: box=None."
         )
-    unsafe, sets, text = translate_property(network, property, box, where)
-    return unsafe, sets, text, PropertySource(text, text_digest(text), "text")
+    question = translate_property(network, property, box, where)
+    return question, PropertySource(question.text, text_digest(question.text), "text")
 
 
 def compose_specification(

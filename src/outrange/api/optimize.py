@@ -1,4 +1,4 @@
-"""The public functions `minimize` and `maximize`, for extreme values of linear forms."""
+"""The public functions `minimize` and `maximize`, for extreme values of expressions."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ def minimize(
     certificate: str | os.PathLike | None = None,
     progress: bool | None = None,
 ) -> Optimum:
-    """Minimize a linear form of outputs and inputs, under constraints on outputs and inputs.
+    """Minimize an expression in outputs and inputs, under constraints on outputs and inputs.
 
     Without `where`, the minimum is computed as in `outrange.output_range`. With `where`, a sequence
-    of decisions "is the form at most v somewhere?" raises the lower bound on the minimum or finds
+    of decisions "is the value at most v somewhere?" raises the lower bound on the minimum or finds
     better inputs.
 
     Args:
         model: As for `outrange.output_range`.
-        objective: A linear form such as `y[0] - 2 * y[1] + 0.1 * x[0]`, a linear form as text, or a
-            function of `(x, y)` that returns a linear form.
+        objective: An expression such as `y[0] - 2 * y[1] + 0.1 * x[0]` or `x[0] * np.sin(y[0])`, an
+            expression as text, or a function of `(x, y)` that returns an expression.
         box: The input set, as for `outrange.verify`.
         where: A condition on `outrange.x` *and* `outrange.y`; inputs that do not satisfy it
             together with their outputs are ignored. An equation needs a float64 input that
@@ -102,7 +102,7 @@ def maximize(
     certificate: str | os.PathLike | None = None,
     progress: bool | None = None,
 ) -> Optimum:
-    """Maximize a linear form of outputs and inputs, under constraints on outputs and inputs.
+    """Maximize an expression in outputs and inputs, under constraints on outputs and inputs.
 
     Args:
         model: See `outrange.minimize`.
@@ -153,7 +153,8 @@ def _optimum(
     certificate: str | os.PathLike | None,
 ) -> Optimum:
     from ..core.formula import TRUE
-    from ..questions.expressions import resolve, resolve_linear
+    from ..questions.conditions.term_graph import extend_network, is_linear
+    from ..questions.expressions import Terms, resolve, resolve_linear
     from ..questions.inputs.sets import regions
     from ..questions.language.parser import read_expression
     from ..questions.optimize.optimize import optimum
@@ -163,21 +164,24 @@ def _optimum(
     if isinstance(objective, str):
         objective = read_expression(objective)
     where = parse_condition(where)
-    form = resolve_linear(objective, slots, outputs)
-    condition = TRUE if where is None else resolve(where, slots, outputs)
+    terms = Terms(network.graph.size + network.graph.value_size(network.graph.output))
+    form = resolve_linear(objective, slots, outputs, terms)
+    condition = TRUE if where is None else resolve(where, slots, outputs, terms)
     text = getattr(objective, "__name__", None) or str(objective)
     sets = regions(slots, box)
     proof = Certifier.of(certificate, clock, f"{sense}imize", network)
     ends = None if proof is None else one_box(sets)
     if proof is not None and (
-        condition is not TRUE or any(i < network.graph.size for i, _ in form.terms)
+        condition is not TRUE
+        or any(i < network.graph.size for i, _ in form.terms)
+        or not is_linear(form, terms.first)
     ):
         raise InputError(
-            "A certificate of an optimum needs an objective of outputs only, and no `where`. Leave "
-            "out `certificate`, or leave out `where` and use only outputs in the objective."
+            "A certificate of an optimum needs a linear objective of outputs only, and no `where`. "
+            "Leave out `certificate`, or leave out `where` and use a linear form of outputs."
         )
     answer = optimum(
-        network,
+        extend_network(network, terms, [form, condition]),
         form,
         sense,
         text,

@@ -58,9 +58,11 @@ def verify(
             such as `{"f": old, "g": new}`.
         property: The property that must hold. A condition on `outrange.x` and `outrange.y`, such as
             `y[0] <= 3.99`, `y.argmax() == 2`, `y["left"] >= 0.1 * x["speed"] - 2`, combined by `&`,
-            `|`, `~`; the text of a condition, such as `"0 <= y[0] <= 3.99"`; or a function
-            `lambda x, y: ...` that returns a condition. A property of several networks names them,
-            as in `"abs(f.y[0] - g.y[0]) <= 0.05"`, or is a function of them, `lambda f, g: abs(f.y
+            `|`, `~`. It may contain products, powers, quotients and NumPy functions, such as
+            `x[0] * np.sin(y[0])`, which must be defined on the whole input set. It may also be the
+            text of a condition, such as `"0 <= y[0] <= 3.99"`, or a function `lambda x, y: ...`
+            that returns a condition. A property of several networks names them, as in
+            `"abs(f.y[0] - g.y[0]) <= 0.05"`, or is a function of them, `lambda f, g: abs(f.y
             - g.y).max() <= 0.05`. Alternatively, a VNN-LIB file (`.vnnlib`,
             `.vnnlib.gz`) or a result of `outrange.vnnlib.read_property`, which describes the
             *unsafe* inputs and outputs.
@@ -133,19 +135,19 @@ def verify(
             property = read_if_file(property)
             arithmetic = arithmetic_of(property, arithmetic)
             float32 = arithmetic == "float32"
-            unsafe, regions, text, source = resolve_question(network, property, box, where, float32)
+            asked, source = resolve_question(network, property, box, where, float32)
     except OutOfTime:
         name = getattr(property, "name", None) or os.path.basename(str(property))
         return add_provenance(undecided_verdict(network, name, clock), network)
     proof = Certifier.of(certificate, clock, "verify", network, arithmetic)
     if proof is not None:
-        proof.check_covered(unsafe, regions)
+        proof.check_covered(asked.unsafe, asked.regions)
     with divide_searches():
         answer = decide_property(
-            network,
-            unsafe,
-            regions,
-            text,
+            asked.network,
+            asked.unsafe,
+            asked.regions,
+            asked.text,
             time_limit=search_time(proof, clock, time_left(clock)),
             seed=seed,
             source=source,
@@ -154,5 +156,5 @@ def verify(
             has_float32_sums=getattr(property, "has_float32_sums", False),
         )
         if proof is not None and answer:
-            answer = proof.verdict(answer, unsafe, regions, text)
+            answer = proof.verdict(answer, asked.unsafe, asked.regions, asked.text)
     return answer

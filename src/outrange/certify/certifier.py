@@ -184,7 +184,8 @@ class Certifier:
         """Reject a property or an input set that certificates do not cover."""
         from .verdicts import check_covered
 
-        check_covered(self.about.network.inputs, unsafe, regions)
+        network = self.about.network
+        check_covered(network.inputs, len(network.outputs), unsafe, regions)
 
     def range(self, answer: Range, box: Box, rows: Any) -> Range:
         """Return the range with its certificate."""

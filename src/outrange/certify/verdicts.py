@@ -55,23 +55,30 @@ def certify_verdict(
     return replace(answer, warrant=Warrant.CERTIFIED, certificate=describe_certificate(path))
 
 
-def check_covered(inputs: int, unsafe: Formula, regions: Sequence[Region]) -> None:
+def check_covered(inputs: int, outputs: int, unsafe: Formula, regions: Sequence[Region]) -> None:
     """Reject a property or an input set that certificates do not cover.
 
     Args:
         inputs: Number of flat inputs.
+        outputs: Number of flat outputs.
         unsafe: The negated property, over `[x, y]`.
         regions: The regions whose union is the input set.
 
     Raises:
-        InputError: A region is not a box of real inputs, or an inequality relates an input to other
-            inputs or to outputs.
+        InputError: A region is not a box of real inputs, or an inequality is not linear, or relates
+            an input to other inputs or to outputs.
     """
     if not all(region.is_box for region in regions) or any(r.integer.any() for r in regions):
         raise InputError(
             "A certificate covers boxes of real inputs, without balls or constraints on `x`."
         )
     for atom in atoms(unsafe):
+        if any(at >= inputs + outputs for at, _ in atom.terms):
+            raise InputError(
+                "A certificate covers linear inequalities in the outputs. Leave out "
+                "`certificate=`; the verdict is a proof without it. Received: a condition with "
+                "products or functions of `x` and `y`."
+            )
         if len(atom.terms) > 1 and any(at < inputs for at, _ in atom.terms):
             raise InputError(
                 "A certificate covers linear inequalities in the outputs, and bounds on single "

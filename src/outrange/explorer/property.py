@@ -26,11 +26,13 @@ def decide(exhibit: Exhibit, ask: Ask) -> tuple[Verdict, dict[str, Any]]:
     network = exhibit.network
     assert ask.box is not None
     where = exhibit.input_set(ask.box)
-    unsafe, where, text = translate_property(network, read_condition(ask.property), where)
+    question = translate_property(network, read_condition(ask.property), where)
+    text = question.text
     source = PropertySource(text, text_digest(text), "text")
     verdict = decide_property(
-        network, unsafe, where, text, time_limit=exhibit.seconds, source=source
-    )
+        question.network, question.unsafe, question.regions, text,
+        time_limit=exhibit.seconds, source=source,
+    )  # fmt: skip
     broken = verdict.counterexample
     message = {
         "say": "verdict",

@@ -50,6 +50,8 @@ class Network:
         input_slots: Inputs of all `parts`, if some of them share an input of `graph`.
         input_index: `(inputs of the parts,)`: position of each of their flat inputs among the flat
             inputs of `graph`, with `input_slots`.
+        terms: Graph from `[x, y]` to the nonlinear terms of a condition, which follow the model's
+            outputs in `graph` and `predict`; None if there are none.
     """
 
     graph: Graph
@@ -68,6 +70,7 @@ class Network:
     parts: tuple[tuple[str, "Network"], ...] = ()
     input_slots: tuple[Slot, ...] = ()
     input_index: np.ndarray | None = None
+    terms: Graph | None = None
 
     def __repr__(self) -> str:
         """Format the name, inputs, outputs and number of layers in one line."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..core.formula import negate, remove_scale
 from .common.provenance import add_provenance
-from .expressions import property_text, resolve
+from .conditions.term_graph import extend_network, is_linear
+from .expressions import Terms, property_text, resolve
+from .expressions.formulas import all_of
+from .inputs.sets.base import cut, on_inputs
 from .inputs.sets.regions import regions
 from .verify import verify
 
@@ -21,10 +24,28 @@ if TYPE_CHECKING:
     from .common.network import NetworkLike
 
 
-def translate_property(
-    network: NetworkLike, condition: Any, box: Any, where: Any = None
-) -> tuple[Formula, list[Region], str]:
-    """Return a property's negation as a formula, the input set as regions, and the property's text.
+N = TypeVar("N", bound="NetworkLike")
+
+
+@dataclass(frozen=True)
+class Translation(Generic[N]):
+    """A question in terms of formulas and regions.
+
+    Args:
+        network: The network; its outputs are followed by the nonlinear terms of the condition.
+        unsafe: The negated property, over the flat `[x, y, terms]`.
+        regions: The input set, as a union of regions.
+        text: The property as text.
+    """
+
+    network: N
+    unsafe: Formula
+    regions: list[Region]
+    text: str
+
+
+def translate_property(network: N, condition: Any, box: Any, where: Any = None) -> Translation[N]:
+    """Translate a property and an input set.
 
     Args:
         network: The network under study.
@@ -33,9 +54,40 @@ def translate_property(
         where: Condition on the inputs that restricts `box` further, or None.
     """
     slots, outputs = network.graph.inputs, network.graph.outputs
-    unsafe = negate(resolve(condition, slots, outputs))
+    terms = Terms(network.graph.size + network.graph.value_size(network.graph.output))
+    unsafe = negate(resolve(condition, slots, outputs, terms))
     text = property_text(condition, slots, outputs)
-    return unsafe, regions(slots, box, where=where, outputs=outputs), text
+    return restrict(network, unsafe, regions(slots, box), text, where, terms)
+
+
+def restrict(
+    network: N,
+    unsafe: Formula,
+    regions: list[Region],
+    text: str,
+    where: Any,
+    terms: Terms,
+) -> Translation[N]:
+    """Return a question whose input set is restricted by a condition.
+
+    A linear condition becomes a part of the regions, and a nonlinear one a part of `unsafe`.
+
+    Args:
+        network: The network under study.
+        unsafe: The negated property, over the flat `[x, y, terms]`.
+        regions: The input set, as a union of regions.
+        text: The property as text.
+        where: Condition on the inputs, or None.
+        terms: The nonlinear terms of `unsafe`.
+    """
+    if where is not None:
+        slots, outputs = network.graph.inputs, network.graph.outputs
+        condition = on_inputs(slots, where, outputs, terms)
+        if is_linear(condition, terms.first):
+            regions = cut(regions, condition)
+        else:
+            unsafe = all_of((condition, unsafe))
+    return Translation(extend_network(network, terms, [unsafe]), unsafe, regions, text)
 
 
 def decide_property(

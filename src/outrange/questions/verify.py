@@ -226,8 +226,9 @@ def _verdict(
 def counterexample_at(network: NetworkLike, witness: Witness) -> Counterexample:
     """Convert a witness to a counterexample with the shapes and names of the user's model."""
     graph = network.graph
-    y = 0.5 * witness.lo + 0.5 * witness.hi
-    model = witness.model
+    count = sum(slot.size for slot in graph.outputs)  # Nonlinear terms follow the outputs.
+    y = (0.5 * witness.lo + 0.5 * witness.hi)[:count]
+    model = None if witness.model is None else witness.model[:count]
     slots, index = input_slots(network)
     flat_x = witness.x if index is None else witness.x[index]
     return Counterexample(

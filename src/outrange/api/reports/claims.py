@@ -37,7 +37,7 @@ def claims(network: Network, properties: Sequence[Any], box: Any, clock: Clock) 
         code = repr(property) if isinstance(property, str) else str(property)
         try:
             with deadline(max(clock.left, LEAST_TIME)):
-                _, _, words, _ = resolve_question(network, item, box, None)
+                words = resolve_question(network, item, box, None)[0].text
             code = code if isinstance(property, str) else _code(words)
         except OutOfTime:
             pass  # Its verdict will report that.

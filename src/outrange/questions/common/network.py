@@ -27,7 +27,11 @@ class LayerLike(Protocol):
 
 
 class NetworkLike(Protocol):
-    """Network given as a graph. `predict` runs the user's own model; None if there is no model."""
+    """Network given as a graph. `predict` runs the user's own model; None if there is no model.
+
+    `terms` maps `[x, y]` to the nonlinear terms of a condition, which follow the model's outputs;
+    None if there are none.
+    """
 
     @property
     def graph(self) -> Graph: ...
@@ -39,6 +43,8 @@ class NetworkLike(Protocol):
     def name(self) -> str: ...
     @property
     def layers(self) -> Sequence[LayerLike]: ...
+    @property
+    def terms(self) -> Graph | None: ...
 
 
 class LayeredNetwork(NetworkLike, Protocol):
@@ -68,6 +74,7 @@ class GraphAlone:
     name: str = "inputs"
     predict: None = None
     layers: tuple[()] = ()
+    terms: None = None
 
     @property
     def written(self) -> Graph:

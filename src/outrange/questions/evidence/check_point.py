@@ -195,7 +195,22 @@ class CounterexampleChecker:
         with np.errstate(all="ignore"):
             returned = model_values(self._network, self._network.predict, x[None])[0]
         seen = np.concatenate([x, returned])
-        return Witness(x, lo, hi, returned, holds(self._formula, seen, seen) is True)
+        return Witness(x, lo, hi, returned, holds_at_output(self._network, self._formula, seen))
+
+
+def holds_at_output(network: NetworkLike, formula: Formula, seen: np.ndarray) -> bool:
+    """Return whether a formula is proved to hold for an input and an output of the model itself.
+
+    The linear forms and the nonlinear terms are those of the two vectors, without rounding.
+
+    Args:
+        network: The user's model.
+        formula: A condition over `[x, y, terms]`.
+        seen: The input and the output; values of terms that follow them are not used.
+    """
+    if network.terms is None or not np.isfinite(seen).all():
+        return holds(formula, seen, seen) is True
+    return ExactChecker(network.terms, formula)(seen[: network.terms.size]).holds is True
 
 
 def float_below(value: float | Fraction) -> float:

@@ -15,4 +15,5 @@ from .resolve import (
     resolve_linear as resolve_linear,
 )
 from .temporal import Temporal as Temporal, as_temporal as as_temporal
+from .terms import Terms as Terms
 from .variables import implies as implies, u as u, x as x, y as y

@@ -26,8 +26,9 @@ class DeferredExpression:
 
     def _no_value(self, *_: Any, **__: Any) -> NoReturn:
         raise InputError(
-            "`x` and `y` have no values yet: they support only `+ - * / @`, "
-            "`sum`, `mean`, `abs`, `min`, `max`, `argmin`, `argmax` and comparisons. "
+            "`x` and `y` have no values yet: they support only `+ - * / @ **`, `sum`, `mean`, "
+            "`abs`, `min`, `max`, `argmin`, `argmax`, comparisons, and NumPy functions (`np.sin`, "
+            "not `math.sin`). "
             f"Received: {self!r} where a number is needed."
         )
 
@@ -39,12 +40,12 @@ class DeferredExpression:
             f"Received: `in {self!r}`."
         )
 
-    def _not_linear(self, *_: Any) -> NoReturn:
+    def _not_continuous(self, *_: Any) -> NoReturn:
         raise InputError(
-            "`**`, `//`, `%` and `divmod` of `x` and `y` are not linear. Write an equivalent "
-            "comparison without them: `abs(e) <= 2` instead of `e ** 2 <= 4`. "
+            "`//`, `%` and `divmod` of `x` and `y` are not supported; use `/`, or compare the "
+            "operand itself. "
             f"Received: one of these operations on {self!r}."
         )
 
-    __pow__ = __rpow__ = __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = _not_linear
-    __divmod__ = __rdivmod__ = _not_linear
+    __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = _not_continuous
+    __divmod__ = __rdivmod__ = _not_continuous

@@ -12,11 +12,22 @@ from ...core import InputError
 from ...core.formula import Formula, negate
 from .arrays import axes, broadcast, entrywise, groups
 from .choices import IndexChoice, compare_choices
-from .forms import AffineForm, add, largest, object_array, scale, smallest, subtract, total
+from .forms import (
+    AffineForm,
+    add,
+    is_absolute,
+    largest,
+    object_array,
+    scale,
+    smallest,
+    subtract,
+    total,
+)
 from .formulas import all_of, any_of, compare_forms
 from .nodes import Expression, ExpressionNode, Index
 from .order import in_order
 from .scope import Scope
+from .terms import FUNCTIONS, Terms
 
 
 def evaluate(node: ExpressionNode, scope: Scope) -> np.ndarray:
@@ -110,7 +121,7 @@ def _negative(node: ExpressionNode, scope: Scope, a: np.ndarray) -> np.ndarray:
 
 
 def _abs(node: ExpressionNode, scope: Scope, a: np.ndarray) -> np.ndarray:
-    return entrywise(lambda form: largest((form, scale(form, -1))), a)
+    return entrywise(lambda f: f if is_absolute(f) else largest((f, scale(f, -1))), a)
 
 
 def _pairwise(rule: Callable[[Any, Any], Any]) -> Callable:
@@ -126,7 +137,7 @@ def _multiply(node: ExpressionNode, scope: Scope, a: np.ndarray, b: np.ndarray) 
             return scale(left, right.offset)
         if left.is_constant:
             return scale(right, left.offset)
-        raise _nonlinear(node)
+        return _terms(node, scope).multiply(left, right)
 
     return entrywise(product, *broadcast(node, a, b))
 
@@ -134,10 +145,7 @@ def _multiply(node: ExpressionNode, scope: Scope, a: np.ndarray, b: np.ndarray) 
 def _divide(node: ExpressionNode, scope: Scope, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     def quotient(left: AffineForm, right: AffineForm) -> AffineForm:
         if not right.is_constant:
-            raise InputError(
-                "A division by `x` or `y` is not linear; multiply it out: for `b > 0`, "
-                f"`a / b <= 2` is `a <= 2 * b`. Received: {node!r}."
-            )
+            return _terms(node, scope).divide(left, right)
         if right.offset == 0:
             raise InputError(f"A division needs a divisor other than 0. Received: {node!r}.")
         return scale(left, 1 / Fraction(right.offset))
@@ -145,17 +153,39 @@ def _divide(node: ExpressionNode, scope: Scope, a: np.ndarray, b: np.ndarray) ->
     return entrywise(quotient, *broadcast(node, a, b))
 
 
-def _nonlinear(node: ExpressionNode) -> InputError:
-    return InputError(
-        "A product of `x` or `y` with each other is not linear; one factor must be a constant. "
+def _power(node: ExpressionNode, scope: Scope, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def power(base: AffineForm, exponent: AffineForm) -> AffineForm:
+        if not exponent.is_constant:
+            raise InputError(
+                "An exponent must be a constant; write `np.exp(y[0] * np.log(2))` for `2 ** y[0]`. "
+                f"Received: {node!r}."
+            )
+        return _terms(node, scope).power(base, exponent.offset)
+
+    return entrywise(power, *broadcast(node, a, b))
+
+
+def _function(node: ExpressionNode, scope: Scope, a: np.ndarray) -> np.ndarray:
+    return entrywise(lambda form: _terms(node, scope).function(node.op, form), a)
+
+
+def _terms(node: ExpressionNode, scope: Scope) -> Terms:
+    """Return the nonlinear terms of the question.
+
+    Raises:
+        InputError: The condition must be linear.
+    """
+    if scope.terms is not None:
+        return scope.terms
+    raise InputError(
+        "This condition must consist of linear inequalities; products and functions of `x` and `y` "
+        "are supported in the property of `outrange.verify`, and in its `where=`. "
         f"Received: {node!r}."
     )
 
 
 def _matmul(node: ExpressionNode, scope: Scope, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     fixed = [all(form.is_constant for form in side.flat) for side in (a, b)]
-    if not any(fixed):
-        raise _nonlinear(node)
     left, right = (a[None] if a.ndim == 1 else a), (b[:, None] if b.ndim == 1 else b)
     if min(left.ndim, right.ndim) < 2 or left.shape[-1] != right.shape[-2]:
         raise InputError(
@@ -168,6 +198,10 @@ def _matmul(node: ExpressionNode, scope: Scope, a: np.ndarray, b: np.ndarray) ->
     size = rows.shape[-1]
     items = []
     for row, column in zip(rows.reshape(-1, size), columns.reshape(-1, size), strict=True):
+        if not any(fixed):
+            multiply = _terms(node, scope).multiply
+            items.append(total([multiply(u, v) for u, v in zip(row, column, strict=True)]))
+            continue
         forms, weights = (column, row) if fixed[0] else (row, column)
         items.append(total(forms, [weight.offset for weight in weights]))
     result = object_array(items, rows.shape[:-1])
@@ -195,6 +229,11 @@ def _compare(node: ExpressionNode, scope: Scope, a: np.ndarray, b: np.ndarray) -
     if node.op in ("==", "!=") and not isinstance(node.parts[0], Expression | Index):
         return entrywise(lambda p, q: _same(p, q, node.op == "=="), *broadcast(node, a, b))
     rule = compare_choices if any(isinstance(p, Index) for p in node.parts) else compare_forms
+    if scope.terms is not None and rule is compare_forms:
+        zero, difference = AffineForm({}, 0), scope.terms.difference
+        return entrywise(
+            lambda p, q: compare_forms(node.op, difference(p, q), zero), *broadcast(node, a, b)
+        )
     return entrywise(lambda left, right: rule(node.op, left, right), *broadcast(node, a, b))
 
 
@@ -214,8 +253,10 @@ RULES: dict[str, Callable[..., np.ndarray]] = {
     "*": _multiply,
     "/": _divide,
     "@": _matmul,
+    "**": _power,
     "negative": _negative,
     "abs": _abs,
+    **{name: _function for name in FUNCTIONS if name != "abs"},
     "maximum": _pairwise(lambda a, b: largest((a, b))),
     "minimum": _pairwise(lambda a, b: smallest((a, b))),
     "sum": _reduction(total, 0),

@@ -105,6 +105,17 @@ def largest(forms: Sequence[AffineForm]) -> AffineForm:
     return AffineForm({}, 0, ((1, tuple(flat)),))
 
 
+def is_absolute(a: AffineForm) -> bool:
+    """Return whether a form is a positive multiple of the absolute value of a form."""
+    if a.terms or a.offset or len(a.peaks) != 1:
+        return False
+    ((k, alternatives),) = a.peaks
+    if k < 0 or len(alternatives) != 2 or any(part.peaks for part in alternatives):
+        return False
+    both = add(*alternatives)
+    return both.is_constant and both.offset == 0
+
+
 def smallest(forms: Sequence[AffineForm]) -> AffineForm:
     """Return the minimum of forms as a form."""
     return scale(largest([scale(form, -1) for form in forms]), -1)

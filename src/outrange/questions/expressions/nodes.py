@@ -138,6 +138,12 @@ class ExpressionNode(DeferredExpression):
     def __rmatmul__(self, other: Any) -> Expression:
         return arithmetic("@", other, self)
 
+    def __pow__(self, other: Any) -> Expression:
+        return arithmetic("**", self, other)
+
+    def __rpow__(self, other: Any) -> Expression:
+        return arithmetic("**", other, self)
+
     def __neg__(self) -> Expression:
         return Expression("negative", (as_expression(self),))
 
@@ -149,10 +155,10 @@ class ExpressionNode(DeferredExpression):
 
 
 class Expression(ExpressionNode):
-    """Array of (piecewise) linear forms of the model's inputs and outputs.
+    """Array of real functions of the model's inputs and outputs.
 
-    It supports `+`, `-`, `*` and `/` by constants, `@` with a constant array, `abs`, and the
-    methods below. A comparison of expressions is a condition.
+    It supports `+ - * / @`, `**` with a constant exponent, `abs`, NumPy functions such as `np.sin`,
+    and the methods below. A comparison of expressions is a condition.
     """
 
     __slots__ = ()
@@ -280,7 +286,7 @@ def as_condition(value: Any) -> Condition:
 
 
 def arithmetic(op: str, a: Any, b: Any) -> Expression:
-    """Build `a op b` for one of `+ - * / @`."""
+    """Build `a op b` for one of `+ - * / @ **`."""
     return Expression(op, (as_expression(a), as_expression(b)))
 
 

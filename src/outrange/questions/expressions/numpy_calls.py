@@ -17,10 +17,12 @@ from .nodes import (
     compare,
     logic,
 )
+from .terms import FUNCTIONS
 
 
 ARITHMETIC = {
     np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/", np.matmul: "@",
+    np.power: "**",
 }  # fmt: skip
 
 COMPARISONS = {
@@ -35,6 +37,8 @@ LOGIC = {
 
 LARGER = {np.maximum: "maximum", np.minimum: "minimum"}
 
+CURVES: dict[Any, str] = {getattr(np, name): name for name in FUNCTIONS if name != "abs"}
+
 METHODS = {
     np.sum: "sum", np.mean: "mean", np.max: "max", np.amax: "max", np.min: "min", np.amin: "min",
     np.argmax: "argmax", np.argmin: "argmin", np.all: "all", np.any: "any", np.ravel: "ravel",
@@ -45,7 +49,7 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict) 
     """Build the node for `ufunc(*inputs)`.
 
     Raises:
-        InputError: The function is not (piecewise) linear, or has options.
+        InputError: The function is not supported, or has options.
     """
     if method != "__call__" or options:
         _refuse(f"np.{ufunc.__name__}", f".{method} or with options")
@@ -62,6 +66,10 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict) 
     if ufunc in (np.negative, np.positive, np.absolute, np.fabs):
         only = as_expression(inputs[0])
         return only if ufunc is np.positive else -only if ufunc is np.negative else abs(only)
+    if ufunc in (np.square, np.reciprocal):
+        return as_expression(inputs[0]) ** (2 if ufunc is np.square else -1)
+    if ufunc in CURVES:
+        return Expression(CURVES[ufunc], (as_expression(inputs[0]),))
     return _refuse(f"np.{ufunc.__name__}", "")
 
 
@@ -69,8 +77,10 @@ def call_function(function: Any, args: tuple[Any, ...], options: dict) -> Any:
     """Build the node for `function(*args, **options)`.
 
     Raises:
-        InputError: The function is not (piecewise) linear, or not supported.
+        InputError: The function is not supported.
     """
+    if function in (np.dot, np.linalg.norm) and not options:
+        return _dot(*args) if function is np.dot else _norm(*args)
     name = METHODS.get(function)
     if (
         name is None
@@ -87,8 +97,16 @@ def call_function(function: Any, args: tuple[Any, ...], options: dict) -> Any:
 
 def _refuse(name: str, how: str) -> Any:
     raise InputError(
-        "Only the NumPy functions `sum mean abs max min maximum minimum argmax argmin all any` "
-        "accept `x` and `y`: the condition must consist of linear inequalities. If a function "
-        "is increasing, compare its argument: `exp(y) <= 2` means `y <= log(2)`. "
+        "Only the NumPy functions `sum mean max min maximum minimum argmax argmin all any dot "
+        f"linalg.norm power square reciprocal {' '.join(FUNCTIONS)}` accept `x` and `y`. "
         f"Received: {name}{how}."
     )
+
+
+def _dot(a: Any, b: Any) -> Expression:
+    return arithmetic("@", a, b)
+
+
+def _norm(a: Any) -> Expression:
+    flat = as_expression(a).ravel()
+    return Expression("sqrt", ((flat**2).sum(),))

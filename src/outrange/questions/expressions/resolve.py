@@ -15,6 +15,7 @@ from .formulas import linear_atom
 from .nodes import Condition, ExpressionNode, Index, as_expression
 from .order import in_order
 from .scope import Scope
+from .terms import Terms
 from .variables import Variable
 
 
@@ -27,7 +28,12 @@ WAYS = (
 )
 
 
-def resolve(property: Any, inputs: Sequence[Slot], outputs: Sequence[Slot]) -> Formula:
+def resolve(
+    property: Any,
+    inputs: Sequence[Slot],
+    outputs: Sequence[Slot],
+    terms: Terms | None = None,
+) -> Formula:
     """Translate a property to a formula.
 
     Args:
@@ -36,13 +42,15 @@ def resolve(property: Any, inputs: Sequence[Slot], outputs: Sequence[Slot]) -> F
         outputs: The model's outputs; flat entry `j` over all outputs is variable
             `total inputs + j`. Without outputs, the condition may use only `x`, and a function may
             take `x` or `(x, y)`.
+        terms: Nonlinear terms, to which the products and functions of the property are added; they
+            are variables, too. None if the property must be piecewise linear.
 
     Returns:
         Linear inequalities joined by `And` and `Or`, with float64 numbers; see `linear_atom`.
 
     Raises:
         InputError: `property` is not a condition, does not fit the model, or is not piecewise
-            linear.
+            linear, without `terms`.
 
     Example:
         >>> from outrange.graph import Slot
@@ -50,7 +58,7 @@ def resolve(property: Any, inputs: Sequence[Slot], outputs: Sequence[Slot]) -> F
         >>> resolve(y[1] <= 3, [Slot("x", (4,))], [Slot("y", (2,))])
         Atom(terms=((5, 1.0),), offset=-3.0, strict=False)
     """
-    scope = Scope(inputs, outputs)
+    scope = Scope(inputs, outputs, terms)
     node = apply_property(property, scope)
     if isinstance(node, bool | np.bool_):
         raise InputError(
@@ -73,20 +81,27 @@ def resolve(property: Any, inputs: Sequence[Slot], outputs: Sequence[Slot]) -> F
     return value.item()
 
 
-def resolve_linear(expression: Any, inputs: Sequence[Slot], outputs: Sequence[Slot]) -> Atom:
+def resolve_linear(
+    expression: Any,
+    inputs: Sequence[Slot],
+    outputs: Sequence[Slot],
+    terms: Terms | None = None,
+) -> Atom:
     """Translate an expression to a linear form, for minimizing or maximizing it.
 
     Args:
         expression: An expression with one entry, or a function of `(x, y)` that returns one.
         inputs: The inputs, as for `resolve`.
         outputs: The outputs, as for `resolve`.
+        terms: As for `resolve`.
 
     Returns:
         The linear form as an atom with `terms` and `offset`; each number is rounded once to
         float64.
 
     Raises:
-        InputError: `expression` is a condition or an index, has several entries, or is not linear.
+        InputError: `expression` is a condition or an index, has several entries, or is not linear,
+            without `terms`.
 
     Example:
         >>> from outrange.graph import Slot
@@ -95,9 +110,9 @@ def resolve_linear(expression: Any, inputs: Sequence[Slot], outputs: Sequence[Sl
         >>> form.terms, form.offset
         (((0, -1.0), (5, 2.0)), 1.0)
     """
-    scope = Scope(inputs, outputs)
+    scope = Scope(inputs, outputs, terms)
     node = apply_property(expression, scope)
-    rule = "The objective must be one linear expression, such as `y[0] - 2 * y[1]`"
+    rule = "The objective must be one expression, such as `y[0] - 2 * y[1]`"
     if isinstance(node, Condition | Index):
         raise InputError(f"{rule}, not a condition or an index. Received: {node!r}.")
     if not isinstance(node, ExpressionNode):
@@ -110,10 +125,12 @@ def resolve_linear(expression: Any, inputs: Sequence[Slot], outputs: Sequence[Sl
         )
     form = value.item()
     if form.peaks:
-        raise InputError(
-            f"{rule}; `abs`, `max` and `min` are not linear: compute the range of each part, or "
-            f"state a bound as a condition. Received: {node!r}."
-        )
+        if terms is None:
+            raise InputError(
+                f"{rule}; `abs`, `max` and `min` are not linear: compute the range of each part, "
+                f"or state a bound as a condition. Received: {node!r}."
+            )
+        form = terms.without_peaks(form)
     return linear_atom(form, may_scale=False)
 
 

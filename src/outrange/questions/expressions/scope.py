@@ -14,6 +14,7 @@ from .forms import AffineForm, object_array
 
 if TYPE_CHECKING:
     from ...graph import Slot
+    from .terms import Terms
 
 WORDS = {"x": "input", "y": "output"}
 
@@ -27,6 +28,7 @@ class Scope:
         places: `(inputs + outputs,)`: the variables, if the model is one of several networks that
             are numbered together; None for the numbers above.
         network: Name of the model among several networks; empty if there is only one.
+        terms: The nonlinear terms, to which conditions may add; None for linear conditions.
     """
 
     def __init__(
@@ -35,7 +37,9 @@ class Scope:
         outputs: Sequence[Slot],
         places: np.ndarray | None = None,
         network: str = "",
+        terms: Terms | None = None,
     ) -> None:
+        self.terms = terms
         self.slots = {"x": tuple(inputs), "y": tuple(outputs)}
         self.network = network
         self._places = places

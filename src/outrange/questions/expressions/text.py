@@ -9,17 +9,20 @@ import numpy as np
 from .nodes import ExpressionNode
 from .order import in_order
 from .scope import variable_text
+from .terms import FUNCTIONS
 
 
 LONGEST = 400
 """Maximum number of characters of a text; the middle of a longer text is omitted."""
 
-COMPARISON, OR, AND, SUM, PRODUCT, UNARY, WHOLE = range(1, 8)
+COMPARISON, OR, AND, SUM, PRODUCT, UNARY, POWER, WHOLE = range(1, 9)
 
 BINARY = {
     **dict.fromkeys(("<=", "<", ">=", ">", "==", "!="), COMPARISON),
     "|": OR, "&": AND, "+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT, "@": PRODUCT,
 }  # fmt: skip
+
+CALLS = (*FUNCTIONS, "implies", "maximum", "minimum")
 
 PREFIX = {"negative": "-", "~": "~"}
 
@@ -44,13 +47,15 @@ def _text(node: ExpressionNode, parts: list[tuple[str, int]]) -> tuple[str, int]
         return variable_text(kind, name, network), WHOLE
     if op == "constant":
         return _constant(node.detail[0])
+    if op == "**":
+        return f"{_within(parts[0], WHOLE)} ** {_within(parts[1], UNARY)}", POWER
     if op in BINARY:
         level = BINARY[op]
         left = _within(parts[0], level + 1 if level == COMPARISON else level)
         return f"{left} {op} {_within(parts[1], level + 1)}", level
     if op in PREFIX:
         return PREFIX[op] + _within(parts[0], UNARY), UNARY
-    if op in ("abs", "implies", "maximum", "minimum"):
+    if op in CALLS:
         return f"{op}({', '.join(part for part, _ in parts)})", WHOLE
     whole = _within(parts[0], WHOLE)
     if op == "index":

@@ -10,11 +10,11 @@ import numpy as np
 from ...answers.progress import VerifyProgress
 from ...answers.verdict import Verdict
 from ...core import And, Atom, Clock, Formula, Or, Region
-from ...core.formula import atoms, holds
+from ...core.formula import atoms
 from ...domains import bounds
 from ...domains.float32 import plan_of_rows
 from ..common.network import NetworkLike
-from ..evidence.check_point import Witness, contains, nearby
+from ..evidence.check_point import Witness, contains, holds_at_output, nearby
 from ..evidence.evaluate import model_values
 from ..verify import counterexample_at, verify
 from .clauses import prove_margin
@@ -146,7 +146,7 @@ def _find_violation(
     for point, returned in zip(x, y, strict=True):
         seen = np.concatenate([point, returned])
         condition = tighten_sums(unsafe, seen) if has_sums else unsafe
-        if holds(condition, seen, seen) is True:
+        if holds_at_output(network, condition, seen):
             lo, hi = bounds(network.graph, point, point, "intervals")[network.graph.output]
             return Witness(point, lo[0], hi[0], returned, True)
     return None

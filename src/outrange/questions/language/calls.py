@@ -12,13 +12,14 @@ import numpy as np
 
 from ..expressions import Condition, Expression, implies
 from ..expressions.nodes import ExpressionNode, arithmetic
+from ..expressions.terms import FUNCTIONS as CURVES, LARGEST_POWER
 
 
 class Refusal(Exception):
     """An error for a meaningless term of a property; the parser adds the term to the message."""
 
 
-FUNCTIONS = ("abs", "max", "min", "implies")
+FUNCTIONS = (*dict.fromkeys((*CURVES, "abs")), "max", "min", "implies")
 
 METHODS: dict[type, tuple[str, ...]] = {
     Expression: ("sum", "mean", "max", "min", "argmax", "argmin", "ravel", "reshape"),
@@ -27,6 +28,7 @@ METHODS: dict[type, tuple[str, ...]] = {
 
 FOLDS: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv,
+    "**": operator.pow,
 }  # fmt: skip
 
 Number = int | float
@@ -44,15 +46,26 @@ def call_function(name: str, values: Sequence[Any]) -> Any:
         return implies(*values)
     if not values or not all(isinstance(value, Expression | Number) for value in values):
         raise Refusal(f"`{name}` takes values made of `x`, `y` and numbers")
-    if name == "abs":
+    if name in CURVES:
         if len(values) > 1:
-            raise Refusal("`abs` takes one value")
-        return abs(values[0])
+            raise Refusal(f"`{name}` takes one value")
+        return _call_curve(name, values[0])
     if len(values) == 1:
         if isinstance(values[0], Number):
             raise Refusal(f"`{name}` takes `y`, or several values")
         return getattr(values[0], name)()
     return _extreme(name, values)
+
+
+def _call_curve(name: str, value: Any) -> Any:
+    """Return a function of one expression or number."""
+    if isinstance(value, Expression):
+        return abs(value) if name == "abs" else Expression(name, (value,))
+    with np.errstate(all="ignore"):
+        number = float(getattr(np, name)(float(value)))
+    if not math.isfinite(number):
+        raise Refusal("the result is not a finite number")
+    return number
 
 
 def _extreme(name: str, values: Sequence[Any]) -> Any:
@@ -93,7 +106,9 @@ def call_method(value: Any, name: str, arguments: Sequence[Any], axis: Sequence[
 
 
 def combine(sign: str, left: Any, right: Any) -> Any:
-    """Return `left sign right`, where `sign` is one of `+ - * / @`; numbers combine as in Python.
+    """Return `left sign right`, where `sign` is one of `+ - * / @ **`.
+
+    Numbers combine as in Python.
 
     Raises:
         Refusal: The operands cannot be combined, or the result is not a finite number.
@@ -102,6 +117,8 @@ def combine(sign: str, left: Any, right: Any) -> Any:
         return arithmetic(sign, left, right)
     if sign == "@" or not (isinstance(left, Number) and isinstance(right, Number)):
         raise Refusal("one side must use `x` or `y`")
+    if sign == "**" and (abs(right) > LARGEST_POWER or (left < 0 and right != int(right))):
+        raise Refusal(f"an exponent must lie between -{LARGEST_POWER} and {LARGEST_POWER}")
     try:
         value = FOLDS[sign](left, right)
         finite = math.isfinite(value)

@@ -21,7 +21,10 @@ LONGEST = 100_000
 
 RULE = "A property must be a comparison of `x`, `y` and numbers, such as `0 <= y[0] <= 3.99`"
 
-ARITHMETIC = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@"}
+ARITHMETIC = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@",
+    ast.Pow: "**",
+}  # fmt: skip
 
 LOGIC = {ast.BitAnd: "&", ast.BitOr: "|", ast.And: "&", ast.Or: "|"}
 
@@ -55,7 +58,7 @@ def read_condition(text: str) -> Condition:
 
 
 def read_expression(text: str) -> Expression:
-    """Parse a linear expression such as `y[0] - 2 * y[1]`; see `read_condition`.
+    """Parse an expression such as `y[0] - 2 * y[1]`; see `read_condition`.
 
     Raises:
         InputError: The text is not an expression, or uses syntax outside the whitelist.
@@ -68,8 +71,7 @@ def read_expression(text: str) -> Expression:
     if isinstance(value, Expression):
         return value
     raise InputError(
-        "The objective must be one linear expression, such as `y[0] - 2 * y[1]`. Received: "
-        f"{text!r}."
+        f"The objective must be one expression, such as `y[0] - 2 * y[1]`. Received: {text!r}."
     )
 
 
@@ -171,7 +173,7 @@ class _PropertyReader:
             elif op in ARITHMETIC:
                 left = combine(ARITHMETIC[op], left, right)
             else:
-                raise Refusal("the only operators between two expressions are + - * / @ & |")
+                raise Refusal("the only operators between two expressions are + - * / @ ** & |")
         return left
 
     def _bool(self, node: ast.BoolOp) -> Condition:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ....core import Box, Formula, InputError, Region
-from ...expressions import Condition, resolve
+from ...expressions import Condition, Terms, resolve
 from ...expressions.formulas import all_of
 from ...expressions.resolve import apply_property, uses_outputs
 from ...expressions.scope import Scope
@@ -133,13 +133,17 @@ def _regions_of(slots: Sequence[Slot], inputs_set: Any) -> list[Region]:
     return [Region(input_box(slots, inputs_set))]
 
 
-def on_inputs(slots: Sequence[Slot], condition: Any, outputs: Sequence[Slot] = ()) -> Formula:
+def on_inputs(
+    slots: Sequence[Slot], condition: Any, outputs: Sequence[Slot] = (), terms: Terms | None = None
+) -> Formula:
     """Resolve a condition on `x` to a formula over the flat input.
 
     Args:
         slots: The inputs of the model.
         condition: A condition, or a function of `x` that returns one.
         outputs: The model's outputs, which an error message lists.
+        terms: Nonlinear terms, to which those of the condition are added; None if it must be
+            piecewise linear.
 
     Raises:
         InputError: `condition` uses `y`, or is not a condition.
@@ -151,7 +155,7 @@ def on_inputs(slots: Sequence[Slot], condition: Any, outputs: Sequence[Slot] = (
             f"A condition on the set of inputs may use `x` alone; move conditions on `y`{names} "
             f"to the property, for example with `implies`. Received: {node!r}."
         )
-    return resolve(node, slots, ())
+    return resolve(node, slots, (), terms)
 
 
 def cut(regions: Sequence[Region], condition: Formula) -> list[Region]:

@@ -1,0 +1,206 @@
+"""Extension of a network by the nonlinear terms of a condition, which become further outputs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ...core import Formula, InputError
+from ...core.formula import different_atoms
+from ...graph import Graph, Node, Slot
+from ...graph.builder import Builder
+from ...graph.composites.products import product
+from ...graph.composites.splice import renumber_nodes
+from ...graph.values import Value
+from ...ops import Rearrange
+from ..expressions.terms import Operation, Terms
+
+
+SOURCE = "condition"
+"""Name of the layer that the appended operations belong to."""
+
+N = TypeVar("N", bound=Any)
+
+
+def extend_network(network: N, terms: Terms, formulas: Sequence[Formula]) -> N:
+    """Append the terms that some formulas use to a network, as outputs after those of the model.
+
+    Args:
+        network: The network that the formulas are about.
+        terms: The terms; their first variable follows the network's inputs and outputs.
+        formulas: Formulas over `[x, y, terms]`.
+
+    Returns:
+        The network itself if the formulas are linear. Otherwise, a network whose flat outputs are
+        those of the model and then the terms; a term that no formula uses is 0. The names of the
+        outputs do not change.
+
+    Raises:
+        InputError: A coefficient inside a term has no exact float64 value.
+    """
+    used = sorted(
+        {i for f in formulas for atom in different_atoms(f) for i, _ in atom.terms}
+        - set(range(terms.first))
+    )
+    if not used:
+        return network
+    appended = term_graph(terms, used)
+    run = network.predict
+    return replace(
+        network,
+        graph=_append(network.graph, appended),
+        plain=None if network.plain is None else _append(network.plain, appended),
+        predict=None if run is None else _predict(run, appended),
+        terms=appended,
+    )
+
+
+def _predict(
+    run: Callable[[np.ndarray], np.ndarray], terms: Graph
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function that runs the model, and computes the terms of its results in float64."""
+
+    def predict(x: np.ndarray) -> np.ndarray:
+        y = np.asarray(run(x), np.float64).reshape(len(x), -1)
+        point = np.concatenate([np.asarray(x, np.float64).reshape(len(x), -1), y], axis=1)
+        return np.concatenate([y, terms.run(point)], axis=1)
+
+    return predict
+
+
+def _append(graph: Graph, terms: Graph) -> Graph:
+    """Append the graph of the terms, whose input is `[x, y]`, to a graph."""
+    nodes = list(graph.nodes)
+    inputs, outputs = graph.size, graph.value_size(graph.output)
+
+    def join(sizes: tuple[int, ...], read: tuple[int, ...]) -> int:
+        size = sum(sizes)
+        op = Rearrange("concat", np.arange(size), sizes, np.zeros(size))
+        nodes.append(Node(op, read, size, (1, size), SOURCE))
+        return len(nodes)
+
+    start = join((inputs, outputs), (0, graph.output))
+    nodes += renumber_nodes(terms, start, len(nodes), "")
+    added = len(nodes) if terms.output == len(terms.nodes) else start + terms.output
+    output = join((outputs, terms.value_size(terms.output)), (graph.output, added))
+    return replace(graph, nodes=tuple(nodes), output=output)
+
+
+def term_graph(terms: Terms, used: Sequence[int]) -> Graph:
+    """Build the graph from `[x, y]` to all terms; those that `used` does not need are 0.
+
+    Args:
+        terms: The terms.
+        used: Variables of the terms that conditions use.
+    """
+    first, needed = terms.first, set(used)
+    for i in range(first + len(terms.operations) - 1, first - 1, -1):
+        if i in needed:
+            needed.update(terms.operations[i - first].operands)
+    builder = Builder([Slot("v", (first,))], source=SOURCE)
+    writer = _Writer(builder, first)
+    waves: dict[tuple, list[int]] = {}
+    depth = [0] * first
+    for i, operation in enumerate(terms.operations, first):
+        depth.append(1 + max((depth[j] for j in operation.operands), default=0))
+        if i in needed:
+            group = operation.detail if operation.kind == "curve" else ()
+            waves.setdefault((depth[i], operation.kind, group), []).append(i)
+    for (_, kind, _), members in sorted(waves.items(), key=lambda item: item[0][:2]):
+        writer.write(kind, members, [terms.operations[i - first] for i in members])
+    # An output that is 0 keeps the numbers of the other terms.
+    wanted = [i if i in needed else None for i in range(first, first + len(terms.operations))]
+    return builder.finish([writer.gather(wanted)], ["terms"], fused=False)
+
+
+class _Writer:
+    """Writer of operations that are independent of each other as nodes of a graph.
+
+    Args:
+        builder: The graph under construction.
+        first: Length of the flat input.
+    """
+
+    def __init__(self, builder: Builder, first: int) -> None:
+        self._builder = builder
+        whole = Value(builder, 0, (1, first))
+        self._places: dict[int, tuple[Value, int]] = {i: (whole, i) for i in range(first)}
+
+    def gather(self, variables: Sequence[int | None]) -> Value:
+        """Return a vector of variables; None stands for the constant 0."""
+        places = [None if i is None else self._places[i] for i in variables]
+        values = list({v.index: v for v, _ in filter(None, places)}.values())
+        starts = dict(
+            zip([v.index for v in values], np.cumsum([0, *(v.size for v in values)]), strict=False)
+        )
+        index = [-1 if p is None else int(starts[p[0].index]) + p[1] for p in places]
+        return self._builder.rearrange(values, np.array([index], np.int64))
+
+    def write(self, kind: str, members: Sequence[int], operations: Sequence[Operation]) -> None:
+        """Add the nodes of operations of one kind, whose operands all exist."""
+        value = getattr(self, f"_{kind}")(operations)
+        for k, i in enumerate(members):
+            self._places[i] = value, k
+
+    def _curve(self, operations: Sequence[Operation]) -> Value:
+        name, attributes = operations[0].detail
+        operand = self.gather([operation.operands[0] for operation in operations])
+        return self._builder.curve(name, operand, **dict(attributes))  # type: ignore
+
+    def _product(self, operations: Sequence[Operation]) -> Value:
+        left, right = (self.gather([op.operands[k] for op in operations]) for k in (0, 1))
+        index = np.arange(len(operations))[None]
+        return product(self._builder, left, right, index, index)
+
+    def _largest(self, operations: Sequence[Operation]) -> Value:
+        variables = list(dict.fromkeys(i for op in operations for i in op.operands))
+        width = max(len(op.operands) for op in operations)
+        windows = np.full((len(operations), width), -1)
+        for row, operation in zip(windows, operations, strict=True):
+            row[: len(operation.operands)] = [variables.index(i) for i in operation.operands]
+        return self._builder.largest(self.gather(variables), windows, (1, len(operations)))
+
+    def _form(self, operations: Sequence[Operation]) -> Value:
+        variables = list(dict.fromkeys(i for op in operations for i in op.operands)) or [0]
+        weight = np.zeros((len(variables), len(operations)))
+        bias, divisors = np.zeros(len(operations)), np.ones(len(operations))
+        for k, operation in enumerate(operations):
+            coefficients, offset = operation.detail
+            numbers, divisors[k] = _exact_numbers((*coefficients, offset))
+            bias[k] = numbers[-1]
+            for i, number in zip(operation.operands, numbers, strict=False):
+                weight[variables.index(i), k] = number
+        whole: Any = self._builder.dense(self.gather(variables), weight, bias)
+        if np.all(divisors == 1):
+            return whole
+        return self._builder.affine_map(whole, 1.0 / divisors, ulps=1)
+
+
+def _exact_numbers(numbers: Sequence[int | Fraction]) -> tuple[list[float], float]:
+    """Return float64 numbers and a divisor whose quotients are exactly `numbers`.
+
+    Raises:
+        InputError: There are no such float64 numbers.
+    """
+    for divisor in (1, math.lcm(*(number.denominator for number in numbers))):
+        try:
+            scaled = [float(number * divisor) for number in numbers]
+        except OverflowError:
+            continue
+        exact = all(Fraction(v) == n * divisor for v, n in zip(scaled, numbers, strict=True))
+        if exact and float(divisor) == divisor and np.isfinite(float(divisor)):
+            return scaled, float(divisor)
+    raise InputError(
+        "The coefficients inside a product or function must be float64 numbers, or quotients of "
+        "short integers; round them. Received: coefficients with more digits."
+    )
+
+
+def is_linear(formula: Formula, first: int) -> bool:
+    """Return whether a formula uses no nonlinear terms, which are numbered from `first`."""
+    return all(i < first for atom in different_atoms(formula) for i, _ in atom.terms)

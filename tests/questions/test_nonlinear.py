@@ -1,0 +1,149 @@
+"""Conditions with products and functions of inputs and outputs."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+import outrange
+from cases import cases
+from outrange import InputError, x, y
+from outrange.core import ContradictionError
+from outrange.core.formula import holds
+from outrange.frontends.network import Network
+from outrange.questions.conditions.term_graph import extend_network
+from outrange.questions.decide_property import translate_property
+from outrange.questions.expressions import Terms, resolve
+from questions.nets import dense_net
+
+
+def network(seed=0, sizes=(2, 8, 2), curve="relu"):
+    curves = [curve] * (len(sizes) - 2) + [None]
+    net = dense_net(sizes, curves, seed)
+    return Network(net.graph, lambda v: net.graph.run(np.float32(v)), "toy", "test")
+
+
+@dataclass
+class Draw:
+    """A random expression as Python source, for `x` and `y` of outrange and for NumPy arrays."""
+
+    rng: np.random.Generator
+    most: int = 3
+    parts: list = field(default_factory=list)
+
+    def expression(self, depth):
+        if depth == 0 or self.rng.random() < 0.2:
+            leaf = self.rng.choice(["x[0]", "x[1]", "y[0]", "y[1]"])
+            return f"({self.rng.integers(-3, 4)} + {leaf})" if self.rng.random() < 0.5 else leaf
+        a, b = self.expression(depth - 1), self.expression(depth - 1)
+        forms = [
+            f"({a} + {b})", f"({a} - 0.5 * {b})", f"({a} * {b})", f"({a}) ** 2", f"({a}) ** 3",
+            f"{a} / (2 + ({b}) ** 2)", f"np.sin({a})", f"np.cos({a})", f"np.tanh({a})",
+            f"np.exp(-({a}) ** 2)", f"np.log(1 + ({a}) ** 2)", f"np.sqrt(1 + abs({a}))",
+            f"np.maximum({a}, {b})", f"np.minimum({a} * {b}, 1)", f"abs({a})",
+        ]  # fmt: skip
+        return str(self.rng.choice(forms))
+
+
+@pytest.mark.parametrize("seed", cases(range(6), range(60)))
+def test_terms_have_the_values_that_numpy_computes(seed):
+    rng = np.random.default_rng(seed)
+    net = network(seed)
+    code = Draw(rng).expression(3)
+    where = {"np": np, "abs": abs}
+    condition = eval(f"{code} <= 0.25", where | {"x": x, "y": y})
+    terms = Terms(4)
+    formula = resolve(condition, net.graph.inputs, net.graph.outputs, terms)
+    extended = extend_network(net, terms, [formula])
+    for point in rng.uniform(-1, 1, (20, 2)):
+        output = net.graph.run(point[None])[0]
+        expected = eval(code, where | {"x": point, "y": output})
+        if abs(expected - 0.25) < 1e-9:
+            continue
+        at = np.concatenate([point, extended.graph.run(point[None])[0]])
+        assert holds(formula, at, at) is bool(expected <= 0.25), code
+
+
+@pytest.mark.parametrize("seed", cases(range(4), range(24)))
+def test_verdicts_agree_with_samples(seed):
+    """A proof is not contradicted by samples, and a counterexample violates the condition."""
+    rng = np.random.default_rng(seed)
+    net = network(seed, (2, 6, 2), ["relu", "tanh"][seed % 2])
+    code = Draw(rng).expression(2)
+    where = {"np": np, "abs": abs}
+    points = rng.uniform(-1, 1, (2000, 2))
+    values = eval(code, where | {"x": points.T, "y": net.graph.run(points).T}) + np.zeros(2000)
+    bound = float(np.quantile(values, [0.9, 1.0][seed // 2 % 2]) + 0.05 * np.ptp(values) + 0.01)
+    condition = eval(f"{code} <= {bound}", where | {"x": x, "y": y})
+    try:
+        verdict = outrange.verify(net, condition, (-1, 1), budget=5)
+    except InputError as error:
+        assert "is supported only on" in str(error)
+        return
+    if verdict:
+        assert values.max() <= bound
+    elif verdict.counterexample is not None:
+        at = {"x": verdict.counterexample.x, "y": verdict.counterexample.model_y}
+        assert eval(code, where | at) > bound
+        assert verdict.counterexample.reproduced
+
+
+def test_monomials_cancel():
+    terms = Terms(4)
+    slots = network().graph.inputs, network().graph.outputs
+    step = (x[0] + 0.5 * y[0]) ** 2 - x[0] ** 2 - x[0] * y[0] <= 1
+    atom = resolve(step, *slots, terms)
+    assert [c for _, c in atom.terms] == [0.25]
+    assert resolve(x @ x - x[0] ** 2 - x[1] * x[1] <= 1, *slots, terms) == resolve(
+        0 * x[0] <= 1, *slots
+    )
+
+
+def test_a_counterexample_has_the_outputs_of_the_model():
+    verdict = outrange.verify(network(), y[0] * y[1] <= -1e3, (-1, 1), budget=1)
+    assert verdict.status == "VIOLATED" and verdict.counterexample.y.shape == (2,)
+    assert verdict.counterexample.flat_y.shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        (np.log(x[0]) <= 1, "`log` is supported only on"),
+        (1 / x[0] <= 1, "`reciprocal`"),
+        (np.sqrt(y[0]) <= 100, "`sqrt`"),
+        (x[0] ** y[0] <= 1, "exponent must be a constant"),
+        (2 ** x[0] <= 1, "np.log"),
+        (x[0] ** 1000 <= 1, "between -64 and 64"),
+    ],
+)  # fmt: skip
+def test_functions_must_be_defined(condition, words):
+    with pytest.raises(InputError, match=words):
+        outrange.verify(network(), condition, (-1, 1), budget=1)
+
+
+def test_a_linear_where_restricts_the_domain_of_a_function():
+    assert outrange.verify(network(), np.log(x[0]) <= 0.01, (-1, 1), where=x[0] >= 0.5, budget=1)
+
+
+def test_where_may_be_nonlinear():
+    inside = x[0] ** 2 + x[1] ** 2 <= 0.25
+    net = network()
+    assert outrange.verify(net, x[0] <= 0.51, (-1, 1), where=inside, budget=2)
+    broken = outrange.verify(net, x[0] <= 0.49, (-1, 1), where=inside, budget=2)
+    assert broken.status == "VIOLATED" and (broken.counterexample.x**2).sum() <= 0.25
+    best = outrange.maximize(net, x[0] * x[1], (-1, 1), where=inside, budget=3, tol=1e-3)
+    assert best.lo <= 0.125 <= best.hi and best.hi - best.lo <= 0.01
+    share = outrange.bad_inputs(net, x[0] * x[1] <= 0, (-1, 1), budget=3)
+    assert share.share_lo <= 0.5 <= share.share_hi
+
+
+def test_a_wrong_term_is_noticed():
+    """A graph of terms that differs from the condition contradicts the model's own results."""
+    net = network()
+    asked = translate_property(net, x[0] * y[0] <= 100, (-1, 1))
+    run = asked.network.predict
+    object.__setattr__(asked.network, "predict", lambda v: run(v) + [0, 0, 1000])
+    from outrange.questions.verify import verify
+
+    with pytest.raises(ContradictionError):
+        verify(asked.network, asked.unsafe, asked.regions, text="", time_limit=1)
