@@ -18,7 +18,7 @@ from ...graph.composites.products import product
 from ...graph.composites.splice import renumber_nodes
 from ...graph.values import Value
 from ...ops import Rearrange
-from ..expressions.terms import Operation, Terms
+from ..expressions.nonlinear.terms import Operation, Terms
 
 
 SOURCE = "condition"

@@ -9,11 +9,11 @@ Example::
 """
 
 from .nodes import Condition as Condition, Expression as Expression
+from .nonlinear.terms import Terms as Terms
 from .resolve import (
     property_text as property_text,
     resolve as resolve,
     resolve_linear as resolve_linear,
 )
 from .temporal import Temporal as Temporal, as_temporal as as_temporal
-from .terms import Terms as Terms
 from .variables import implies as implies, u as u, x as x, y as y

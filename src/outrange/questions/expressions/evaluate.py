@@ -25,9 +25,9 @@ from .forms import (
 )
 from .formulas import all_of, any_of, compare_forms
 from .nodes import Expression, ExpressionNode, Index
+from .nonlinear.terms import FUNCTIONS, Terms
 from .order import in_order
 from .scope import Scope
-from .terms import FUNCTIONS, Terms
 
 
 def evaluate(node: ExpressionNode, scope: Scope) -> np.ndarray:

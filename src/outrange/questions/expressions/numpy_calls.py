@@ -17,7 +17,7 @@ from .nodes import (
     compare,
     logic,
 )
-from .terms import FUNCTIONS
+from .nonlinear.terms import FUNCTIONS
 
 
 ARITHMETIC = {

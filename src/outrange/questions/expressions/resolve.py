@@ -13,9 +13,9 @@ from ..inputs.boxes import describe_value
 from .evaluate import evaluate
 from .formulas import linear_atom
 from .nodes import Condition, ExpressionNode, Index, as_expression
+from .nonlinear.terms import Terms
 from .order import in_order
 from .scope import Scope
-from .terms import Terms
 from .variables import Variable
 
 

@@ -14,7 +14,7 @@ from .forms import AffineForm, object_array
 
 if TYPE_CHECKING:
     from ...graph import Slot
-    from .terms import Terms
+    from .nonlinear.terms import Terms
 
 WORDS = {"x": "input", "y": "output"}
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from .nodes import ExpressionNode
+from .nonlinear.terms import FUNCTIONS
 from .order import in_order
 from .scope import variable_text
-from .terms import FUNCTIONS
 
 
 LONGEST = 400

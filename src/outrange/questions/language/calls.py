@@ -12,7 +12,7 @@ import numpy as np
 
 from ..expressions import Condition, Expression, implies
 from ..expressions.nodes import ExpressionNode, arithmetic
-from ..expressions.terms import FUNCTIONS as CURVES, LARGEST_POWER
+from ..expressions.nonlinear.terms import FUNCTIONS as CURVES, LARGEST_POWER
 
 
 class Refusal(Exception):

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from fractions import Fraction
 
-from .forms import Number
+from ..forms import Number
 
 
 CONSTANT = -1

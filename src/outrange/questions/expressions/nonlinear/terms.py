@@ -14,8 +14,8 @@ from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ...core import InputError
-from .forms import AffineForm, Number, add, scale, subtract, total
+from ....core import InputError
+from ..forms import AffineForm, Number, add, scale, subtract, total
 from .squares import CONSTANT, Row, complete_squares
 
 

@@ -1,0 +1,1 @@
+"""Nonlinear terms of conditions, as variables that follow the inputs and outputs."""
