@@ -14,7 +14,10 @@ from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
+
 from ....core import InputError
+from ....ops import CURVES
 from ..forms import AffineForm, Number, add, scale, subtract, total
 from .squares import CONSTANT, Row, complete_squares
 
@@ -31,12 +34,12 @@ DEGREE = 4
 LARGEST_POWER = 64
 """Maximum integer exponent."""
 
-FUNCTIONS = (
-    "abs", "exp", "log", "sqrt", "sin", "cos", "tanh", "sinh", "cosh", "arctan", "expm1", "log1p",
-)  # fmt: skip
-"""Names of the supported functions of one number, as NumPy spells them."""
-
-_CURVES = {"arctan": "atan"}
+FUNCTIONS = tuple(
+    name
+    for name in sorted(CURVES)
+    if getattr(getattr(np, name, None), "nin", 0) == 1 and name not in ("square", "reciprocal")
+)
+"""Names of the supported functions of one number: the curves that NumPy has under the same name."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +132,7 @@ class Terms:
     def function(self, name: str, a: AffineForm, attributes: tuple = ()) -> AffineForm:
         """Return a function of one form, by its name in `FUNCTIONS` or in the curve table."""
         operand = self.variable(self.without_peaks(a))
-        detail = (_CURVES.get(name, name), attributes)
-        return _variable(self._add(Operation("curve", (operand,), detail)))
+        return _variable(self._add(Operation("curve", (operand,), (name, attributes))))
 
     def without_peaks(self, a: AffineForm) -> AffineForm:
         """Return an equal form in which maxima are variables."""
