@@ -226,6 +226,7 @@ def resolve_question(
         UnsupportedError: See `_check_specification`.
     """
     from ..questions.conditions.specification import (
+        add_products,
         check_sizes,
         input_constraints,
         own_box,
@@ -258,7 +259,8 @@ def resolve_question(
             # left to verify.
             sets = cut(regions(slots, box), input_constraints(specification))
         terms = Terms(specification.inputs + specification.outputs)
-        asked = restrict(network, specification.unsafe, sets, name, where, terms)
+        unsafe = add_products(specification, terms)
+        asked = restrict(network, unsafe, sets, name, where, terms)
         return asked, specification.source
     if box is None:
         raise InputError(

@@ -121,7 +121,7 @@ class Specification:
         name: Name shown in reports.
         inputs: Number of flat inputs.
         outputs: Number of flat outputs.
-        unsafe: A formula over `[x, y]` that includes the bounds of the inputs.
+        unsafe: A formula over `[x, y, products]` that includes the bounds of the inputs.
         shapes: The shapes of the inputs and of the outputs; None if the file does not declare them.
         elements: The element type of all inputs and outputs: `"real"`, or the declared type.
         networks: The declared networks in the order of the file; empty without declarations. The
@@ -129,6 +129,8 @@ class Specification:
             outputs have the same order.
         source: Name and hash of the file.
         has_float32_sums: Whether an inequality is about a sum that float32 may round.
+        products: The factors of each product of variables in `unsafe`: indices of `[x, y]`. The
+            products follow the outputs.
     """
 
     name: str
@@ -140,3 +142,4 @@ class Specification:
     networks: tuple[DeclaredNetwork, ...] = ()
     source: PropertySource | None = None
     has_float32_sums: bool = False
+    products: tuple[tuple[int, ...], ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import inf
 
 from ...core import And, Atom, Formula, Or
 from .terms import Term, at_most
@@ -21,27 +22,28 @@ Draft = Atom | And | Or | Not
 """A formula that may also contain `Not`."""
 
 
-def compare_neighbors(operator: str, parts: Sequence[Term]) -> Formula:
+def compare_neighbors(operator: str, parts: Sequence[Term], linear: float = inf) -> Formula:
     """Build the condition `(operator a b c ...)`: each term is compared with the next one.
 
     Args:
         operator: `<=`, `>=`, `<`, `>`, `=` or `==`.
         parts: The terms, in order.
+        linear: Number of variables that are not products.
     """
     atoms = []
     for left, right in pairwise(parts):
         if operator in ("<=", "<"):
-            atoms.append(at_most(left, right, operator == "<"))
+            atoms.append(at_most(left, right, operator == "<", linear))
         elif operator in (">=", ">"):
-            atoms.append(at_most(right, left, operator == ">"))
+            atoms.append(at_most(right, left, operator == ">", linear))
         else:
-            atoms += [at_most(left, right, False), at_most(right, left, False)]
+            atoms += [at_most(left, right, False, linear), at_most(right, left, False, linear)]
     return connect(And, atoms)
 
 
-def not_equal(left: Term, right: Term) -> Formula:
-    """Build the condition that `left` is not equal to `right`."""
-    return connect(Or, [at_most(left, right, True), at_most(right, left, True)])
+def not_equal(left: Term, right: Term, linear: float = inf) -> Formula:
+    """Build the condition that `left` is not equal to `right`; see `compare_neighbors`."""
+    return connect(Or, [at_most(left, right, True, linear), at_most(right, left, True, linear)])
 
 
 def connect(kind: type[And] | type[Or], parts: Sequence) -> Formula:

@@ -18,7 +18,7 @@ VERSIONS = ("2.0", "2.1")
 def read_vnnlib(path: str | os.PathLike[str]) -> Specification:
     """Read a VNN-LIB file: a description of the unsafe inputs and outputs of a network.
 
-    Version 1.0 is parsed here, version 2.0 (linear conditions) by the `vnnlib` package. Input `X_i`
+    Version 1.0 is parsed here, version 2.0 by the `vnnlib` package. Input `X_i`
     and output `Y_j` are the network's flat inputs and outputs, in row-major order. Numbers are
     combined exactly and rounded to the nearest double once per coefficient. A property in version
     1.0 refers to real numbers, whatever arithmetic the network uses. A property in version 2.0
@@ -34,7 +34,8 @@ def read_vnnlib(path: str | os.PathLike[str]) -> Specification:
     Raises:
         InputError: There is no such file, or `vnnlib` is needed but not installed.
         ModelError: The file is damaged or malformed; the message states the line.
-        UnsupportedError: The file uses something unsupported, such as a product of variables.
+        UnsupportedError: The file uses something unsupported, such as a product of variables in
+            float32.
 
     Example:
         >>> import tempfile

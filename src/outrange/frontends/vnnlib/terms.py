@@ -13,6 +13,7 @@ from fractions import Fraction
 
 from ...core import And, Atom, Or, UnsupportedError
 from .errors import Fault
+from .products import Products
 
 
 Term = dict[int, int | Fraction]
@@ -56,11 +57,16 @@ def plus(parts: Sequence[Term], signs: Sequence[int]) -> Term:
     return total
 
 
-def times(parts: Sequence[Term]) -> Term:
-    """Return the product of terms, at most one of which has variables.
+def times(parts: Sequence[Term], products: Products | None = None) -> Term:
+    """Return the product of terms.
+
+    Args:
+        parts: The factors.
+        products: The products of variables in the file; None if at most one factor may have
+            variables.
 
     Raises:
-        Fault: Two factors have variables.
+        Fault: Two factors have variables, and `products` is None.
     """
     varying: Term | None = None
     by: int | Fraction = 1
@@ -70,9 +76,12 @@ def times(parts: Sequence[Term]) -> Term:
             by = _check_length(by * factor)
         elif varying is None:
             varying = part
+        elif products is not None:
+            varying = products.multiply(varying, part, CONSTANT)
         else:
             raise Fault(
-                "at most one factor of a product may contain variables (conditions are linear).",
+                "at most one factor of a product may contain variables. Products of variables need "
+                "version 2.0 and element type `real`.",
                 UnsupportedError,
             )
     return {index: _check_length(c * by) for index, c in (varying or {CONSTANT: 1}).items()}
@@ -102,22 +111,39 @@ def constant(term: Term) -> int | Fraction | None:
     return term.get(CONSTANT, 0)
 
 
-def at_most(left: Term, right: Term, strict: bool) -> Atom | And | Or:
+def at_most(left: Term, right: Term, strict: bool, linear: float = math.inf) -> Atom | And | Or:
     """Build `left <= right`, or `<` if `strict`, with every coefficient rounded once.
 
-    Without variables, the condition is decided exactly: `And(())` is true, `Or(())` is false.
+    Without variables, the condition is decided exactly: `And(())` is true, `Or(())` is false. An
+    inequality with products is multiplied by the common denominator of its coefficients if they
+    then are doubles.
+
+    Args:
+        left: A term.
+        right: A term.
+        strict: Whether equality is excluded.
+        linear: Number of variables that are not products.
 
     Raises:
         Fault: A number is too large for a double, or a coefficient is so small that it rounds to 0.
     """
     difference = plus((left, right), (1, -1))
+    factor = _denominator(difference) if max(difference, default=0) >= linear else 1
+    difference = {index: c * factor for index, c in difference.items()}
     offset = difference.pop(CONSTANT, 0)
     terms = tuple((index, _to_float(c)) for index, c in sorted(difference.items()) if c != 0)
     if not terms:
         return And(()) if offset < 0 or (offset == 0 and not strict) else Or(())
     if any(c == 0 for _, c in terms):
         raise Fault("a coefficient is too small for a double.")
-    return Atom(terms, _to_float(offset) + 0.0, strict)
+    return Atom(terms, _to_float(offset) + 0.0, strict, float(factor))
+
+
+def _denominator(term: Term) -> int:
+    """Return the common denominator of the coefficients if their multiples are doubles, else 1."""
+    factor = math.lcm(*(c.denominator for c in term.values()))
+    exact = factor < 2**53 and all(abs(c * factor) < 2**53 for c in term.values())
+    return factor if exact else 1
 
 
 def _to_float(value: int | Fraction) -> float:

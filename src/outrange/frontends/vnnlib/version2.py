@@ -1,4 +1,4 @@
-"""VNN-LIB 2.0 with linear conditions, parsed and type-checked by the `vnnlib` package."""
+"""VNN-LIB 2.0, parsed and type-checked by the `vnnlib` package."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ from .elements import (
     written_types,
 )
 from .errors import Fault, line_of, refusal
+from .products import Products
 from .rounding import entry_names, is_rounded
 from .terms import CONSTANT, Term, literal, plus, times
 from .tokens import DEEPEST, words
@@ -64,7 +65,7 @@ def read(text: str, name: str, file: str) -> Specification:
         InputError: The `vnnlib` package is not installed, or is too old.
         ModelError: The file is malformed.
         UnsupportedError: The file uses something unsupported, such as other element types or a
-            product of variables.
+            product of float32 variables.
     """
     _check(text, file)
     query = _parse(text, file)
@@ -85,6 +86,7 @@ def read(text: str, name: str, file: str) -> Specification:
         elements=reader.elements,
         networks=tuple(reader.networks),
         has_float32_sums=reader.has_sums,
+        products=tuple(reader.products.factors),
     )
 
 
@@ -102,6 +104,7 @@ class _Version2Reader:
         self.line = 0
         self.elements = REAL
         self.has_sums = False
+        self.products = Products(0)
         self._reads_integers = False
         self.networks: list[DeclaredNetwork] = []
         self._types = types
@@ -151,6 +154,7 @@ class _Version2Reader:
             ends.append(total)
         if total > _MOST_ENTRIES:
             raise Fault(f"a network may have at most {_MOST_ENTRIES} inputs and outputs.")
+        self.products = Products(total)
         return ends[0], total - ends[0]
 
     def _tensors(self, group: Sequence[Any]) -> tuple[DeclaredTensor, ...]:
@@ -214,12 +218,12 @@ class _Version2Reader:
                     )
                 self.has_sums = True
             if kind == "NotEqual":
-                return not_equal(*sides)
-            return compare_neighbors(_COMPARISONS[kind], sides)
+                return not_equal(*sides, self.products.first)
+            return compare_neighbors(_COMPARISONS[kind], sides, self.products.first)
         raise Fault(f"the condition `{kind}` is not supported.", UnsupportedError)
 
     def term(self, node: Any) -> Term:
-        """Translate an arithmetic node to a linear term."""
+        """Translate an arithmetic node to a term, linear in variables and their products."""
         kind = type(node).__name__
         if kind == "Var":
             self.line = node.line
@@ -236,7 +240,9 @@ class _Version2Reader:
             return plus(parts, [1] + [-1] * (len(parts) - 1))
         if kind in ("Plus", "Multiply"):
             parts = [self.term(part) for part in node.args]
-            return plus(parts, [1] * len(parts)) if kind == "Plus" else times(parts)
+            if kind == "Plus":
+                return plus(parts, [1] * len(parts))
+            return times(parts, None if self._is_float32 else self.products)
         raise Fault(f"the term `{kind}` is not supported.", UnsupportedError)
 
     def _has_integers(self, sides: Sequence[Any]) -> bool:

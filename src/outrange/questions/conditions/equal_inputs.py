@@ -63,7 +63,9 @@ def merge_equal_inputs(specification: Specification) -> tuple[Specification, np.
     if unsafe is None:
         index, unsafe = np.arange(specification.inputs), specification.unsafe
     left = int(index.max(initial=-1)) + 1
-    shorter = replace(specification, inputs=left, unsafe=unsafe, shapes=None)
+    moved = _moved(specification, index)
+    products = tuple(tuple(sorted(moved[i] for i in part)) for part in specification.products)
+    shorter = replace(specification, inputs=left, unsafe=unsafe, shapes=None, products=products)
     return replace(shorter, unsafe=And((unsafe, *_implied_bounds(shorter)))), index
 
 
@@ -73,8 +75,7 @@ def _renumber(specification: Specification, index: np.ndarray) -> Formula | None
     The result is None if a merged coefficient is not a float64 number, or if a sum that float32 may
     round would lose terms.
     """
-    left = int(index.max(initial=-1)) + 1
-    moved = [*index.tolist(), *range(left, left + specification.outputs)]
+    moved = _moved(specification, index)
 
     def over(formula: Formula) -> Formula:
         if not isinstance(formula, Atom):
@@ -97,6 +98,13 @@ def _renumber(specification: Specification, index: np.ndarray) -> Formula | None
         return over(specification.unsafe)
     except (_Inexact, OverflowError):
         return None
+
+
+def _moved(specification: Specification, index: np.ndarray) -> list[int]:
+    """Return the new index of each variable: inputs, outputs and products."""
+    left = int(index.max(initial=-1)) + 1
+    rest = specification.outputs + len(specification.products)
+    return [*index.tolist(), *range(left, left + rest)]
 
 
 class _Inexact(Exception):

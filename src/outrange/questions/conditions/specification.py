@@ -1,11 +1,16 @@
 """Checks of a property file against a model, and the input bounds that the property implies."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 
 from ...core import And, Atom, Box, Formula, InputError, Region, Specification
 from ...graph import Graph
+from ..expressions import Terms
+from ..expressions.forms import AffineForm, add, total
+from ..expressions.formulas import linear_atom
 
 
 def check_sizes(specification: Specification, graph: Graph) -> Specification:
@@ -41,6 +46,37 @@ def check_sizes(specification: Specification, graph: Graph) -> Specification:
 def _long(shape: Sequence[int]) -> tuple[int, ...]:
     """Return a shape without its axes of length 1."""
     return tuple(length for length in shape if length != 1)
+
+
+def add_products(specification: Specification, terms: Terms) -> Formula:
+    """Return the unsafe formula with the products of the file as nonlinear terms.
+
+    Args:
+        specification: The property as read from its file.
+        terms: Receives the terms; numbered after the inputs and outputs of the file.
+    """
+    if not specification.products:
+        return specification.unsafe
+    first = specification.inputs + specification.outputs
+    forms = [AffineForm({i: 1}, 0) for i in range(first)]
+    for factors in specification.products:
+        product = forms[factors[0]]
+        for i in factors[1:]:
+            product = terms.multiply(product, forms[i])
+        forms.append(product)
+
+    def translate(formula: Formula) -> Formula:
+        if not isinstance(formula, Atom):
+            return type(formula)(tuple(map(translate, formula.parts)))
+        if all(i < first for i, _ in formula.terms):
+            return formula
+        coefficients = [Fraction(c) for _, c in formula.terms]
+        form = total([forms[i] for i, _ in formula.terms], coefficients)
+        whole = terms.square_up(add(form, AffineForm({}, Fraction(formula.offset))))
+        atom = linear_atom(whole, formula.strict)
+        return replace(atom, scale=atom.scale * formula.scale)
+
+    return translate(specification.unsafe)
 
 
 def input_constraints(specification: Specification) -> Formula:
