@@ -1,6 +1,7 @@
 """Conditions with products and functions of inputs and outputs."""
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -147,3 +148,22 @@ def test_a_wrong_term_is_noticed():
 
     with pytest.raises(ContradictionError):
         verify(asked.network, asked.unsafe, asked.regions, text="", time_limit=1)
+
+
+FILE = """(vnnlib-version <2.0>)
+(declare-network f (declare-input X real [2]) (declare-output Y real [2]))
+(assert (and (>= X[0] -1.0) (<= X[0] 1.0) (>= X[1] -1.0) (<= X[1] 1.0)))
+(assert (>= (- (* (+ X[0] (* 0.1 Y[0])) (+ X[0] (* 0.1 Y[0]))) (* X[0] X[1] Y[1])) BOUND))
+"""
+
+
+def test_products_in_a_file(tmp_path):
+    """A file and the same condition in Python have the same verdict."""
+    pytest.importorskip("vnnlib")
+    net = network()
+    for bound, status in (("9.0", "HOLDS"), ("0.5", "VIOLATED")):
+        path = tmp_path / "p.vnnlib"
+        path.write_text(FILE.replace("BOUND", bound))
+        form = (x[0] + Fraction(1, 10) * y[0]) ** 2 - x[0] * x[1] * y[1]
+        assert outrange.verify(net, path, budget=4).status == status
+        assert outrange.verify(net, form < Fraction(bound), (-1, 1), budget=4).status == status
