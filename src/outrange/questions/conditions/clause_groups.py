@@ -129,7 +129,30 @@ def _case(
             return None
         if truth is None:
             open_terms.append(part)
+    if _contradicts_itself(open_terms):
+        return None
     return (lo[:inputs], hi[:inputs]), tuple(open_terms)
+
+
+def _contradicts_itself(parts: Sequence[Formula]) -> bool:
+    """Return whether two inequalities bound one linear form from both sides, without a solution.
+
+    For example, no bounds are close enough to refute `y < 0` and `y >= 0` together.
+    """
+    offsets: dict[tuple, tuple[float, bool]] = {}
+    for part in parts:
+        if not isinstance(part, Atom):
+            continue
+        least, strict = offsets.get(part.terms, (-np.inf, False))
+        if (part.offset, part.strict) > (least, strict):
+            offsets[part.terms] = least, strict = part.offset, part.strict
+        opposite = offsets.get(tuple((i, -c) for i, c in part.terms))
+        if opposite is not None:
+            # The form is at most `-least`, and at least the other offset.
+            other, other_strict = opposite
+            if other > -least or (other == -least and (strict or other_strict)):
+                return True
+    return False
 
 
 class _Below:
