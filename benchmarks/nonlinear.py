@@ -16,9 +16,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 import numpy as np
-from planted.planted_conditions import FAMILIES, draw
 
 import outrange
+from planted.planted_conditions import FAMILIES, draw
 
 
 def main() -> None:
@@ -31,9 +31,7 @@ def main() -> None:
     for k in range(options.count):
         case = draw(names[k // 2 % len(names)], k % 2 == 0, options.seed * 1000 + k)
         began, used = time.perf_counter(), time.process_time()
-        verdict = outrange.verify(
-            case.network, case.condition, case.box, time_limit=options.time
-        )
+        verdict = outrange.verify(case.network, case.condition, case.box, time_limit=options.time)
         seconds.append(time.perf_counter() - began)
         used = time.process_time() - used
         decided += verdict.status != "UNKNOWN"

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...core import InputError
 from ..expressions.nodes import ExpressionNode
+from ..expressions.nonlinear.terms import FUNCTIONS
 from ..expressions.order import in_order
 from ..expressions.scope import Scope
 from ..expressions.variables import NetworkVariables, Variable
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from ...graph import Graph
 
 
-RESERVED = ("x", "y", "u", "abs", "max", "min", "implies")
+RESERVED = ("x", "y", "u", "max", "min", "implies", *FUNCTIONS)
 """Names that have another meaning in a condition."""
 
 

@@ -58,7 +58,7 @@ def resolve(
         >>> resolve(y[1] <= 3, [Slot("x", (4,))], [Slot("y", (2,))])
         Atom(terms=((5, 1.0),), offset=-3.0, strict=False)
     """
-    scope = Scope(inputs, outputs, terms)
+    scope = Scope(inputs, outputs, terms=terms)
     node = apply_property(property, scope)
     if isinstance(node, bool | np.bool_):
         raise InputError(
@@ -110,7 +110,7 @@ def resolve_linear(
         >>> form.terms, form.offset
         (((0, -1.0), (5, 2.0)), 1.0)
     """
-    scope = Scope(inputs, outputs, terms)
+    scope = Scope(inputs, outputs, terms=terms)
     node = apply_property(expression, scope)
     rule = "The objective must be one expression, such as `y[0] - 2 * y[1]`"
     if isinstance(node, Condition | Index):
