@@ -260,8 +260,8 @@ def resolve_question(
             sets = cut(regions(slots, box), input_constraints(specification))
         terms = Terms(specification.inputs + specification.outputs)
         unsafe = add_products(specification, terms)
-        asked = restrict(network, unsafe, sets, name, where, terms)
-        return asked, specification.source
+        translation = restrict(network, unsafe, sets, name, where, terms)
+        return translation, specification.source
     if box is None:
         raise InputError(
             "A condition needs an input set: pass `box`, such as `(0, 1)` (only a VNN-LIB file "

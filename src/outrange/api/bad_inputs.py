@@ -91,20 +91,20 @@ def counterexamples(
     from ..questions.violations.counterexamples import counterexamples as ask
 
     network, clock = load_within_limit(model, time_limit, box)
-    asked, source = resolve_question(network, property, box, where)
+    translation, source = resolve_question(network, property, box, where)
     return add_provenance(
         ask(
-            asked.network,
-            asked.unsafe,
-            asked.regions,
-            text=asked.text,
+            translation.network,
+            translation.unsafe,
+            translation.regions,
+            text=translation.text,
             count=count,
             apart=apart,
             time_limit=time_left(clock),
             seed=seed,
         ),
         network,
-        regions=asked.regions,
+        regions=translation.regions,
         property=source,
     )
 
@@ -186,18 +186,18 @@ def bad_inputs(
     from ..questions.violations.bad_inputs import bad_inputs as ask
 
     network, clock = load_within_limit(model, time_limit, box)
-    asked, source = resolve_question(network, property, box, where)
+    translation, source = resolve_question(network, property, box, where)
     return add_provenance(
         ask(
-            asked.network,
-            asked.unsafe,
-            asked.regions,
-            text=asked.text,
+            translation.network,
+            translation.unsafe,
+            translation.regions,
+            text=translation.text,
             share_tol=share_tol,
             time_limit=time_left(clock),
             most_pieces=most_pieces,
         ),
         network,
-        regions=asked.regions,
+        regions=translation.regions,
         property=source,
     )

@@ -135,19 +135,19 @@ def verify(
             property = read_if_file(property)
             arithmetic = arithmetic_of(property, arithmetic)
             float32 = arithmetic == "float32"
-            asked, source = resolve_question(network, property, box, where, float32)
+            translation, source = resolve_question(network, property, box, where, float32)
     except OutOfTime:
         name = getattr(property, "name", None) or os.path.basename(str(property))
         return add_provenance(undecided_verdict(network, name, clock), network)
     proof = Certifier.of(certificate, clock, "verify", network, arithmetic)
     if proof is not None:
-        proof.check_covered(asked.unsafe, asked.regions)
+        proof.check_covered(translation.unsafe, translation.regions)
     with divide_searches():
         answer = decide_property(
-            asked.network,
-            asked.unsafe,
-            asked.regions,
-            asked.text,
+            translation.network,
+            translation.unsafe,
+            translation.regions,
+            translation.text,
             time_limit=search_time(proof, clock, time_left(clock)),
             seed=seed,
             source=source,
@@ -156,5 +156,7 @@ def verify(
             has_float32_sums=getattr(property, "has_float32_sums", False),
         )
         if proof is not None and answer:
-            answer = proof.verdict(answer, asked.unsafe, asked.regions, asked.text)
+            answer = proof.verdict(
+                answer, translation.unsafe, translation.regions, translation.text
+            )
     return answer
