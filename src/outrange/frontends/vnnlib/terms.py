@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from ...core import And, Atom, Or, UnsupportedError
 from .errors import Fault
-from .products import Products
+from .monomials import Monomials
 
 
 Term = dict[int, int | Fraction]
@@ -57,7 +57,7 @@ def plus(parts: Sequence[Term], signs: Sequence[int]) -> Term:
     return total
 
 
-def times(parts: Sequence[Term], products: Products | None = None) -> Term:
+def times(parts: Sequence[Term], products: Monomials | None = None) -> Term:
     """Return the product of terms.
 
     Args:
@@ -80,7 +80,7 @@ def times(parts: Sequence[Term], products: Products | None = None) -> Term:
             varying = products.multiply(varying, part, CONSTANT)
         else:
             raise Fault(
-                "at most one factor of a product may contain variables. Products of variables need "
+                "at most one factor of a product may contain variables. Monomials of variables need "
                 "version 2.0 and element type `real`.",
                 UnsupportedError,
             )

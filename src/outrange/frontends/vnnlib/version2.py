@@ -31,7 +31,7 @@ from .elements import (
     written_types,
 )
 from .errors import Fault, line_of, refusal
-from .products import Products
+from .monomials import Monomials
 from .rounding import entry_names, is_rounded
 from .terms import CONSTANT, Term, literal, plus, times
 from .tokens import DEEPEST, words
@@ -104,7 +104,7 @@ class _Version2Reader:
         self.line = 0
         self.elements = REAL
         self.has_sums = False
-        self.products = Products(0)
+        self.products = Monomials(0)
         self._reads_integers = False
         self.networks: list[DeclaredNetwork] = []
         self._types = types
@@ -154,7 +154,7 @@ class _Version2Reader:
             ends.append(total)
         if total > _MOST_ENTRIES:
             raise Fault(f"a network may have at most {_MOST_ENTRIES} inputs and outputs.")
-        self.products = Products(total)
+        self.products = Monomials(total)
         return ends[0], total - ends[0]
 
     def _tensors(self, group: Sequence[Any]) -> tuple[DeclaredTensor, ...]:

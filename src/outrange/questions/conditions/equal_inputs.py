@@ -63,7 +63,7 @@ def merge_equal_inputs(specification: Specification) -> tuple[Specification, np.
     if unsafe is None:
         index, unsafe = np.arange(specification.inputs), specification.unsafe
     left = int(index.max(initial=-1)) + 1
-    moved = _moved(specification, index)
+    moved = _new_indices(specification, index)
     products = tuple(tuple(sorted(moved[i] for i in part)) for part in specification.products)
     shorter = replace(specification, inputs=left, unsafe=unsafe, shapes=None, products=products)
     return replace(shorter, unsafe=And((unsafe, *_implied_bounds(shorter)))), index
@@ -75,7 +75,7 @@ def _renumber(specification: Specification, index: np.ndarray) -> Formula | None
     The result is None if a merged coefficient is not a float64 number, or if a sum that float32 may
     round would lose terms.
     """
-    moved = _moved(specification, index)
+    moved = _new_indices(specification, index)
 
     def over(formula: Formula) -> Formula:
         if not isinstance(formula, Atom):
@@ -100,7 +100,7 @@ def _renumber(specification: Specification, index: np.ndarray) -> Formula | None
         return None
 
 
-def _moved(specification: Specification, index: np.ndarray) -> list[int]:
+def _new_indices(specification: Specification, index: np.ndarray) -> list[int]:
     """Return the new index of each variable: inputs, outputs and products."""
     left = int(index.max(initial=-1)) + 1
     rest = specification.outputs + len(specification.products)

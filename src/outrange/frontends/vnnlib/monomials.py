@@ -22,7 +22,7 @@ MOST_FACTORS = 64
 """Maximum number of factors of a product."""
 
 
-class Products:
+class Monomials:
     """The different products of variables in a file.
 
     Args:
