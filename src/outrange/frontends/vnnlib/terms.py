@@ -80,7 +80,7 @@ def times(parts: Sequence[Term], products: Monomials | None = None) -> Term:
             varying = products.multiply(varying, part, CONSTANT)
         else:
             raise Fault(
-                "at most one factor of a product may contain variables. Monomials of variables need "
+                "at most one factor of a product may contain variables. Products of variables need "
                 "version 2.0 and element type `real`.",
                 UnsupportedError,
             )
