@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from .api.reach_sets.loop import loop_reach_sets as loop_reach_sets
     from .api.reach_sets.network import reach_set as reach_set
     from .api.read import load as load
+    from .api.repairs.repair import repair as repair
     from .api.report import report as report
     from .api.robustness import robust_accuracy as robust_accuracy, robustness as robustness
     from .api.slopes import (
@@ -99,6 +100,7 @@ _HOMES = {
     ".api.reach_sets.loop": "loop_reach_sets",
     ".api.reach_sets.network": "reach_set",
     ".api.read": "load",
+    ".api.repairs.repair": "repair",
     ".api.report": "report",
     ".api.robustness": "robust_accuracy robustness",
     ".api.slopes": "gradient_range lipschitz monotone",
@@ -118,7 +120,7 @@ above."""
 _MODULES = ("answers", "callbacks", "layers", "losses", "testing", "training", "vnnlib")
 """Public modules, which `__all__` does not contain."""
 
-_UNLISTED = ("Nodes",)
+_UNLISTED = ("Nodes", "use_torch")
 """Public names of settings that `__all__` does not contain, so that it stays short."""
 
 _MOVED = {

@@ -24,6 +24,7 @@ from outrange.answers.range import Range
 from outrange.answers.reach_sets import LoopReachSets, ReachSet
 from outrange.answers.regions.locator import INSIDE, OUTSIDE, PIECES, UNDECIDED, Locator
 from outrange.answers.regions.piece import Piece, Slab
+from outrange.answers.repairs.repair import Agreement, LayerChange, ModelRepair, Profile, Round
 from outrange.answers.robust_accuracy import RobustAccuracy
 from outrange.answers.robustness import Robustness
 from outrange.answers.sampled import SampledRange
@@ -452,6 +453,42 @@ def extrapolations() -> dict[str, Extrapolation]:
     }
 
 
+def repairs() -> dict[str, ModelRepair]:
+    verdict = verdicts()
+    fixed = ModelRepair(
+        "arm", "y[0] <= 3.99", "REPAIRED", "", "weights",
+        (verdict["violated"],), (verdict["holds"],), (LayerChange("out", "weights", 0.125, 1e-3),),
+        (Agreement("inside", 5000, 0.998, 1.0, 1e-4, 0.25), Agreement("x", 10, None, None, 0, 0)),
+        (Round(17, 0.5, "", 0.25), Round(25, -0.1, "HOLDS", 1.5)), PROOF, COST, METHODS,
+        share=(0.125, 0.126), difference=output_range(2), loss=(0.5, 0.5625),
+    )  # fmt: skip
+    grid = np.linspace(0, 1, 5)[:, None]
+    line = Profile((0,), ("x",), grid, grid * 2, np.minimum(grid * 2, 1), grid[:, 0] > 0.5)
+    plane = replace(
+        line, index=(0, 1), names=("x", HOSTILE), x=np.concatenate([grid, grid**2], axis=1)
+    )
+    open_ = replace(
+        fixed, status="UNREPAIRED", reason="no proof.", verdicts=(verdict["out of time"],),
+        changes=(), fidelity=(), violation=0.25, share=None, difference=None,
+    )  # fmt: skip
+    return {
+        "weights": fixed,
+        "a line": replace(fixed, profile=line),
+        "a plane": replace(fixed, profile=plane),
+        "guard": replace(
+            fixed, method="guard", changes=(LayerChange("guard", "guard", 0, 0, "new"),)
+        ),
+        "nothing to do": replace(
+            fixed, status="HOLDS", method="", before=(verdict["holds"],), changes=(), history=()
+        ),
+        "unrepaired": open_,
+        "impossible": replace(open_, status="IMPOSSIBLE", verdicts=(), violation=None),
+        "hostile": replace(fixed, name=HOSTILE, claim=HOSTILE, changes=(
+            LayerChange(HOSTILE, "weights", 0.5, 0.5),
+        )),
+    }  # fmt: skip
+
+
 KINDS = {
     Range: ranges, SampledRange: sampling_cases, Summary: summaries, Verdict: verdicts,
     LayerBounds: layer_bound_cases,
@@ -459,7 +496,7 @@ KINDS = {
     Monotone: monotones, Robustness: robustnesses, Counterexamples: counterexample_lists,
     RobustAccuracy: robust_accuracies, Advice: advices, Study: studies,
     Loop: loops, ReachSet: reach_sets, LoopReachSets: loop_reach_sets,
-    Extrapolation: extrapolations, RobustnessCurve: robustness_curves,
+    Extrapolation: extrapolations, RobustnessCurve: robustness_curves, ModelRepair: repairs,
 }  # fmt: skip
 """Record type to its instances by name."""
 

@@ -31,7 +31,7 @@ ONES = np.ones(1)
 LONG = (
     "output_range verify monotone gradient_range lipschitz robustness "
     "robust_accuracy compare diagnose summary minimize maximize bad_inputs counterexamples "
-    "difference_range extrapolation load report"
+    "difference_range extrapolation load report repair"
 ).split()
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     )
     from .range import Range as Range
     from .reach_sets import LoopReachSets as LoopReachSets, ReachSet as ReachSet
+    from .repairs.repair import ModelRepair as ModelRepair
     from .robust_accuracy import RobustAccuracy as RobustAccuracy
     from .robustness import Robustness as Robustness
     from .sampled import SampledRange as SampledRange
@@ -56,6 +57,7 @@ _HOMES = {
     ".progress": "RangeProgress RobustProgress VerifyProgress",
     ".range": "Range",
     ".reach_sets": "LoopReachSets ReachSet",
+    ".repairs.repair": "ModelRepair",
     ".robust_accuracy": "RobustAccuracy",
     ".robustness": "Robustness",
     ".sampled": "SampledRange",

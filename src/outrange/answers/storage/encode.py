@@ -1,5 +1,6 @@
 """Conversion of record values to JSON and back without running code, lossless except for sets.
 
+A dataclass field with the metadata `{"stored": False}` is left out.
 Finite Python numbers, strings, booleans and None represent themselves, and a tuple becomes a list.
 Every other value becomes an object whose key `"@"` names its kind, such as
 `{"@": "array", "dtype": "float64", "shape": [2], "data": [0.5, "inf"]}`.
@@ -45,7 +46,8 @@ def encode(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else {KIND: "float", "value": str(value)}
     if is_dataclass(value) and not isinstance(value, type):
-        items = {field.name: encode(getattr(value, field.name)) for field in fields(value)}
+        stored = (field.name for field in fields(value) if field.metadata.get("stored", True))
+        items = {name: encode(getattr(value, name)) for name in stored}
         return {KIND: type(value).__name__, **items}
     if isinstance(value, tuple):
         return [encode(part) for part in value]

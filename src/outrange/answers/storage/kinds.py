@@ -16,6 +16,7 @@ from ..monotone import Monotone
 from ..optimum import Optimum
 from ..range import Range
 from ..reach_sets import LoopReachSets, ReachSet
+from ..repairs.repair import ModelRepair
 from ..robust_accuracy import RobustAccuracy
 from ..robustness import Robustness
 from ..sampled import SampledRange
@@ -26,6 +27,6 @@ from ..verdict import Verdict
 
 KINDS: tuple[type[Answer], ...] = (
     Advice, BadInputs, Counterexamples, DeadStart, Diagnosis, Extrapolation, LayerBounds, Loop,
-    LoopReachSets, Monotone, Optimum, Range, ReachSet, RobustAccuracy, Robustness,
+    LoopReachSets, ModelRepair, Monotone, Optimum, Range, ReachSet, RobustAccuracy, Robustness,
     RobustnessCurve, SampledRange, Study, Summary, Verdict,
 )  # fmt: skip

@@ -1,0 +1,1 @@
+"""The answer of `outrange.repair`, with its records of changes and agreement."""

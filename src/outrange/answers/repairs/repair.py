@@ -1,0 +1,298 @@
+"""The answer of `outrange.repair`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ...core import OutrangeError, Warrant
+from ..answer import Answer, Cost
+from ..bad_inputs import BadInputs
+from ..range import Range
+from ..render.diagrams import plot_strips
+from ..render.document import BAD, GOOD, OPEN, Document, Fold, Paragraph, Table
+from ..render.style import TONES
+from ..render.text import clipped_name, number
+from ..verdict import LONGEST_CLAIM, Verdict
+from .before_after import plot_before_after
+
+
+HOLDS, REPAIRED, UNREPAIRED, IMPOSSIBLE = "HOLDS", "REPAIRED", "UNREPAIRED", "IMPOSSIBLE"
+
+TONE = {HOLDS: GOOD, REPAIRED: GOOD, UNREPAIRED: OPEN, IMPOSSIBLE: BAD}
+
+
+@dataclass(frozen=True)
+class LayerChange:
+    """A layer that the repair changed or added.
+
+    Args:
+        layer: Name of the layer.
+        kind: `"weights"` for changed weights, `"guard"` for an added layer.
+        largest: Largest absolute change of a weight; 0 for an added layer.
+        share: Norm of the change, relative to the norm of the layer's weights.
+        detail: A further sentence; empty if there is none.
+    """
+
+    layer: str
+    kind: str
+    largest: float
+    share: float
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Agreement of the repaired model with the original at some inputs.
+
+    Args:
+        where: The inputs: `"inside"` or `"outside"` the input sets of the properties, `"x"` or
+            `"held out"`.
+        points: Number of inputs.
+        same: Fraction of the inputs with the same decision; None if the outputs are no decision.
+        kept: Fraction with the same decision, of the inputs at which the original satisfies all
+            properties; None as for `same`.
+        mean: Mean absolute change of an output.
+        largest: Largest absolute change of an output at these inputs.
+    """
+
+    where: str
+    points: int
+    same: float | None
+    kept: float | None
+    mean: float
+    largest: float
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round of the repair: a candidate, and the proof attempts on it.
+
+    Args:
+        cuts: Number of linear constraints on the new weights.
+        violation: Largest violation at the inputs tried, in the units of the property; at most 0 if
+            none of them violates it.
+        status: Verdict on the candidate; empty if no proof was attempted.
+        seconds: Time since the beginning, in seconds or units of work.
+    """
+
+    cuts: int
+    violation: float
+    status: str
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """Outputs before and after the repair on a grid over one or two varying inputs.
+
+    Args:
+        index: Flat indices of the varying inputs.
+        names: Names of these inputs.
+        x: `(n, inputs)`, the inputs of the grid.
+        before: `(n, outputs)`, outputs of the original model.
+        after: `(n, outputs)`, outputs of the repaired model.
+        bad: `(n,)` bool: the original violates a property there.
+    """
+
+    index: tuple[int, ...]
+    names: tuple[str, ...]
+    x: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+    bad: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class ModelRepair(Answer):
+    """A model for which a property holds, with the proof and an account of the changes.
+
+    `REPAIRED` is a proof: the verdict is that of the model as saved and loaded again. The model
+    passed to `outrange.repair` is never changed. In a condition (`if fixed:`) the record is true if
+    the properties are proved for `model`.
+
+    Args:
+        name: Name of the model.
+        claim: The properties, as text.
+        status: `"HOLDS"` (the original satisfies the properties; `model` is a copy of it),
+            `"REPAIRED"`, `"UNREPAIRED"` (see `reason` and `violation`) or `"IMPOSSIBLE"` (proved:
+            no outputs of this model's kind satisfy the properties).
+        reason: Why the status is `"UNREPAIRED"` or `"IMPOSSIBLE"`; empty otherwise.
+        method: `"weights"`, `"guard"`, or empty if nothing was changed.
+        model: The repaired Keras model; None with `UNREPAIRED` and `IMPOSSIBLE`, and in an answer
+            that was read from a file.
+        before: One verdict per property on the original model.
+        verdicts: One verdict per property on `model`, as saved and loaded again; those of the best
+            candidate with `UNREPAIRED`.
+        changes: The layers that were changed or added.
+        fidelity: Agreement with the original, one record per set of inputs.
+        history: One record per round.
+        share: Proved bounds on the fraction of the first property's input set that violated it;
+            None if not computed.
+        difference: Proved bounds of new minus old outputs over the input set; None if not computed.
+        affected: The inputs whose outputs changed by more than rounding, as `bad_inputs` gives
+            them; None if not computed.
+        violation: Least violation that was reached, in the units of the property, or None.
+        loss: Loss before and after on the data passed; None without targets.
+        profile: Outputs before and after on a grid, for `plot`; None unless one or two inputs vary.
+        warrant: Evidence for the verdicts (see `Warrant`).
+        cost: Time in seconds, and number of boxes.
+        methods: Methods used, with references.
+        sources: Models analyzed, each with its hash.
+        over: Input set of the first property; None if unknown.
+        provenance: The question, its arguments and the outrange version; None if not recorded.
+        certificate: Path of the certificate, or why none was written; empty if none was requested.
+        late: A note saying that a time limit was exceeded or that `effort` ended the search; empty
+            if neither happened.
+
+    Raises:
+        OutrangeError: Status and verdicts contradict each other.
+    """
+
+    name: str
+    claim: str
+    status: str
+    reason: str
+    method: str
+    before: tuple[Verdict, ...]
+    verdicts: tuple[Verdict, ...]
+    changes: tuple[LayerChange, ...]
+    fidelity: tuple[Agreement, ...]
+    history: tuple[Round, ...]
+    warrant: Warrant
+    cost: Cost
+    methods: tuple[str, ...] = ()
+    model: Any = field(default=None, kw_only=True, repr=False, metadata={"stored": False})
+    share: tuple[float, float] | None = field(default=None, kw_only=True)
+    difference: Range | None = field(default=None, kw_only=True)
+    affected: BadInputs | None = field(default=None, kw_only=True)
+    violation: float | None = field(default=None, kw_only=True)
+    loss: tuple[float, float] | None = field(default=None, kw_only=True)
+    profile: Profile | None = field(default=None, kw_only=True)
+
+    FORMAT = "outrange.repair"
+    INDEX = ("where",)
+    OMITTED = ("model", "profile")
+
+    def __post_init__(self) -> None:
+        proved = bool(self.verdicts) and all(self.verdicts)
+        if (self.status in (HOLDS, REPAIRED)) != proved:
+            raise OutrangeError(
+                "The status must be `HOLDS` or `REPAIRED` if and only if all verdicts hold. "
+                f"Received: {self.status}, {[verdict.status for verdict in self.verdicts]}."
+            )
+
+    def __bool__(self) -> bool:
+        return self.status in (HOLDS, REPAIRED)
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The first verdict on `model` that is not `HOLDS`, or else the first; None without any."""
+        return next((v for v in self.verdicts if not v), next(iter(self.verdicts), None))
+
+    def __repr__(self) -> str:
+        return f"ModelRepair({self.status}, {clipped_name(self.claim, LONGEST_CLAIM)!r})"
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return one dict per record of `fidelity`."""
+        return [
+            {"where": a.where, "points": a.points, "same": a.same, "kept": a.kept,
+             "mean": a.mean, "largest": a.largest}
+            for a in self.fidelity
+        ]  # fmt: skip
+
+    @property
+    def wrong(self) -> str:
+        """A sentence on the original model."""
+        if self.status == HOLDS:
+            return "Before: the property holds already; nothing was changed."
+        if self.share is None:
+            failed = sum(not verdict for verdict in self.before)
+            return f"Before: {failed} of {len(self.before)} properties did not hold."
+        lo, hi = (number(100 * end) for end in self.share)
+        return f"Before: between {lo} % and {hi} % of the input set violated it (proved)."
+
+    @property
+    def changed(self) -> str:
+        """A sentence on the layers that were changed."""
+        if not self.changes:
+            return "Changed: nothing."
+        parts = [
+            f"`{change.layer}` ({change.detail or _size_of(change)})" for change in self.changes
+        ]
+        return f"Changed: {', '.join(parts)}."
+
+    @property
+    def price(self) -> str:
+        """A sentence on the agreement with the original."""
+        parts = [_agreement_text(agreement) for agreement in self.fidelity]
+        if self.loss is not None:
+            parts.append(f"loss {number(self.loss[0])} before and {number(self.loss[1])} after")
+        if self.difference is not None:
+            largest = max(-self.difference.lo.min(), self.difference.hi.max())
+            parts.append(f"no output of the input set changes by more than {number(largest)}")
+        return f"Agreement: {'; '.join(parts) or 'not measured'}."
+
+    @property
+    def proof(self) -> str:
+        """A sentence on the evidence for the new model."""
+        if self.status in (UNREPAIRED, IMPOSSIBLE):
+            least = "" if self.violation is None else (
+                f" Least violation reached: {number(self.violation)}."
+            )  # fmt: skip
+            return f"Result: {self.reason}{least}"
+        whose = "the model" if self.status == HOLDS else "the new model, as saved and loaded again"
+        return f"Proved: {self.claim} holds for {whose}."
+
+    def document(self) -> Document:
+        """Return a document with one line each on damage, change, agreement, proof and cost."""
+        end = Paragraph(f"{self.warrant.name}, {self.cost}. Model: {self.name}.")
+        lines = Paragraph("\n".join((self.wrong, self.changed, self.price, self.proof)))
+        head = ("round", "cuts", "violation", "verdict", "seconds")
+        rows = [
+            (str(i), str(r.cuts), r.violation, r.status or "not attempted", r.seconds)
+            for i, r in enumerate(self.history, 1)
+        ]
+        rounds = [Fold("Rounds", (Table(head, rows, "lrrlr"),), in_text=False)] if rows else []
+        return Document(self.status, self.claim, (lines, end, *rounds), TONE[self.status])
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the outputs before and after over one or two varying inputs, and the bad inputs.
+
+        Otherwise, draw a bar per set of inputs with the fraction of unchanged decisions.
+
+        Args:
+            ax: Matplotlib axes to draw on; a new figure if None.
+
+        Returns:
+            The axes.
+
+        Raises:
+            InputError: matplotlib is not installed.
+        """
+        title = f"{self.status}: `{clipped_name(self.claim, LONGEST_CLAIM)}`"
+        profile = self.profile
+        if profile is not None:
+            x = profile.x[:, list(profile.index)]
+            return plot_before_after(
+                title, profile.names, x, profile.before, profile.after, profile.bad, ax
+            )
+        names = [agreement.where for agreement in self.fidelity]
+        same = np.array([1.0 if a.same is None else a.same for a in self.fidelity])
+        shares = {"same": (same, TONES["good"]), "changed": (1 - same, TONES["bad"])}
+        notes = [_agreement_text(agreement) for agreement in self.fidelity]
+        return plot_strips(title, names, shares, notes, ax, "fraction of the inputs (measured)")
+
+
+def _size_of(change: LayerChange) -> str:
+    return f"weights changed by {number(100 * change.share)} % of their norm"
+
+
+def _agreement_text(agreement: Agreement) -> str:
+    where = {"inside": "inside the set", "outside": "outside", "x": "on `x`"}
+    name = where.get(agreement.where, agreement.where)
+    if agreement.same is None:
+        return f"{name} mean change {number(agreement.mean)}"
+    return f"{name} {number(100 * agreement.same)} % of decisions unchanged"

@@ -1,0 +1,190 @@
+"""The public function `repair`, which changes a copy of a model until a property is proved."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...answers.regions.points import flat_inputs
+from ...core import InputError
+from ...questions.common.provenance import add_provenance
+from ...questions.inputs.columns import is_frame
+from ...questions.inputs.sets.regions import regions
+from ..arguments import load_within_limit, resolve_question
+from ..decorators import question
+
+
+if TYPE_CHECKING:
+    from ...answers.repairs.repair import ModelRepair
+    from ...frontends.network import Network
+    from ...repairs.demand import Demand
+
+
+METHODS = ("auto", "weights", "guard")
+
+
+@question("Repair", reports=False)
+def repair(
+    model: Any,
+    property: Any,
+    box: Any = None,
+    *,
+    x: Any = None,
+    y: Any = None,
+    keep: Sequence[tuple[Any, Any]] = (),
+    domain: Any = None,
+    method: str = "auto",
+    margin: float = 1e-4,
+    decision: str | None = None,
+    where: Any = None,
+    time_limit: float | None = None,
+    budget: float | None = None,
+    effort: str | None = None,
+    seed: int = 0,
+    certificate: str | os.PathLike | None = None,
+    progress: bool | None = None,
+) -> ModelRepair:
+    """Change a copy of a model as little as possible, until a property is proved for every input.
+
+    In weights mode, only the last layer of each output changes. A quadratic program finds the
+    weights closest to the original outputs that satisfy a set of linear constraints. The candidate
+    is rounded to the model's element type and verified. Counterexamples and the worst inputs tried
+    become further constraints, until the property is proved. The model passed in is never changed,
+    and the verdict is that of the repaired model as saved and loaded again.
+
+    Args:
+        model: A Keras model (Sequential or functional), or the path of a `.keras` or `.h5` file.
+        property: The property that must hold, as for `outrange.verify`, or a list of pairs
+            `(property, box)`; all of them must hold then.
+        box: The input set, as for `outrange.verify`; None with a list of pairs.
+        x: Typical inputs, `(n, *input_shape)`, at which the outputs should change little. None uses
+            uniform inputs of the input sets and of `domain`.
+        y: Targets of `x`, `(n, ...)`, for the loss before and after; None for no loss.
+        keep: Further pairs `(property, box)` that hold for the original and must hold afterwards.
+        domain: A larger input set in which the outputs should change little, without `x`.
+        method: `"weights"` changes the last layers; `"guard"` adds a layer that corrects outputs
+            where the property would be violated; `"auto"` tries `"weights"`, then `"guard"`.
+        margin: Distance by which the constraints are tightened, as a fraction of the spread of the
+            outputs.
+        decision: How outputs are read as a class, `"argmax"` or `"argmin"`; None for `"argmax"` if
+            the property compares outputs, and for numbers otherwise.
+        where: A condition on `outrange.x`; inputs that do not satisfy it are ignored.
+        time_limit: Stop after this many seconds; None leaves the limit to `effort`.
+        budget: Limit in units of counted work instead of seconds; one unit takes about a second on
+            one core. The answer is then the same on every machine (docs/reproducible.md).
+        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
+            45 s, `"exact"` none. The default is the value of the environment variable
+            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
+        seed: Seed of the random inputs; no proof depends on it.
+        certificate: File for a certificate of the repaired model, as for `outrange.verify`; only
+            for a single property.
+        progress: True shows progress, False hides it. None shows it in a terminal or notebook if
+            the call takes longer than 2 s.
+
+    Returns:
+        A `ModelRepair`, with `model`, `verdict`, `changes`, `fidelity`, `history` and `difference`;
+        `bool(fixed)` is true only if all properties are proved for `fixed.model`.
+
+    Raises:
+        InputError: An argument is invalid; the message says which one and why.
+        ModelError: The model or file cannot be read.
+        UnsupportedError: The model is not a Keras model, or its last layer is of an unsupported
+            kind.
+
+    Example:
+        >>> import keras
+        >>> from outrange import repair, y
+        >>> layer = keras.layers.Dense(1, kernel_initializer="ones")
+        >>> model = keras.Sequential([keras.Input((2,)), layer])
+        >>> fixed = repair(model, y[0] <= 1.5, (0, 1))
+        >>> fixed
+        ModelRepair(REPAIRED, 'y[0] <= 1.5')
+        >>> fixed.verdict
+        Verdict(HOLDS, 'y[0] <= 1.5')
+
+    Sound: `REPAIRED` is a proof as for `outrange.verify`, about the model in `fixed.model`. No
+    statement about a model that only looks repaired is made.
+    Complete: no; `UNREPAIRED` states the reason and the least violation that was reached.
+    Cost: some calls of `outrange.verify`, and quadratic programs in the weights of the last layer.
+
+    Reference: Boetius, Leue, Sutter, *A robust optimisation perspective on counterexample-guided
+    repair of neural networks*, ICML 2023, for the loop; Goldberger, Adi, Keshet, Katz, *Minimal
+    modifications of deep neural networks using verification*, LPAR 2020, for the last layer.
+    """
+    from ...frontends.load import load
+    from ...repairs.copies import keras_model
+    from ...repairs.run import run_repair
+    from ...repairs.task import RepairTask
+
+    _check_options(method, margin, decision, certificate, property, keep)
+    original = keras_model(model)
+    network, clock = load_within_limit(original, time_limit, box)
+    slots = network.graph.inputs
+    demands = [
+        _demand(network, *pair, where)
+        for pair in _pairs(property, box, "property") + _pairs(list(keep), None, "keep")
+    ]
+    rows = None if x is None else _rows(x, {slot.name: slot.shape for slot in slots}, y)
+    answer = run_repair(
+        RepairTask(
+            original, network, demands, clock, load, method, rows, y,
+            () if domain is None else regions(slots, domain), float(margin), decision, seed,
+        )
+    )  # fmt: skip
+    return add_provenance(answer, network, regions=demands[0].regions, property=demands[0].source)
+
+
+def _check_options(
+    method: Any, margin: Any, decision: Any, certificate: Any, property: Any, keep: Any
+) -> None:
+    """Check the options that no other question has.
+
+    Raises:
+        InputError: One of them is invalid.
+    """
+    if method not in METHODS:
+        raise InputError(f"`method` must be one of {list(METHODS)}. Received: {method!r}.")
+    number = isinstance(margin, int | float | np.number) and not isinstance(margin, bool)
+    if not number or not 0 < margin < 1:
+        raise InputError(
+            "`margin` must be a fraction of the spread of the outputs, above 0 and below 1. "
+            f"Received: margin={margin!r}."
+        )
+    if decision not in (None, "argmax", "argmin"):
+        raise InputError(f"`decision` must be 'argmax', 'argmin' or None. Received: {decision!r}.")
+
+
+def _rows(x: Any, inputs: dict[str, tuple[int, ...]], y: Any) -> np.ndarray:
+    """Return the user's inputs as flat rows."""
+    if is_frame(x):
+        x = np.asarray(x, np.float64)
+    rows, _ = flat_inputs(x, inputs)
+    if not np.isfinite(rows).all():
+        raise InputError("`x` must contain finite numbers only. Received: NaN or infinity.")
+    if y is not None and len(y) != len(rows):
+        raise InputError(
+            f"`y` must have one target per row of `x`. Received: {len(y)} targets, {len(rows)} "
+            "rows."
+        )
+    return rows
+
+
+def _pairs(property: Any, box: Any, name: str) -> list[tuple[Any, Any]]:
+    """Return pairs of a property and its input set."""
+    if not isinstance(property, list):
+        return [(property, box)]
+    if box is not None or not all(isinstance(p, tuple) and len(p) == 2 for p in property):
+        raise InputError(
+            f"A list in `{name}` must contain pairs `(property, box)`, without a further `box`. "
+            f"Received: {name}={property!r}, box={box!r}."
+        )
+    return property
+
+
+def _demand(network: Network, property: Any, box: Any, where: Any) -> Demand:
+    from ...repairs.demand import Demand
+
+    return Demand(*resolve_question(network, property, box, where))

@@ -1,0 +1,223 @@
+"""The account of a repair: what it changed, and what was proved about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..answers.answer import Cost
+from ..answers.bad_inputs import BadInputs
+from ..answers.range import Range
+from ..answers.render.text import entry_names
+from ..answers.repairs.repair import Agreement, LayerChange, ModelRepair, Profile, Round
+from ..answers.verdict import Verdict
+from ..core import Box, Warrant
+from ..core.formula import value
+from ..frontends.keras.predict import predictor, split
+from ..frontends.keras.signature import signature
+from ..questions.difference import difference_range
+from ..questions.violations.bad_inputs import bad_inputs
+from .anchors import decisions
+from .copies import reload_model
+from .demand import Demand
+
+
+if TYPE_CHECKING:
+    from .task import RepairTask
+
+METHODS = ("cutting planes on the last layer (Boetius, Leue, Sutter 2023; Goldberger et al. 2020)",)
+
+MOST_INPUTS = 6
+"""Maximum number of varying inputs for which the violated fraction of the set is computed."""
+
+FEW_SECONDS = 2.0
+"""Time limit of each further proof of the account, in seconds."""
+
+FRESH = 5_000
+"""Number of fresh inputs per set at which the models are compared."""
+
+GRID = {1: 401, 2: 81}
+"""Number of grid points per input of a profile, by the number of varying inputs."""
+
+
+class Account:
+    """Record of a repair in progress.
+
+    Args:
+        task: The repair.
+    """
+
+    def __init__(self, task: RepairTask) -> None:
+        self._task = task
+        self.history: list[Round] = []
+
+    def finish(
+        self,
+        model: Any,
+        before: Sequence[Verdict],
+        verdicts: Sequence[Verdict],
+        status: str,
+        *,
+        reason: str = "",
+        method: str = "",
+        changes: tuple[LayerChange, ...] = (),
+        violation: float | None = None,
+        decision: str | None = None,
+    ) -> ModelRepair:
+        """Return the answer.
+
+        Args:
+            model: The new model as loaded from its file; None without one.
+            before: Verdicts on the original.
+            verdicts: Verdicts on the new model, or on the last candidate.
+            status: Status of the answer.
+            reason: Why the repair failed; empty otherwise.
+            method: Mode of the repair; empty if nothing was changed.
+            changes: The changed layers.
+            violation: Least violation that was reached; None if unknown.
+            decision: How outputs are read as a class; None for numbers.
+        """
+        task = self._task
+        further: dict[str, Any] = {}
+        if model is not None and changes:
+            network = task.load(model)
+            further = {
+                "share": self._share(),
+                "difference": self._difference(network),
+                "profile": self._profile(network),
+                "loss": self._loss(model),
+            }
+            fidelity = self._fidelity(network, decision)
+        else:
+            fidelity = ()
+        claims = dict.fromkeys(demand.text for demand in task.demands)
+        return ModelRepair(
+            name=task.network.name,
+            claim="; ".join(claims),
+            status=status,
+            reason=reason,
+            method=method,
+            before=tuple(before),
+            verdicts=tuple(verdicts),
+            changes=changes,
+            fidelity=fidelity,
+            history=tuple(self.history),
+            warrant=Warrant.FLOAT64_ROUNDED,
+            cost=Cost(task.clock.seconds, sum(v.cost.boxes for v in (*before, *verdicts))),
+            methods=METHODS if method == "weights" else (),
+            model=model,
+            violation=violation,
+            **further,
+        )
+
+    def _few(self) -> float:
+        """Return the time limit of one further proof."""
+        return float(np.clip(self._task.clock.left / 4, 1e-3, FEW_SECONDS))
+
+    def _hull(self, demand: Demand) -> Box | None:
+        """Return the bounding box of an input set; None if it is unbounded."""
+        lo = np.min([region.box.lo for region in demand.regions], axis=0)
+        hi = np.max([region.box.hi for region in demand.regions], axis=0)
+        return Box(lo, hi) if np.isfinite([lo, hi]).all() else None
+
+    def _share(self) -> tuple[float, float] | None:
+        demand = self._task.demands[0]
+        hull = self._hull(demand)
+        if hull is None or not 1 <= int((hull.lo < hull.hi).sum()) <= MOST_INPUTS:
+            return None
+        if any(region.integer.any() for region in demand.regions):
+            return None
+        found: BadInputs = bad_inputs(
+            self._task.network, demand.unsafe, demand.regions, text=demand.text,
+            time_limit=self._few(),
+        )  # fmt: skip
+        return found.share_lo, found.share_hi
+
+    def _difference(self, network: Any) -> Range | None:
+        hull = self._hull(self._task.demands[0])
+        if hull is None:
+            return None
+        return difference_range(
+            network, self._task.network, hull, tol=1e-2, time_limit=self._few(), solver=False
+        )
+
+    def _fidelity(self, network: Any, decision: str | None) -> tuple[Agreement, ...]:
+        task = self._task
+        rng = np.random.default_rng(task.seed + 2)
+        inside = [d.draw(rng, max(50, FRESH // len(task.demands))) for d in task.demands]
+        sets = [("inside", np.concatenate(inside))]
+        if task.domain:
+            outside = Demand(task.demands[0].unsafe, task.domain, "").draw(rng, FRESH)
+            is_in = np.any([demand.contains(outside) for demand in task.demands], axis=0)
+            sets.append(("outside", outside[~is_in]))
+        if task.x is not None:
+            sets.append(("x", task.x))
+        return tuple(_agreement(name, x, task, network, decision) for name, x in sets if len(x))
+
+    def _loss(self, model: Any) -> tuple[float, float] | None:
+        task = self._task
+        if task.y is None or task.x is None:
+            return None
+        # An evaluation changes the state of metrics, so the user's model is not evaluated.
+        return _loss_of(reload_model(task.model), task), _loss_of(reload_model(model), task)
+
+    def _profile(self, network: Any) -> Profile | None:
+        demand = self._task.demands[0]
+        hull = self._hull(demand)
+        if hull is None:
+            return None
+        varying = np.flatnonzero(hull.lo < hull.hi)
+        if len(varying) not in GRID:
+            return None
+        axes = [np.linspace(hull.lo[i], hull.hi[i], GRID[len(varying)]) for i in varying]
+        grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(varying))
+        x = np.repeat(hull.lo[None], len(grid), axis=0)
+        x[:, varying] = grid
+        x = x[demand.contains(x)]
+        if not len(x):
+            return None
+        before, after = (_outputs(net, x) for net in (self._task.network, network))
+        bad = _violation(demand, x, before) > 0
+        inputs = {slot.name: slot.shape for slot in self._task.network.graph.inputs}
+        names = entry_names(inputs)
+        return Profile(
+            tuple(int(i) for i in varying), tuple(names[i] for i in varying), x, before, after, bad
+        )
+
+
+def _outputs(network: Any, x: np.ndarray) -> np.ndarray:
+    return np.asarray(network.predict(x), np.float64).reshape(len(x), -1)
+
+
+def _violation(demand: Demand, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return value(demand.safe, np.concatenate([x, y], axis=1))
+
+
+def _agreement(
+    name: str, x: np.ndarray, task: RepairTask, network: Any, decision: str | None
+) -> Agreement:
+    before, after = _outputs(task.network, x), _outputs(network, x)
+    change = np.abs(after - before)
+    same = good_same = None
+    if decision is not None:
+        equal = decisions(before, decision) == decisions(after, decision)
+        good = np.ones(len(x), bool)
+        for demand in task.demands:
+            good &= ~(demand.contains(x) & (_violation(demand, x, before) > 0))
+        same = float(equal.mean())
+        good_same = float(equal[good].mean()) if good.any() else None
+    return Agreement(name, len(x), same, good_same, float(change.mean()), float(change.max()))
+
+
+def _loss_of(model: Any, task: RepairTask) -> float:
+    """Return the compiled loss of a model on the user's data, or the mean squared error."""
+    assert task.x is not None
+    inputs = signature(model)
+    if getattr(model, "compiled", False) and getattr(model, "loss", None) is not None:
+        packed = inputs.pack(split(task.x, inputs))
+        return float(model.evaluate(packed, task.y, verbose=0, return_dict=True)["loss"])
+    y = np.asarray(predictor(model, inputs)(task.x), np.float64).reshape(len(task.x), -1)
+    targets = np.asarray(task.y, np.float64).reshape(len(task.x), -1)
+    return float(np.mean((y - targets) ** 2))

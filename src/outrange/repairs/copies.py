@@ -1,0 +1,50 @@
+"""Copies of Keras models: a model is saved to a file and loaded again, with its compile state."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ..core import UnsupportedError
+from ..frontends.keras.api import is_keras_object, keras
+from ..frontends.keras.files import read
+
+
+def keras_model(model: Any) -> Any:
+    """Return the Keras model that the user passed, read from its file if it is a path.
+
+    Raises:
+        UnsupportedError: The model is of another framework.
+    """
+    is_path = isinstance(model, str | os.PathLike)
+    if is_path and os.fspath(model).lower().endswith((".keras", ".h5", ".hdf5")):
+        return read(Path(os.fspath(model)), None, True, compiled=True)
+    if is_keras_object(model) and isinstance(model, keras().Model):
+        return model
+    received = f"the file `{model}`" if is_path else type(model).__name__
+    raise UnsupportedError(
+        "`repair` changes Keras models: pass a `keras.Model`, or the path of a `.keras` or `.h5` "
+        f"file. Received: {received}."
+    )
+
+
+def reload_model(model: Any) -> Any:
+    """Save a Keras model to a temporary file, and return the model that the file contains.
+
+    Raises:
+        UnsupportedError: The model cannot be saved.
+        ModelError: The file cannot be read, for example because a class is not registered.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{model.name}.keras"
+        try:
+            model.save(path)
+        except Exception as error:
+            raise UnsupportedError(
+                "`repair` needs a model that Keras can save, since it proves the saved model. "
+                f"Received: {model.name!r}, whose `save` fails ({type(error).__name__}: "
+                f"{str(error)[:200]})."
+            ) from error
+        return read(path, None, True, compiled=True)

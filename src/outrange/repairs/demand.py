@@ -1,0 +1,62 @@
+"""A property that a repaired model must satisfy on a set of inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..core import Formula, PropertySource, Region
+from ..core.formula import negate
+from ..questions.evidence.check_point import are_contained
+
+
+@dataclass(frozen=True, eq=False)
+class Demand:
+    """A property that a repaired model must satisfy on a set of inputs.
+
+    Args:
+        unsafe: The negated property, over the flat `[x, y]`.
+        regions: The set of inputs, as a union of regions.
+        text: The property as text.
+        source: Name and hash of the property; None if it has none.
+    """
+
+    unsafe: Formula
+    regions: Sequence[Region]
+    text: str
+    source: PropertySource | None = None
+
+    @cached_property
+    def safe(self) -> Formula:
+        """The property itself, over the flat `[x, y]`."""
+        return negate(self.unsafe)
+
+    def contains(self, x: np.ndarray) -> np.ndarray:
+        """Return which of the inputs `(n, d)` lie in the set, `(n,)` bool."""
+        return are_contained(self.regions, x)
+
+    def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
+        """Draw at most `count` inputs of the set, uniform in the boxes of its regions.
+
+        Inputs that violate a further condition of a region are dropped, so fewer may be returned.
+
+        Args:
+            rng: Random number generator of the draw.
+            count: Number of inputs to draw.
+
+        Returns:
+            The inputs, `(n, d)`.
+        """
+        finite = [r for r in self.regions if np.isfinite([r.box.lo, r.box.hi]).all()]
+        some = [finite[i] for i in rng.permutation(len(finite))[: max(count, 1)]]
+        share = -(-count // max(len(some), 1))
+        parts = []
+        for region in some:
+            x = region.box.sample(rng, share)
+            x = np.where(region.integer, np.rint(x), x)
+            parts.append(x if region.is_box else x[self.contains(x)])
+        size = self.regions[0].box.size
+        return np.concatenate(parts)[:count] if parts else np.zeros((0, size))

@@ -1,0 +1,258 @@
+"""Last layers of a Keras model: affine functions of their features, then an activation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..core import UnsupportedError
+from ..frontends.keras.api import keras
+from ..frontends.keras.predict import predictor
+from ..frontends.keras.signature import signature
+from .activations import ACTIVATIONS, SOFTMAX, softmax
+
+
+PASSING = ("Dropout", "Flatten", "Reshape", "ActivityRegularization", "Identity")
+"""Layers between the last `Dense` layer and the output that do not change the flat values."""
+
+SCALING = ("BatchNormalization", "Rescaling", "Normalization")
+"""Layers that scale and shift each value at inference."""
+
+_LAYERS = {"ReLU": "relu", "Softmax": SOFTMAX}
+
+
+@dataclass(frozen=True, eq=False)
+class OutputHead:
+    """The last layer of one output: `activation(scale * (features @ weights) + shift)`.
+
+    Args:
+        layer: The `Dense` layer.
+        source: The symbolic tensor that enters it.
+        places: Number of places at which the layer is applied to the last axis of its input.
+        units: Number of units.
+        scale: `(places * units,)`, factor of each flat logit.
+        shift: `(places * units,)`, summand of each flat logit.
+        activation: Name of the activation.
+    """
+
+    layer: Any
+    source: Any
+    places: int
+    units: int
+    scale: np.ndarray
+    shift: np.ndarray
+    activation: str
+
+    @property
+    def size(self) -> int:
+        """Number of flat outputs."""
+        return self.places * self.units
+
+    def weights(self) -> np.ndarray:
+        """Return kernel and bias, if there is one, as `(features, units)`."""
+        k = keras()
+        kernel = np.asarray(k.ops.convert_to_numpy(self.layer.kernel), np.float64)
+        if not self.layer.use_bias:
+            return kernel
+        bias = np.asarray(k.ops.convert_to_numpy(self.layer.bias), np.float64)
+        return np.concatenate([kernel, bias[None]])
+
+    def assign(self, weights: np.ndarray) -> np.ndarray:
+        """Set kernel and bias of the layer, and return them as rounded to the layer's dtype."""
+        rows = len(weights) - self.layer.use_bias
+        self.layer.kernel.assign(weights[:rows])
+        if self.layer.use_bias:
+            self.layer.bias.assign(weights[rows])
+        return self.weights()
+
+    def logits(self, features: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Return the flat logits `(n, size)` at features `(n, places, rows of weights)`."""
+        raw = (features @ weights).reshape(len(features), self.size)
+        return raw * self.scale + self.shift
+
+    def outputs(self, logits: np.ndarray) -> np.ndarray:
+        """Return the flat outputs `(n, size)` at flat logits."""
+        if self.activation == SOFTMAX:
+            grouped = logits.reshape(len(logits), self.places, self.units)
+            return softmax(grouped).reshape(logits.shape)
+        return ACTIVATIONS[self.activation].value(logits)
+
+
+class Heads:
+    """The last layers of all outputs of a model, and their common features.
+
+    Args:
+        model: A Keras model; its last layers may be changed.
+    """
+
+    def __init__(self, model: Any) -> None:
+        k = keras()
+        tensors = k.tree.flatten(getattr(model, "outputs", None) or ())
+        if not tensors or not all(hasattr(tensor, "_keras_history") for tensor in tensors):
+            raise UnsupportedError(
+                "Repair of the weights needs a Sequential or functional model, whose last layers "
+                f"are visible. Received: {type(model).__name__} `{model.name}`; pass "
+                '`method="guard"`, or build it as a functional model.'
+            )
+        self.model = model
+        self.heads = [_head_of(tensor) for tensor in tensors]
+        self.layers = list({id(head.layer): head.layer for head in self.heads}.values())
+        self._run = _feature_function(model, [head.source for head in self.heads])
+
+    def weights(self) -> list[np.ndarray]:
+        """Return the weights of each distinct layer, `(features, units)`."""
+        return [self._first(layer).weights() for layer in self.layers]
+
+    def assign(self, weights: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Set the weights of all layers, and return them as rounded to the layers' dtypes."""
+        pairs = zip(self.layers, weights, strict=True)
+        return [self._first(layer).assign(array) for layer, array in pairs]
+
+    def _first(self, layer: Any) -> OutputHead:
+        return next(head for head in self.heads if head.layer is layer)
+
+    def index(self, head: OutputHead) -> int:
+        """Return the position of the layer of a head in `layers`."""
+        return next(i for i, layer in enumerate(self.layers) if layer is head.layer)
+
+    def features(self, x: np.ndarray) -> list[np.ndarray]:
+        """Return the features of flat inputs `(n, d)`: one array `(n, places, rows)` per head."""
+        flat, parts, start = self._run(x), [], 0
+        for head in self.heads:
+            width = head.source.shape[-1] * head.places
+            part = flat[:, start : start + width].astype(np.float64)
+            part = part.reshape(len(x), head.places, head.source.shape[-1])
+            if head.layer.use_bias:
+                part = np.concatenate([part, np.ones((len(x), head.places, 1))], axis=2)
+            parts.append(part)
+            start += width
+        return parts
+
+    def logits(self, features: Sequence[np.ndarray], weights: Sequence[np.ndarray]) -> np.ndarray:
+        """Return all flat logits, `(n, outputs)`."""
+        pairs = zip(self.heads, features, strict=True)
+        parts = [head.logits(part, weights[self.index(head)]) for head, part in pairs]
+        return np.concatenate(parts, axis=1)
+
+    def outputs(self, logits: np.ndarray) -> np.ndarray:
+        """Return all flat outputs at flat logits, `(n, outputs)`."""
+        parts, start = [], 0
+        for head in self.heads:
+            parts.append(head.outputs(logits[:, start : start + head.size]))
+            start += head.size
+        return np.concatenate(parts, axis=1)
+
+    def row(self, features: Sequence[np.ndarray], form: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return a linear form of the logits as one of all weights, and its constant.
+
+        Args:
+            features: The features at one input, one array `(places, rows)` per head.
+            form: Coefficients of the flat logits, `(outputs,)`.
+        """
+        blocks = [np.zeros_like(weights) for weights in self.weights()]
+        constant, start = 0.0, 0
+        for head, part in zip(self.heads, features, strict=True):
+            coefficients = form[start : start + head.size]
+            scaled = (coefficients * head.scale).reshape(head.places, head.units)
+            blocks[self.index(head)] += part.T @ scaled
+            constant += float(coefficients @ head.shift)
+            start += head.size
+        return np.concatenate([block.ravel() for block in blocks]), constant
+
+
+def _feature_function(model: Any, sources: Sequence[Any]) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function from flat inputs to the flat values of symbolic tensors."""
+    k = keras()
+    # Identity layers permit tensors that are inputs of the model.
+    tensors = [k.layers.Identity(name=f"features_{i}")(t) for i, t in enumerate(sources)]
+    inner = k.Model(model.inputs, tensors)
+    return predictor(inner, signature(inner))
+
+
+def _head_of(tensor: Any) -> OutputHead:
+    """Return the last layer of an output.
+
+    Raises:
+        UnsupportedError: A layer between the last `Dense` layer and the output is not supported.
+    """
+    size = int(np.prod(tensor.shape[1:]))
+    scale, shift, activation = np.ones(size), np.zeros(size), "linear"
+    while True:
+        layer, _, _ = tensor._keras_history
+        kind = type(layer).__name__
+        if kind == "Dense" and type(layer).__module__.startswith("keras."):
+            break
+        name = _activation_of(layer) if kind in ("Activation", *_LAYERS) else None
+        if kind not in (*PASSING, *SCALING) and name is None:
+            raise _refusal(layer)
+        if name is not None and name != "linear":
+            if activation != "linear" or (scale != 1).any() or (shift != 0).any():
+                raise _refusal(layer)
+            activation = name
+        if kind in SCALING:
+            factor, summand = _scaling_of(layer, tensor.shape[1:])
+            shift, scale = shift + scale * summand, scale * factor
+        tensor = _input_of(tensor)
+    name = _activation_of(layer)
+    if name != "linear" and (activation != "linear" or (scale != 1).any() or (shift != 0).any()):
+        raise _refusal(layer)
+    activation = name if name != "linear" else activation
+    if getattr(layer, "quantization_mode", None) or getattr(layer, "lora_enabled", False):
+        raise _refusal(layer)
+    source = _input_of(tensor)
+    if any(n is None for n in source.shape[1:]):
+        raise _refusal(layer)
+    places = int(np.prod(source.shape[1:-1]))
+    return OutputHead(layer, source, places, layer.units, scale, shift, activation)
+
+
+def _input_of(tensor: Any) -> Any:
+    """Return the single tensor from which a layer computed a symbolic tensor."""
+    layer, node, _ = tensor._keras_history
+    (source,) = layer._inbound_nodes[node].input_tensors
+    return source
+
+
+def _activation_of(layer: Any) -> str:
+    """Return the name of a layer's activation.
+
+    Raises:
+        UnsupportedError: The activation is not one of those that are supported in a last layer.
+    """
+    kind = type(layer).__name__
+    if kind == "ReLU":
+        plain = layer.max_value is None and not layer.negative_slope and not layer.threshold
+        name = "relu" if plain else "ReLU with arguments"
+    elif kind == "Softmax":
+        name = SOFTMAX if layer.axis == -1 else "Softmax of another axis"
+    else:
+        function = layer.activation
+        name = getattr(function, "__name__", type(function).__name__)
+        if getattr(function, "__module__", "keras.").split(".")[0] != "keras":
+            name = f"the function {name}"
+    if name not in (*ACTIVATIONS, SOFTMAX):
+        raise UnsupportedError(
+            "Repair of the weights supports these activations of the last layer: "
+            f"{', '.join((*ACTIVATIONS, SOFTMAX))}. Received: layer `{layer.name}` with {name}."
+        )
+    return name
+
+
+def _scaling_of(layer: Any, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return factor and summand of each flat value of a layer that scales at inference."""
+    k = keras()
+    points = np.stack([np.zeros(shape), np.ones(shape)])
+    values = layer(k.ops.convert_to_tensor(points, layer.compute_dtype), training=False)
+    low, high = np.asarray(k.ops.convert_to_numpy(values), np.float64).reshape(2, -1)
+    return high - low, low
+
+
+def _refusal(layer: Any) -> UnsupportedError:
+    return UnsupportedError(
+        "Repair of the weights needs a `Dense` layer at the end, followed by at most one "
+        f"activation and by {', '.join((*PASSING, *SCALING))}. Received: "
+        f'{type(layer).__name__} `{layer.name}`; pass `method="guard"` instead.'
+    )

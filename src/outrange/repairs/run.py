@@ -1,0 +1,147 @@
+"""One repair from the first verdict to the account of the changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..answers.repairs.repair import (
+    HOLDS,
+    IMPOSSIBLE,
+    REPAIRED,
+    UNREPAIRED,
+    LayerChange,
+    ModelRepair,
+)
+from ..answers.verdict import Verdict
+from ..core import Clock, UnsupportedError
+from ..core.formula import different_atoms
+from ..frontends.network import Network
+from ..questions.decide_property import decide_property
+from .account import Account
+from .activations import SOFTMAX
+from .anchors import Anchors
+from .copies import reload_model
+from .demand import Demand
+from .guard import guarded_model
+from .heads import Heads
+from .task import RepairTask
+from .unreachable import unreachable
+from .weights import WeightsSearch
+
+
+FIRST_SHARE = 0.3
+"""Largest fraction of the time left for the verdicts on the original model."""
+
+
+def run_repair(task: RepairTask) -> ModelRepair:
+    """Repair a model as `task` describes."""
+    before = verdicts_of(task, task.network, task.seconds(FIRST_SHARE), every=True)
+    account = Account(task)
+    if all(before):
+        return account.finish(reload_model(task.model), before, before, HOLDS)
+    if task.method != "guard":
+        answer = _by_weights(task, account, before)
+        if answer or answer.status == IMPOSSIBLE or task.method == "weights":
+            return answer
+        try:
+            return _by_guard(task, account, before)
+        except UnsupportedError:
+            return answer  # It says why the weights were not repaired.
+    return _by_guard(task, account, before)
+
+
+def _by_guard(task: RepairTask, account: Account, before: Sequence[Verdict]) -> ModelRepair:
+    """Add a guard to a copy of the model."""
+    model, changes = guarded_model(reload_model(task.model), task.demands)
+    model = reload_model(model)
+    verdicts = verdicts_of(task, task.load(model), task.seconds())
+    if not all(verdicts):
+        reason = "the properties of the guarded model were not proved."
+        return account.finish(None, before, verdicts, UNREPAIRED, reason=reason, method="guard")
+    return account.finish(model, before, verdicts, REPAIRED, changes=changes, method="guard")
+
+
+def verdicts_of(
+    task: RepairTask, network: Network, seconds: float | None, every: bool = False
+) -> list[Verdict]:
+    """Return the verdicts on a network, up to the first that does not hold unless `every`.
+
+    Args:
+        task: The properties.
+        network: The network to verify.
+        seconds: Time limit for all of them.
+        every: Whether to continue after a verdict that does not hold.
+    """
+    clock, verdicts = Clock(seconds), []
+    for i, demand in enumerate(task.demands):
+        left = None if seconds is None else max(clock.left, 1e-3)
+        if every and left is not None:
+            left /= len(task.demands) - i
+        verdict = decide_property(
+            network, demand.unsafe, demand.regions, demand.text, time_limit=left,
+            seed=task.seed, source=demand.source,
+        )  # fmt: skip
+        verdicts.append(verdict)
+        if not verdict and not every:
+            break
+    return verdicts
+
+
+def _by_weights(task: RepairTask, account: Account, before: list[Verdict]) -> ModelRepair:
+    """Repair the weights of the last layers of a copy."""
+    copy = reload_model(task.model)
+    heads = Heads(copy)
+    reason = unreachable(heads, task.demands, before)
+    if reason:
+        return account.finish(None, before, [], IMPOSSIBLE, reason=reason)
+    decision = task.decision or decision_of(heads, task.demands)
+    anchors = Anchors(heads, task.demands, task.x, task.domain, decision, task.seed)
+    original, last = heads.weights(), list[Any]()
+
+    def verify() -> list[Verdict]:
+        last[:] = [reload_model(copy)]
+        return verdicts_of(task, task.load(last[0]), task.seconds())
+
+    search = WeightsSearch(heads, task.demands, anchors, verify, task.clock, task.margin, task.seed)
+    for pool, verdict in zip(anchors.pools, before, strict=True):
+        if verdict.counterexample is not None:
+            search.learn(pool, verdict.counterexample.flat_x, original)
+    outcome = search.run()
+    account.history = outcome.history
+    if outcome.status != "HOLDS":
+        return account.finish(
+            None, before, outcome.verdicts, UNREPAIRED, reason=outcome.reason,
+            violation=outcome.violation, method="weights",
+        )  # fmt: skip
+    changes = tuple(
+        _change(layer, old, new)
+        for layer, old, new in zip(heads.layers, original, heads.weights(), strict=True)
+    )
+    return account.finish(
+        last[0],
+        before,
+        outcome.verdicts,
+        REPAIRED,
+        changes=changes,
+        method="weights",
+        decision=decision,
+    )
+
+
+def _change(layer: Any, old: np.ndarray, new: np.ndarray) -> LayerChange:
+    share = float(np.linalg.norm(new - old) / max(np.linalg.norm(old), 1e-300))
+    return LayerChange(layer.name, "weights", float(np.abs(new - old).max(initial=0.0)), share)
+
+
+def decision_of(heads: Heads, demands: Sequence[Demand]) -> str | None:
+    """Return `"argmax"` if the outputs are probabilities, or if the properties compare outputs."""
+    if any(head.activation == SOFTMAX for head in heads.heads):
+        return "argmax"
+    size = demands[0].regions[0].box.size
+    forms = [atom for demand in demands for atom in different_atoms(demand.safe)]
+    outputs = [[c for i, c in atom.terms if i >= size] for atom in forms]
+    compares = all(len(terms) != 1 for terms in outputs) and any(outputs)
+    return "argmax" if compares and len(heads.heads) == 1 else None

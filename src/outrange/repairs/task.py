@@ -1,0 +1,50 @@
+"""The task of one repair: the model, the properties and the options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..core import Clock, Region
+from ..frontends.network import Network
+from .demand import Demand
+
+
+@dataclass(frozen=True, eq=False)
+class RepairTask:
+    """A repair: the model, the properties, and the options.
+
+    Args:
+        model: The user's Keras model, which is not changed.
+        network: The same model as a graph.
+        demands: The properties; all of them must hold in the end.
+        clock: The time limit.
+        load: Function that reads a Keras model into a graph.
+        method: `"auto"`, `"weights"` or `"guard"`.
+        x: Inputs to stay close to, `(n, d)`; None for none.
+        y: Targets of `x`; None for none.
+        domain: Further regions in which to stay close.
+        margin: See `outrange.repair`.
+        decision: `"argmax"`, `"argmin"` or None.
+        seed: Seed of random inputs.
+    """
+
+    model: Any
+    network: Network
+    demands: Sequence[Demand]
+    clock: Clock
+    load: Callable[[Any], Network]
+    method: str = "auto"
+    x: np.ndarray | None = None
+    y: Any = None
+    domain: Sequence[Region] = ()
+    margin: float = 1e-4
+    decision: str | None = None
+    seed: int = 0
+
+    def seconds(self, share: float = 1.0) -> float | None:
+        """Return this share of the seconds left; None without a limit."""
+        return None if self.clock.limit == np.inf else max(share * self.clock.left, 1e-3)

@@ -1,0 +1,207 @@
+"""Weights mode: the last layers change by cutting planes, with proofs as the oracle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..answers.repairs.repair import Round
+from ..answers.verdict import Verdict
+from ..core import Clock
+from .anchors import Anchors
+from .cuts import CutRules
+from .demand import Demand
+from .heads import Heads
+from .pool import InputPool
+from .program import WeightsProgram
+
+
+MOST_ROUNDS = 400
+"""Maximum number of quadratic programs."""
+
+AT_ONCE = 8
+"""Maximum number of inputs per property that become constraints in one round."""
+
+NEAR = 240
+"""Number of inputs tried around a counterexample, and around each of the worst inputs together."""
+
+STUCK = 4
+"""Number of rounds without progress after which the constraints are tightened further."""
+
+Oracle = Callable[[], "list[Verdict]"]
+"""Verifies the model with its current weights, as saved and loaded again; one verdict per property
+that was decided, the last one not `HOLDS` unless all hold."""
+
+
+@dataclass
+class WeightsOutcome:
+    """Result of the search for weights.
+
+    Args:
+        status: `"HOLDS"` if all properties are proved, else `"VIOLATED"` or `"UNKNOWN"`.
+        reason: A sentence that says why the search ended; empty with `"HOLDS"`.
+        verdicts: The last verdicts.
+        violation: Least violation of a candidate at the inputs tried; None without a candidate.
+        history: One record per round.
+    """
+
+    status: str = "UNKNOWN"
+    reason: str = ""
+    verdicts: list[Verdict] = field(default_factory=list)
+    violation: float | None = None
+    history: list[Round] = field(default_factory=list)
+
+
+class WeightsSearch:
+    """Search for weights of the last layers that satisfy all properties.
+
+    Args:
+        heads: The last layers of the copy that is changed.
+        demands: The properties.
+        anchors: Inputs at which the outputs should change little.
+        verify: The oracle.
+        clock: The time limit.
+        margin: Distance by which constraints are tightened, relative to the spread of the logits.
+        seed: Seed of the random inputs.
+    """
+
+    def __init__(
+        self,
+        heads: Heads,
+        demands: Sequence[Demand],
+        anchors: Anchors,
+        verify: Oracle,
+        clock: Clock,
+        margin: float,
+        seed: int,
+    ) -> None:
+        self._heads, self._anchors, self._verify, self._clock = heads, anchors, verify, clock
+        self._rng = np.random.default_rng(seed)
+        self._original = heads.weights()
+        self._pools = anchors.pools
+        self._rules = CutRules(heads, demands[0].regions[0].box.size)
+        self._margin = margin * anchors.spread
+        self._rows: list[np.ndarray] = []
+        self._most: list[float] = []
+        self._chosen = False
+        self.outcome = WeightsOutcome()
+
+    def run(self) -> WeightsOutcome:
+        """Run the search; the layers then have the weights of the last candidate."""
+        outcome, stuck = self.outcome, 0
+        program = self._anchors.program(self._original, 0)
+        for _ in range(MOST_ROUNDS):
+            if self._clock.expired:
+                outcome.reason = outcome.reason or "the time limit ended the search."
+                break
+            weights = program.solve(np.array(self._rows), np.array(self._most))
+            if weights is None:
+                outcome.status = "INFEASIBLE"
+                outcome.reason = (
+                    "no weights of the last layer were found that satisfy the constraints at "
+                    f"{len(self._rows)} inputs; try a smaller `margin`, or method='guard'."
+                )
+                break
+            candidate = self._heads.assign(weights)
+            worst = self._add_worst(candidate)
+            if worst <= 0 and not self._chosen:
+                program, self._chosen = self._choose(program), True
+                continue
+            if worst > 0:
+                self._note(worst, "")
+                continue
+            outcome.verdicts = self._verify()
+            last = outcome.verdicts[-1]
+            self._note(max(worst, *(0.0 for _ in outcome.verdicts)), last.status)
+            if last.status == "HOLDS":
+                outcome.status = "HOLDS"
+                break
+            if last.status == "UNKNOWN":
+                if self._clock.expired or stuck >= STUCK:
+                    outcome.reason = f"the proof did not finish ({last.reason})."
+                    break
+                stuck += 1
+                self._tighten(10.0)
+                continue
+            example = last.counterexample
+            if example is not None:
+                self.learn(self._pools[len(outcome.verdicts) - 1], example.flat_x, candidate)
+        else:
+            outcome.reason = f"no proof after {MOST_ROUNDS} rounds."
+        return outcome
+
+    def _note(self, violation: float, status: str) -> None:
+        least = self.outcome.violation
+        self.outcome.violation = violation if least is None else min(least, violation)
+        self.outcome.history.append(Round(len(self._rows), violation, status, self._clock.seconds))
+
+    def _add_worst(self, weights: Sequence[np.ndarray]) -> float:
+        """Add constraints at the worst inputs of each pool; return the largest violation."""
+        largest = -np.inf
+        for pool in self._pools:
+            for attempt in range(2):
+                logits = pool.logits(weights)
+                violations = pool.violations(logits)
+                if attempt or not len(violations) or violations.max() > 0:
+                    break
+                # The worst inputs are the places to look at next.
+                top = np.argsort(violations)[-AT_ONCE:]
+                pool.add(pool.neighbors(pool.x[top], NEAR // AT_ONCE))
+            if not len(violations):
+                continue
+            largest = max(largest, float(violations.max()))
+            bad = np.flatnonzero(violations > 0)
+            for i in bad[np.argsort(violations[bad])[::-1][:AT_ONCE]]:
+                self._cut(pool, int(i), logits[i])
+        return largest
+
+    def _cut(self, pool: InputPool, i: int, logits: np.ndarray) -> None:
+        cuts = self._rules.cuts(pool.demand.safe, pool.x[i], logits, pool.usual[i])
+        if cuts is None:
+            self._rows.append(np.zeros(sum(w.size for w in self._original)))
+            self._most.append(-1.0)
+            return
+        features = [part[i] for part in pool.features]
+        for cut in cuts:
+            row, constant = self._heads.row(features, cut.form)
+            self._rows.append(row)
+            self._most.append(cut.most - constant - self._margin * np.abs(cut.form).max())
+
+    def learn(self, pool: InputPool, x: np.ndarray, weights: Sequence[np.ndarray]) -> None:
+        """Add constraints at a counterexample `(d,)` and at inputs near it.
+
+        Args:
+            pool: The inputs of the violated property.
+            x: The counterexample.
+            weights: The weights of each layer for which it was found.
+        """
+        first = len(pool.x)
+        pool.add(x[None])
+        pool.add(pool.neighbors(x[None], NEAR))
+        logits = pool.logits(weights)
+        violations = pool.violations(logits)
+        if violations[first] <= 0.5 * self._margin:
+            self._tighten(2.0)
+        self._cut(pool, first, logits[first])
+        near = first + np.argsort(violations[first:])[::-1][:AT_ONCE]
+        for i in near[violations[near] > 0]:
+            if i != first:
+                self._cut(pool, int(i), logits[i])
+
+    def _tighten(self, factor: float) -> None:
+        """Multiply the margin of all constraints."""
+        extra = (factor - 1.0) * self._margin
+        self._margin *= factor
+        self._most = [most - extra for most in self._most]
+
+    def _choose(self, program: WeightsProgram) -> WeightsProgram:
+        """Return the objective whose solution agrees best with the original on other inputs."""
+        best, score = program, -np.inf
+        for i in range(self._anchors.count):
+            rival = program if i == 0 else self._anchors.program(self._original, i)
+            weights = rival.solve(np.array(self._rows), np.array(self._most))
+            if weights is not None and self._anchors.score(weights) > score:
+                best, score = rival, self._anchors.score(weights)
+        return best

@@ -1,0 +1,47 @@
+"""The quadratic program of a repair: its solution is the nearest point of a polyhedron."""
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from cases import some
+from outrange.repairs.program import WeightsProgram
+from outrange.search.milp.highs import least_norm
+
+
+@pytest.mark.parametrize("seed", some(range(30), 8))
+def test_the_nearest_point_of_a_polyhedron(seed):
+    """The conditions of Karush, Kuhn and Tucker, solved by another program."""
+    rng = np.random.default_rng(seed)
+    count, size = int(rng.integers(1, 30)), int(rng.integers(1, 20))
+    inside = rng.normal(size=size)
+    rows = rng.normal(size=(count, size))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    most = rows @ inside + rng.exponential(size=count) * (rng.random(count) < 0.7)
+    x = least_norm(rows, most)
+    assert x is not None and (rows @ x <= most + 1e-6).all()
+    other = minimize(
+        lambda v: 0.5 * v @ v, inside, jac=lambda v: v, method="SLSQP",
+        constraints={"type": "ineq", "fun": lambda v: most - rows @ v, "jac": lambda v: -rows},
+    )  # fmt: skip
+    assert np.linalg.norm(x) <= np.linalg.norm(other.x) + 1e-5
+    assert np.linalg.norm(x - other.x) <= 1e-3
+
+
+def test_contradictory_constraints_have_no_solution():
+    assert least_norm(np.array([[1.0], [-1.0]]), np.array([-1.0, -1.0])) is None
+
+
+def test_the_objective_is_the_change_of_the_outputs():
+    """With one constraint, the best weights have a closed form."""
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(50, 3))
+    start = rng.normal(size=(3, 2))
+    gram = features.T @ features / 50
+    row = rng.normal(size=(3, 2))
+    most = float((row * start).sum()) - 1.0
+    (weights,) = WeightsProgram([start], [gram]).solve(row.reshape(1, -1), np.array([most]))
+    direction = np.linalg.solve(gram, row)
+    best = start - direction / (row * direction).sum()
+    assert np.allclose(weights, best, atol=1e-4)
+    assert (row * weights).sum() <= most + 1e-6
