@@ -187,4 +187,10 @@ def _pairs(property: Any, box: Any, name: str) -> list[tuple[Any, Any]]:
 def _demand(network: Network, property: Any, box: Any, where: Any) -> Demand:
     from ...repairs.demand import Demand
 
-    return Demand(*resolve_question(network, property, box, where))
+    question, source = resolve_question(network, property, box, where)
+    if question.network.terms is not None:
+        raise InputError(
+            "`repair` needs a condition of linear inequalities, without products and functions of "
+            f"`x` and `y`. Received: {question.text}."
+        )
+    return Demand(question.unsafe, question.regions, question.text, source)
