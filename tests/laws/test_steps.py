@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from outrange.core import Box
+from outrange.core import Box, OutrangeError
+from outrange.domains import bounds
 from outrange.graph import Builder, Slot
 from outrange.ops import STAIRS, curve, step
+from outrange.ops.relaxation.relax import least_offset, most_offset, relax
 from outrange.search.solve import solve
 from outrange.testing import LawBroken, check_step
 
@@ -18,6 +20,41 @@ NAMES = (*STAIRS, "sign", "heaviside")
 @pytest.mark.parametrize("name", NAMES)
 def test_step(name):
     check_step(curve(name))
+
+
+@pytest.mark.parametrize("slack", [1e-6, 0.25, 3.7])
+def test_a_step_with_slack_encloses_values_nearby(slack, rng):
+    op = curve("round", slack=slack)
+    lo = np.concatenate([rng.uniform(-20, 20, 300), np.rint(rng.uniform(-9, 9, 300)) + 0.5])
+    hi = lo + rng.choice([0.0, 1e-6, 0.3, 1.0, 7.2], lo.size)
+    slope = rng.uniform(-2.0, 2.0, lo.size)
+    least, most = op.range(lo, hi)
+    below, above = least_offset(op, slope, lo, hi), most_offset(op, slope, lo, hi)
+    for theta in (None, *rng.random((3, lo.size))):
+        lines = relax(op, lo, hi, theta)
+        for _ in range(20):
+            x = rng.uniform(lo, hi)
+            y = np.rint(x + slack * rng.choice([-1.0, 1.0, rng.uniform(-1, 1)], lo.size))
+            assert ((least <= y) & (y <= most)).all()
+            assert (lines.lo_slope * x + lines.lo_offset <= y).all()
+            assert (lines.hi_slope * x + lines.hi_offset >= y).all()
+            assert (below <= y - slope * x).all() and (above >= y - slope * x).all()
+
+
+def test_slack_needs_a_rising_step():
+    with pytest.raises(OutrangeError, match="slack"):
+        replace(curve("floor"), slack=-1.0)
+    with pytest.raises(OutrangeError, match="slack"):
+        replace(curve("is_zero"), slack=1.0)
+
+
+def test_a_constant_with_slack_is_not_folded():
+    b = Builder([Slot("x", (1,))])
+    (x,) = b.input_values()
+    saturated = b.clip(b.affine_map(x, 1.0, 5.0), 2.5, 2.5)
+    graph = b.finish([b.add(x, b.curve("round", saturated, slack=0.25))], ["y"])
+    lo, hi = bounds(graph, [0.0], [0.0])[graph.output]
+    assert (lo, hi) == (2.0, 3.0)
 
 
 WRONG = {

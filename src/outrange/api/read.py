@@ -29,6 +29,7 @@ def load(
     input_shape: Sequence[int] | None = None,
     names: Sequence[str] | None = None,
     name: str | None = None,
+    kernel: str | None = None,
     progress: bool | None = None,
 ) -> Network:
     """Load a model once, so that it can be passed to several questions.
@@ -47,6 +48,10 @@ def load(
             automatically.
         name: Name of the network; None for the model's own name. Conditions on several networks
             use it: with `f = load(old, name="f")`, `f.x` and `f.y` are variables of this network.
+        kernel: Kernels that may run a quantized ONNX file; every answer holds for each of them.
+            `"float32"`: sums in float32 or exact integers, and a requantization in float32.
+            `"pairs"`: also sums of pairs that saturate at int16, as on x86 without VNNI. `"any"`
+            (None is the same): also a fixed-point requantization. See `docs/quantized.md`.
         progress: True shows progress, False hides it. None shows it in a terminal or notebook if
             the call takes longer than 2 s.
 
@@ -71,7 +76,11 @@ def load(
     from ..questions.common.joint_conditions import check_name
 
     network = read(
-        model, custom_objects=custom_objects, safe_mode=safe_mode, input_shape=input_shape
+        model,
+        custom_objects=custom_objects,
+        safe_mode=safe_mode,
+        input_shape=input_shape,
+        kernel=kernel,
     )
     if name is not None:
         network = replace(network, name=check_name(name))

@@ -35,6 +35,7 @@ def load(
     safe_mode: bool = True,
     input_shape: Sequence[int] | None = None,
     hidden: Mapping[str, str] | None = None,
+    kernel: str | None = None,
 ) -> Network:
     """Read a model into a graph, and check that the graph computes what the model computes.
 
@@ -50,6 +51,8 @@ def load(
         input_shape: Shape of one input without the batch axis; PyTorch modules only.
         hidden: Dict from the names of inner tensors, which become additional outputs, to their
             element types (`"real"` stands for any type); ONNX files only.
+        kernel: Name of the kernels of quantized operators; ONNX files only. None stands for
+            `"any"`.
 
     Returns:
         The network.
@@ -71,11 +74,16 @@ def load(
             "Values inside a network are supported for ONNX files only: pass the path of the file. "
             f"Received: {_qualified_type(model)}."
         )
+    if kernel is not None and not is_onnx_file(model):
+        raise InputError(
+            "`kernel` selects how a quantized ONNX file is run: pass the path of the file. "
+            f"Received: kernel={kernel!r} with {_qualified_type(model)}."
+        )
     if isinstance(model, Network):
         return model
     if isinstance(model, Graph):
         return Network(graph=model, predict=None, name="graph", origin="graph")
-    network = _load_model(model, custom_objects, safe_mode, input_shape, hidden)
+    network = _load_model(model, custom_objects, safe_mode, input_shape, hidden, kernel or "any")
     file = os.path.abspath(os.fspath(model)) if isinstance(model, str | os.PathLike) else None
     return replace(network, source=source_of(model, network.name), file=file)
 
@@ -93,6 +101,7 @@ def _load_model(
     safe_mode: bool,
     input_shape: Sequence[int] | None,
     hidden: Mapping[str, str] | None,
+    kernel: str,
 ) -> Network:
     """Load a framework's model object, or a model file."""
     options = {"custom_objects": custom_objects, "safe_mode": safe_mode}
@@ -114,7 +123,7 @@ def _load_model(
     if is_onnx_file(name):
         from .onnx import load_onnx
 
-        return load_onnx(_require_file(name), hidden=hidden)
+        return load_onnx(_require_file(name), hidden=hidden, kernel=kernel)
     if name.lower().endswith(_KERAS_FILES):
         path = _require_file(name)
         from .keras import load_keras

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..core import InputError
-from ..ops import Affine, Largest, Product, Rearrange, combine
+from ..ops import Affine, Largest, Product, Rearrange, Step, combine
 from .domain import restricted_functions
 from .graph import Graph, Node, Op, Slot
 
@@ -87,8 +87,11 @@ def _format_slots(slots: tuple[Slot, ...]) -> str:
 def _same(a: Op, b: Op) -> bool:
     """Return whether two ops of one kind are found to compute the same function.
 
-    Two curves are the same only if they are one object.
+    Two curves are the same only if they are one object. Two networks may use the slack of a step
+    in different ways.
     """
+    if isinstance(a, Step) and a.slack:
+        return False
     if a is b:
         return True
     if isinstance(a, Affine) and isinstance(b, Affine):

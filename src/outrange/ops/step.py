@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..core import down, up
+from ..core import OutrangeError, down, up
 from ..core.arrays import Elementwise
 from .curve import Curve
 from .relaxation.side import Line, fall
@@ -34,6 +34,9 @@ class Step(Curve):
         start: One of the jumps of a staircase; the only jump of another function that rises.
         rises: Whether `f` is exact and never falls, and has one jump or evenly spaced jumps of
             equal height. The hull of all limits is then known.
+        slack: The value at `x` may be `f(z)` for any `z` with `|z - x| <= slack`. A runtime rounds
+            the argument of a quantizer, so it may take the next step. Only a rising function may
+            have slack.
         rows: The table from which an integer selects a row, if the function is a lookup. A
             lookup lists no jumps, because its input is an integer.
     """
@@ -41,7 +44,20 @@ class Step(Curve):
     spacing: float = np.inf
     start: float = 0.0
     rises: bool = False
+    slack: float = 0.0
     rows: TableRows | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0.0 <= self.slack < np.inf or (self.slack and not self.rises):
+            raise OutrangeError(
+                f"The slack of `{self.name}` must be finite and not negative, and 0 unless the "
+                f"function rises. Received: {self.slack}."
+            )
+
+    def widen(self, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return intervals that contain all arguments within `slack` of `[lo, hi]`."""
+        return (down(lo - self.slack), up(hi + self.slack)) if self.slack else (lo, hi)
 
     @property
     def is_staircase(self) -> bool:
@@ -60,7 +76,8 @@ class Step(Curve):
         if not self.rises:
             return super().range(lo, hi)
         with np.errstate(all="ignore"):
-            return self.f(np.asarray(lo, np.float64)), self.f(np.asarray(hi, np.float64))
+            lo, hi = self.widen(np.asarray(lo, np.float64), np.asarray(hi, np.float64))
+            return self.f(lo), self.f(hi)
 
     @property
     def has_own_lines(self) -> bool:
@@ -73,7 +90,8 @@ class Step(Curve):
         """Return slope, offset, theta, pivot and gain of lines below `sign * f`."""
         if self.rows is not None:
             return self.rows.line(sign, lo, hi)
-        return lower_line(self, sign, lo, hi, theta)
+        slope, offset, theta, pivot, gain = lower_line(self, sign, *self.widen(lo, hi), theta)
+        return slope, self._loosen(slope, offset), theta, pivot, gain
 
     def any_lower(
         self, sign: float, slope: np.ndarray, lo: np.ndarray, hi: np.ndarray
@@ -81,7 +99,16 @@ class Step(Curve):
         """Return a lower bound on `sign * f(x) - slope * x` over `[lo, hi]`, for any slope."""
         if self.rows is not None:
             return self.rows.offset(sign, slope, lo, hi)
-        return any_lower(self, sign, slope, lo, hi)
+        return self._loosen(slope, any_lower(self, sign, slope, *self.widen(lo, hi)))
+
+    def _loosen(self, slope: np.ndarray, offset: np.ndarray) -> np.ndarray:
+        """Lower the offset of a line below `f(z)` to one of a line below the value at `x`.
+
+        With `|z - x| <= slack`, `f(z) - slope x >= f(z) - slope z - |slope| slack`.
+        """
+        if not self.slack:
+            return offset
+        return np.where(slope == 0.0, offset, down(offset - up(np.abs(slope) * self.slack)))
 
     def is_flat(self, lo: ArrayLike, hi: ArrayLike) -> np.ndarray:
         """Return a mask of the intervals `[lo, hi]` on which `f` is known to be constant."""

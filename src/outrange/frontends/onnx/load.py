@@ -32,6 +32,7 @@ def load_onnx(
     *,
     check: str | None = "auto",
     hidden: Mapping[str, str] | None = None,
+    kernel: str = "any",
 ) -> Network:
     """Read an `.onnx` or `.onnx.gz` file.
 
@@ -46,11 +47,13 @@ def load_onnx(
             installed and accepts the file, otherwise the reference. None: no comparison.
         hidden: Dict from the names of inner tensors, which become additional outputs after those of
             the file, to their element types; `"real"` stands for any type.
+        kernel: Name of the kernels of quantized operators (`kernels.KERNELS`) whose results the
+            graph encloses.
 
     Returns:
         The network. Its `predict` runs the file itself, point by point, with the evaluator that
         `check` selects. If `check` is None, the first call of `predict` selects one as `"auto"`
-        does.
+        does. The name of a quantized network states the kernel.
 
     Raises:
         InputError: There is no such file, a package is missing, `check` is invalid, or
@@ -63,7 +66,7 @@ def load_onnx(
     if check not in CHECKS:
         raise InputError(f"`check` must be one of {CHECKS}. Received: {check!r}.")
     try:
-        return _load(Path(path), check, hidden or {})
+        return _load(Path(path), check, hidden or {}, kernel)
     except MemoryError as error:
         raise ModelError(
             "A model must fit in the memory of this computer; the file may be damaged. "
@@ -77,14 +80,14 @@ def element_types(path: str | os.PathLike[str]) -> list[list[str]]:
     return [[info.kind for info in group] for group in (model.inputs, model.outputs)]
 
 
-def _load(path: Path, check: str | None, hidden: Mapping[str, str]) -> Network:
+def _load(path: Path, check: str | None, hidden: Mapping[str, str], kernel: str) -> Network:
     model = add_outputs(read_onnx(path), hidden)
-    lowered = lower(model)
+    lowered = lower(model, kernel)
     runner = Runner(model, lowered)
     network = Network(
         lowered.graph,
         runner.predict,
-        model.name,
+        f"{model.name} (kernel {kernel})" if lowered.is_quantized else model.name,
         "onnx",
         lowered.layers,
         probe=runner.probe,

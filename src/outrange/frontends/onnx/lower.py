@@ -16,12 +16,15 @@ from .api import evaluate_node
 from .declared_sizes import check_total_size
 from .element_types import FLOATS, Tensor
 from .fuse import fuse_bias
+from .kernels import kernel_of
+from .quantization import Quantization
 from .records import OnnxModel, OnnxNode, TensorInfo
 from .rules import (  # these fill the table
     arithmetic as arithmetic,
     constants as constants,
     convolution as convolution,
     logic as logic,
+    quantized as quantized,
     recurrent as recurrent,
     reductions as reductions,
     resize as resize,
@@ -48,7 +51,7 @@ for their version: they are read if their operators can be lowered."""
 
 def operators() -> list[str]:
     """Return the names of the supported ONNX operators; some are supported only in some forms."""
-    return sorted(name for name in {*TABLE, *CONTROL} if name.isalnum())
+    return sorted(name for name in {*TABLE, *CONTROL} if "+" not in name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +67,7 @@ class OnnxGraph:
         places: Map from the index of a value of `graph` to the index of the same value in `plain`.
         bypassed: Indices of the values of `graph` that a fused curve bypasses.
         undescribed: See `frontends.network.Network`.
+        is_quantized: Whether some value that depends on the input is quantized.
     """
 
     graph: Graph
@@ -73,6 +77,7 @@ class OnnxGraph:
     places: dict[int, int] = field(default_factory=dict)
     bypassed: frozenset[int] = frozenset()
     undescribed: str = ""
+    is_quantized: bool = False
 
 
 def input_shape(info: TensorInfo) -> tuple[int, ...]:
@@ -131,15 +136,19 @@ class Feeds:
 
 @dataclass(frozen=True)
 class _Counts:
-    """Totals of a file: entries of its constants, and nodes weighted by how often they run."""
+    """Totals of a file: entries of its constants, and nodes weighted by how often they run.
+
+    Its changes of element types and its quantized tensors are collected, too.
+    """
 
     constants: Tally
     nodes: Tally
     types: TypeChanges
+    quantization: Quantization
 
 
-def lower(model: OnnxModel) -> OnnxGraph:
-    """Lower `model` to a graph.
+def lower(model: OnnxModel, kernel: str = "any") -> OnnxGraph:
+    """Lower `model` to a graph that encloses the results of a kernel of `kernels`.
 
     Raises:
         UnsupportedError: A node, or an attribute of one, is not supported.
@@ -155,7 +164,8 @@ def lower(model: OnnxModel) -> OnnxGraph:
     b = Builder(slots)
     check_total_size(model, dict(zip((info.name for info in model.inputs), full, strict=True)))
     types = TypeChanges(frozenset(info.kind for info in model.inputs))
-    counts = _Counts(Tally(WEIGHTS), Tally(NODES), types)
+    quantization = Quantization(b, kernel_of(kernel))
+    counts = _Counts(Tally(WEIGHTS), Tally(NODES), types, quantization)
     for name, array in model.constants.items():
         counts.constants.add(array.shape, f"`{name}`")
     env = {name: Tensor.of(array) for name, array in model.constants.items()}
@@ -167,7 +177,10 @@ def lower(model: OnnxModel) -> OnnxGraph:
         check_deadline()
         b.source = node.name
         layers += _layer(model, b, node, env, _lower_node(model, b, node, env, limits, counts))
-    outputs = [_output(b, env, info) for info in model.outputs]
+    outputs = [
+        quantization.output(_output(b, env, info), info.name, env[info.name].kind)
+        for info in model.outputs
+    ]
     b.inputs = limited_inputs(b, limits)
     keep = [v for info in layers for v in (info.before, info.after) if v is not None]
     graph = b.finish(outputs, [info.name for info in model.outputs], keep)
@@ -182,7 +195,8 @@ def lower(model: OnnxModel) -> OnnxGraph:
     )
     values = {name: t.operand.index for name, t in env.items() if isinstance(t.operand, Value)}
     undescribed = counts.types.undescribed
-    return OnnxGraph(graph, infos, values, b.plain, b.places, b.bypassed, undescribed)
+    fused = b.plain, b.places, b.bypassed
+    return OnnxGraph(graph, infos, values, *fused, undescribed, quantization.quantizers > 0)
 
 
 def _lower_node(
@@ -217,7 +231,8 @@ def _lower_node(
     elif _is_constant(node, tensors):
         results = _evaluate_constants(model, node, tensors)
     else:
-        results = OnnxCall(b, node, tensors, model.opset, limits).run()
+        results = OnnxCall(b, node, tensors, model.opset, limits, counts.quantization).run()
+    counts.quantization.follow(node, results)
     for name, result in zip(node.outputs, results, strict=False):
         if name in env:
             raise ModelError(

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...core import InputError, ModelError
-from ...ops import Curve, Rearrange
+from ...ops import Curve, Rearrange, Step
 from ..graph import Node
 
 
@@ -27,7 +27,7 @@ def fold_constants(nodes: Sequence[Node], size: int) -> list[Node]:
     Returns:
         The same number of nodes, in the same order; unchanged nodes are the same objects. A node
         whose value is undefined stays as it is, because bounds reject a function outside its
-        domain.
+        domain. So does a step whose slack allows several values.
 
     Raises:
         ModelError: A constant computed from numbers is NaN.
@@ -39,7 +39,7 @@ def fold_constants(nodes: Sequence[Node], size: int) -> list[Node]:
             constants[place] = np.asarray(node.op.run([np.zeros((1, size))]), np.float64)
         elif node.inputs and all(v in constants for v in node.inputs):
             inputs = [constants[v] for v in node.inputs]
-            if not _is_defined(node.op, inputs):
+            if not (_is_defined(node.op, inputs) and _is_unique(node.op, inputs)):
                 folded.append(node)
                 continue
             with np.errstate(all="ignore"):
@@ -68,6 +68,11 @@ def _is_defined(op: Any, inputs: Sequence[np.ndarray]) -> bool:
     except InputError:
         return False
     return True
+
+
+def _is_unique(op: Any, inputs: Sequence[np.ndarray]) -> bool:
+    """Return whether an op has one value at constant inputs, in spite of its slack."""
+    return not (isinstance(op, Step) and op.slack) or bool(op.is_flat(inputs[0], inputs[0]).all())
 
 
 def _is_constant(node: Node) -> bool:

@@ -17,14 +17,19 @@ MOST_VALUES = 256
 
 def is_bent(op: Any) -> bool:
     """Return whether an op is a curve, a formula, or a maximum over windows."""
-    return isinstance(op, Curve | Largest | Pointwise)
+    return isinstance(op, Curve | Largest | Pointwise) and not _has_slack(op)
+
+
+def _has_slack(op: Any) -> bool:
+    """Return whether an op is a step whose value at an argument is not unique."""
+    return isinstance(op, Step) and op.slack > 0.0
 
 
 def is_entrywise(op: Any) -> bool:
     """Return whether every entry of the result may be a function of one earlier entry."""
     if isinstance(op, Affine):
         return op.factor is not None or op.coefficients is not None
-    return isinstance(op, Curve | Largest | Pointwise | Rearrange)
+    return isinstance(op, Curve | Largest | Pointwise | Rearrange) and not _has_slack(op)
 
 
 def input_sizes(node: Node) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ import numpy as np
 from ...domains.stability import is_stable
 from ...graph import Graph
 from ...graph.graph import Op
-from ...ops import Affine, Curve, Rearrange
+from ...ops import Affine, Curve, Rearrange, Step
 from ...ops.relaxation.offsets import least_at_points, points, tangent_offset
 from ...ops.relaxation.relax import relax
 from ...ops.relaxation.side import Side
@@ -154,6 +154,7 @@ def _family(
     top = side.cups_before.size - 2
     cups = side.cups_before[np.minimum(stop, top) + 1] - side.cups_before[np.minimum(start, top)]
     free = (cups == 1) & (stop - start <= 4) & (lo < hi) & (start <= stop)
+    free &= not isinstance(side.curve, Step)  # It has no tangents; its own lines are sound.
     free &= (
         ~side.curve.outside(lo, hi)
         if side.curve.beyond is None

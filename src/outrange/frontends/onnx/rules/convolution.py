@@ -11,17 +11,22 @@ from .windows import pads
 
 @op("Conv", types="T T T -> T", T=FLOATS)
 def conv(c: OnnxCall) -> Operand:
-    kernel = c.constant(1, "kernel")
-    bias = c.option(2, "bias")
+    return convolve_constant(c, c.x, c.constant(1, "kernel"), c.option(2, "bias"))
+
+
+def convolve_constant(
+    c: OnnxCall, x: Operand, kernel: np.ndarray, bias: np.ndarray | None
+) -> Operand:
+    """Convolve `x` with a constant kernel, in the way that the attributes of the node state."""
     rank = kernel.ndim - 2
     strides, dilation, groups = _options(c, kernel)
-    spatial = tuple(c.x.shape[2:])
+    spatial = tuple(x.shape[2:])
     begins, ends = pads(c, spatial, kernel.shape[2:], strides, dilation)
     padded = [n + a + b for n, a, b in zip(spatial, begins, ends, strict=True)]
     c.limit([*padded, *kernel.shape[:2]])
     return convolve(
         c.b,
-        c.x,
+        x,
         # ONNX: (out, in / groups, *spatial).
         np.moveaxis(kernel, (1, 0), (rank, rank + 1)),
         bias,

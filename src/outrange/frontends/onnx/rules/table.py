@@ -30,6 +30,7 @@ from ..element_types import (
     is_large,
     why_not,
 )
+from ..quantization import Quantization
 from ..records import OnnxNode, Opaque
 from ..schemas import default_number
 
@@ -78,6 +79,7 @@ class OnnxCall:
         opset: Version of the operator set.
         limits: Limits on values of integer types, outside of which the graph may not match the
             model.
+        quantization: Quantized tensors of the file.
         read: Names of the attributes that the rule has read.
         used_inputs: Indices of the inputs that the rule has read.
     """
@@ -87,6 +89,7 @@ class OnnxCall:
     tensors: Sequence[Tensor | None]
     opset: int
     limits: list[ValueLimit]
+    quantization: Quantization
     read: set[str] = field(default_factory=set)
     used_inputs: set[int] = field(default_factory=set)
     operand_inputs: set[int] = field(default_factory=set)
@@ -238,18 +241,18 @@ class OnnxCall:
             UnsupportedError: The operator, an attribute, an input or an element type is not
                 supported.
         """
-        if self.node.domain or self.node.op not in TABLE:
+        full_name = f"{self.node.domain}.{self.node.op}".strip(".")
+        if full_name not in TABLE:
             supported = ", ".join(sorted(TABLE))
-            full_name = f"{self.node.domain}.{self.node.op}".strip(".")
             raise UnsupportedError(
                 f"Operator `{full_name}` of node `{self.node.name}` is not supported yet; export "
                 f"the model without it, or request support for it. Supported: {supported}. "
                 f"Received: `{full_name}`."
             )
-        types = TYPES[self.node.op]
+        types = TYPES[full_name]
         bindings = self._bind_types(types)
         try:
-            result = TABLE[self.node.op](self)
+            result = TABLE[full_name](self)
         except OutrangeError:
             raise
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:

@@ -89,7 +89,9 @@ def step_cases(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> StepCases:
 
 def _pieces(step: Step, first: float, last: float) -> list[Piece]:
     """Return the pieces of a step over an interval, or `[]` if they are unknown or too many."""
-    if step.rows is not None or step.ulps or step.off or not np.isfinite([first, last]).all():
+    if step.rows is not None or step.ulps or step.off or step.slack:
+        return []
+    if not np.isfinite([first, last]).all():
         return []
     if step.is_staircase:
         if not (step.spacing.is_integer() and (2.0 * step.start).is_integer()):

@@ -1,0 +1,182 @@
+"""State of reading a quantized file: scales of tensors, and the slack of each quantizer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ...core import UnsupportedError
+from ...graph import Builder, Value
+from ...graph.builder import Operand
+from .element_types import FLOATS, Tensor
+from .kernels import Kernel, kernel_of, pair_loss
+from .records import OnnxNode
+from .roundings import Roundings
+
+
+PRODUCTS = ("MatMul", "MatMul+Add", "Gemm", "Conv")
+"""Operators that a runtime may compute with integers, if it reads dequantized operands."""
+
+_MOVES = frozenset(
+    "Identity Reshape Flatten Transpose Squeeze Unsqueeze Slice MaxPool Relu".split()
+)
+"""Operators after which a runtime may dequantize just as well as before them."""
+
+
+_NEGLIGIBLE = 2.0**-120
+"""Error of an output without slack: only a number that is flushed to zero has it."""
+
+
+@dataclass(eq=False)
+class Quantization:
+    """Quantized tensors of the file being read.
+
+    Args:
+        builder: The builder of the graph.
+        kernel: The kernels that the graph must enclose.
+        quantizers: Number of quantizers of values that depend on the input.
+    """
+
+    builder: Builder
+    kernel: Kernel = field(default_factory=lambda: kernel_of("any"))
+    quantizers: int = 0
+    roundings: Roundings = field(init=False)
+    _weights: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    _scales: dict[str, float] = field(default_factory=dict)
+    _dequantized: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.roundings = Roundings(self.builder)
+
+    def round(self, x: Value, least: float, most: float, where: str) -> Value:
+        """Round to the nearest integer, with the slack that the kernels need.
+
+        Args:
+            x: Values in units of the step.
+            least: Least value of the result, after the zero point is subtracted.
+            most: Largest value of the result, in the same sense.
+            where: The node, for messages.
+        """
+        slack = self.roundings.largest(x.index, least, most)
+        if not np.isfinite(slack):
+            raise UnsupportedError(
+                "A quantizer must read a value whose float32 rounding error has a bound for every "
+                "input: a quantized or clipped value, or a scaled input. Quantize the inputs of "
+                f"the model first. Received: {where}, which reads a value without such a bound."
+            )
+        slack += self.kernel.requantization * (self.quantizers > 0)
+        self.quantizers += 1
+        result = self.builder.curve("round", x, slack=float(slack))
+        assert isinstance(result, Value)
+        return result
+
+    def output(self, x: Operand, name: str, kind: str) -> Operand:
+        """Return an output of the model, with a slack of its errors behind a quantizer.
+
+        The slack belongs to a rounding: of floats, on a grid that is much finer than the errors.
+
+        Args:
+            x: The output.
+            name: Its name, for messages.
+            kind: Its element type.
+        """
+        if not self.quantizers or not isinstance(x, Value):
+            return x
+        error = self.roundings.largest(x.index, -np.inf, np.inf)
+        if not np.isfinite(error):
+            raise UnsupportedError(
+                "An output of a quantized model must have a float32 rounding error with a bound "
+                "for every input; compute it from quantized values only, or read the model up to "
+                f"the value before it. Received: output `{name}` without such a bound."
+            )
+        if error <= (_NEGLIGIBLE if kind in FLOATS else 0.25):
+            return x
+        is_float = kind in FLOATS
+        grid = 2.0 ** np.floor(np.log2(error / 8.0)) if is_float else 1.0
+        # A float may lie between two points of the grid: the hull of its neighbors contains it.
+        slack = float(error / grid + 0.5 * is_float) * (1.0 + 1e-9)
+        fine = self.builder.curve("round", self.builder.affine_map(x, 1.0 / grid), slack=slack)
+        return self.builder.affine_map(fine, grid)
+
+    def enter_weights(
+        self, name: str, integers: np.ndarray, scale: np.ndarray, kind: str | None
+    ) -> None:
+        """Record dequantized constants: the integers, their scales and their element type."""
+        self._dequantized.add(name)
+        if kind == "int8":
+            self._weights[name] = integers.astype(np.float64), scale
+
+    def enter_scale(self, name: str, scale: np.ndarray) -> None:
+        """Record the largest scale of a dequantized value."""
+        self._dequantized.add(name)
+        self._scales[name] = float(scale.max())
+
+    def lose(self, value: Operand, loss: np.ndarray) -> None:
+        """Record what the saturation of pairs may change in a sum of products.
+
+        Args:
+            value: The sums.
+            loss: Bounds on the change, broadcast against the shape of `value`.
+        """
+        if isinstance(value, Value) and self.kernel.saturates_pairs and loss.any():
+            losses = np.broadcast_to(loss, value.shape).ravel()
+            self.roundings.losses[value.index] = losses
+
+    def follow(self, node: OnnxNode, results: Sequence[Tensor]) -> None:
+        """Record scales that a node passes on, and losses of a product of dequantized operands."""
+        if node.domain or not node.inputs or not results:
+            return
+        source = node.inputs[0]
+        if node.op in _MOVES and source in self._scales:
+            self._scales[node.outputs[0]] = self._scales[source]
+        elif node.op in PRODUCTS and len(node.inputs) > 1:
+            self._check_product(node, results)
+            stored = self._weights.get(node.inputs[1])
+            scale = self._scales.get(source)
+            if stored is not None and scale is not None:
+                loss = product_loss(node, *stored)
+                self.lose(results[0].operand, loss * scale)
+
+    def _check_product(self, node: OnnxNode, results: Sequence[Tensor]) -> None:
+        """Reject a matrix product of dequantized weights and activations of another kind.
+
+        onnxruntime then rounds the activations to 8 bits, with a scale of their own for each row.
+        """
+        activation, weight = node.inputs[:2]
+        varies = isinstance(results[0].operand, Value)
+        is_product = node.op != "Conv" and varies and weight in self._dequantized
+        if is_product and activation not in self._dequantized:
+            raise UnsupportedError(
+                "A matrix product with dequantized weights must read 8-bit activations from a "
+                "`DequantizeLinear`, because runtimes round other activations to 8 bits, too. "
+                "Quantize the activations, too, or store the weights as float32. "
+                f"Received: node `{node.name}` ({node.op}), which reads `{activation}`."
+            )
+
+
+def product_loss(node: OnnxNode, integers: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Bound what saturation of pairs changes in a product, in units of the activation's scale.
+
+    Args:
+        node: A matrix product or a convolution with constant weights as the second operand. The
+            pairs of a matrix product are adjacent rows of the weights.
+        integers: The weights.
+        scale: Their scales, broadcast against them.
+
+    Returns:
+        An array that is broadcast against the result.
+    """
+    weight, factor = integers, np.broadcast_to(np.abs(scale), integers.shape)
+    if "Conv" in node.op:
+        count, rank = len(weight), weight.ndim - 2
+        # Kernels order the terms with channels first, or with channels last.
+        orders = weight, np.moveaxis(weight, 1, -1)
+        losses = np.max([pair_loss(order.reshape(count, -1).T) for order in orders], axis=0)
+        return (losses * factor.reshape(count, -1).max(1)).reshape(-1, *(1,) * rank)
+    if node.attributes.get("transB", 0):
+        weight, factor = weight.T, factor.T
+    flat = weight.reshape(-1, *weight.shape[-2:])
+    losses = np.array([pair_loss(part) for part in flat]).max(axis=0)
+    return losses * factor.reshape(-1, weight.shape[-1]).max(axis=0)

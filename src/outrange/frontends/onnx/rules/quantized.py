@@ -1,0 +1,210 @@
+"""Lowering rules for quantizers, and for products of quantized tensors.
+
+A quantizer is `clip(round(x / scale) + zero)`. Its rounding has the slack of the kernels
+(`quantization`). Real arithmetic describes everything between two quantizers.
+"""
+
+import numpy as np
+
+from ....graph import Value
+from ....graph.builder import Operand
+from ....graph.integer_inference import RANGES
+from ..quantization import product_loss
+from .arithmetic import product
+from .convolution import convolve_constant
+from .table import OnnxCall, op
+
+
+BYTES = frozenset({"int8", "uint8"})
+STEPS = BYTES | {"int16", "uint16"}
+FLOAT = frozenset({"float32"})
+
+
+def _along(c: OnnxCall, i: int, what: str, x: Operand, axis: int, default: float) -> np.ndarray:
+    """Return a scale or a zero point, one or one per entry of `axis`, broadcast against `x`."""
+    stated = c.option(i, what)
+    if stated is None:
+        return np.array(default)
+    values = np.asarray(stated, np.float64)
+    if values.size == 1:
+        return values.reshape(())
+    rank = len(x.shape)
+    if values.ndim != 1 or not -rank <= axis < rank or x.shape[axis] != values.size:
+        raise c.refuse(
+            f"its {what} of shape {values.shape} does not fit axis {axis} of a tensor of shape "
+            f"{tuple(x.shape)}; blocks of entries are not supported"
+        )
+    shape = [1] * rank
+    shape[axis] = values.size
+    return values.reshape(shape)
+
+
+def _scale(c: OnnxCall, i: int, x: Operand, axis: int) -> np.ndarray:
+    scale = _along(c, i, "scale", x, axis, 1.0)
+    if not (np.isfinite(scale).all() and (scale >= 2.0**-126).all()):
+        raise c.refuse("its scale must be a positive normal number")
+    return scale
+
+
+def _quantize(c: OnnxCall, x: Operand, scale: np.ndarray, zero: np.ndarray, kind: str) -> Operand:
+    """Return `clip(round(x / scale) + zero)` for the range of the integer type `kind`."""
+    if kind not in STEPS:
+        raise c.refuse_kind(kind, "only 8-bit and 16-bit steps are supported")
+    least, most = RANGES[kind]
+    if not isinstance(x, Value):
+        steps = np.rint(np.asarray(x, np.float32) / scale.astype(np.float32)) + zero
+        return np.clip(steps, least, most).astype(kind)
+    steps = c.b.affine_map(x, 1.0 / scale, ulps=1)
+    ends = float(least - zero.max()), float(most - zero.min())
+    steps = c.quantization.round(steps, *ends, c.where)
+    return c.b.clip(c.b.affine_map(steps, 1.0, zero) if zero.any() else steps, least, most)
+
+
+def _dequantize(c: OnnxCall, x: Operand, scale: np.ndarray, zero: np.ndarray) -> Operand:
+    if isinstance(x, Value):
+        return c.b.affine_map(x, scale, -scale * zero)
+    return (np.asarray(x, np.float64) - zero) * scale
+
+
+@op("QuantizeLinear", types="T U Z -> ?", T=FLOAT, U=FLOAT, Z=STEPS, chooses=True)
+def quantize_linear(c: OnnxCall) -> Operand:
+    axis = int(c.attr("axis", 1))
+    c.attr("saturate")
+    if c.attr("block_size", 0):
+        raise c.refuse("its attribute `block_size` is not 0")
+    if c.attr("precision", 0) not in (0, 1):
+        raise c.refuse("its attribute `precision` is not float32")
+    names = {0: None, 2: "uint8", 3: "int8", 4: "uint16", 5: "int16"}
+    wanted = c.attr("output_dtype", 0)
+    if wanted not in names:
+        raise c.refuse(f"its attribute `output_dtype` = {wanted} is not supported")
+    c.result_kind = str((c.kinds[2] if c.has(2) else None) or names[wanted] or "uint8")
+    x = c.x
+    scale, zero = _scale(c, 1, x, axis), _along(c, 2, "zero point", x, axis, 0.0)
+    return _quantize(c, x, scale, zero, c.result_kind)
+
+
+@op("DequantizeLinear", types="T U T -> U", T=STEPS | {"int32"}, U=FLOAT, chooses=True)
+def dequantize_linear(c: OnnxCall) -> Operand:
+    axis = int(c.attr("axis", 1))
+    if c.attr("block_size", 0) or c.attr("output_dtype", 0) not in (0, 1):
+        raise c.refuse("its attribute `block_size` is not 0, or its result is not float32")
+    x = c.x
+    scale, zero = _scale(c, 1, x, axis), _along(c, 2, "zero point", x, axis, 0.0)
+    result, name = _dequantize(c, x, scale, zero), c.node.outputs[0]
+    if not isinstance(x, Value) and c.kinds[0] in STEPS:
+        c.quantization.enter_weights(name, np.asarray(x), scale, c.kinds[0])
+    elif isinstance(x, Value) and c.kinds[0] in BYTES:
+        c.quantization.enter_scale(name, scale)
+    return result if isinstance(result, Value) else result.astype(np.float32)
+
+
+def _read(c: OnnxCall, i: int, axis: int) -> Operand:
+    """Return the real value of operand `i`, whose scale and zero point follow it."""
+    x = c.operand(i)
+    return _dequantize(
+        c, x, _scale(c, i + 1, x, axis), _along(c, i + 2, "zero point", x, axis, 0.0)
+    )
+
+
+def _write(c: OnnxCall, x: Operand, i: int, axis: int, kind: str) -> Operand:
+    """Quantize a result whose scale is operand `i`, and whose zero point follows it."""
+    zero = _along(c, i + 1, "zero point", x, axis, 0.0)
+    return _quantize(c, x, _scale(c, i, x, axis), zero, kind)
+
+
+def _lose(c: OnnxCall, out: Operand, w: Operand, kind: str | None, unit: np.ndarray) -> None:
+    """Record the loss of pairs in a product with int8 weights `w`; `unit` scales each product."""
+    if kind == "int8":
+        if isinstance(w, Value):
+            raise c.refuse("both of its factors depend on the network's input")
+        c.quantization.lose(out, product_loss(c.node, np.asarray(w, np.float64), unit))
+
+
+@op("QLinearMatMul", types="A S A B S B S Y -> Y", A=BYTES, B=BYTES, Y=BYTES, S=FLOAT, chooses=True)
+def qlinear_matmul(c: OnnxCall) -> Operand:
+    out = product(c, _read(c, 0, -2), _read(c, 3, -1))
+    scale, factor = _scale(c, 1, c.x, -2), _scale(c, 4, c.operand(3), -1)
+    _lose(c, out, c.operand(3), c.kinds[3], factor * scale.max())
+    return _write(c, out, 6, -1, str(c.kinds[7]))
+
+
+@op(
+    "QLinearConv", types="A S A B S B S Y I -> Y", A=BYTES, B=BYTES, Y=BYTES, S=FLOAT,
+    I=frozenset({"int32"}), chooses=True,
+)  # fmt: skip
+def qlinear_conv(c: OnnxCall) -> Operand:
+    w = c.constant(3, "kernel")
+    scale, factor = _scale(c, 1, c.x, 1), _scale(c, 4, w, 0)
+    bias = c.option(8, "bias")
+    if bias is not None:
+        bias = np.asarray(bias, np.float64) * np.broadcast_to(np.ravel(factor), bias.shape) * scale
+    out = convolve_constant(c, _read(c, 0, 1), np.asarray(_read(c, 3, 0)), bias)
+    _lose(c, out, w, c.kinds[3], factor * scale.max())
+    return _write(c, out, 6, 1, str(c.kinds[7]))
+
+
+@op("MatMulInteger", types="A B A B -> int32", A=BYTES, B=BYTES)
+def matmul_integer(c: OnnxCall) -> Operand:
+    a, b = c.x, c.operand(1)
+    zero, shift = _along(c, 2, "zero point", a, -2, 0.0), _along(c, 3, "zero point", b, -1, 0.0)
+    one = np.array(1.0)
+    out = product(c, _dequantize(c, a, one, zero), _dequantize(c, b, one, shift))
+    _lose(c, out, b, c.kinds[1], one)
+    return out
+
+
+@op("ConvInteger", types="A B A B -> int32", A=BYTES, B=BYTES)
+def conv_integer(c: OnnxCall) -> Operand:
+    x, w, one = c.x, c.constant(1, "kernel"), np.array(1.0)
+    zero, shift = _along(c, 2, "zero point", x, 1, 0.0), _along(c, 3, "zero point", w, 0, 0.0)
+    kernel = np.asarray(_dequantize(c, w, one, shift))
+    out = convolve_constant(c, _dequantize(c, x, one, zero), kernel, None)
+    _lose(c, out, w, c.kinds[1], one)
+    return out
+
+
+@op(
+    "com.microsoft.QGemm", types="A S A B S B I S Y -> ?", A=BYTES, B=BYTES, S=FLOAT, Y=BYTES,
+    I=frozenset({"int32"}), chooses=True,
+)  # fmt: skip
+def qgemm(c: OnnxCall) -> Operand:
+    alpha = float(c.attr("alpha", 1.0))
+    turned = [bool(c.attr(name, 0)) for name in ("transA", "transB")]
+    w = c.constant(3, "weights")
+    scale, factor = _scale(c, 1, c.x, 0), _scale(c, 4, w, 0 if turned[1] else 1)
+    if scale.size > 1 or len(c.x.shape) != 2 or w.ndim != 2:
+        raise c.refuse("it needs one scale for its first factor, and two matrices")
+    x, y = _read(c, 0, 0), np.asarray(_read(c, 3, 0 if turned[1] else 1))
+    out = product(c, c.b.transpose(x) if turned[0] else x, y.T if turned[1] else y)
+    out = out if alpha == 1.0 else c.b.affine_map(out, alpha)
+    _lose(c, out, w, c.kinds[3], factor * scale * abs(alpha))
+    bias = c.option(6, "bias")
+    if bias is not None:
+        out = c.b.add(out, np.asarray(bias, np.float64) * np.ravel(factor) * scale * alpha)
+    if not c.has(7):
+        c.result_kind = "float32"
+        return out
+    c.result_kind = str(c.kinds[8])
+    return _write(c, out, 7, 1, c.result_kind)
+
+
+@op(
+    "com.microsoft.QLinearAdd", "com.microsoft.QLinearMul", types="A S A A S A S A -> A", A=BYTES,
+    S=FLOAT, chooses=True,
+)  # fmt: skip
+def qlinear_pair(c: OnnxCall) -> Operand:
+    x, y = _read(c, 0, 1), _read(c, 3, 1)
+    c.broadcast_shape(x, y)
+    out = c.b.add(x, y) if c.node.op == "QLinearAdd" else c.b.multiply(x, y)
+    return _write(c, out, 6, 1, str(c.kinds[0]))
+
+
+@op(
+    "com.microsoft.QLinearGlobalAveragePool", types="A S A S A -> A", A=BYTES, S=FLOAT, chooses=True
+)
+def qlinear_global_average_pool(c: OnnxCall) -> Operand:
+    if c.attr("channels_last", 0):
+        raise c.refuse("its attribute `channels_last` is not 0")
+    mean = c.b.reduce("mean", _read(c, 0, 1), range(2, len(c.x.shape)), True)
+    return _write(c, mean, 3, 1, str(c.kinds[0]))

@@ -1,0 +1,176 @@
+"""Quantized ONNX files: each value of the runtime lies in the bounds of the graph."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+
+pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+import outrange
+from cases import some
+from frontends.onnx_quantized import (
+    NETS,
+    OPERATORS,
+    operator_model,
+    quantized_pair,
+    run,
+    saturating_products,
+    save,
+)
+from outrange.core import InputError, UnsupportedError
+from outrange.domains import bounds
+from outrange.frontends.onnx import load_onnx
+from outrange.frontends.onnx.kernels import KERNELS, pair_loss
+from outrange.graph.difference import difference
+
+
+def inputs(rng, count, shape):
+    """Return points of [-1.2, 1.2]: random ones, and ones at or near multiples of a grid."""
+    x = rng.uniform(-1.2, 1.2, (count, *shape)).astype(np.float32)
+    x[::3] = np.rint(x[::3] / 0.0065) * np.float32(0.0065)
+    x[1::7] = np.sign(x[1::7])
+    return x
+
+
+def check_points(network, x, y):
+    """Check that the bounds of the graph at each point contain the runtime's output."""
+    flat = x.reshape(len(x), -1).astype(np.float64)
+    for domain in ("intervals", "linear"):
+        few = slice(None) if domain == "intervals" else slice(0, 200)
+        lo, hi = bounds(network.graph, flat[few], flat[few], domain)[network.graph.output]
+        assert ((lo <= y[few]) & (y[few] <= hi)).all()
+
+
+@pytest.mark.parametrize("name", some(sorted(OPERATORS), 4))
+@pytest.mark.parametrize("activation", ["uint8", "int8"])
+@pytest.mark.parametrize("weight", ["int8", "uint8"])
+def test_an_operator_encloses_the_runtime(name, activation, weight, tmp_path, rng):
+    path = operator_model(name, tmp_path / "model.onnx", 1, activation, weight)
+    x = inputs(rng, 300, OPERATORS[name][0][1:])
+    try:
+        y = run(path, x)
+    except Exception as error:  # onnxruntime lacks some combinations
+        if "NOT_IMPLEMENTED" in str(error):
+            return
+        raise
+    for kernel in KERNELS:
+        check_points(load_onnx(path, kernel=kernel), x, y)
+
+
+@pytest.mark.parametrize("kind", NETS)
+@pytest.mark.parametrize("form", ["QDQ", "QOperator"])
+def test_a_network_encloses_the_runtime(kind, form, tmp_path, rng):
+    for seed in some(range(3), 1):
+        _, path, shape = quantized_pair(tmp_path, kind, form, seed)
+        x = inputs(rng, 5000, shape)
+        network, y = load_onnx(path, kernel="float32"), run(path, x)
+        check_points(network, x, y)
+        ends = -np.full(network.graph.size, 1.2), np.full(network.graph.size, 1.2)
+        lo, hi = bounds(network.graph, *ends)[network.graph.output]
+        assert ((lo <= y) & (y <= hi)).all()
+
+
+def test_a_search_encloses_the_runtime(tmp_path, rng):
+    _, path, shape = quantized_pair(tmp_path, "dense", seed=2, reduced=True)
+    network = outrange.load(path)
+    assert network.name.endswith("(kernel any)")
+    answer = outrange.output_range(network, (-1.2, 1.2), budget=0.5)
+    y = run(path, inputs(rng, 20_000, shape))
+    assert ((answer.lo <= y) & (y <= answer.hi)).all()
+    assert (answer.hi - answer.lo <= 1.3 * (y.max(axis=0) - y.min(axis=0))).all()
+
+
+def test_saturated_pairs_lie_within_the_loss(rng):
+    for _ in some(range(40), 5):
+        terms = int(rng.integers(1, 12))
+        w = rng.integers(-128, 128, (terms, 3))
+        a = np.where(rng.random((200, terms)) < 0.7, 255, rng.integers(0, 256, (200, terms)))
+        change = np.abs(saturating_products(a, w) - a @ w).max(axis=0)
+        assert (change <= pair_loss(w.astype(float))).all()
+    assert not pair_loss(np.full((8, 2), 64.0)).any()
+    assert pair_loss(np.array([[127.0], [127.0]])) == 2 * 255 * 127 - 32767
+
+
+def test_any_kernel_encloses_saturated_pairs(tmp_path, rng):
+    path = operator_model("MatMulInteger", tmp_path / "model.onnx", 3)
+    loose, tight = (load_onnx(path, check=None, kernel=k) for k in ("any", "float32"))
+    constants = {t.name: numpy_helper.to_array(t) for t in onnx.load(path).graph.initializer}
+    w, z = (constants[name].astype(np.int64) for name in ("w", "z"))
+    q = np.where(rng.random((100, 7)) < 0.6, 255, 0)
+    x = (q - z) * np.float64(constants["s"])
+    y = saturating_products(q, w) - z * w.sum(axis=0)
+    lo, hi = bounds(loose.graph, x, x, "intervals")[loose.graph.output]
+    assert ((lo <= y) & (y <= hi)).all()
+    lo, hi = bounds(tight.graph, x, x, "intervals")[tight.graph.output]
+    assert not ((lo <= y) & (y <= hi)).all()
+
+
+def test_two_kernels_may_use_the_slack_in_different_ways(tmp_path):
+    _, path, _ = quantized_pair(tmp_path, "dense", reduced=True)
+    graph = load_onnx(path).graph
+    both = difference(graph, graph)
+    ends = np.full((1, 3), 0.3)
+    lo, hi = bounds(both, -ends, ends)[both.output]
+    assert (lo < 0.0).all() and (hi > 0.0).all()
+
+
+def _node(op, inputs, result, **attributes):
+    return helper.make_node(op, inputs, [result], **attributes)
+
+
+S, Z = {"s": np.float32(0.1)}, {"z": np.uint8(3)}
+QUANTIZE = _node("QuantizeLinear", ["x", "s", "z"], "q")
+MEAN = _node("ReduceMean", ["x"], "m")
+REFUSED = {
+    "dynamic": ([helper.make_node("DynamicQuantizeLinear", ["x"], ["y", "a", "b"])], {}, "Dynamic"),
+    "no bound": ([MEAN, _node("QuantizeLinear", ["m", "s", "z"], "y")], S | Z, "Quantize the inp"),
+    "zero scale": ([_node("QuantizeLinear", ["x", "s"], "y")], {"s": np.float32(0)}, "positive"),
+    "a block": (
+        [_node("QuantizeLinear", ["x", "s"], "y", block_size=2)],
+        {"s": np.full((1, 2), 0.1, np.float32)}, "block"),
+    "float8": ([_node("QuantizeLinear", ["x", "s"], "y", output_dtype=17)], S, "output_dtype"),
+    "weights alone": (
+        [_node("DequantizeLinear", ["w", "s"], "d"), _node("MatMul", ["x", "d"], "y")],
+        S | {"w": np.ones((4, 2), np.int8)}, "8-bit activations"),
+    "a softmax": (
+        [QUANTIZE, _node("DequantizeLinear", ["q", "s", "z"], "d"), _node("Softmax", ["d"], "y")],
+        S | Z, "without such a bound"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_model_is_refused_by_name(name, tmp_path):
+    nodes, constants, words = REFUSED[name]
+    path = save(tmp_path / "model.onnx", nodes, constants, (1, 4), "y", TensorProto.UINT8)
+    with pytest.raises(UnsupportedError, match=words):
+        load_onnx(path, check=None)
+
+
+def test_a_kernel_is_refused_by_name(tmp_path):
+    path = operator_model("QuantizeLinear", tmp_path / "model.onnx", 0)
+    with pytest.raises(InputError, match="float32"):
+        outrange.load(path, kernel="float23")
+    with pytest.raises(InputError, match="ONNX"):
+        outrange.load(replace(load_onnx(path)), kernel="float32")
+
+
+def test_constant_quantizers_are_the_runtime(tmp_path, rng):
+    weight = rng.normal(size=(4, 3)).astype(np.float32)
+    nodes = [
+        _node("QuantizeLinear", ["w", "s", "z"], "q", axis=1),
+        _node("DequantizeLinear", ["q", "s", "z"], "d", axis=1),
+        _node("Mul", ["x", "d"], "y"),
+    ]
+    scales = np.array([0.01, 0.02, 0.03], np.float32)
+    constants = {"w": weight, "s": scales, "z": np.zeros(3, np.int8)}
+    path = save(tmp_path / "model.onnx", nodes, constants, ("N", 4, 3), "y")
+    network, x = load_onnx(path), rng.normal(size=(50, 4, 3)).astype(np.float32)
+    y = network.graph.run(x.reshape(50, -1).astype(float))
+    np.testing.assert_allclose(y, run(path, x), atol=1e-5)
+    assert network.name == "model"
