@@ -26,7 +26,7 @@ from frontends.onnx_quantized import (
 from outrange.core import InputError, UnsupportedError
 from outrange.domains import bounds
 from outrange.frontends.onnx import load_onnx
-from outrange.frontends.onnx.kernels import KERNELS, pair_loss
+from outrange.frontends.onnx.quantized.kernels import KERNELS, pair_loss
 from outrange.graph.difference import difference
 
 

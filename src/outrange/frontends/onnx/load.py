@@ -47,8 +47,8 @@ def load_onnx(
             installed and accepts the file, otherwise the reference. None: no comparison.
         hidden: Dict from the names of inner tensors, which become additional outputs after those of
             the file, to their element types; `"real"` stands for any type.
-        kernel: Name of the kernels of quantized operators (`kernels.KERNELS`) whose results the
-            graph encloses.
+        kernel: Name of the kernels of quantized operators, whose results the graph encloses
+            (`quantized.kernels.KERNELS`).
 
     Returns:
         The network. Its `predict` runs the file itself, point by point, with the evaluator that

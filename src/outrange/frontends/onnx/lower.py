@@ -16,8 +16,8 @@ from .api import evaluate_node
 from .declared_sizes import check_total_size
 from .element_types import FLOATS, Tensor
 from .fuse import fuse_bias
-from .kernels import kernel_of
-from .quantization import Quantization
+from .quantized.kernels import kernel_of
+from .quantized.state import Quantization
 from .records import OnnxModel, OnnxNode, TensorInfo
 from .rules import (  # these fill the table
     arithmetic as arithmetic,
@@ -148,7 +148,7 @@ class _Counts:
 
 
 def lower(model: OnnxModel, kernel: str = "any") -> OnnxGraph:
-    """Lower `model` to a graph that encloses the results of a kernel of `kernels`.
+    """Lower `model` to a graph that encloses the results of a kernel of `quantized.kernels`.
 
     Raises:
         UnsupportedError: A node, or an attribute of one, is not supported.

@@ -1,7 +1,7 @@
 """Lowering rules for quantizers, and for products of quantized tensors.
 
 A quantizer is `clip(round(x / scale) + zero)`. Its rounding has the slack of the kernels
-(`quantization`). Real arithmetic describes everything between two quantizers.
+(`quantized.state`). Real arithmetic describes everything between two quantizers.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from ....graph import Value
 from ....graph.builder import Operand
 from ....graph.integer_inference import RANGES
-from ..quantization import product_loss
+from ..quantized.state import product_loss
 from .arithmetic import product
 from .convolution import convolve_constant
 from .table import OnnxCall, op
@@ -148,19 +148,19 @@ def qlinear_conv(c: OnnxCall) -> Operand:
 def matmul_integer(c: OnnxCall) -> Operand:
     a, b = c.x, c.operand(1)
     zero, shift = _along(c, 2, "zero point", a, -2, 0.0), _along(c, 3, "zero point", b, -1, 0.0)
-    one = np.array(1.0)
-    out = product(c, _dequantize(c, a, one, zero), _dequantize(c, b, one, shift))
-    _lose(c, out, b, c.kinds[1], one)
+    unit = np.array(1.0)
+    out = product(c, _dequantize(c, a, unit, zero), _dequantize(c, b, unit, shift))
+    _lose(c, out, b, c.kinds[1], unit)
     return out
 
 
 @op("ConvInteger", types="A B A B -> int32", A=BYTES, B=BYTES)
 def conv_integer(c: OnnxCall) -> Operand:
-    x, w, one = c.x, c.constant(1, "kernel"), np.array(1.0)
+    x, w, unit = c.x, c.constant(1, "kernel"), np.array(1.0)
     zero, shift = _along(c, 2, "zero point", x, 1, 0.0), _along(c, 3, "zero point", w, 0, 0.0)
-    kernel = np.asarray(_dequantize(c, w, one, shift))
-    out = convolve_constant(c, _dequantize(c, x, one, zero), kernel, None)
-    _lose(c, out, w, c.kinds[1], one)
+    kernel = np.asarray(_dequantize(c, w, unit, shift))
+    out = convolve_constant(c, _dequantize(c, x, unit, zero), kernel, None)
+    _lose(c, out, w, c.kinds[1], unit)
     return out
 
 

@@ -30,7 +30,7 @@ from ..element_types import (
     is_large,
     why_not,
 )
-from ..quantization import Quantization
+from ..quantized.state import Quantization
 from ..records import OnnxNode, Opaque
 from ..schemas import default_number
 

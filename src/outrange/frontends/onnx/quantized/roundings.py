@@ -19,14 +19,14 @@ from typing import Any
 
 import numpy as np
 
-from ...core import Bounds, InputError
-from ...domains.intervals import bound_op
-from ...graph import Builder
-from ...graph.graph import Node
-from ...ops import Affine, Curve, Largest, Product, Rearrange, Step
-from ...ops.float32 import float32_error
-from ...ops.pointwise.op import Pointwise
-from ...ops.relaxation.slopes import slope_range
+from ....core import Bounds, InputError
+from ....domains.intervals import bound_op
+from ....graph import Builder
+from ....graph.graph import Node
+from ....ops import Affine, Curve, Largest, Product, Rearrange, Step
+from ....ops.float32 import float32_error
+from ....ops.pointwise.op import Pointwise
+from ....ops.relaxation.slopes import slope_range
 
 
 UNIT = 2.0**-24
@@ -71,7 +71,7 @@ class Errors:
 
 
 @dataclass(eq=False)
-class Roundings:
+class ValueRoundings:
     """Bounds and errors of the values of a graph under construction, computed on demand.
 
     Args:
@@ -164,7 +164,7 @@ def _errors(node: Node, ends: Sequence[Bounds], before: Sequence[Errors], own: B
         sizes = [np.minimum(sizes[0], beyond)] if len(op.knots) == 2 else sizes
     with np.errstate(all="ignore"):
         moved = [part.within(size) for part, size in zip(before, sizes, strict=True)]
-        error = _moved(op, ends, sizes, moved, own)
+        error = _propagate(op, ends, sizes, moved, own)
     return Errors(zero, np.where(np.isnan(error), np.inf, error * MARGIN + TINY))
 
 
@@ -172,7 +172,7 @@ def _columns(before: Sequence[Errors]) -> tuple[list[np.ndarray], list[np.ndarra
     return [e.relative for e in before], [e.absolute for e in before]
 
 
-def _moved(
+def _propagate(
     op: object,
     ends: Sequence[Bounds],
     sizes: Sequence[np.ndarray],

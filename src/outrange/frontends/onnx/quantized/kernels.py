@@ -13,11 +13,11 @@ from types import MappingProxyType
 
 import numpy as np
 
-from ...core import InputError, did_you_mean
+from ....core import InputError, did_you_mean
 
 
 @dataclass(frozen=True)
-class Kernel:
+class QuantizedKernel:
     """A set of kernels for quantized operators.
 
     Args:
@@ -33,18 +33,18 @@ class Kernel:
     saturates_pairs: bool
 
 
-KERNELS: Mapping[str, Kernel] = MappingProxyType(
+KERNELS: Mapping[str, QuantizedKernel] = MappingProxyType(
     {
-        "any": Kernel(
+        "any": QuantizedKernel(
             "every listed kernel: float32 or integer sums, float32 or fixed-point requantization, "
             "with or without saturation of pairs",
             0.25,
             True,
         ),
-        "float32": Kernel(
+        "float32": QuantizedKernel(
             "kernels with float32 or exact integer sums, and float32 requantization", 0.0, False
         ),
-        "pairs": Kernel(
+        "pairs": QuantizedKernel(
             "kernels with float32 requantization, whose sums of pairs may saturate at int16",
             0.0,
             True,
@@ -59,7 +59,7 @@ a unit of the shifted bits, at most a quarter of a step.
 """
 
 
-def kernel_of(name: str) -> Kernel:
+def kernel_of(name: str) -> QuantizedKernel:
     """Return the kernel with this name.
 
     Raises:

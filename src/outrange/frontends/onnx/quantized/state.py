@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...core import UnsupportedError
-from ...graph import Builder, Value
-from ...graph.builder import Operand
-from .element_types import FLOATS, Tensor
-from .kernels import Kernel, kernel_of, pair_loss
-from .records import OnnxNode
-from .roundings import Roundings
+from ....core import UnsupportedError
+from ....graph import Builder, Value
+from ....graph.builder import Operand
+from ..element_types import FLOATS, Tensor
+from ..records import OnnxNode
+from .kernels import QuantizedKernel, kernel_of, pair_loss
+from .roundings import ValueRoundings
 
 
 PRODUCTS = ("MatMul", "MatMul+Add", "Gemm", "Conv")
@@ -40,15 +40,15 @@ class Quantization:
     """
 
     builder: Builder
-    kernel: Kernel = field(default_factory=lambda: kernel_of("any"))
+    kernel: QuantizedKernel = field(default_factory=lambda: kernel_of("any"))
     quantizers: int = 0
-    roundings: Roundings = field(init=False)
+    roundings: ValueRoundings = field(init=False)
     _weights: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     _scales: dict[str, float] = field(default_factory=dict)
     _dequantized: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.roundings = Roundings(self.builder)
+        self.roundings = ValueRoundings(self.builder)
 
     def round(self, x: Value, least: float, most: float, where: str) -> Value:
         """Round to the nearest integer, with the slack that the kernels need.

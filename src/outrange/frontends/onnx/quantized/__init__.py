@@ -1,0 +1,1 @@
+"""Kernels of quantized files, and the slack that they need."""
