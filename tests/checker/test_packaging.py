@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from outrange_check import verified
+from outrange_check.network import Refused
+
 
 ROOT = Path(__file__).parents[2] / "checker"
 FILES = sorted((ROOT / "src" / "outrange_check").rglob("*.py"))
@@ -70,3 +73,9 @@ def test_its_distribution_is_what_the_library_expects():
     assert (ROOT / "LICENSE").read_text() == (ROOT.parent / "LICENSE").read_text()
     (extra,) = MAIN["optional-dependencies"]["certificates"]
     assert extra == f"{PROJECT['name']}>={PROJECT['version'].rsplit('.', 1)[0]}"
+
+
+def test_without_the_proved_program_the_error_says_how_to_build_it(monkeypatch):
+    monkeypatch.setattr(verified, "PROGRAM", "no-such-program")
+    with pytest.raises(Refused, match="make verified"):
+        verified.program()

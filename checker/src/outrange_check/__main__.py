@@ -17,9 +17,14 @@ def main() -> int:
     parser.add_argument(
         "--model", help="the model that the certificate is about: .keras, .onnx or .onnx.gz"
     )
+    parser.add_argument(
+        "--verified",
+        action="store_true",
+        help="run the proved checker too (built by `make verified`); both must accept",
+    )
     asked = parser.parse_args()
     try:
-        theorem = check(asked.certificate, asked.model)
+        theorem = check(asked.certificate, asked.model, asked.verified)
     except Refused as why:
         print(f"REFUSED: {why}")
         return 1
@@ -27,6 +32,7 @@ def main() -> int:
         *theorem.sentences,
         f"Network (SHA-256): {theorem.network}",
         f"Model (SHA-256): {theorem.model or 'none was given: the network is in the certificate'}",
+        *["The proved checker accepts it too."] * asked.verified,
         f"Boxes: {theorem.boxes}\nCERTIFIED",
         sep="\n",
     )

@@ -11,9 +11,10 @@ from flint import arb, fmpq
 
 from .bounds import Region
 from .curves import ONE_BITS, SMOOTH
-from .network import MOST_BITS, ONE, Block, Form, Network, Refused, need
+from .network import MOST_BITS, ONE, Block, Form, Network, Refused, exact_number, need
 from .readers import read
 from .tree import Proof, prove
+from .verified import check_proved
 
 
 FORMAT = "outrange certificate 1"
@@ -28,12 +29,13 @@ network in the certificate, the SHA-256 of the model file (None without one), an
 boxes in the proof."""
 
 
-def check(path: str, model: str | None = None) -> Theorem:
+def check(path: str, model: str | None = None, verified: bool = False) -> Theorem:
     """Check a certificate, and that its network is that of a model file.
 
     Args:
         path: The certificate.
         model: The model file. None trusts the network in the certificate to be the right one.
+        verified: Whether the proved checker must accept the certificate too.
 
     Returns:
         The proved theorem.
@@ -71,6 +73,8 @@ def check(path: str, model: str | None = None) -> Theorem:
         bool(parts) and next(proof.data, None) is None,
         "nothing is claimed, or bytes are left after the last tree",
     )
+    if verified:
+        check_proved(claim, network, tree)
     return Theorem(parts, digest, file, proof.boxes)
 
 
@@ -95,19 +99,9 @@ def _members(path: str) -> list[bytes]:
         return [archive.open(name).read(archive.getinfo(name).file_size) for name in MEMBERS]
 
 
-def _number(pair: Any) -> fmpq:
-    """Return the exact value of a pair `[decimal, hex]`, which writes one float twice."""
-    decimal, written = pair
-    need(
-        type(decimal) is float and decimal.hex() == written,
-        f"{decimal!r:.50} is not the number {written!r:.50}",
-    )
-    return fmpq(*decimal.as_integer_ratio())
-
-
 def _part(network: Network, part: Any, proof: Proof) -> str:
     """Check the claims about one box; return them as a sentence."""
-    box = [(_number(low), _number(high)) for low, high in part["box"]]
+    box = [(exact_number(low), exact_number(high)) for low, high in part["box"]]
     need(
         len(box) == network.inputs and all(low <= high for low, high in box) and part["claims"],
         "the box does not fit the network's inputs, or is empty, or nothing is claimed about it",
@@ -126,7 +120,7 @@ def _part(network: Network, part: Any, proof: Proof) -> str:
             "a claim about growth must have exactly one form, and no `attained` value",
         )
         goals.append(largest(whole, forms) if by is None else risen(forms[0], rises))
-        least.append(_up(_number(claim["least"])) + (claim["strict"] is True))
+        least.append(_up(exact_number(claim["least"])) + (claim["strict"] is True))
     root = Region(whole, [(-_up(-low), _up(high)) for low, high in box], goals, proof.work)
     prove(root, dict(zip(root.goals, least, strict=True)), proof)
     return (
@@ -142,8 +136,8 @@ def _objective(outputs: dict[str, Form], term: Any) -> Form:
     need(not unknown, f"the network has no output {', '.join(unknown)!r:.50}")
     return _combined(
         [
-            (_number(term["plus"]), {ONE: fmpq(1)}),
-            *((_number(pair), outputs[name]) for name, pair in term["y"].items()),
+            (exact_number(term["plus"]), {ONE: fmpq(1)}),
+            *((exact_number(pair), outputs[name]) for name, pair in term["y"].items()),
         ]
     )
 
@@ -185,7 +179,7 @@ def largest(network: Network, forms: list[Form]) -> Form:
 
 def _attained(network: Network, forms: list[Form], box: list, attained: Any) -> str:
     """Check that every form is at most a stated value at a stated point; return this in words."""
-    x = [_number(pair) for pair in attained["x"]]
+    x = [exact_number(pair) for pair in attained["x"]]
     need(
         all(low <= value <= high for value, (low, high) in zip(x, box, strict=True)),
         "the point that should attain a value lies outside the box",
@@ -197,7 +191,7 @@ def _attained(network: Network, forms: list[Form], box: list, attained: Any) -> 
             for k, form in enumerate(block.forms, len(values) - 1)
         }
     need(
-        all(_sum(form, values) <= _number(attained["value"]) for form in forms),
+        all(_sum(form, values) <= exact_number(attained["value"]) for form in forms),
         "a claimed value is not attained at its point",
     )
     return f" (and at a stated input it is at most {attained['value'][0]!r})"
