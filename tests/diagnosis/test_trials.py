@@ -43,7 +43,7 @@ def test_what_is_changed_is_changed_in_the_copy_alone():
     slow = rehearse(model, x, y, rate=0.1)
     assert slow.moved[2] == pytest.approx(0.1 * plain.moved[2], rel=0.3)
     assert rehearse(model, x, y, without="freezing").moved[0] > 0
-    assert rehearse(model, x, y, bent=(model.layers[2].name,)).looks != plain.looks
+    assert rehearse(model, x, y, bent=((model.layers[2].name, "relu"),)).looks != plain.looks
     for what in some(LEFT_OUT, 1):
         assert not rehearse(model, x, y, without=what).error
     for old, new in zip(before, model.get_weights(), strict=True):

@@ -1,5 +1,6 @@
 """The part of a diagnosed program that short training runs read, and the changes they apply."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -72,7 +73,7 @@ class Change:
             `"freezing"`.
         held_out: Whether some rows are excluded from the batches; a quarter unless the case has
             `training_rows`.
-        bent: Names of the layers whose activation is replaced by a relu.
+        bent: Pairs of a layer's name and its new activation; `"identity"` leaves the layer out.
         loss: Name of a different loss to train with; results are still compared by the user's loss.
         steps: Maximum number of steps; 0 for the default maximum of short training runs.
         batch: Rows per step; 0 for the planned batch size, or 32 if there is no plan.
@@ -84,13 +85,22 @@ class Change:
     redrawn: bool = False
     without: str = ""
     held_out: bool = False
-    bent: tuple[str, ...] = ()
+    bent: tuple[tuple[str, str], ...] = ()
     loss: str = ""
     steps: int = 0
     batch: int = 0
 
 
 AS_IS = Change()
+
+
+def replaced_with(paths: Iterable[str], new: str = "relu") -> Change:
+    """Return the change that replaces the activation of the layers with the given paths.
+
+    Args:
+        new: Name of the new activation; `"identity"` leaves the layers out.
+    """
+    return Change(bent=tuple((path.split("/")[-1], new) for path in paths))
 
 
 def standardize(data: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -34,6 +34,14 @@ HALFWAY, BETTER = 0.3, 0.6
 """A training run is far from done if its loss is at least the first fraction of the best constant's
 loss. In that case a change helps if it reduces the loss to less than the second fraction of the
 loss without the change."""
+
+FASTER, AHEAD = 10.0, 0.85
+"""At `FASTER` times the learning rate, a change helps if no unchanged copy gets far below the best
+constant's loss, and if all changed copies get below `AHEAD` times the loss of the others."""
+
+BEHIND, NOTHING = 0.9, 0.99
+"""Least losses of unchanged copies, at their own and at the higher rate, for that comparison, as
+fractions of the best constant's loss."""
 
 LEARNED = 0.7
 """Fraction of the best constant's loss below which a training run has clearly learned."""
@@ -311,8 +319,16 @@ class Trials(ShortTrainings):
             Two fractions of the best constant's loss: the least without the change, and the largest
             with it. None if unknown, or if the gain is not clear.
         """
-        before, first = self.ratios(), self.run()
-        if not before or min(before) < HALFWAY or first is None:
+        first = self.run()
+        at_first = None if first is None else self.ratio(first)
+        if first is None or at_first is None or at_first < HALFWAY:
+            return None
+        tried = self.run(change, 0) if np.isfinite(at_first) else None
+        ratio = None if tried is None else self.ratio(tried, change)
+        if ratio is not None and ratio > BETTER * at_first:
+            return None  # before more copies are trained
+        before = self.ratios()
+        if not before or min(before) < HALFWAY:
             return None
         if np.isfinite(min(before)) and len(first.losses) < FEW:
             return None
@@ -325,6 +341,36 @@ class Trials(ShortTrainings):
         if len(after) < SEEDS or max(after) > most:
             return None
         return min(before), max(after)
+
+    def gain_at_faster_rate(self, change: Change) -> tuple[float, float] | None:
+        """Return the losses without and with a change, both at `FASTER` times the learning rate.
+
+        In a short training run, many models learn little at their own rate. A model that learns
+        nothing even at a higher rate, but learns with a change, needs that change.
+
+        Returns:
+            Two fractions of the best constant's loss, as in `gain`; None if unknown, or if the
+            change does not help.
+        """
+        first = self.run()
+        if first is None or len(first.losses) < LEAST:
+            return None
+        fast = replace(AS_IS, rate=FASTER)
+        for copies, bound in ((AS_IS, BEHIND), (fast, NOTHING)):
+            if not all(ratio >= bound for ratio in self._each(copies)):
+                return None
+        least = min(self.ratios(fast), default=0.0)
+        changed = replace(change, rate=FASTER)
+        if not least or not all(ratio <= AHEAD * least for ratio in self._each(changed)):
+            return None
+        return least, max(self.ratios(changed))
+
+    def _each(self, change: Change) -> Iterator[float]:
+        """Yield the `ratio` of each run with a change, trained only when needed; NaN if unknown."""
+        for seed in range(SEEDS):
+            training = self.run(change, seed)
+            ratio = None if training is None else self.ratio(training, change)
+            yield np.nan if ratio is None else ratio
 
     def describe_gain(self, left: tuple[float, float], how: str, loss: str = "loss") -> str:
         """Describe the result of `gain` in a sentence.

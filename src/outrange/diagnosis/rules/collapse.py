@@ -10,7 +10,7 @@ from ...answers.diagnosis import Finding, Level
 from ...graph import Node
 from ...ops import Affine, Rearrange
 from ...program import Layer, PartialGraph, Program, RecordedStep
-from ..changes import Change
+from ..changes import replaced_with
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 
@@ -151,7 +151,7 @@ def _find_stretches(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     if not first:
         return
     named = list(dict.fromkeys(name for pair in pairs for name in pair))
-    gained = case.trials.gain(Change(bent=tuple(path.split("/")[-1] for path in first)))
+    gained = case.trials.gain(replaced_with(first))
     text = (
         f"there is no activation between {' and '.join(map(repr, named[:4]))}: together they are "
         "one linear map."

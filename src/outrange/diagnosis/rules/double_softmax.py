@@ -6,7 +6,7 @@ from types import ModuleType
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
-from ..changes import Change
+from ..changes import replaced_with
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import at_least, at_most
@@ -75,8 +75,7 @@ def _inside(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             maker = makers.get(maker.reads[0])
         if maker is not None and maker.kind == "Softmax" and maker.layer != step.layer:
             readers.setdefault(maker.layer, step.layer)
-    names = tuple(layer.split("/")[-1] for layer in readers)
-    gained = case.trials.gain(Change(bent=names)) if readers else None
+    gained = case.trials.gain(replaced_with(readers)) if readers else None
     more = "" if gained is None else f" {case.trials.describe_gain(gained, 'with a relu instead')}"
     for layer, reader in readers.items():
         yield rule.finding(

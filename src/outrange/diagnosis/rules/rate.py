@@ -12,7 +12,7 @@ from ..context import DiagnosisContext
 from ..divergence import GROWTH, WILD, curvature, diverges, late_loss
 from ..registry import Example, ModelAndData, Rule, register
 from ..short_trainings import SEEDS
-from ..trials import LEARNED
+from ..trials import LEARNED, LEAST
 from ..wording import at_least, at_most, format_steps, short
 
 
@@ -32,6 +32,9 @@ USUAL, LARGEST = {True: 3e-3, False: 3e-2}, {True: 0.1, False: 1.0}
 The key is False for the optimizers in `UNSCALED`, and True for all others.
 """
 
+USUAL_OF = {"Adadelta": 1.0}
+"""Usual learning rates of optimizers for which `USUAL` is far too small."""
+
 UNSCALED = ("SGD", "Adadelta", "Adagrad", "Ftrl")
 """Optimizers for which larger learning rates are usual."""
 
@@ -42,6 +45,10 @@ loss that is not finite is evidence."""
 STAYS = 0.02
 """A training run makes no progress if its loss changes by less than this fraction of the difference
 between the best constant's loss and the least possible loss."""
+
+SLOW, DONE = 0.7, 0.1
+"""Without a plan, plain gradient descent is slow if its copies keep at least the first fraction of
+the best constant's loss, and if a larger rate reduces theirs to the second fraction of it."""
 
 MANY = 20_000
 """Number of training steps that is assumed if there is no plan."""
@@ -83,8 +90,10 @@ def _deep(keras: ModuleType, rate: float) -> ModelAndData:
     becomes NaN. It is also MEASURED if the loss stays above the loss of the best constant
     prediction, but falls well below it at a tenth or a hundredth of the rate. The same holds if the
     copies learn at a larger rate, but would take more than 20 000 steps at the current pace.
-    Finally, the finding is MEASURED if the weights do not move, or if a regression would take more
-    than ten million steps at the measured pace.""",
+    Finally, the finding is MEASURED if the weights do not move, if a regression would take more
+    than ten million steps at the measured pace, or if copies of the model learn much more in the
+    planned steps at a larger rate. Without `epochs`, the last comparison is made only for plain
+    gradient descent, and the copies must be almost done at the larger rate.""",
     Example(lambda k: _line(k, 0.5), lambda k: _line(k, 0.01)),
     Example(lambda k: _deep(k, 10.0), lambda k: _deep(k, 0.01), level=Level.MEASURED),
     Example(lambda k: _deep(k, 1e-9), lambda k: _deep(k, 0.03), level=Level.MEASURED),
@@ -129,6 +138,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             or _clips_too_much(case, optimizer, training)
             or _too_small(case, optimizer, training)
             or _slow(case, optimizer, training)
+            or _behind(case, optimizer, training)
         )
     if result is None:
         return
@@ -282,14 +292,40 @@ def _stands_still(case: DiagnosisContext) -> bool:
     return True
 
 
+def _behind(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> Said | None:
+    """Report a rate at which copies learn little in the steps in which a larger one is done.
+
+    Without a plan, the user may intend many more steps. Then only plain gradient descent is
+    checked, and the larger rate must leave hardly any loss.
+    """
+    trials, steps = case.trials, len(training.losses)
+    plain = optimizer.kind == "SGD" and not optimizer.momentum
+    if not (trials.complete or (case.plan is None and plain and steps >= LEAST)):
+        return None
+    least, most = (0.5, 0.5) if trials.complete else (SLOW, DONE)
+    ratio = trials.ratio(training)
+    if ratio is None or ratio < least:
+        return None
+    for factor in _larger(optimizer)[:2]:
+        gained = trials.gain(Change(rate=factor))
+        if gained is not None and gained[0] >= least and gained[1] <= most * gained[0]:
+            how = f"at the rate {short(optimizer.rate * factor)}"
+            return (
+                f"the rate {short(optimizer.rate)} learns slowly. "
+                f"{trials.describe_gain(gained, how)}"
+            ), _with_rate(optimizer, factor)
+    return None
+
+
 def _larger(optimizer: Optimizer) -> list[float]:
     """Return up to three powers of 10 by which to multiply the rate, the most promising first.
 
     The first one leads closest to a usual rate, and none leads beyond the largest rate to try.
     """
     adaptive = optimizer.kind not in UNSCALED
+    usual = USUAL_OF.get(optimizer.kind, USUAL[adaptive])
     factors = [10.0**i for i in range(1, 8) if optimizer.rate * 10.0**i <= LARGEST[adaptive]]
-    return sorted(factors, key=lambda f: abs(np.log(optimizer.rate * f / USUAL[adaptive])))[:3]
+    return sorted(factors, key=lambda f: abs(np.log(optimizer.rate * f / usual)))[:3]
 
 
 def _moved_weights(

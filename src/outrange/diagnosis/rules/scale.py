@@ -9,6 +9,7 @@ from ...answers.diagnosis import Finding, Level
 from ..changes import Change
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
+from ..trials import GAIN
 from ..wording import of_constant, short, span
 
 
@@ -57,6 +58,12 @@ def _scaling_phrase(case: DiagnosisContext, helped: tuple[float, float] | None, 
     return f" {case.trials.describe_gain(helped, f'with scaled {what}')}"
 
 
+def _gain_from_nothing(case: DiagnosisContext, change: Change) -> tuple[float, float] | None:
+    """Return the gain of a change if copies without it are no better than the best constant."""
+    gained = case.trials.gain(change)
+    return None if gained is None or gained[0] < 1.0 - GAIN else gained
+
+
 @register(
     "OR014", "inputs are not scaled",
     """Initializers and learning rates assume inputs of size about 1. Large inputs saturate
@@ -97,7 +104,7 @@ def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         else f"a feature's mean is {short(far)} times its spread, so all rows look almost the same"
     )  # fmt: skip
     change = Change(scaled_x=True)
-    helped = case.trials.improves(change)
+    helped = case.trials.improves(change) or _gain_from_nothing(case, change)
     heldout = case.trials.heldout_gain(change) if helped is None and case.trials.complete else None
     if heldout is not None:
         what += (

@@ -60,7 +60,8 @@ def _bars(keras: ModuleType, initializer: str) -> ModelAndData:
     all entries of a weight alike. In practice, rounding errors may still separate the units, for
     example on PyTorch. If nothing is proved, for example because dropout may separate the units at
     random, the finding is SUSPECTED. It is MEASURED if copies of the model do not get below the
-    loss of the best constant prediction, but copies with newly drawn weights do. If only the
+    loss of the best constant prediction, but copies with newly drawn weights do, or if these learn
+    much more. If only the
     incoming weights are equal, the different outgoing weights slowly separate the units, and the
     layer is reported only if the finding is MEASURED. Zero weights in a single layer, such as the
     last one, do no harm and are not reported.""",
@@ -108,7 +109,9 @@ def _make_finding(
     step = path.step
     proved = out and path.own and not _may_be_separated(case.program, step, path.follower)
     proved = proved and _stays_equal(case, path)
-    helped = None if proved else case.trials.helps(Change(redrawn=True))
+    redrawn, helped = Change(redrawn=True), None
+    if not proved:
+        helped = case.trials.helps(redrawn) or case.trials.gain(redrawn)
     if not proved and not out and helped is None:
         return
     what = "channels" if "Conv" in step.kind else "units"

@@ -7,12 +7,13 @@ import numpy as np
 
 from ...answers.diagnosis import Finding, Level
 from ...program import Layer, Weight
-from ..changes import Change
+from ..changes import replaced_with
 from ..context import DiagnosisContext
 from ..paths import weights_after
 from ..registry import Example, ModelAndData, Rule, register
 from ..sensitivity import sensitivity
 from ..wording import short
+from .depth import check_depth, describe_effect
 
 
 RATIO = 1e-6
@@ -27,6 +28,9 @@ largest input, it cannot have come through the output alone. Inputs below 1 are 
 
 FEWEST = 4
 """Minimum number of layers with weights; with fewer, depth is not the cause."""
+
+INSTEAD = ("relu", "elu")
+"""Activations to try instead of flat ones. In narrow layers, relus die but elus do not."""
 
 FLATTENING = ("sigmoid", "tanh", "softsign", "hardsigmoid", "hardtanh")
 """Names of recorded activations that flatten out for large positive and negative inputs."""
@@ -71,7 +75,11 @@ def _stack(keras: ModuleType, activation: str) -> ModelAndData:
     exceed a million and outputs are ten thousand times larger than the targets. It is also MEASURED
     if four or more layers have activations that are flat on both sides (sigmoid, tanh), the loss of
     trained copies of the model is at least 30 % of the loss of the best constant prediction, and
-    trained copies with relu in these layers have a much lower loss. Use relu with he_normal, batch
+    trained copies with relu or elu in these layers have a much lower loss; a single such layer is
+    enough if it is a convolution. Finally, it is MEASURED if at least six hidden layers of equal
+    width follow each other, and copies with fewer layers learn much more. If copies learn little
+    at the given learning rate, copies with and without the change are compared at ten times the
+    rate. Use relu with he_normal, batch
     normalization or skip connections. If gradients explode, clip them.""",
     Example(lambda k: _deep(k, 12, "sigmoid", 0.2), lambda k: _deep(k, 2, "sigmoid", 1.0)),
     Example(
@@ -98,8 +106,10 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     if finding is not None:
         yield finding
         return
-    yield from list(_compare_gradients(rule, case, kernels, fix)) or list(
-        _check_flat_stack(rule, case)
+    yield from (
+        list(_compare_gradients(rule, case, kernels, fix))
+        or list(_check_flat_stack(rule, case))
+        or list(check_depth(rule, case))
     )
 
 
@@ -201,21 +211,26 @@ def _check_flat_stack(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     replaceable = {
         layer.path for layer in case.program.layers if layer.kind.startswith(("Dense", "Conv"))
     }
-    bent = tuple(path.split("/")[-1] for path in stack if path in replaceable)
-    if len(bent) < FEWEST:
+    bent = [path for path in stack if path in replaceable]
+    images = any(layer.path in bent and "Conv" in layer.kind for layer in case.program.layers)
+    if len(bent) < (1 if images else FEWEST):
         return
-    gained = case.trials.gain(Change(bent=bent))
-    if gained is None:
+    for new in INSTEAD:
+        gain = describe_effect(case, replaced_with(bent, new), f"with {new} in these layers")
+        if gain is None:
+            continue
+        count = "one hidden layer has an activation that is" if len(bent) == 1 else (
+            f"{len(bent)} layers have activations that are"
+        )  # fmt: skip
+        yield rule.finding(
+            Level.MEASURED, bent[0],
+            f"{count} flat on both sides. This shrinks the gradient and the differences between "
+            f"rows. {gain}",
+            f'activation="{new}", kernel_initializer="he_normal" in every hidden layer',
+            title="a stack of saturating activations", cost={"layers": len(bent)},
+            holds_for="training from the stored weights",
+        )  # fmt: skip
         return
-    gain = case.trials.describe_gain(gained, "with relu in these layers")
-    yield rule.finding(
-        Level.MEASURED, stack[0],
-        f"{len(bent)} layers have activations that are flat on both sides. These activations "
-        f"shrink the gradient and the differences between rows. {gain}",
-        'activation="relu", kernel_initializer="he_normal" in every hidden layer',
-        title="a stack of saturating activations", cost={"layers": len(bent)},
-        holds_for="training from the stored weights",
-    )  # fmt: skip
 
 
 def _oversized_outputs(case: DiagnosisContext) -> float | None:

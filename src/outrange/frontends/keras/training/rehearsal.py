@@ -13,6 +13,7 @@ from .backends.jax_steps import JaxTraining
 from .copies.borrowed import BorrowedModel
 from .copies.clone import Clone, clone
 from .copies.protocol import Copy
+from .copies.replacements import Replacements
 from .copies.value_copy import ValueCopy
 from .measure import ROWS, Measurement, first_line
 from .randomness import has_user_loss
@@ -28,7 +29,7 @@ class Rehearser:
 
     def __init__(self, measurement: Measurement) -> None:
         self.measurement = measurement
-        self._clones: dict[tuple[str, tuple[str, ...], str], Clone] = {}
+        self._clones: dict[tuple[str, Replacements, str], Clone] = {}
 
     @property
     def possible(self) -> bool:
@@ -50,7 +51,7 @@ class Rehearser:
         without: str = "",
         among: np.ndarray | None = None,
         seconds: float = 1.0,
-        bent: tuple[str, ...] = (),
+        bent: Replacements = (),
         other: str = "",
     ) -> Rehearsal:
         """Measure the effect of some steps on the loss, the outputs and the weights of a copy.
@@ -72,7 +73,7 @@ class Rehearser:
             among: Indices of the rows that batches are drawn from, or None for all.
             seconds: Processor time for the steps, in seconds. The first two steps, which may
                 compile something, are not counted.
-            bent: Names of layers whose activation is replaced with a relu.
+            bent: Layers to replace; see `replaced_attributes`.
             other: Name of a loss to train with instead of the model's, or `""` to keep it.
         """
         measurement = self.measurement
@@ -108,7 +109,7 @@ class Rehearser:
             tuple(last.in_training),
         )  # fmt: skip
 
-    def _copy(self, without: str, bent: tuple[str, ...], other: str, first: Any) -> Copy:
+    def _copy(self, without: str, bent: Replacements, other: str, first: Any) -> Copy:
         measurement = self.measurement
         if measurement.jitted is None:
             key = without, bent, other

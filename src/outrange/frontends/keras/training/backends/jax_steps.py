@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator
 from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 
 from ...names import pack_targets
+from ..copies.replacements import Replacements, with_replaced
 from ..optimizer_settings import fresh_optimizer, settings_of, without_clipping
 from .gradients import jax_module
 
@@ -48,8 +48,8 @@ class JaxTraining:
     def __init__(self, k: Any, model: Any, noisy: bool) -> None:
         self.k, self.model, self.noisy = k, model, noisy
         self.jax = jax_module()
-        self._steps: dict[tuple[str, tuple[str, ...], str], Any] = {}
-        self._looks: dict[tuple[str, ...], Any] = {}
+        self._steps: dict[tuple[str, Replacements, str], Any] = {}
+        self._looks: dict[Replacements, Any] = {}
 
     def _jit(self, function: Any) -> Any:
         if getattr(self.model, "run_eagerly", False):
@@ -93,7 +93,7 @@ class JaxTraining:
         y: Any,
         training: bool,
         penalized: bool = True,
-        bent: tuple[str, ...] = (),
+        bent: Replacements = (),
         other: str = "",
     ) -> tuple[Any, Any]:
         model = self.model
@@ -103,7 +103,7 @@ class JaxTraining:
             *((v, np.asarray(v.value)) for v in _counters(model)),
         ]
         scope = self.k.StatelessScope(state_mapping=mapping, collect_losses=True)
-        with scope, with_relu(self.k, model, bent):
+        with scope, with_replaced(self.k, model, bent):
             outputs = model(x, training=training)
             if other:
                 loss = sum(scope.losses, self.k.ops.mean(self.k.losses.get(other)(y, outputs)))
@@ -137,7 +137,7 @@ class JaxTraining:
 
         return self._jit(run)
 
-    def look(self, bent: tuple[str, ...] = ()) -> Any:
+    def look(self, bent: Replacements = ()) -> Any:
         """Return a function from `(trainable, others, x, y)` to the three fields of a `Look`."""
         if not self.noisy and not bent:
             return lambda *arguments: (*self.measure(*arguments)[:2], [])
@@ -181,13 +181,13 @@ class JaxTraining:
         rate = rate_owner(self._optimizer)._learning_rate
         return next(i for i, v in enumerate(self._optimizer.variables) if v is rate)
 
-    def step(self, without: str = "", bent: tuple[str, ...] = (), other: str = "") -> Any:
+    def step(self, without: str = "", bent: Replacements = (), other: str = "") -> Any:
         """Return a function from `(state, x, y)` to the loss before a step and the state after it.
 
         Args:
             without: Part to leave out: `"penalties"`, `"noise"` (the model then runs as at
                 inference) or `"clipping"`; `""` for none.
-            bent: Names of layers whose activation is replaced with a relu.
+            bent: Layers to replace; see `replaced_attributes`.
             other: Name of a loss to use instead of the model's, or `""` to keep the model's.
         """
         key = without, bent, other
@@ -195,7 +195,7 @@ class JaxTraining:
             self._steps[key] = self._jit(self._step(*key))
         return self._steps[key]
 
-    def _step(self, without: str, bent: tuple[str, ...], other: str) -> Any:
+    def _step(self, without: str, bent: Replacements, other: str) -> Any:
         optimizer = self._optimizer
         if without == "clipping":
             settings = without_clipping(settings_of(self.model.optimizer))
@@ -254,20 +254,3 @@ def rate_owner(optimizer: Any) -> Any:
     if not hasattr(inner._learning_rate, "shape"):
         raise TypeError("the learning rate follows a schedule")
     return inner
-
-
-@contextlib.contextmanager
-def with_relu(k: Any, model: Any, names: tuple[str, ...]) -> Iterator[None]:
-    """Temporarily replace the activation of the named layers, if they have one, with a relu."""
-    layers = [
-        layer for layer in model._flatten_layers()
-        if layer.name in names and "activation" in vars(layer)
-    ] if names else []  # fmt: skip
-    before = [layer.activation for layer in layers]
-    try:
-        for layer in layers:
-            layer.activation = k.activations.relu
-        yield
-    finally:
-        for layer, activation in zip(layers, before, strict=True):
-            layer.activation = activation

@@ -7,6 +7,7 @@ from typing import Any
 from ..optimizer_settings import fresh_optimizer
 from ..randomness import compiled_losses
 from .clone import Clone, changes, settings
+from .replacements import Replacements
 
 
 class BorrowedModel(Clone):
@@ -17,7 +18,7 @@ class BorrowedModel(Clone):
     """
 
     def __init__(
-        self, k: Any, model: Any, noisy: bool, without: str, bent: tuple[str, ...], other: str
+        self, k: Any, model: Any, noisy: bool, without: str, bent: Replacements, other: str
     ) -> None:
         self._k, self._original, self._model = k, model, model
         loss = model._compile_loss
@@ -41,7 +42,10 @@ class BorrowedModel(Clone):
     def _apply_changes(self) -> Iterator[None]:
         model = self._model
         # Read before any is set, since setting a layer also sets its own layers and weights.
-        before = [(owner, name, getattr(owner, name)) for owner, name, _ in self._changes]
+        before = [
+            (owner, name, getattr(owner, name)) for owner, name, _ in self._changes
+            if name != "call"
+        ]  # fmt: skip
         # Setting a layer's flag also sets its layers and weights, even shared or frozen ones.
         flags = [
             (owner, "_trainable", owner._trainable)
@@ -62,6 +66,9 @@ class BorrowedModel(Clone):
                     setattr(owner, name, value)
                 yield
         finally:
+            for owner, name, _ in self._changes:
+                if name == "call":
+                    vars(owner).pop(name, None)  # the method of its class applies again
             # In the same order, because setting a layer also sets its own layers.
             for owner, name, value in before:
                 setattr(owner, name, value)

@@ -11,13 +11,14 @@ from ..backends.tensorflow_steps import TensorFlowTraining
 from ..backends.torch_steps import TorchTraining
 from ..optimizer_settings import fresh_optimizer, settings_of, without_clipping
 from .protocol import Look
+from .replacements import Replacements, replaced_attributes
 
 
 class Clone:
     """A clone of the model; training changes the variables of the clone."""
 
     def __init__(
-        self, k: Any, model: Any, noisy: bool, without: str, bent: tuple[str, ...], other: str
+        self, k: Any, model: Any, noisy: bool, without: str, bent: Replacements, other: str
     ) -> None:
         self._k, self._original = k, model
         self._model = clone(k, model, without, bent, other)
@@ -84,13 +85,13 @@ class Clone:
         return [np.asarray(self._k.ops.convert_to_numpy(v)) for v in self._model.weights]
 
 
-def clone(k: Any, model: Any, without: str, bent: tuple[str, ...] = (), other: str = "") -> Any:
+def clone(k: Any, model: Any, without: str, bent: Replacements = (), other: str = "") -> Any:
     """Clone a model with its weights, its loss and a new optimizer of the same kind.
 
     Args:
         without: Part to leave out: `"penalties"`, `"noise"`, `"clipping"` or `"freezing"`; `""`
             for none.
-        bent: Names of layers whose activation is replaced with a relu.
+        bent: Layers to replace; see `replaced_attributes`.
         other: Name of a loss to use instead of the model's, or `""` to keep the model's.
 
     Raises:
@@ -141,15 +142,13 @@ def not_compiling(model: Any) -> Iterator[None]:
         model.compiled = before
 
 
-def changes(
-    k: Any, model: Any, without: str, bent: tuple[str, ...]
-) -> Iterator[tuple[Any, str, Any]]:
+def changes(k: Any, model: Any, without: str, bent: Replacements) -> Iterator[tuple[Any, str, Any]]:
     """Yield `(owner, name, new value)` for each attribute to change.
 
     Args:
         without: Part to leave out: `"penalties"`, `"noise"` (dropout rates become 0) or
             `"freezing"`; nothing changes for other values.
-        bent: Names of layers whose activation becomes a relu.
+        bent: Layers to replace; see `replaced_attributes`.
     """
     for layer in model._flatten_layers():
         if without == "freezing":
@@ -161,5 +160,4 @@ def changes(
                 yield variable, "regularizer", None
             if getattr(layer, "activity_regularizer", None) is not None:
                 yield layer, "activity_regularizer", None
-        if layer.name in bent and "activation" in vars(layer):  # a recurrent layer only exposes it
-            yield layer, "activation", k.activations.relu
+    yield from replaced_attributes(k, model, bent)

@@ -8,13 +8,14 @@ import numpy as np
 
 from ..backends.jax_steps import JaxTraining
 from .protocol import Look
+from .replacements import Replacements
 
 
 class ValueCopy:
     """The values of a model's variables under JAX, passed from one compiled step to the next."""
 
     def __init__(
-        self, k: Any, jitted: JaxTraining, without: str, bent: tuple[str, ...], other: str
+        self, k: Any, jitted: JaxTraining, without: str, bent: Replacements, other: str
     ) -> None:
         self._k, self._jitted, self._step = k, jitted, jitted.step(without, bent, other)
         self._look = jitted.look(bent)

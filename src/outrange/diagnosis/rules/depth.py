@@ -1,0 +1,103 @@
+"""A stack of layers that is too deep to learn from its initial weights; part of rule OR012."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ...answers.diagnosis import Finding, Level
+from ...program import Weight
+from ..changes import Change, replaced_with
+from ..context import DiagnosisContext
+from ..registry import Rule
+from ..short_trainings import SEEDS
+from ..trials import FASTER, HALFWAY
+from ..wording import names, short
+
+
+MANY = 6
+"""Minimum number of layers that can be left out for a network to be regarded as deep."""
+
+SHRINKS = 0.9
+"""Factor per layer below which the initial weights of relus are said to shrink the signal."""
+
+CLEARLY = 0.3
+"""Fraction of the best copy's loss that fewer layers must reach if a single copy has learned."""
+
+
+def check_depth(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
+    """Report a deep network if copies with far fewer layers learn much more."""
+    square = _square_kernels(case)
+    if len(square) < MANY:
+        return
+    layers = [weight.layer for weight in square]
+    for left_out in (layers[1:], layers[1::2]):
+        without = f"without {len(left_out)} of these layers"
+        change = replaced_with(left_out, "identity")
+        gained = describe_effect(case, change, without) or _clear_gain(case, change, without)
+        if gained is None:
+            continue
+        yield rule.finding(
+            Level.MEASURED, layers[0],
+            f"{len(layers)} hidden layers of equal width follow each other, without normalization "
+            f"or skip connections{_shrinking(case, square)}. {gained}",
+            f"fewer layers: without {names(left_out)}   or   skip connections",
+            title="more layers than can be trained", cost={"layers": len(layers)},
+            holds_for="training from the stored weights",
+        )  # fmt: skip
+        return
+
+
+def describe_effect(case: DiagnosisContext, change: Change, how: str) -> str | None:
+    """Describe what a change gains, at the model's rate or a higher one; None if it gains little.
+
+    Args:
+        how: The change as a phrase.
+    """
+    trials = case.trials
+    gained = trials.gain(change)
+    if gained is not None:
+        return trials.describe_gain(gained, how)
+    gained = trials.gain_at_faster_rate(change)
+    if gained is None:
+        return None
+    return f"At {FASTER:g} times the learning rate: {trials.describe_gain(gained, how)}"
+
+
+def _clear_gain(case: DiagnosisContext, change: Change, how: str) -> str | None:
+    """Describe a gain in the median that is very large even for the best copy; None without it."""
+    before = case.trials.ratios()
+    if len(before) < SEEDS or float(np.median(before)) < HALFWAY:
+        return None
+    after = case.trials.ratios(change)
+    if len(after) < SEEDS or max(after) > CLEARLY * min(before):
+        return None
+    middle = float(np.median(before)), max(after)
+    return f"In the median of {SEEDS} runs: {case.trials.describe_gain(middle, how)}"
+
+
+def _square_kernels(case: DiagnosisContext) -> list[Weight]:
+    """Return the kernels of dense layers whose input and output have the same width."""
+    dense = {layer.path for layer in case.program.layers if layer.kind == "Dense"}
+    return [
+        weight for weight in case.program.weights
+        if weight.trainable and len(weight.shape) == 2 and weight.shape[0] == weight.shape[1]
+        and weight.layer in dense and weight.path.endswith("kernel")
+    ]  # fmt: skip
+
+
+def _shrinking(case: DiagnosisContext, kernels: list[Weight]) -> str:
+    """Describe in a phrase how activations or initial weights shrink the signal, or return `""`."""
+    inside = {weight.layer for weight in kernels}
+    kinds = {step.kind.lower() for step in case.program.steps if step.layer in inside}
+    if "sigmoid" in kinds:
+        return "; the slope of each sigmoid is at most 1/4"
+    if "relu" not in kinds:
+        return ""
+    powers = [len(k) * np.square(k).mean() / 2 for w in kernels if (k := w.read()) is not None]
+    factor = float(np.sqrt(np.exp(np.mean(np.log(np.maximum(powers, 1e-30))))))
+    if factor >= SHRINKS:
+        return ""
+    return (
+        f", and with relu their initial weights reduce the signal to about {short(factor)} times "
+        "its size in each layer (he_normal keeps it)"
+    )

@@ -1,0 +1,67 @@
+"""Networks too deep for their initial weights, rates too small, and the copies that show it."""
+
+import numpy as np
+import pytest
+
+import outrange
+from diagnosis.test_trials import program, rehearse
+
+
+keras = pytest.importorskip("keras")
+L = keras.layers
+
+
+def tower(depth, start="glorot_uniform", width=12):
+    """A stack of relus that sorts rows by the sign of a product."""
+    keras.utils.set_random_seed(1)
+    x = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
+    y = (x[:, :1] * x[:, 1:2] > 0).astype("float32")
+    hidden = [L.Dense(width, "relu", kernel_initializer=start) for _ in range(depth)]
+    model = keras.Sequential([keras.Input((4,)), *hidden, L.Dense(1, "sigmoid")])
+    model.compile(keras.optimizers.Adam(0.01), "binary_crossentropy")
+    return model, x, y
+
+
+@pytest.mark.slow
+def test_too_many_layers_are_named_with_the_depth_that_learns():
+    answer = outrange.diagnose(*tower(20))
+    (finding,) = [f for f in answer if f.code == "OR012"]
+    assert finding.level.name == "MEASURED"
+    assert finding.cost["layers"] == 19
+    assert "reduce the signal to about 0.7" in finding.message
+    assert "he_normal" in finding.message
+    assert finding.fix.startswith("fewer layers")
+    assert not outrange.diagnose(*tower(2)).at_least("measured")
+
+
+def words(rate):
+    """Sparse rows of counts, which plain gradient descent learns slowly."""
+    keras.utils.set_random_seed(1)
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 8, 128)
+    often = np.full((8, 60), 0.05) + 0.5 * (rng.uniform(size=(8, 60)) < 0.15)
+    x = (rng.uniform(size=(128, 60)) < often[y]).astype("float32")
+    model = keras.Sequential([keras.Input((60,)), L.Dense(64, "relu"), L.Dense(8, "softmax")])
+    model.compile(keras.optimizers.SGD(rate), "sparse_categorical_crossentropy")
+    return model, x, y[:, None]
+
+
+@pytest.mark.slow
+def test_slow_descent_is_named_with_the_rate_that_learns():
+    (finding,) = outrange.diagnose(*words(0.005)).at_least("measured")
+    assert finding.code == "OR017"
+    assert "learns slowly" in finding.message
+    assert not outrange.diagnose(*words(0.5)).at_least("measured")
+
+
+def test_a_layer_that_is_left_out_is_there_again_afterward():
+    model, x, y = program()
+    model = keras.Sequential([keras.Input((3,)), L.Dense(3, "tanh", name="middle"), L.Dense(1)])
+    model.compile("adam", "mse")
+    before = model.predict(x, verbose=0)
+    plain, short = (rehearse(model, x, y, bent=b) for b in ((), (("middle", "identity"),)))
+    assert not short.error
+    assert short.looks[0] != plain.looks[0]
+    assert short.moved[0] == 0 < plain.moved[0]
+    assert "call" not in vars(model.layers[0])
+    np.testing.assert_array_equal(before, model.predict(x, verbose=0))
