@@ -14,7 +14,7 @@ from ..trials import FASTER, HALFWAY
 from ..wording import names, short
 
 
-MANY = 6
+MANY = 10
 """Minimum number of layers that can be left out for a network to be regarded as deep."""
 
 SHRINKS = 0.9

@@ -76,7 +76,7 @@ def _stack(keras: ModuleType, activation: str) -> ModelAndData:
     if four or more layers have activations that are flat on both sides (sigmoid, tanh), the loss of
     trained copies of the model is at least 30 % of the loss of the best constant prediction, and
     trained copies with relu or elu in these layers have a much lower loss; a single such layer is
-    enough if it is a convolution. Finally, it is MEASURED if at least six hidden layers of equal
+    enough if it is a convolution. Finally, it is MEASURED if at least ten hidden layers of equal
     width follow each other, and copies with fewer layers learn much more. If copies learn little
     at the given learning rate, copies with and without the change are compared at ten times the
     rate. Use relu with he_normal, batch
