@@ -5,8 +5,7 @@ import pytest
 from scipy.optimize import minimize
 
 from cases import some
-from outrange.repairs.program import WeightsProgram
-from outrange.search.milp.highs import least_norm
+from outrange.repairs.program import WeightsProgram, least_norm
 
 
 @pytest.mark.parametrize("seed", some(range(30), 8))

@@ -6,11 +6,51 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..search.milp.highs import least_norm
+from ..core import work
+from ..core.clock import charge
+from ..core.scipy_functions import nonnegative_least_squares
 
 
 RIDGE = 1e-7
 """Weight of the change itself, relative to the mean change of the outputs."""
+
+
+TOLERANCE = 1e-9
+"""Largest violation of a row by a solution, in units of the largest violation at the origin."""
+
+ITERATIONS = 50
+"""Maximum number of iterations of the solver for each row; it rarely needs two."""
+
+
+def least_norm(rows: np.ndarray, most: np.ndarray) -> np.ndarray | None:
+    """Minimize the Euclidean norm of `x` where `rows @ x <= most`; the rows should have norm 1.
+
+    The dual is a least-squares problem with nonnegative multipliers. It has a residual `r`, and the
+    minimizer is a multiple of `r`; the residual is 0 if no `x` satisfies the rows.
+    Reference: Lawson and Hanson, *Solving Least Squares Problems* (1974), chapter 23.
+
+    Args:
+        rows: Array of shape `(r, d)`.
+        most: Array of shape `(r,)`.
+
+    Returns:
+        The minimizer `(d,)`, or None if the solver finds none.
+    """
+    unit = float(np.max(-most, initial=0.0))
+    if unit <= 0.0:
+        return np.zeros(rows.shape[1])
+    system = np.vstack([-rows.T, -most / unit])
+    target = np.zeros(len(system))
+    target[-1] = 1.0
+    multipliers = nonnegative_least_squares(system, target, ITERATIONS * len(most))
+    charge(work.PIVOT * len(most) * sum(rows.shape))
+    if multipliers is None:
+        return None
+    residual = system @ multipliers - target
+    if residual[-1] >= 0.0:
+        return None
+    x = -unit / residual[-1] * residual[:-1]
+    return x if (rows @ x - most).max() <= TOLERANCE * unit else None
 
 
 class WeightsProgram:

@@ -13,10 +13,6 @@ from ...core import Clock, work
 from ...core.clock import charge, is_counted
 
 
-QP_SECONDS = 20.0
-"""Time limit of one quadratic program in seconds."""
-
-
 def module() -> Any:
     """Import the `highspy` package, and return it."""
     import highspy
@@ -75,53 +71,6 @@ def least_linear(
         if there:
             return 0.5 * lo + 0.5 * hi, np.array(ray[0])
     return None
-
-
-def least_norm(rows: np.ndarray, most: np.ndarray) -> np.ndarray | None:
-    """Minimize the Euclidean norm of `x` where `rows @ x <= most`; the rows should have norm 1.
-
-    The minimizer is a combination of the rows, so the program is solved in an orthonormal basis of
-    their span.
-
-    Args:
-        rows: Array of shape `(r, d)`.
-        most: Array of shape `(r,)`.
-
-    Returns:
-        A point `(d,)` near the minimizer, or None if HiGHS finds none.
-    """
-    highspy = module()
-    basis = np.linalg.qr(rows.T)[0] if len(rows) < rows.shape[1] else None
-    inner = rows if basis is None else rows @ basis
-    # In units of the largest violation, the tolerances of the solver are relative.
-    unit = float(np.max(-most, initial=0.0))
-    if unit <= 0.0:
-        return np.zeros(rows.shape[1])
-    count, size = inner.shape
-    model = highspy.HighsModel()
-    program, quadratic = model.lp_, model.hessian_
-    program.num_col_, program.num_row_ = size, count
-    program.col_cost_ = np.zeros(size)
-    program.col_lower_, program.col_upper_ = np.full(size, -np.inf), np.full(size, np.inf)
-    program.row_lower_, program.row_upper_ = np.full(count, -np.inf), most / unit
-    matrix = program.a_matrix_
-    matrix.format_ = highspy.MatrixFormat.kRowwise
-    matrix.start_ = (np.arange(count + 1) * size).astype(np.int32)
-    matrix.index_ = np.tile(np.arange(size), count).astype(np.int32)
-    matrix.value_ = np.ascontiguousarray(inner, np.float64).ravel()
-    quadratic.dim_, quadratic.format_ = size, highspy.HessianFormat.kTriangular
-    quadratic.start_ = np.arange(size + 1).astype(np.int32)
-    quadratic.index_ = np.arange(size).astype(np.int32)
-    quadratic.value_ = np.ones(size)
-    solver = quiet_solver()
-    solver.setOptionValue("threads", 1)
-    solver.passModel(model)
-    run(solver, QP_SECONDS)
-    charge(work.PIVOT * max(1, solver.getInfo().qp_iteration_count) * (size + count))
-    if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-        return None
-    x = unit * np.array(solver.getSolution().col_value)
-    return x if basis is None else basis @ x
 
 
 def run(solver: Any, seconds: float = np.inf) -> None:
