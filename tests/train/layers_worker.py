@@ -13,10 +13,14 @@ from keras import Input, Model, layers as L
 
 import outrange
 from outrange.layers import (
+    Bounded,
+    BoxGuard,
     ChannelActivation,
     GroupedSoftmax,
+    Halfspaces,
     MaskedDense,
     MonotoneIndexHead,
+    Ordered,
     wire,
 )
 from outrange.losses import GroupedCrossentropy, MonotoneIndexPenalty
@@ -51,11 +55,21 @@ def loop() -> Model:
     }, name="loop")  # fmt: skip
 
 
+def ruled() -> Model:
+    x = Input((3,), name="x")
+    y = Bounded(-3, [2] * 6, smooth=True)(L.Dense(6)(L.Dense(8, "relu")(x)))
+    y = L.Concatenate()([Ordered(smooth=True)(y[:, :3]), y[:, 3:]])
+    return Model(
+        x, BoxGuard(Halfspaces([1, 0, 0, 0.5, 0, 1], 0.5), (0, 1), 9)([y, x]), name="ruled"
+    )
+
+
 LOSSES = {
     "masked": "mse",
     "grouped": MonotoneIndexPenalty(2, loss=GroupedCrossentropy(2), weight=2.0, margin=0.1),
     "head": MonotoneIndexPenalty(2, loss="mse", by="cumulative"),
     "loop": "mse",
+    "ruled": "mse",
 }
 
 
@@ -65,7 +79,7 @@ def train(folder: Path) -> None:
     rng = np.random.default_rng(0)
     x = rng.uniform(-1, 1, (64, 3)).astype("float32")
     y = np.eye(3, dtype="float32")[rng.integers(0, 3, (64, 2))].reshape(64, 6)
-    for build in (masked, grouped, head, loop):
+    for build in (masked, grouped, head, loop, ruled):
         model = build()
         model.compile(keras.optimizers.AdamW(0.05, weight_decay=0.05), LOSSES[model.name])
         before = model.evaluate(x, y, verbose=0)
