@@ -8,6 +8,7 @@ Importing this module imports Keras and registers the layers, so that `keras.mod
 finds them. `outrange.load` does this automatically.
 """
 
+from .train.layers.any_halfspace import AnyHalfspace as AnyHalfspace
 from .train.layers.argmax import ArgmaxIs as ArgmaxIs, ArgmaxIsNot as ArgmaxIsNot
 from .train.layers.bounded import Bounded as Bounded
 from .train.layers.box_guard import BoxGuard as BoxGuard

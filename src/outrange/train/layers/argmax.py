@@ -85,6 +85,9 @@ class ArgmaxIs(_RankRule):
         Args:
             inputs: The outputs to change, `(..., outputs)`.
             slack: None, or a tensor `(..., 1)`.
+
+        Returns:
+            The outputs, in the shape of `inputs`.
         """
         before, chosen, after = self._split(inputs)
         limit = chosen - self._least
@@ -123,6 +126,9 @@ class ArgmaxIsNot(_RankRule):
         Args:
             inputs: The outputs to change, `(..., outputs)`.
             slack: None, or a tensor `(..., 1)`.
+
+        Returns:
+            The outputs, in the shape of `inputs`.
         """
         ops = keras.ops
         before, chosen, after = self._split(inputs)

@@ -23,8 +23,8 @@ class Bounded(keras.layers.Layer):
     the float32 outputs too, because the layer rounds its limits inward.
 
     Args:
-        lo: The lower limit: a number, None for no limit, or a list with one of them per output.
-        hi: The upper limit, in the same form.
+        lo: The lower limit: a number, None for no limit, or a list of them, `(outputs,)`.
+        hi: The upper limit, in the same form; a list is `(outputs,)`.
         smooth: Whether to use a sigmoid or a softplus instead of clipping.
         **kwargs: Further arguments of `keras.layers.Layer`, such as `name`.
 
@@ -83,6 +83,9 @@ class Bounded(keras.layers.Layer):
         Args:
             inputs: The outputs to change, `(..., outputs)`.
             slack: None, or a tensor `(..., 1)` that widens both limits.
+
+        Returns:
+            The outputs, in the shape of `inputs`.
         """
         if not self.lo.ndim and not self.hi.ndim:
             return self._limit(inputs, self.lo, self.hi, slack)

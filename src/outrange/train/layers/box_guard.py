@@ -8,6 +8,7 @@ import numpy as np
 
 from ...core import InputError
 from ..framework import Shape, keras, registered
+from .any_halfspace import AnyHalfspace
 from .argmax import ArgmaxIs, ArgmaxIsNot
 from .bounded import Bounded
 from .halfspaces import Halfspaces
@@ -15,7 +16,7 @@ from .ordered import Ordered
 from .rule_numbers import number_dtype, round_down, round_up
 
 
-RULES = (Bounded, Halfspaces, Ordered, ArgmaxIs, ArgmaxIsNot)
+RULES = (Bounded, Halfspaces, AnyHalfspace, Ordered, ArgmaxIs, ArgmaxIsNot)
 """The layers that a guard can restrict to a box."""
 
 
@@ -31,8 +32,8 @@ class BoxGuard(keras.layers.Layer):
     Call the layer with a list: the outputs, and then the inputs, `BoxGuard(rule, box)([y, x])`.
 
     Args:
-        rule: One of the layers `Bounded`, `Halfspaces`, `Ordered`, `ArgmaxIs`, `ArgmaxIsNot`,
-            without `smooth=True`.
+        rule: One of the layers `Bounded`, `Halfspaces`, `AnyHalfspace`, `Ordered`, `ArgmaxIs` and
+            `ArgmaxIsNot`, without `smooth=True`.
         box: A pair `(lo, hi)` of numbers or of arrays in the shape of one input. With several
             inputs, a list of one pair per input.
         fade: Rate at which the limits widen outside the box, positive, in units of the output per

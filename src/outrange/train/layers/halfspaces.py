@@ -45,8 +45,8 @@ class Halfspaces(keras.layers.Layer):
     Example:
         >>> import numpy as np
         >>> layer = Halfspaces([1.0, 1.0], 1.0, margin=0.0)
-        >>> np.asarray(layer(np.array([[0.0, 0.5], [2.0, 1.0]]))).round(5).tolist()
-        [[0.0, 0.5], [1.0, 0.0]]
+        >>> np.asarray(layer(np.array([[0.0, 0.5], [3.0, 1.0]]))).round(5).tolist()
+        [[0.0, 0.5], [1.5, -0.5]]
 
     Reference: Min, Azizan, *HardNet: hard-constrained neural networks with universal approximation
     guarantees* (arXiv 2410.10807).
@@ -91,6 +91,9 @@ class Halfspaces(keras.layers.Layer):
         Args:
             inputs: The outputs to change, `(..., outputs)`.
             slack: None, or a tensor `(..., 1)` that is added to every right-hand side.
+
+        Returns:
+            The outputs, in the shape of `inputs`.
         """
         ops = keras.ops
         excess = ops.matmul(inputs, self._rows.T) - self._limits

@@ -65,6 +65,9 @@ class Ordered(keras.layers.Layer):
         Args:
             inputs: The outputs to change, `(..., outputs)`.
             slack: None, or a tensor `(..., 1)` that is subtracted from the gap.
+
+        Returns:
+            The outputs, in the shape of `inputs`.
         """
         ops = keras.ops
         ordered = [inputs[..., :1]]
