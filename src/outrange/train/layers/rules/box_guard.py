@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from ...core import InputError
-from ..framework import Shape, keras, registered
+from ....core import InputError
+from ...framework import Shape, keras, registered
 from .any_halfspace import AnyHalfspace
 from .argmax import ArgmaxIs, ArgmaxIsNot
 from .bounded import Bounded
 from .halfspaces import Halfspaces
+from .numbers import number_dtype, round_down, round_up
 from .ordered import Ordered
-from .rule_numbers import number_dtype, round_down, round_up
 
 
 RULES = (Bounded, Halfspaces, AnyHalfspace, Ordered, ArgmaxIs, ArgmaxIsNot)

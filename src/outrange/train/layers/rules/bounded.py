@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ...core import InputError
-from ..framework import Shape, keras, registered
-from .channel_groups import apply_by_groups, channels
-from .rule_numbers import limits_as_json, number_dtype, read_limits, round_down, round_up
+from ....core import InputError
+from ...framework import Shape, keras, registered
+from ..channel_groups import apply_by_groups, channels
+from .numbers import limits_as_json, number_dtype, read_limits, round_down, round_up
 
 
 @registered

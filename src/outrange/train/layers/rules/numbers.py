@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ...core import InputError
-from ..framework import keras
+from ....core import InputError
+from ...framework import keras
 
 
 def number_dtype(layer: Any) -> str:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ...core import InputError
-from ..arguments import finite_number
-from ..framework import Shape, keras, registered
-from .rule_numbers import number_dtype, read_matrix, round_down
+from ....core import InputError
+from ...arguments import finite_number
+from ...framework import Shape, keras, registered
+from .numbers import number_dtype, read_matrix, round_down
 
 
 LARGEST_OVERSHOOT = 2.0**-7

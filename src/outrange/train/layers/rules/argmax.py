@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ...core import InputError
-from ..arguments import finite_number
-from ..framework import Shape, keras, registered
-from .channel_groups import channels
-from .channel_index import places
-from .rule_numbers import number_dtype, round_up
+from ....core import InputError
+from ...arguments import finite_number
+from ...framework import Shape, keras, registered
+from ..channel_groups import channels
+from ..channel_index import places
+from .numbers import number_dtype, round_up
 
 
 class _RankRule(keras.layers.Layer):

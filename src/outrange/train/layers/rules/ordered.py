@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ...core import InputError
-from ..arguments import finite_number
-from ..framework import Shape, keras, registered
-from .channel_groups import channels
-from .rule_numbers import number_dtype, round_up
+from ....core import InputError
+from ...arguments import finite_number
+from ...framework import Shape, keras, registered
+from ..channel_groups import channels
+from .numbers import number_dtype, round_up
 
 
 @registered

@@ -1,0 +1,1 @@
+"""Keras callbacks that ask questions about the model in training."""

@@ -1,0 +1,252 @@
+"""The model `outrange.training.Certified`, which trains another model for a proof."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...core import InputError
+from ...frontends.load import load
+from ..arguments import finite_number
+from ..framework import keras
+from .attack import ascend
+from .head import OutputBounds, head_of
+from .interval import Interval
+from .property_loss import PropertyLoss
+from .worst_case import SampleLoss
+
+
+LOSSES = ("ibp", "mtl-ibp", "cc-ibp", "sabr")
+
+
+class Certified(keras.Model):
+    """Trains a model with a loss that interval arithmetic bounds over sets of inputs.
+
+    The wrapper has the weights of `model`, so training the wrapper trains the model; save and
+    verify the model itself. Only `compute_loss` is replaced, so `fit` works as usual on every
+    backend. Interval bounds go through Dense, Conv, pooling, normalization and increasing
+    activations; other layers are refused by name.
+
+    With a radius `eps`, the loss of a sample `x` is taken over the box `|x' - x| <= eps`:
+
+    * `"ibp"`: `(1 - alpha) L(x) + alpha L(worst outputs in the interval bounds)`;
+    * `"mtl-ibp"`: the same with `L(x_adv)` for an attacked input in place of `L(x)`;
+    * `"cc-ibp"`: the loss of `(1 - alpha) (attacked outputs) + alpha (worst outputs)`;
+    * `"sabr"`: the loss of the worst outputs over a box of radius `alpha eps` around the attacked
+      input, moved into the large box.
+
+    A small `alpha` keeps more accuracy, and needs a complete verifier such as
+    `outrange.robust_accuracy` afterwards. `fit` and `evaluate` also report `proved`: the fraction
+    of the samples whose class interval bounds prove, in the boxes of the loss during training, and
+    in those of the full radius in evaluation.
+
+    Args:
+        model: A built Sequential or functional Keras model with one input and one output.
+        sets: The radius `eps` (a number, or one number per input), a `PropertyLoss`, or a list of
+            `PropertyLoss`, which are added to the compiled loss.
+        loss: One of `"ibp"`, `"mtl-ibp"`, `"cc-ibp"`, `"sabr"`; only for a radius.
+        alpha: Share of the interval bounds, from 0 to 1.
+        ramp: Number of training steps during which the radius, or the weight of a property, rises
+            from 0 to its full value.
+        clip: The lowest and the highest possible input, at which boxes end; None for no limits.
+        steps: Steps of the attack.
+        name: Name of the wrapper.
+
+    Raises:
+        InputError: An argument is invalid, or the compiled loss is unknown (raised by `fit`).
+        UnsupportedError: The model has a layer without interval bounds.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> x = rng.uniform(size=(64, 2)); y = (x[:, 0] > x[:, 1]).astype(int)
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(8, activation="relu"),
+        ...                           keras.layers.Dense(2)])
+        >>> trained = Certified(model, 0.05, clip=(0, 1))
+        >>> trained.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        >>> history = trained.fit(x, y, epochs=2, verbose=0)
+        >>> sorted(history.history)
+        ['loss', 'proved']
+
+    Reference: Gowal et al. (IBP, ICCV 2019); Müller et al. (SABR, ICLR 2023); De Palma et al.
+    (MTL-IBP and CC-IBP, ICLR 2024).
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        sets: Any,
+        loss: str = "mtl-ibp",
+        alpha: float = 0.5,
+        ramp: int = 0,
+        clip: tuple[float, float] | None = None,
+        steps: int = 3,
+        name: str = "certified",
+    ) -> None:
+        super().__init__(name=name)
+        self.model = model
+        self.kind = _one_of(loss)
+        self.alpha = finite_number(alpha, "alpha", "Certified", least=0.0)
+        self.ramp = finite_number(ramp, "ramp", "Certified", least=0.0)
+        self.attack_steps = int(finite_number(steps, "steps", "Certified", least=0.0))
+        if self.alpha > 1:
+            raise InputError(f"Certified: `alpha` must be at most 1. Received: alpha={alpha!r}.")
+        self.clip = None if clip is None else _ends(clip)
+        self.properties = _properties(sets)
+        self.radius = None if self.properties else _radius(sets)
+        if len(getattr(model, "inputs", None) or ()) != 1 or len(model.outputs) != 1:
+            raise InputError(
+                "Certified needs a built Keras model with one input and one output. "
+                f"Received: {type(model).__name__} `{model.name}`."
+            )
+        shape = tuple(model.inputs[0].shape[1:])
+        self._head = head_of(model)
+        empty = keras.ops.zeros((1, *shape), "float32")
+        OutputBounds.of(model, Interval(empty, empty), self._head)
+        if self.properties:
+            network = load(model)
+            for part in self.properties:
+                part.attach(network, shape)
+        self.proved = None if self.properties else keras.metrics.Mean("proved")
+        self.seen = self.add_weight(
+            name="seen", shape=(), dtype="float32", initializer="zeros", trainable=False
+        )
+        self.built = True
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Return the model's outputs."""
+        return self.model(inputs, training=training)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """Return the loss of a batch: the compiled loss in evaluation, otherwise with bounds.
+
+        Args:
+            x: Inputs.
+            y: Targets.
+            y_pred: Outputs in training mode.
+            sample_weight: Weights of the samples, or None.
+            training: Whether the model is being trained.
+        """
+        plain = super().compute_loss(x, y, y_pred, sample_weight, training)
+        if not training:
+            self._count_proved(x, y)
+            return plain
+        self.seen.assign_add(1.0)
+        share = keras.ops.minimum(1.0, self.seen / self.ramp) if self.ramp else 1.0
+        if self.properties:
+            extra = sum(part.weight * part.violation(self.model) for part in self.properties)
+            return plain + share * extra
+        compiled = SampleLoss.of(self.loss)
+        x = keras.ops.cast(x, "float32")
+        robust = self._robust_loss(compiled, x, y, sample_weight, share)
+        if self.kind != "ibp":
+            return robust + sum(self.model.losses)
+        return (1 - self.alpha) * plain + self.alpha * robust
+
+    def _count_proved(self, x: Any, y: Any) -> None:
+        """Update `proved` in evaluation, over the whole radius."""
+        compiled = None if self.properties else SampleLoss.of(self.loss)
+        if compiled is not None and compiled.classes and y is not None:
+            x = keras.ops.cast(x, "float32")
+            radius = np.asarray(self.radius, "float32")
+            ends = Interval(self._clip(x - radius), self._clip(x + radius))
+            self._bounded(compiled, ends, y, None)
+
+    def _robust_loss(self, compiled: SampleLoss, x: Any, y: Any, weight: Any, share: Any) -> Any:
+        """Return the loss over boxes around the samples."""
+        ops, model = keras.ops, self.model
+        radius = ops.convert_to_tensor(np.asarray(self.radius, "float32")) * share
+        lo, hi = self._clip(x - radius), self._clip(x + radius)
+        if self.kind == "ibp":
+            return self._bounded(compiled, Interval(lo, hi), y, weight)[0]
+        steps = self.attack_steps
+
+        def score(at: Any) -> Any:
+            return compiled.mean(y, model(at, training=False), None)
+
+        attacked = ascend(score, x, lo, hi, steps)
+        if self.kind == "sabr":
+            small = (hi - lo) / 2 * self.alpha
+            center = ops.minimum(ops.maximum(attacked, lo + small), hi - small)
+            return self._bounded(compiled, Interval(center - small, center + small), y, weight)[0]
+        loss, worst, bounds = self._bounded(compiled, Interval(lo, hi), y, weight)
+        outputs = model(attacked, training=False)
+        if self.kind == "mtl-ibp":
+            return (1 - self.alpha) * compiled.mean(y, outputs, weight) + self.alpha * loss
+        return compiled.mean(y, self._mixed(compiled, y, outputs, worst, bounds), weight)
+
+    def _bounded(
+        self, compiled: SampleLoss, inputs: Interval, y: Any, weight: Any
+    ) -> tuple[Any, Any, OutputBounds]:
+        """Return the loss of the worst outputs over boxes, these outputs, and their bounds."""
+        ops = keras.ops
+        bounds = OutputBounds.of(self.model, inputs, self._head)
+        worst = compiled.worst(y, bounds)
+        if compiled.classes and self.proved is not None:
+            truth = compiled.index(y, worst)
+            best = ops.max(ops.where(truth > 0, -np.inf, worst), axis=-1)
+            proved = ops.sum(ops.where(truth > 0, worst, 0.0), axis=-1) > best
+            self.proved.update_state(ops.cast(proved, "float32"))
+        return compiled.mean(y, worst, weight), worst, bounds
+
+    def _mixed(
+        self, compiled: SampleLoss, y: Any, outputs: Any, worst: Any, bounds: OutputBounds
+    ) -> Any:
+        """Return the convex combination of attacked and worst outputs, for classes of logits."""
+        ops, softmax = keras.ops, bounds.head is not None and bounds.head.softmax
+        if not compiled.classes or not (softmax or compiled.from_logits):
+            return (1 - self.alpha) * outputs + self.alpha * worst
+        logits = ops.log(ops.maximum(outputs, 1e-30)) if softmax else outputs
+        truth = ops.sum(compiled.index(y, outputs) * logits, axis=-1, keepdims=True)
+        mixed = (1 - self.alpha) * (logits - truth) - self.alpha * compiled.margins(y, bounds)
+        return compiled.outputs_of(mixed, bounds)
+
+    def _clip(self, x: Any) -> Any:
+        return x if self.clip is None else keras.ops.clip(x, *self.clip)
+
+
+def _one_of(loss: Any) -> str:
+    if loss not in LOSSES:
+        raise InputError(f"Certified: `loss` must be one of {LOSSES}. Received: loss={loss!r}.")
+    return loss
+
+
+def _ends(clip: Any) -> tuple[float, float]:
+    if not isinstance(clip, tuple | list) or len(clip) != 2:
+        raise InputError(f"Certified: `clip` must be a pair (lo, hi). Received: {clip!r}.")
+    lo, hi = (finite_number(end, "clip", "Certified") for end in clip)
+    if lo >= hi:
+        raise InputError(f"Certified: `clip` must be a pair (lo, hi). Received: {clip!r}.")
+    return lo, hi
+
+
+def _properties(sets: Any) -> list[PropertyLoss]:
+    parts = list(sets) if isinstance(sets, list | tuple) else [sets]
+    if any(isinstance(part, PropertyLoss) for part in parts):
+        if not all(isinstance(part, PropertyLoss) for part in parts):
+            raise InputError(
+                "Certified: `sets` must be a radius, a PropertyLoss, or a list of PropertyLoss. "
+                f"Received: {sets!r}."
+            )
+        return parts
+    return []
+
+
+def _radius(sets: Any) -> np.ndarray:
+    try:
+        radius = np.asarray(sets, float)
+    except (TypeError, ValueError):
+        radius = np.array(np.nan)
+    if not np.isfinite(radius).all() or not (radius >= 0).all() or isinstance(sets, bool):
+        raise InputError(
+            "Certified: `sets` must be a radius (a number at least 0, or one per input), a "
+            f"PropertyLoss, or a list of PropertyLoss. Received: {sets!r}."
+        )
+    return radius

@@ -1,0 +1,252 @@
+"""Interval bounds of Keras models, computed with `keras.ops` so that they have gradients.
+
+Reference: Gowal et al., *Scalable verified training for provably robust image classification*
+(ICCV 2019).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ...core import UnsupportedError
+from ..framework import keras
+from ..layers.masked import MaskedDense
+from ..layers.rules.bounded import Bounded
+from ..layers.rules.ordered import Ordered
+
+
+@dataclass(frozen=True, eq=False)
+class Interval:
+    """Lower and upper bounds of a tensor, of the same shape."""
+
+    lo: Any
+    hi: Any
+
+    @property
+    def center(self) -> Any:
+        """The middle of the interval."""
+        return (self.hi + self.lo) / 2
+
+    @property
+    def radius(self) -> Any:
+        """Half of the width of the interval."""
+        return (self.hi - self.lo) / 2
+
+    def map(self, function: Callable[[Any], Any]) -> Interval:
+        """Return the bounds of an increasing function."""
+        return Interval(function(self.lo), function(self.hi))
+
+
+Rule = Callable[[Any, Interval], Interval]
+"""A function of a layer and of the bounds of its input, which returns bounds of its output."""
+
+INCREASING = frozenset(
+    "linear relu relu6 sigmoid hard_sigmoid tanh hard_tanh softplus softsign elu selu exponential "
+    "leaky_relu celu squareplus log_sigmoid".split()
+)
+"""Names of the increasing activations of Keras."""
+
+L = keras.layers
+
+SAME: tuple[type, ...] = (
+    L.Flatten, L.Reshape, L.Permute, L.RepeatVector, L.ZeroPadding1D, L.ZeroPadding2D, L.Cropping1D,
+    L.Cropping2D, L.Identity, L.MaxPooling1D, L.MaxPooling2D, L.AveragePooling1D,
+    L.AveragePooling2D, L.GlobalAveragePooling1D, L.GlobalAveragePooling2D, L.GlobalMaxPooling1D,
+    L.GlobalMaxPooling2D, Bounded, Ordered, L.Normalization,
+)  # fmt: skip
+"""Layers that move entries, or that increase in each of them."""
+
+SILENT: tuple[type, ...] = (
+    L.Dropout, L.SpatialDropout1D, L.SpatialDropout2D, L.GaussianNoise, L.GaussianDropout,
+    L.ActivityRegularization,
+)  # fmt: skip
+"""Layers without effect in inference."""
+
+
+def bound_model(
+    model: Any, inputs: Interval, before: dict[int, Interval] | None = None
+) -> Interval:
+    """Return bounds of a model's output in inference mode.
+
+    Args:
+        model: A built Sequential or functional model with one input and one output.
+        inputs: Bounds of its input, rows first.
+        before: A dict that receives the input bounds of each layer, by the layer's `id`; or None.
+
+    Raises:
+        UnsupportedError: The model contains an unsupported layer, which the message names.
+    """
+    if isinstance(model, keras.Sequential):
+        result = inputs
+        for layer in model.layers:
+            result = _bound_layer(before, layer, result)
+        return result
+    if not hasattr(model, "_run_through_graph"):
+        raise UnsupportedError(
+            "Interval bounds need a Sequential or functional Keras model. "
+            f"Received: {type(model).__name__} `{model.name}`."
+        )
+    return model._run_through_graph(
+        inputs, operation_fn=lambda layer: partial(_bound_layer, before, layer)
+    )
+
+
+def _bound_layer(
+    before: dict[int, Interval] | None, layer: Any, inputs: Any, **options: Any
+) -> Interval:
+    """Return bounds of a layer's output, and record those of its input in `before`."""
+    if before is not None and isinstance(inputs, Interval):
+        before[id(layer)] = inputs
+    if isinstance(layer, (L.InputLayer, *SILENT)):
+        return inputs
+    if isinstance(inputs, list | tuple):
+        return _bound_merge(layer, inputs)
+    if isinstance(layer, keras.Sequential) or hasattr(layer, "_run_through_graph"):
+        return bound_model(layer, inputs, before)
+    rule = RULES.get(type(layer))
+    if rule is not None:
+        return rule(layer, inputs)
+    if type(layer) in SAME:
+        return inputs.map(layer.call)  # Without losses of activities, which a call would add.
+    raise _unsupported(layer)
+
+
+def _unsupported(layer: Any, detail: str = "") -> UnsupportedError:
+    known = sorted({kind.__name__ for kind in (*RULES, *SAME, *SILENT, *MERGES)})
+    return UnsupportedError(
+        f"Training with interval bounds does not support layer `{layer.name}` "
+        f"({type(layer).__name__}{detail}). Supported layers: {', '.join(known)}."
+    )
+
+
+def _bound_merge(layer: Any, inputs: Any) -> Interval:
+    if type(layer) not in MERGES:
+        raise _unsupported(layer)
+    ends = ([part.lo for part in inputs], [part.hi for part in inputs])
+    return Interval(*(layer.call(end) for end in ends))
+
+
+MERGES = (L.Add, L.Average, L.Maximum, L.Minimum, L.Concatenate)
+"""Layers that increase in each of several inputs."""
+
+
+def bound_activation(layer: Any, activation: Any, inputs: Interval) -> Interval:
+    """Return bounds of an activation function of Keras.
+
+    Raises:
+        UnsupportedError: The activation is not known to increase; the message names the layer.
+    """
+    if isinstance(activation, keras.layers.Layer):
+        return _bound_layer(None, activation, inputs)
+    name = getattr(activation, "__name__", None)
+    if name == "softmax":
+        return _softmax(inputs)
+    # A user's function may have the name of a Keras activation.
+    if name not in INCREASING or activation is not getattr(keras.activations, name, None):
+        raise _unsupported(layer, f" with activation {name or activation!r}")
+    return inputs.map(activation)
+
+
+def _softmax(inputs: Interval) -> Interval:
+    """Return bounds of a softmax: each entry against the others at their other end."""
+    ops = keras.ops
+    size = inputs.lo.shape[-1]
+    own = ops.eye(size, dtype=inputs.lo.dtype) > 0
+
+    def against(entry: Any, others: Any) -> Any:
+        mixed = ops.where(own, entry[..., :, None], others[..., None, :])
+        return ops.exp(entry - ops.logsumexp(mixed, axis=-1))
+
+    return Interval(against(inputs.lo, inputs.hi), against(inputs.hi, inputs.lo))
+
+
+def _affine(layer: Any, inputs: Interval, apply: Callable[[Any, Any], Any]) -> Interval:
+    """Return bounds of `activation(apply(x, kernel) + bias)`, with channels on the bias's axis."""
+    ops = keras.ops
+    center = apply(inputs.center, layer.kernel)
+    radius = apply(inputs.radius, ops.abs(layer.kernel))
+    if layer.use_bias:
+        bias = layer.bias
+        if getattr(layer, "data_format", "channels_last") == "channels_first":
+            bias = ops.reshape(bias, (1, -1, *[1] * (len(center.shape) - 2)))
+        center = center + bias
+    return bound_activation(layer, layer.activation, Interval(center - radius, center + radius))
+
+
+def _dense(layer: Any, inputs: Interval) -> Interval:
+    if getattr(layer, "quantization_mode", None) is not None:
+        raise _unsupported(layer, ", quantized")
+    return _affine(layer, inputs, keras.ops.matmul)
+
+
+def _convolution(layer: Any, inputs: Interval) -> Interval:
+    if layer.padding == "causal":
+        raise _unsupported(layer, " with causal padding")
+    return _affine(layer, inputs, layer.convolution_op)
+
+
+def _depthwise(layer: Any, inputs: Interval) -> Interval:
+    def apply(x: Any, kernel: Any) -> Any:
+        return keras.ops.depthwise_conv(
+            x,
+            kernel,
+            strides=layer.strides,
+            padding=layer.padding,
+            dilation_rate=layer.dilation_rate,
+            data_format=layer.data_format,
+        )
+
+    return _affine(layer, inputs, apply)
+
+
+def _normalized(layer: Any, inputs: Interval) -> Interval:
+    return _sorted(inputs.map(partial(layer.call, training=False)))
+
+
+def _rescaled(layer: Any, inputs: Interval) -> Interval:
+    return _sorted(inputs.map(layer.call))
+
+
+def _sorted(ends: Interval) -> Interval:
+    """Return bounds of an entrywise linear map, whatever its sign, from its values at both ends."""
+    ops = keras.ops
+    return Interval(ops.minimum(ends.lo, ends.hi), ops.maximum(ends.lo, ends.hi))
+
+
+def _activation(layer: Any, inputs: Interval) -> Interval:
+    return bound_activation(layer, layer.activation, inputs)
+
+
+def _slope(layer: Any, inputs: Interval) -> Interval:
+    slope = layer.alpha if isinstance(layer, L.ELU) else layer.negative_slope
+    if float(slope) < 0:
+        raise _unsupported(layer, f" with slope {slope} of negative inputs")
+    return inputs.map(layer.call)
+
+
+def _softmax_layer(layer: Any, inputs: Interval) -> Interval:
+    if layer.axis not in (-1, len(inputs.lo.shape) - 1):
+        raise _unsupported(layer, f" over axis {layer.axis}")
+    return _softmax(inputs)
+
+
+RULES: dict[type, Rule] = {
+    L.Dense: _dense,
+    MaskedDense: _dense,
+    L.Conv1D: _convolution,
+    L.Conv2D: _convolution,
+    L.Conv3D: _convolution,
+    L.DepthwiseConv1D: _depthwise,
+    L.DepthwiseConv2D: _depthwise,
+    L.BatchNormalization: _normalized,
+    L.Rescaling: _rescaled,
+    L.Activation: _activation,
+    L.ReLU: _slope,
+    L.LeakyReLU: _slope,
+    L.ELU: _slope,
+    L.Softmax: _softmax_layer,
+}
+"""The rule of each layer that is neither in `SAME` nor in `SILENT`."""

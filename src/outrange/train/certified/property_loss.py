@@ -1,0 +1,195 @@
+"""A loss for a property that must hold on a set of inputs."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from ...core import InputError
+from ...core.formula import And, Atom, Formula, different_atoms, negate
+from ...questions.decide_property import translate_property
+from ...questions.language.parser import read_condition
+from ..arguments import finite_number, positive_integer
+from ..framework import Shape, keras
+from .attack import ascend
+from .head import OutputBounds, head_of
+from .interval import Interval
+
+
+class PropertyLoss(keras.layers.Layer):
+    """The violation of a property at attacked inputs, plus a bound over the whole input set.
+
+    Pass it to `outrange.training.Certified`, which adds it to the compiled loss. The input set is
+    divided into boxes. In each box, projected gradient ascent looks for the worst input, and
+    interval arithmetic bounds the violation. The loss is `1 - alpha` times the mean violation at
+    these inputs, plus `alpha` times the mean bound over the boxes. A violation of 0 or less costs
+    nothing. The bound reaches 0 only if intervals prove the property, so a small `alpha` keeps the
+    model accurate and leaves the proof to `outrange.verify`. `outrange.callbacks.Prove` adds
+    counterexamples, whose mean violation is added to that at the other inputs.
+
+    Args:
+        property: As for `outrange.verify`; conditions on inputs and outputs.
+        box: The set of inputs, as for `outrange.verify`: boxes, without further conditions.
+        weight: Factor of this loss.
+        alpha: Share of the bounds, from 0 to 1.
+        margin: Distance by which the property should hold, in the units of its inequalities.
+        pieces: Largest number of boxes.
+        points: Largest number of counterexamples in memory.
+        steps: Steps of gradient ascent from the center of each box.
+        name: Name of the layer.
+
+    Raises:
+        InputError: An argument is invalid.
+
+    Example:
+        >>> import outrange
+        >>> loss = PropertyLoss("y[0] >= 0", (-1, 1), pieces=4)
+        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+        >>> model.set_weights([np.ones((1, 1))])
+        >>> trained = outrange.training.Certified(model, loss)
+        >>> float(loss.violation(model))  # At -1, -0.5, 0 and 0.5 at worst; the bounds are equal.
+        0.375
+    """
+
+    def __init__(
+        self,
+        property: Any,
+        box: Any,
+        weight: float = 1.0,
+        alpha: float = 0.5,
+        margin: float = 0.0,
+        pieces: int = 64,
+        points: int = 256,
+        steps: int = 2,
+        name: str = "property_loss",
+    ) -> None:
+        super().__init__(name=name)
+        self.property, self.box = property, box
+        self.weight = finite_number(weight, "weight", "PropertyLoss", least=0.0)
+        self.alpha = finite_number(alpha, "alpha", "PropertyLoss", least=0.0)
+        if self.alpha > 1:
+            raise InputError(f"PropertyLoss: `alpha` must be at most 1. Received: alpha={alpha!r}.")
+        self.margin = finite_number(margin, "margin", "PropertyLoss")
+        self.pieces = positive_integer(pieces, "pieces", "PropertyLoss")
+        self.points = positive_integer(points, "points", "PropertyLoss")
+        self.steps = positive_integer(steps, "steps", "PropertyLoss")
+        self._added = 0
+
+    def attach(self, network: Any, shape: Shape) -> None:
+        """Read the property for a model; `Certified` calls this.
+
+        Args:
+            network: The model as a graph.
+            shape: Shape of the model's input, without the batch axis.
+
+        Raises:
+            InputError: The property does not fit the model, or the input set is not a union of
+                boxes.
+        """
+        text = isinstance(self.property, str)
+        condition = read_condition(self.property) if text else self.property
+        unsafe, regions, self.text = translate_property(network, condition, self.box)
+        if not all(region.is_box for region in regions):
+            raise InputError(
+                "PropertyLoss needs a box of inputs, or several boxes, without further conditions. "
+                f"Received: property {self.text!r} on {len(regions)} regions."
+            )
+        self._formula, self._shape = negate(unsafe), shape
+        self._inputs = network.graph.size
+        self._atoms = list(different_atoms(self._formula))
+        count = max(1, self.pieces // len(regions))
+        ends = [_pieces(region.box.lo, region.box.hi, count) for region in regions]
+        self._lo, self._hi = (
+            np.concatenate(end).astype("float32") for end in zip(*ends, strict=True)
+        )
+        outputs = network.graph.value_size(network.graph.output)
+        self._x_rows, self._y_rows = (
+            np.zeros((size, len(self._atoms)), "float32") for size in (self._inputs, outputs)
+        )
+        self._offsets = np.array([atom.offset for atom in self._atoms], "float32")
+        for k, atom in enumerate(self._atoms):
+            for i, c in atom.terms:
+                rows, place = (
+                    (self._x_rows, i) if i < self._inputs else (self._y_rows, i - self._inputs)
+                )
+                rows[place, k] = c
+        self.inputs = self.add_weight(
+            name="counterexamples",
+            shape=(self.points, *shape),
+            initializer="zeros",
+            trainable=False,
+        )
+        self.used = self.add_weight(
+            name="used", shape=(self.points,), initializer="zeros", trainable=False
+        )
+        self.built = True
+
+    def learn(self, x: np.ndarray) -> None:
+        """Add a counterexample, which replaces the oldest one if the memory is full.
+
+        Args:
+            x: The input, flat, `(inputs,)`.
+        """
+        place = self._added % self.points
+        for variable, value in ((self.inputs, np.reshape(x, self._shape)), (self.used, 1.0)):
+            stored = np.array(keras.ops.convert_to_numpy(variable))
+            stored[place] = value
+            variable.assign(stored)
+        self._added += 1
+
+    def violation(self, model: Any) -> Any:
+        """Return the loss of a model, a scalar, without the factor `weight`."""
+        ops = keras.ops
+        lo, hi = (
+            ops.convert_to_tensor(end.reshape(-1, *self._shape)) for end in (self._lo, self._hi)
+        )
+        center = (lo + hi) / 2
+        worst = ascend(lambda x: ops.sum(self._values(x, model)), center, lo, hi, self.steps)
+        at_points = ops.mean(ops.relu(self._values(worst, model) + self.margin))
+        learned = ops.relu(self._values(ops.convert_to_tensor(self.inputs), model) + self.margin)
+        used = ops.convert_to_tensor(self.used)
+        at_points = at_points + ops.sum(learned * used) / ops.maximum(ops.sum(used), 1.0)
+        if self.alpha == 0:
+            return at_points
+        bounds = OutputBounds.of(model, Interval(lo, hi), head_of(model))
+        if bounds.head is not None and bounds.head.softmax:
+            bounds = OutputBounds(bounds.output, None, None)  # The property reads probabilities.
+        above = self._hi @ np.maximum(self._x_rows, 0) + self._lo @ np.minimum(self._x_rows, 0)
+        forms = bounds.linear_form(ops.convert_to_tensor(self._y_rows)).hi + above + self._offsets
+        bound = ops.mean(ops.relu(self._value(self._formula, forms) + self.margin))
+        return (1 - self.alpha) * at_points + self.alpha * bound
+
+    def _values(self, x: Any, model: Any) -> Any:
+        """Return the violation at inputs, `(batch,)`, positive where the property is broken."""
+        ops = keras.ops
+        outputs = ops.reshape(model(x, training=False), (x.shape[0], -1))
+        flat = ops.reshape(x, (x.shape[0], -1))
+        forms = ops.matmul(outputs, self._y_rows) + ops.matmul(flat, self._x_rows) + self._offsets
+        return self._value(self._formula, forms)
+
+    def _value(self, formula: Formula, forms: Any) -> Any:
+        """Return the value of a formula from those of its inequalities, `(batch, atoms)`."""
+        ops = keras.ops
+        if isinstance(formula, Atom):
+            place = next(k for k, atom in enumerate(self._atoms) if atom is formula)
+            return forms[:, place]
+        parts = [self._value(part, forms) for part in formula.parts]
+        if not parts:
+            return ops.full_like(forms[:, 0], -np.inf if isinstance(formula, And) else np.inf)
+        stacked = ops.stack(parts, axis=-1)
+        return (ops.max if isinstance(formula, And) else ops.min)(stacked, axis=-1)
+
+
+def _pieces(lo: np.ndarray, hi: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Divide a box into at most `most` equal boxes, each time along the widest inputs."""
+    parts, width = np.ones(lo.size, int), hi - lo
+    while True:
+        widest = int((width / parts).argmax())
+        more = parts + (np.arange(lo.size) == widest)
+        if np.prod(more.astype(float)) > most or width[widest] == 0:
+            break
+        parts = more
+    corner = np.array(list(product(*(range(n) for n in parts))), float)
+    return lo + width * corner / parts, lo + width * (corner + 1) / parts

@@ -1,0 +1,109 @@
+"""Per-sample losses of compiled models, and the worst outputs within proved bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ...core import InputError
+from ..framework import keras
+from .head import OutputBounds
+
+
+CLASSES = ("categorical_crossentropy", "sparse_categorical_crossentropy")
+"""Names of losses of class scores."""
+
+BINARY = ("binary_crossentropy",)
+"""Names of losses that fall with an output whose target is 1, and rise if the target is 0."""
+
+DISTANCES = ("mean_squared_error", "mean_absolute_error", "huber", "log_cosh")
+"""Names of losses that rise with the distance of an output from its target."""
+
+
+@dataclass(frozen=True, eq=False)
+class SampleLoss:
+    """The loss of each sample, and the worst outputs for it.
+
+    Args:
+        function: A function of targets and outputs, which returns one loss per sample.
+        name: Name of the loss, one of `CLASSES`, `BINARY` and `DISTANCES`.
+        from_logits: Whether the loss expects logits.
+    """
+
+    function: Any
+    name: str
+    from_logits: bool
+
+    @staticmethod
+    def of(loss: Any) -> SampleLoss:
+        """Convert the loss of a compiled model.
+
+        Raises:
+            InputError: It is unknown which outputs are worst for this loss.
+        """
+        loss = keras.losses.get(loss) if isinstance(loss, str) else loss
+        function = loss.call if isinstance(loss, keras.losses.Loss) else loss
+        plain = getattr(loss, "fn", loss)
+        name = getattr(plain, "__name__", type(loss).__name__)
+        known = (*CLASSES, *BINARY, *DISTANCES)
+        if name not in known or plain is not getattr(keras.losses, name, None):
+            raise InputError(
+                f"Certified training knows the worst outputs for these losses: {', '.join(known)}. "
+                f"Compile the model with one of them. Received: loss={name}."
+            )
+        options = getattr(loss, "_fn_kwargs", {})
+        return SampleLoss(function, name, bool(options.get("from_logits", False)))
+
+    @property
+    def classes(self) -> bool:
+        """Whether the outputs are scores of classes."""
+        return self.name in CLASSES
+
+    def mean(self, y: Any, outputs: Any, weight: Any) -> Any:
+        """Return the weighted mean of the losses of a batch."""
+        ops = keras.ops
+        if self.name != CLASSES[1] and len(y.shape) == len(outputs.shape) - 1:
+            y = ops.expand_dims(y, -1)
+        losses = self.function(y, outputs)
+        return ops.mean(losses if weight is None else losses * ops.cast(weight, losses.dtype))
+
+    def index(self, y: Any, outputs: Any) -> Any:
+        """Return the true class of each sample as a one-hot matrix, `(batch, classes)`."""
+        ops = keras.ops
+        if self.name == CLASSES[1]:
+            chosen = ops.cast(ops.reshape(y, (-1,)), "int32")
+        else:
+            chosen = ops.argmax(y, axis=-1)
+        return ops.one_hot(chosen, outputs.shape[-1], dtype=outputs.dtype)
+
+    def margins(self, y: Any, bounds: OutputBounds) -> Any:
+        """Return lower bounds on the true class's logit minus each logit, `(batch, classes)`."""
+        ops = keras.ops
+        truth = self.index(y, bounds.output.lo)
+        rows = truth[:, :, None] - ops.eye(truth.shape[-1], dtype=truth.dtype)[None]
+        return bounds.linear_form(rows).lo
+
+    def outputs_of(self, logits: Any, bounds: OutputBounds) -> Any:
+        """Convert logits to outputs: with a final softmax, the loss expects probabilities."""
+        if bounds.head is not None and bounds.head.softmax:
+            return keras.ops.softmax(logits, axis=-1)
+        return logits
+
+    def worst(self, y: Any, bounds: OutputBounds) -> Any:
+        """Return outputs whose loss is at least that of all outputs within the bounds.
+
+        For classes, these are the negated lower bounds on the margins, as logits: adding a number
+        to all logits does not change the loss.
+        """
+        ops = keras.ops
+        lo, hi = bounds.output.lo, bounds.output.hi
+        if self.classes:
+            has_logits = self.from_logits or (bounds.head is not None and bounds.head.softmax)
+            if has_logits:
+                return self.outputs_of(-self.margins(y, bounds), bounds)
+            return ops.where(self.index(y, lo) > 0, lo, hi)
+        y = ops.cast(y, lo.dtype)
+        y = ops.expand_dims(y, -1) if len(y.shape) == len(lo.shape) - 1 else y
+        if self.name in BINARY:
+            return ops.where(y > 0.5, lo, hi)
+        return ops.where(hi - y >= y - lo, hi, lo)

@@ -1,0 +1,1 @@
+"""Layers whose outputs satisfy a rule for all weights."""
