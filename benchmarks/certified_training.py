@@ -30,7 +30,7 @@ from keras import layers as L
 
 import outrange
 from outrange.train.certified.head import OutputBounds, head_of
-from outrange.train.certified.interval import Interval
+from outrange.train.certified.interval import TensorBounds
 from outrange.train.certified.worst_case import SampleLoss
 from outrange.training import Certified
 
@@ -75,7 +75,7 @@ def proved_by_intervals(model, x, y, radius):
     for start in range(0, len(x), 500):
         part, truth = x[start : start + 500], y[start : start + 500]
         ends = (np.clip(part + sign * radius, 0, 1).astype("float32") for sign in (-1, 1))
-        bounds = OutputBounds.of(model, Interval(*map(keras.ops.convert_to_tensor, ends)), head)
+        bounds = OutputBounds.of(model, TensorBounds(*map(keras.ops.convert_to_tensor, ends)), head)
         margins = keras.ops.convert_to_numpy(compiled.margins(truth, bounds))
         margins[np.arange(len(truth)), truth] = 1.0
         count += int((margins.min(axis=1) > 0).sum())

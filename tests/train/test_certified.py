@@ -11,7 +11,7 @@ from outrange import InputError, UnsupportedError
 from outrange.callbacks import Prove
 from outrange.layers import Bounded, MaskedDense, Ordered
 from outrange.train.certified.head import OutputBounds, head_of
-from outrange.train.certified.interval import MERGES, RULES, SAME, SILENT, Interval, bound_model
+from outrange.train.certified.interval import MERGES, RULES, SAME, SILENT, TensorBounds, bound_model
 from outrange.training import Certified, PropertyLoss
 
 
@@ -92,7 +92,7 @@ def within(model, rng, spread=0.3, count=200):
         count, 3, *model.outputs[0].shape[1:]
     )
     lo, hi = (keras.ops.convert_to_tensor(center + sign * radius) for sign in (-1, 1))
-    return Interval(lo, hi), outputs
+    return TensorBounds(lo, hi), outputs
 
 
 @pytest.mark.parametrize("name", some([*CHAINS, "merged"], 6))
@@ -103,7 +103,7 @@ def test_sampled_outputs_lie_in_the_interval(name, rng):
     lo, hi = np.asarray(bounds.lo), np.asarray(bounds.hi)
     slack = 1e-4 * (1 + np.abs(outputs).max())
     assert (lo - slack <= outputs).all() and (outputs <= hi + slack).all()
-    middle = Interval(inputs.center, inputs.center)
+    middle = TensorBounds(inputs.center, inputs.center)
     point = bound_model(model, middle)
     np.testing.assert_allclose(
         point.lo, model.predict(np.asarray(inputs.center), verbose=0), atol=1e-3
@@ -194,7 +194,7 @@ def test_the_worst_outputs_are_worse_than_all_samples(softmax, rng):
     x, y = classes(rng, 20)
     compiled = SampleLoss.of(keras.losses.SparseCategoricalCrossentropy(from_logits=not softmax))
     lo, hi = (keras.ops.convert_to_tensor(x + r) for r in (-0.2, 0.2))
-    bounds = OutputBounds.of(model, Interval(lo, hi), head_of(model))
+    bounds = OutputBounds.of(model, TensorBounds(lo, hi), head_of(model))
     assert bounds.head is not None and bounds.head.softmax == softmax
     worst = np.asarray(compiled.function(y, compiled.worst(y, bounds)))
     for _ in range(50):
@@ -212,7 +212,7 @@ def test_the_worst_numbers_are_worse_than_all_samples(name, rng):
     x, y = classes(rng, 20)
     compiled = SampleLoss.of(name)
     lo, hi = (keras.ops.convert_to_tensor(x + r) for r in (-0.2, 0.2))
-    bounds = OutputBounds.of(model, Interval(lo, hi), head_of(model))
+    bounds = OutputBounds.of(model, TensorBounds(lo, hi), head_of(model))
     worst = float(
         compiled.mean(keras.ops.convert_to_tensor(y * 1.0), compiled.worst(y, bounds), None)
     )
@@ -235,7 +235,7 @@ def test_the_wrapper_trains_the_model_and_evaluates_plainly(rng):
     loss, proved = trained.evaluate(x, y, verbose=0)
     assert loss == pytest.approx(plain, abs=1e-4)
     lo, hi = (keras.ops.convert_to_tensor(x + r) for r in (-0.1, 0.1))
-    forms = bound_model(model, Interval(lo, hi))
+    forms = bound_model(model, TensorBounds(lo, hi))
     weaker = np.where(y == 1, forms.lo[:, 1] - forms.hi[:, 0], forms.lo[:, 0] - forms.hi[:, 1])
     assert (weaker > 0).mean() <= proved <= 1
     trained.fit(x, y, epochs=1, verbose=0)

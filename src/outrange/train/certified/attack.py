@@ -22,17 +22,12 @@ def ascend(score: Callable[[Any], Any], start: Any, lo: Any, hi: Any, steps: int
         hi: Upper ends of the boxes.
         steps: Number of steps. Each moves an input by half of the width of its interval.
     """
-    ops, x = keras.ops, detached(start)
+    ops, x = keras.ops, keras.ops.stop_gradient(start)
     length = (hi - lo) / 2
     for _ in range(steps):
         x = x + length * ops.sign(input_gradient(score, x))
-        x = detached(ops.minimum(ops.maximum(x, lo), hi))
+        x = keras.ops.stop_gradient(ops.minimum(ops.maximum(x, lo), hi))
     return x
-
-
-def detached(x: Any) -> Any:
-    """Return a tensor without its gradient."""
-    return keras.ops.stop_gradient(x)
 
 
 def input_gradient(score: Callable[[Any], Any], x: Any) -> Any:

@@ -12,7 +12,7 @@ from ..arguments import finite_number
 from ..framework import keras
 from .attack import ascend
 from .head import OutputBounds, head_of
-from .interval import Interval
+from .interval import TensorBounds
 from .property_loss import PropertyLoss
 from .worst_case import SampleLoss
 
@@ -102,7 +102,7 @@ class Certified(keras.Model):
         shape = tuple(model.inputs[0].shape[1:])
         self._head = head_of(model)
         empty = keras.ops.zeros((1, *shape), "float32")
-        OutputBounds.of(model, Interval(empty, empty), self._head)
+        OutputBounds.of(model, TensorBounds(empty, empty), self._head)
         if self.properties:
             network = load(model)
             for part in self.properties:
@@ -156,8 +156,8 @@ class Certified(keras.Model):
         if compiled is not None and compiled.classes and y is not None:
             x = keras.ops.cast(x, "float32")
             radius = np.asarray(self.radius, "float32")
-            ends = Interval(self._clip(x - radius), self._clip(x + radius))
-            self._bounded(compiled, ends, y, None)
+            ends = TensorBounds(self._clip(x - radius), self._clip(x + radius))
+            self._worst_loss(compiled, ends, y, None)
 
     def _robust_loss(self, compiled: SampleLoss, x: Any, y: Any, weight: Any, share: Any) -> Any:
         """Return the loss over boxes around the samples."""
@@ -165,7 +165,7 @@ class Certified(keras.Model):
         radius = ops.convert_to_tensor(np.asarray(self.radius, "float32")) * share
         lo, hi = self._clip(x - radius), self._clip(x + radius)
         if self.kind == "ibp":
-            return self._bounded(compiled, Interval(lo, hi), y, weight)[0]
+            return self._worst_loss(compiled, TensorBounds(lo, hi), y, weight)[0]
         steps = self.attack_steps
 
         def score(at: Any) -> Any:
@@ -175,15 +175,17 @@ class Certified(keras.Model):
         if self.kind == "sabr":
             small = (hi - lo) / 2 * self.alpha
             center = ops.minimum(ops.maximum(attacked, lo + small), hi - small)
-            return self._bounded(compiled, Interval(center - small, center + small), y, weight)[0]
-        loss, worst, bounds = self._bounded(compiled, Interval(lo, hi), y, weight)
+            return self._worst_loss(
+                compiled, TensorBounds(center - small, center + small), y, weight
+            )[0]
+        loss, worst, bounds = self._worst_loss(compiled, TensorBounds(lo, hi), y, weight)
         outputs = model(attacked, training=False)
         if self.kind == "mtl-ibp":
             return (1 - self.alpha) * compiled.mean(y, outputs, weight) + self.alpha * loss
-        return compiled.mean(y, self._mixed(compiled, y, outputs, worst, bounds), weight)
+        return compiled.mean(y, self._mix(compiled, y, outputs, worst, bounds), weight)
 
-    def _bounded(
-        self, compiled: SampleLoss, inputs: Interval, y: Any, weight: Any
+    def _worst_loss(
+        self, compiled: SampleLoss, inputs: TensorBounds, y: Any, weight: Any
     ) -> tuple[Any, Any, OutputBounds]:
         """Return the loss of the worst outputs over boxes, these outputs, and their bounds."""
         ops = keras.ops
@@ -196,7 +198,7 @@ class Certified(keras.Model):
             self.proved.update_state(ops.cast(proved, "float32"))
         return compiled.mean(y, worst, weight), worst, bounds
 
-    def _mixed(
+    def _mix(
         self, compiled: SampleLoss, y: Any, outputs: Any, worst: Any, bounds: OutputBounds
     ) -> Any:
         """Return the convex combination of attacked and worst outputs, for classes of logits."""

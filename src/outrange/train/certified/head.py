@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..framework import keras
-from .interval import Interval, bound_activation, bound_model
+from .interval import TensorBounds, bound_activation, bound_model
 
 
 @dataclass(frozen=True, eq=False)
-class Head:
+class LastDense:
     """The last dense layer of a model.
 
     Args:
@@ -22,7 +22,7 @@ class Head:
     softmax: bool
 
 
-def head_of(model: Any) -> Head | None:
+def head_of(model: Any) -> LastDense | None:
     """Return the last dense layer of a model, if only a softmax may follow it, otherwise None."""
     chain = _last_layers(model)
     if not chain:
@@ -35,7 +35,7 @@ def head_of(model: Any) -> Head | None:
             return None
     if type(last) is not keras.layers.Dense or getattr(last, "quantization_mode", None):
         return None
-    return Head(last, softmax) if softmax or _is_linear(last) else None
+    return LastDense(last, softmax) if softmax or _is_linear(last) else None
 
 
 def _last_layers(model: Any) -> list[Any]:
@@ -78,20 +78,20 @@ class OutputBounds:
         features: Bounds of the input of the last dense layer; None without one.
     """
 
-    output: Interval
-    head: Head | None
-    features: Interval | None
+    output: TensorBounds
+    head: LastDense | None
+    features: TensorBounds | None
 
     @staticmethod
-    def of(model: Any, inputs: Interval, head: Head | None) -> OutputBounds:
+    def of(model: Any, inputs: TensorBounds, head: LastDense | None) -> OutputBounds:
         """Compute the bounds over the boxes `inputs`, rows first."""
-        before: dict[int, Interval] = {}
+        before: dict[int, TensorBounds] = {}
         output = bound_model(model, inputs, before)
         features = None if head is None else before.get(id(head.dense))
         return OutputBounds(output, head if features is not None else None, features)
 
     @property
-    def logits(self) -> Interval:
+    def logits(self) -> TensorBounds:
         """Bounds of the output, before a final softmax."""
         if self.head is None or not self.head.softmax or self.features is None:
             return self.output
@@ -100,10 +100,10 @@ class OutputBounds:
         center = center + dense.bias if dense.use_bias else center
         radius = keras.ops.matmul(features.radius, keras.ops.abs(dense.kernel))
         return bound_activation(
-            dense, keras.activations.linear, Interval(center - radius, center + radius)
+            dense, keras.activations.linear, TensorBounds(center - radius, center + radius)
         )
 
-    def linear_form(self, rows: Any) -> Interval:
+    def linear_form(self, rows: Any) -> TensorBounds:
         """Return bounds of `output @ rows`, or of `logits @ rows` with a final softmax.
 
         The rows are merged into the last dense layer, so what its units share cancels.
@@ -124,7 +124,7 @@ class OutputBounds:
         if self.head is not None and self.head.dense.use_bias:
             center = center + ops.matmul(self.head.dense.bias, rows)
         radius = _product(source.radius, ops.abs(weights))
-        return Interval(center - radius, center + radius)
+        return TensorBounds(center - radius, center + radius)
 
 
 def _product(x: Any, weights: Any) -> Any:

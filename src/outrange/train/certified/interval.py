@@ -19,7 +19,7 @@ from ..layers.rules.ordered import Ordered
 
 
 @dataclass(frozen=True, eq=False)
-class Interval:
+class TensorBounds:
     """Lower and upper bounds of a tensor, of the same shape."""
 
     lo: Any
@@ -35,12 +35,12 @@ class Interval:
         """Half of the width of the interval."""
         return (self.hi - self.lo) / 2
 
-    def map(self, function: Callable[[Any], Any]) -> Interval:
+    def map(self, function: Callable[[Any], Any]) -> TensorBounds:
         """Return the bounds of an increasing function."""
-        return Interval(function(self.lo), function(self.hi))
+        return TensorBounds(function(self.lo), function(self.hi))
 
 
-Rule = Callable[[Any, Interval], Interval]
+Rule = Callable[[Any, TensorBounds], TensorBounds]
 """A function of a layer and of the bounds of its input, which returns bounds of its output."""
 
 INCREASING = frozenset(
@@ -67,8 +67,8 @@ SILENT: tuple[type, ...] = (
 
 
 def bound_model(
-    model: Any, inputs: Interval, before: dict[int, Interval] | None = None
-) -> Interval:
+    model: Any, inputs: TensorBounds, before: dict[int, TensorBounds] | None = None
+) -> TensorBounds:
     """Return bounds of a model's output in inference mode.
 
     Args:
@@ -95,10 +95,10 @@ def bound_model(
 
 
 def _bound_layer(
-    before: dict[int, Interval] | None, layer: Any, inputs: Any, **options: Any
-) -> Interval:
+    before: dict[int, TensorBounds] | None, layer: Any, inputs: Any, **options: Any
+) -> TensorBounds:
     """Return bounds of a layer's output, and record those of its input in `before`."""
-    if before is not None and isinstance(inputs, Interval):
+    if before is not None and isinstance(inputs, TensorBounds):
         before[id(layer)] = inputs
     if isinstance(layer, (L.InputLayer, *SILENT)):
         return inputs
@@ -111,29 +111,29 @@ def _bound_layer(
         return rule(layer, inputs)
     if type(layer) in SAME:
         return inputs.map(layer.call)  # Without losses of activities, which a call would add.
-    raise _unsupported(layer)
+    raise _refusal(layer)
 
 
-def _unsupported(layer: Any, detail: str = "") -> UnsupportedError:
-    known = sorted({kind.__name__ for kind in (*RULES, *SAME, *SILENT, *MERGES)})
+def _refusal(layer: Any, detail: str = "") -> UnsupportedError:
+    names = sorted({kind.__name__ for kind in (*RULES, *SAME, *SILENT, *MERGES)})
     return UnsupportedError(
         f"Training with interval bounds does not support layer `{layer.name}` "
-        f"({type(layer).__name__}{detail}). Supported layers: {', '.join(known)}."
+        f"({type(layer).__name__}{detail}). Supported layers: {', '.join(names)}."
     )
 
 
-def _bound_merge(layer: Any, inputs: Any) -> Interval:
+def _bound_merge(layer: Any, inputs: Any) -> TensorBounds:
     if type(layer) not in MERGES:
-        raise _unsupported(layer)
+        raise _refusal(layer)
     ends = ([part.lo for part in inputs], [part.hi for part in inputs])
-    return Interval(*(layer.call(end) for end in ends))
+    return TensorBounds(*(layer.call(end) for end in ends))
 
 
 MERGES = (L.Add, L.Average, L.Maximum, L.Minimum, L.Concatenate)
 """Layers that increase in each of several inputs."""
 
 
-def bound_activation(layer: Any, activation: Any, inputs: Interval) -> Interval:
+def bound_activation(layer: Any, activation: Any, inputs: TensorBounds) -> TensorBounds:
     """Return bounds of an activation function of Keras.
 
     Raises:
@@ -146,24 +146,24 @@ def bound_activation(layer: Any, activation: Any, inputs: Interval) -> Interval:
         return _softmax(inputs)
     # A user's function may have the name of a Keras activation.
     if name not in INCREASING or activation is not getattr(keras.activations, name, None):
-        raise _unsupported(layer, f" with activation {name or activation!r}")
+        raise _refusal(layer, f" with activation {name or activation!r}")
     return inputs.map(activation)
 
 
-def _softmax(inputs: Interval) -> Interval:
+def _softmax(inputs: TensorBounds) -> TensorBounds:
     """Return bounds of a softmax: each entry against the others at their other end."""
     ops = keras.ops
     size = inputs.lo.shape[-1]
-    own = ops.eye(size, dtype=inputs.lo.dtype) > 0
+    diagonal = ops.eye(size, dtype=inputs.lo.dtype) > 0
 
     def against(entry: Any, others: Any) -> Any:
-        mixed = ops.where(own, entry[..., :, None], others[..., None, :])
+        mixed = ops.where(diagonal, entry[..., :, None], others[..., None, :])
         return ops.exp(entry - ops.logsumexp(mixed, axis=-1))
 
-    return Interval(against(inputs.lo, inputs.hi), against(inputs.hi, inputs.lo))
+    return TensorBounds(against(inputs.lo, inputs.hi), against(inputs.hi, inputs.lo))
 
 
-def _affine(layer: Any, inputs: Interval, apply: Callable[[Any, Any], Any]) -> Interval:
+def _affine(layer: Any, inputs: TensorBounds, apply: Callable[[Any, Any], Any]) -> TensorBounds:
     """Return bounds of `activation(apply(x, kernel) + bias)`, with channels on the bias's axis."""
     ops = keras.ops
     center = apply(inputs.center, layer.kernel)
@@ -173,22 +173,22 @@ def _affine(layer: Any, inputs: Interval, apply: Callable[[Any, Any], Any]) -> I
         if getattr(layer, "data_format", "channels_last") == "channels_first":
             bias = ops.reshape(bias, (1, -1, *[1] * (len(center.shape) - 2)))
         center = center + bias
-    return bound_activation(layer, layer.activation, Interval(center - radius, center + radius))
+    return bound_activation(layer, layer.activation, TensorBounds(center - radius, center + radius))
 
 
-def _dense(layer: Any, inputs: Interval) -> Interval:
+def _dense(layer: Any, inputs: TensorBounds) -> TensorBounds:
     if getattr(layer, "quantization_mode", None) is not None:
-        raise _unsupported(layer, ", quantized")
+        raise _refusal(layer, ", quantized")
     return _affine(layer, inputs, keras.ops.matmul)
 
 
-def _convolution(layer: Any, inputs: Interval) -> Interval:
+def _convolution(layer: Any, inputs: TensorBounds) -> TensorBounds:
     if layer.padding == "causal":
-        raise _unsupported(layer, " with causal padding")
+        raise _refusal(layer, " with causal padding")
     return _affine(layer, inputs, layer.convolution_op)
 
 
-def _depthwise(layer: Any, inputs: Interval) -> Interval:
+def _depthwise(layer: Any, inputs: TensorBounds) -> TensorBounds:
     def apply(x: Any, kernel: Any) -> Any:
         return keras.ops.depthwise_conv(
             x,
@@ -202,34 +202,34 @@ def _depthwise(layer: Any, inputs: Interval) -> Interval:
     return _affine(layer, inputs, apply)
 
 
-def _normalized(layer: Any, inputs: Interval) -> Interval:
-    return _sorted(inputs.map(partial(layer.call, training=False)))
+def _bound_normalization(layer: Any, inputs: TensorBounds) -> TensorBounds:
+    return _sort_ends(inputs.map(partial(layer.call, training=False)))
 
 
-def _rescaled(layer: Any, inputs: Interval) -> Interval:
-    return _sorted(inputs.map(layer.call))
+def _bound_rescaling(layer: Any, inputs: TensorBounds) -> TensorBounds:
+    return _sort_ends(inputs.map(layer.call))
 
 
-def _sorted(ends: Interval) -> Interval:
+def _sort_ends(ends: TensorBounds) -> TensorBounds:
     """Return bounds of an entrywise linear map, whatever its sign, from its values at both ends."""
     ops = keras.ops
-    return Interval(ops.minimum(ends.lo, ends.hi), ops.maximum(ends.lo, ends.hi))
+    return TensorBounds(ops.minimum(ends.lo, ends.hi), ops.maximum(ends.lo, ends.hi))
 
 
-def _activation(layer: Any, inputs: Interval) -> Interval:
+def _activation(layer: Any, inputs: TensorBounds) -> TensorBounds:
     return bound_activation(layer, layer.activation, inputs)
 
 
-def _slope(layer: Any, inputs: Interval) -> Interval:
+def _slope(layer: Any, inputs: TensorBounds) -> TensorBounds:
     slope = layer.alpha if isinstance(layer, L.ELU) else layer.negative_slope
     if float(slope) < 0:
-        raise _unsupported(layer, f" with slope {slope} of negative inputs")
+        raise _refusal(layer, f" with slope {slope} of negative inputs")
     return inputs.map(layer.call)
 
 
-def _softmax_layer(layer: Any, inputs: Interval) -> Interval:
+def _softmax_layer(layer: Any, inputs: TensorBounds) -> TensorBounds:
     if layer.axis not in (-1, len(inputs.lo.shape) - 1):
-        raise _unsupported(layer, f" over axis {layer.axis}")
+        raise _refusal(layer, f" over axis {layer.axis}")
     return _softmax(inputs)
 
 
@@ -241,8 +241,8 @@ RULES: dict[type, Rule] = {
     L.Conv3D: _convolution,
     L.DepthwiseConv1D: _depthwise,
     L.DepthwiseConv2D: _depthwise,
-    L.BatchNormalization: _normalized,
-    L.Rescaling: _rescaled,
+    L.BatchNormalization: _bound_normalization,
+    L.Rescaling: _bound_rescaling,
     L.Activation: _activation,
     L.ReLU: _slope,
     L.LeakyReLU: _slope,

@@ -15,7 +15,7 @@ from ..arguments import finite_number, positive_integer
 from ..framework import Shape, keras
 from .attack import ascend
 from .head import OutputBounds, head_of
-from .interval import Interval
+from .interval import TensorBounds
 
 
 class PropertyLoss(keras.layers.Layer):
@@ -90,21 +90,27 @@ class PropertyLoss(keras.layers.Layer):
         """
         text = isinstance(self.property, str)
         condition = read_condition(self.property) if text else self.property
-        unsafe, regions, self.text = translate_property(network, condition, self.box)
+        translation = translate_property(network, condition, self.box)
+        regions, self.text = translation.regions, translation.text
+        graph, formula = network.graph, negate(translation.unsafe)
+        self._inputs, outputs = graph.size, graph.value_size(graph.output)
+        self._formula, self._shape = formula, shape
+        self._atoms = list(different_atoms(formula))
+        if any(i >= self._inputs + outputs for atom in self._atoms for i, _ in atom.terms):
+            raise InputError(
+                "PropertyLoss needs linear inequalities of inputs and outputs. "
+                f"Received: {self.text!r}."
+            )
         if not all(region.is_box for region in regions):
             raise InputError(
                 "PropertyLoss needs a box of inputs, or several boxes, without further conditions. "
                 f"Received: property {self.text!r} on {len(regions)} regions."
             )
-        self._formula, self._shape = negate(unsafe), shape
-        self._inputs = network.graph.size
-        self._atoms = list(different_atoms(self._formula))
         count = max(1, self.pieces // len(regions))
         ends = [_pieces(region.box.lo, region.box.hi, count) for region in regions]
         self._lo, self._hi = (
             np.concatenate(end).astype("float32") for end in zip(*ends, strict=True)
         )
-        outputs = network.graph.value_size(network.graph.output)
         self._x_rows, self._y_rows = (
             np.zeros((size, len(self._atoms)), "float32") for size in (self._inputs, outputs)
         )
@@ -140,7 +146,14 @@ class PropertyLoss(keras.layers.Layer):
         self._added += 1
 
     def violation(self, model: Any) -> Any:
-        """Return the loss of a model, a scalar, without the factor `weight`."""
+        """Compute the loss of a model, without the factor `weight`.
+
+        Args:
+            model: The Keras model, or a copy with other weights.
+
+        Returns:
+            A scalar tensor.
+        """
         ops = keras.ops
         lo, hi = (
             ops.convert_to_tensor(end.reshape(-1, *self._shape)) for end in (self._lo, self._hi)
@@ -153,7 +166,7 @@ class PropertyLoss(keras.layers.Layer):
         at_points = at_points + ops.sum(learned * used) / ops.maximum(ops.sum(used), 1.0)
         if self.alpha == 0:
             return at_points
-        bounds = OutputBounds.of(model, Interval(lo, hi), head_of(model))
+        bounds = OutputBounds.of(model, TensorBounds(lo, hi), head_of(model))
         if bounds.head is not None and bounds.head.softmax:
             bounds = OutputBounds(bounds.output, None, None)  # The property reads probabilities.
         above = self._hi @ np.maximum(self._x_rows, 0) + self._lo @ np.minimum(self._x_rows, 0)

@@ -45,10 +45,10 @@ class SampleLoss:
         function = loss.call if isinstance(loss, keras.losses.Loss) else loss
         plain = getattr(loss, "fn", loss)
         name = getattr(plain, "__name__", type(loss).__name__)
-        known = (*CLASSES, *BINARY, *DISTANCES)
-        if name not in known or plain is not getattr(keras.losses, name, None):
+        names = (*CLASSES, *BINARY, *DISTANCES)
+        if name not in names or plain is not getattr(keras.losses, name, None):
             raise InputError(
-                f"Certified training knows the worst outputs for these losses: {', '.join(known)}. "
+                f"Certified training knows the worst outputs for these losses: {', '.join(names)}. "
                 f"Compile the model with one of them. Received: loss={name}."
             )
         options = getattr(loss, "_fn_kwargs", {})
