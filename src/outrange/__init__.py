@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         monotone as monotone,
     )
     from .api.solver_models.layer_bounds import layer_bounds as layer_bounds
+    from .api.solver_models.to_mip import to_mip as to_mip
     from .api.training import compare as compare, recommend as recommend
     from .core import (
         Box as Box,
@@ -105,6 +106,7 @@ _HOMES = {
     ".api.robustness": "robust_accuracy robustness",
     ".api.slopes": "gradient_range lipschitz monotone",
     ".api.solver_models.layer_bounds": "layer_bounds",
+    ".api.solver_models.to_mip": "to_mip",
     ".api.training": "compare recommend",
     ".core": "Box ContradictionError InputError ModelError OutrangeError UnsupportedError",
     ".executors.nodes": "Nodes",
@@ -120,7 +122,7 @@ above."""
 _MODULES = ("answers", "callbacks", "layers", "losses", "testing", "training", "vnnlib")
 """Public modules, which `__all__` does not contain."""
 
-_UNLISTED = ("Nodes", "use_torch")
+_UNLISTED = ("Nodes", "read_loop_file", "use_torch")
 """Public names of settings that `__all__` does not contain, so that it stays short."""
 
 _MOVED = {

@@ -157,8 +157,8 @@ class ValueBounds:
     def _propagate(self) -> None:
         """Bound every value by interval arithmetic from the current bounds of its inputs."""
         for value, node in enumerate(self.graph.nodes, 1):
-            inputs = [tuple(end[None] for end in self.ends[j]) for j in node.inputs]
-            lo, hi = bound_op(node.op, inputs)
+            inputs = [self.ends[j] for j in node.inputs]
+            lo, hi = bound_op(node.op, [(lo[None], hi[None]) for lo, hi in inputs])
             self._meet(value, slice(None), lo[0], hi[0])
 
     def _ascend(self, values: Sequence[int], after: int) -> None:

@@ -85,6 +85,7 @@ class Encoding:
         self.box = box
         self.lower, self.upper = list(box.lo), list(box.hi)
         self.integer = [False] * box.size
+        self.names = [f"x_{i}" for i in range(box.size)]
         self.rows: list[tuple[np.ndarray, float, float]] = []
         forms = [np.concatenate([np.zeros((1, box.size)), np.eye(box.size)])]
         for i, node in enumerate(graph.nodes):
@@ -115,7 +116,7 @@ class Encoding:
             ("objective_bound", float(cutoff)),
         ):
             solver.setOptionValue(name, value)
-        solver.passModel(self._program(form))
+        solver.passModel(self.program(form))
         run(solver, time_limit)
         status, kinds = solver.getModelStatus(), highspy.HighsModelStatus
         info = solver.getInfo()
@@ -133,6 +134,20 @@ class Encoding:
         if status in (kinds.kTimeLimit, kinds.kInterrupt) and self.binaries:
             return MilpBound(min(float(info.mip_dual_bound), float(cutoff)), at, False)
         return MilpBound(-np.inf, at, False)
+
+    def add_outputs(self, lo: np.ndarray, hi: np.ndarray) -> list[int]:
+        """Add one named column per output, and return the rows of these columns in a form.
+
+        Args:
+            lo: Lower bounds of the outputs.
+            hi: Upper bounds of the outputs.
+        """
+        columns = []
+        for j in range(self.output.shape[1]):
+            column = self._column(float(lo[j]), float(hi[j]), f"y_{j}")
+            self._row({column: -1.0}, 0.0, 0.0, self.output[:, j])
+            columns.append(column)
+        return columns
 
     # ---- the encoding ---------------------------------------------------------------------
 
@@ -154,7 +169,7 @@ class Encoding:
             return form
         if isinstance(op, Largest):
             return self._largest(op, parts[0], *ends[0])
-        if isinstance(op, Curve) and op.is_piecewise_linear:
+        if isinstance(op, Curve) and has_encoding(op):
             return self._curve(op, parts[0], *ends[0])
         raise UnsupportedError(
             "Only piecewise-linear graphs have an exact mixed-integer form. "
@@ -186,9 +201,9 @@ class Encoding:
         """
         lengths = np.diff(ends)
         slopes = np.asarray(op.df(0.5 * (ends[1:] + ends[:-1])), np.float64)
-        along = [self._column(0.0, length) for length in lengths]
+        along = [self._column(0.0, length, "t") for length in lengths]
         for k, length in enumerate(lengths[1:]):
-            full = self._column(0.0, 1.0, integer=True)
+            full = self._column(0.0, 1.0, "q", integer=True)
             # Piece k is full before piece k + 1 begins.
             self._row({along[k]: 1.0, full: -lengths[k]}, 0.0, np.inf)
             self._row({along[k + 1]: 1.0, full: -length}, -np.inf, 0.0)
@@ -210,8 +225,8 @@ class Encoding:
                 out[:, j] = form[:, able[0]]
                 continue
             most = hi[able].max()
-            y = self._column(least, most)
-            chosen = [self._column(0.0, 1.0, integer=True) for _ in able]
+            y = self._column(least, most, "t")
+            chosen = [self._column(0.0, 1.0, "q", integer=True) for _ in able]
             self._row(dict.fromkeys(chosen, 1.0), 1.0, 1.0)
             for entry, z in zip(able, chosen, strict=True):
                 self._row({y: -1.0}, -np.inf, 0.0, form[:, entry])
@@ -228,8 +243,12 @@ class Encoding:
         missing = 1 + len(self.lower) - len(form)
         return np.concatenate([form, np.zeros((missing, form.shape[1]))])
 
-    def _column(self, lo: float, hi: float, integer: bool = False) -> int:
-        """Add a column, and return the index of its row in a form."""
+    def _column(self, lo: float, hi: float, name: str, integer: bool = False) -> int:
+        """Add a column, and return the index of its row in a form.
+
+        A `name` without a number gets the number of columns before it.
+        """
+        self.names.append(name if "_" in name else f"{name}_{len(self.names)}")
         self.lower.append(lo)
         self.upper.append(hi)
         self.integer.append(integer)
@@ -246,7 +265,7 @@ class Encoding:
             row[column] += value
         self.rows.append((row[1:], lo - row[0], hi - row[0]))
 
-    def _program(self, objective: np.ndarray) -> Any:
+    def program(self, objective: np.ndarray) -> Any:
         """Build the HiGHS program that minimizes the form `objective`."""
         highspy = module()
         kinds = highspy.HighsVarType
@@ -264,6 +283,7 @@ class Encoding:
             program.integrality_ = [
                 kinds.kInteger if whole else kinds.kContinuous for whole in self.integer
             ]
+        program.col_names_ = self.names
         program.row_lower_ = np.array([lo for _, lo, _ in self.rows])
         program.row_upper_ = np.array([hi for _, _, hi in self.rows])
         matrix = program.a_matrix_
@@ -272,6 +292,13 @@ class Encoding:
         matrix.index_ = np.concatenate([*columns, np.zeros(0, np.int64)]).astype(np.int32)
         matrix.value_ = np.concatenate([*values, np.zeros(0)])
         return program
+
+
+def has_encoding(op: Op) -> bool:
+    """Return whether an op is piecewise linear without jumps, so that it has an exact encoding."""
+    if isinstance(op, Curve):
+        return bool(op.is_piecewise_linear) and not op.jumps
+    return isinstance(op, Affine | Rearrange | Largest)
 
 
 def _finite(

@@ -14,11 +14,9 @@ import numpy as np
 from ...core import Box, Warrant
 from ...domains import bounds
 from ...graph import Graph
-from ...graph.graph import Op
-from ...ops import Curve, Product
 from ..common.failures import SearchFailedError, attempt
 from ..common.search import Search
-from .encoding import FEASIBILITY, Encoding
+from .encoding import FEASIBILITY, Encoding, has_encoding
 
 
 METHOD = "mixed-integer programs with linear bounds (HiGHS; Tjeng et al. 2019)"
@@ -119,16 +117,9 @@ class MilpTurns(Search):
                 incumbent.dropped = np.isfinite(self._closed)
 
 
-def _is_straight(op: Op) -> bool:
-    """Return whether an op is piecewise linear."""
-    if isinstance(op, Curve):
-        return op.is_piecewise_linear
-    return not isinstance(op, Product)
-
-
 def _encoding(graph: Graph, box: Box) -> Encoding | None:
     """Encode a graph as a MILP; return None if that is impossible or needs too many binaries."""
-    if not all(_is_straight(node.op) for node in graph.nodes):
+    if not all(has_encoding(node.op) for node in graph.nodes):
         return None
     ends = bounds(graph, box.lo[None], box.hi[None], "linear")
     if not all(np.isfinite(lo).all() and np.isfinite(hi).all() for lo, hi in ends):
