@@ -83,6 +83,15 @@ def test_omlt_gets_bounds_big_ms_and_fixed_binaries():
     np.testing.assert_allclose([last.z[0].lb, last.z[0].ub], [1.5, 4.5], atol=5e-3)
 
 
+def test_a_batch_axis_of_an_onnx_file_does_not_matter():
+    block = omlt_block()
+    for layer in block.layer.values():
+        for name, items in vars(layer).items():
+            setattr(layer, name, {(0, j): item for j, item in items.items()})
+    assert bounds().to_omlt(block) == 2
+    assert block.layer[2].q_relu[0, 1].value == 0
+
+
 def test_bounds_that_the_user_has_tightened_stay():
     block = omlt_block()
     block.layer[2].zhat[2].setlb(0.25)

@@ -52,10 +52,15 @@ def _ends(variables: list[Any]) -> Bounds:
 
 
 def _check_shape(answer: ProvedNetwork, layer: Any, ours: UnitBounds) -> None:
-    """Check that the indices of a layer run over the shape of its bounds, in order."""
+    """Check that the indices of a layer run over the shape of its bounds, in order.
+
+    Axes of length 1 do not matter, such as the batch axis of an ONNX file.
+    """
     shape = np.shape(ours.post[0])
     indices = [index if isinstance(index, tuple) else (index,) for index in layer.z]
-    if indices != list(np.ndindex(shape)):
+    theirs = tuple(int(most) + 1 for most in np.max(indices, axis=0))
+    same = [n for n in theirs if n > 1] == [n for n in shape if n > 1]
+    if not same or indices != list(np.ndindex(theirs)):
         raise InputError(
             f"The variables of layer `{ours.name}` must have indices in the layer's shape {shape}. "
             f"Received: {len(indices)} variables, the last with index {indices[-1]}."
