@@ -30,9 +30,9 @@ def to_mip(
     """Write a mixed-integer linear program that optimizes an output of a network over a box.
 
     HiGHS, Gurobi, SCIP and CBC read the file. The bounds of `outrange.layer_bounds` are its big-M
-    values, and units whose phase is fixed have no binary variable. The inputs are the variables
-    `x_0`, `x_1`, ... and the outputs `y_0`, `y_1`, ..., each in flat order, so that an objective
-    and constraints of your own can be added.
+    values, and units whose phase is fixed have no binary variable. The inputs are variables with
+    the letter x and an index ("x_0"), and the outputs have the letter y, both in flat order. So
+    an objective and constraints of your own can be added.
 
     Args:
         model: As for `outrange.output_range`; all its operations must be piecewise linear, such as
