@@ -182,10 +182,12 @@ Fixpoint walk (fuel : nat) (box : list side) (k : known) (b : stream) : option s
                 if is_open k then
                   match read_number _ next fuel b with
                   | Some (q, b) =>
-                      match walk fuel' (halved q false box) k b with
-                      | Some b => walk fuel' (halved q true box) k b
-                      | None => None
-                      end
+                      if existsb (fun side => (input side =? q)%Z) box then
+                        match walk fuel' (halved q false box) k b with
+                        | Some b => walk fuel' (halved q true box) k b
+                        | None => None
+                        end
+                      else None
                   | None => None
                   end
                 else Some b
@@ -343,6 +345,7 @@ Proof.
   destruct Hk2 as [Hk2 Hback]. apply Hback.
   destruct (Bool.eqb _ _); [|discriminate]. destruct (is_open k2) eqn:Eo.
   - match type of E with (match ?x with _ => _ end) = _ => destruct x as [[q b3]|]; [|discriminate] end.
+    destruct (existsb _ box) in E; [|discriminate].
     destruct (walk fuel (halved q false box) k2 b3) as [b4|] eqn:E4; [|discriminate].
     destruct (halved_ok q box Hb) as [H|H]; eapply IH; eassumption.
   - destruct k2 as [[|]|live gone [|]]; try discriminate; constructor.

@@ -71,13 +71,19 @@ let neuron () =
   let below = rational () in let above = rational () in let argument = form () in
   { below; above; argument }
 
-let objective () =
+let objective outputs () =
   let plus = rational () in
-  let y = several (count ()) (fun () -> let i = natural (count ()) in let c = rational () in (i, c)) in
+  let term () =
+    let i = count () in
+    if i >= outputs then raise (Wrong "the network has no such output");
+    let c = rational () in
+    (natural i, c)
+  in
+  let y = several (count ()) term in
   { y; plus }
 
-let claim inputs () =
-  let any = several (count ()) objective in
+let claim inputs outputs () =
+  let any = several (count ()) (objective outputs) in
   let least = rational () in
   let strict = I.sign (integer ()) <> 0 in
   let attained =
@@ -89,9 +95,9 @@ let claim inputs () =
   in
   { any; least; strict; attained }
 
-let part inputs () =
+let part inputs outputs () =
   let box = several inputs (fun () -> let low = rational () in let high = rational () in (low, high)) in
-  let claims = several (count ()) (claim inputs) in
+  let claims = several (count ()) (claim inputs outputs) in
   if claims = [] then raise (Wrong "nothing is claimed");
   { box; claims }
 
@@ -99,7 +105,7 @@ let question () =
   let inputs = count () in
   let units = several (count ()) neuron in
   let outputs = several (count ()) form in
-  let parts = several (count ()) (part inputs) in
+  let parts = several (count ()) (part inputs (List.length outputs)) in
   if parts = [] then raise (Wrong "nothing is claimed");
   ({ inputs = I.of_int inputs; units; outputs }, parts, inputs + List.length units)
 

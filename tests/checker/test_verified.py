@@ -161,6 +161,13 @@ def test_a_tree_without_end_is_refused_within_its_memory():
         assert not is_accepted(members | {"proof.bin": tree})
 
 
+def test_a_tree_that_splits_no_input_is_refused():
+    members = by_hand.certificate(by_hand.LINE, [(0, 1)], by_hand.LINES, by_hand.claim(0.0))
+    assert is_accepted(members)
+    for tree in ([8, 127, *by_hand.LINES, *by_hand.LINES], [*by_hand.LINES, 0], [9, 0], []):
+        assert not is_accepted(members | {"proof.bin": bytes(tree)})
+
+
 def test_it_refuses_by_name_what_the_proof_does_not_cover():
     smooth = by_hand.network(1, [("tanh", [{0: 1}])], [{1: 1}])
     with pytest.raises(Refused, match="not the curve 'tanh'"):

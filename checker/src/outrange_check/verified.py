@@ -20,7 +20,7 @@ from .network import ONE, Form, Network, Refused, exact_number, need
 
 PROGRAM = "outrange-check-verified"
 MOST_MEMORY = 4 << 30
-"""Largest number of bytes of memory that the program may use (not limited on Windows)."""
+"""Largest number of bytes of memory that the program may use (limited on Linux only)."""
 
 
 def program() -> str:
@@ -57,7 +57,7 @@ def answer(text: bytes) -> str:
         input=text,
         capture_output=True,
         check=False,
-        preexec_fn=None if sys.platform == "win32" else _limit_memory,
+        preexec_fn=_limit_memory if sys.platform == "linux" else None,
     )
     lines = done.stdout.decode(errors="replace").splitlines()
     verdict = lines[-1] if lines else f"the program ended with exit code {done.returncode}"
