@@ -183,7 +183,7 @@ def test_a_network_alone_does_not_stand_for_two(models):
     with pytest.raises(InputError, match=r"2 networks.*`outrange-vnnlib`"):
         verify(models / "f.onnx", models / name)
     with pytest.raises(InputError, match="must name the network"):
-        verify({"f": models / "f.onnx"}, "y[0] <= 1", (0, 1))
+        verify({"f": models / "f.onnx", "g": models / "g.onnx"}, "y[0] <= 1", (0, 1))
 
 
 SUPPORTED = {

@@ -1,11 +1,22 @@
 """Conditions on several networks: against other questions, files, brute force and known values."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from outrange import InputError, difference_range, load, output_range, verify, x
+from outrange import (
+    InputError,
+    bad_inputs,
+    counterexamples,
+    difference_range,
+    load,
+    maximize,
+    output_range,
+    verify,
+    x,
+)
 from outrange.graph import Builder, Slot
 from questions.nets import dense_net
 
@@ -115,5 +126,45 @@ def test_names_and_sizes_are_checked():
             verify({name: f, "g": f}, "g.y[0] <= 1", (0, 1))
     with pytest.raises(InputError, match="at least one model"):
         verify({}, "g.y[0] <= 1", (0, 1))
-    with pytest.raises(InputError, match="dict of models"):
+    with pytest.raises(InputError, match="pass a dict of models"):
         verify(f, "g.y[0] <= 1", (0, 1))
+
+
+def test_float32_and_partly_shared_inputs():
+    """The counterexample has the inputs of each network, also where they share some."""
+    net = linear([2.0, 1.0])
+    models, boxes = {"a": net, "b": net}, {"a": (0, 1), "b": (0, 1)}
+    same = "a.x[1] == b.x[1]"
+    assert verify(models, "b.y[0] - a.y[0] <= 2.1", boxes, where=same, arithmetic="float32")
+    run = replace(load(net), predict=lambda x: net.run(np.float32(x)))
+    runs, options = {"a": run, "b": run}, {"where": same, "arithmetic": "float32"}
+    broken = verify(runs, "b.y[0] <= a.y[0]", boxes, **options)
+    assert broken.status == "VIOLATED"
+    assert broken.counterexample.x["a.x"][1] == broken.counterexample.x["b.x"][1]
+    found = counterexamples(models, "b.y[0] <= a.y[0]", boxes, where=same, count=3)
+    assert len(found) == 3
+    assert all(e.x["a.x"][1] == e.x["b.x"][1] for e in found)
+    assert all(2 * e.x["b.x"][0] > 2 * e.x["a.x"][0] for e in found)
+
+
+def test_extreme_values_over_several_networks():
+    f, g = linear([1.0, 0.0]), linear([0.0, 1.0])
+    best = maximize({"f": f, "g": g}, "f.y[0] - 2 * g.y[0]", {"f": (0, 1), "g": (3, 4)})
+    np.testing.assert_allclose([best.lo, best.hi], -5, atol=1e-5)
+    best = maximize({"f": f, "g": g}, "f.y[0] - g.y[0]", (0, 1), where="f.y[0] <= 0.5")
+    np.testing.assert_allclose([best.lo, best.hi], 0.5, atol=1e-4)
+    bad = bad_inputs({"f": f, "g": g}, "f.y[0] <= g.y[0]", (0, 1))
+    assert bad.share_lo <= 0.5 <= bad.share_hi
+
+
+def test_products_of_values_of_several_networks():
+    f, g = linear([1.0, 0.0]), linear([0.0, 1.0])
+    models, boxes = {"f": f, "g": g}, {"f": (0, 1), "g": (0, 1)}
+    assert verify(models, "f.y[0] * g.y[0] <= 0.26", (0, 1), where="f.x[0] + g.x[1] <= 1")
+    ball = "f.x[0] ** 2 + g.x[1] ** 2 <= 1 and f.x[1] == g.x[1]"
+    assert verify(models, "f.y[0] + g.y[0] <= 1.43", boxes, where=ball)
+    broken = verify(models, "f.y[0] + g.y[0] <= 1.4", boxes, where=ball)
+    at = broken.counterexample.x
+    assert at["f.x"].shape == at["g.x"].shape == (2,)
+    assert at["f.x"][0] ** 2 + at["g.x"][1] ** 2 <= 1
+    assert at["f.x"][0] + at["g.x"][1] > 1.4

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..questions.common.provenance import add_provenance
 from .arguments import load_within_limit, resolve_question, time_left
 from .decorators import question
+from .networks.join import join_models
 
 
 if TYPE_CHECKING:
@@ -90,8 +91,9 @@ def counterexamples(
     """
     from ..questions.violations.counterexamples import counterexamples as ask
 
-    network, clock = load_within_limit(model, time_limit, box)
-    translation, source = resolve_question(network, property, box, where)
+    joint = join_models(model, property, box, where, time_limit)
+    network, clock = load_within_limit(joint.network, joint.time_limit, joint.box)
+    translation, source = resolve_question(network, joint.condition, joint.box, joint.where)
     return add_provenance(
         ask(
             translation.network,
@@ -185,8 +187,9 @@ def bad_inputs(
     """
     from ..questions.violations.bad_inputs import bad_inputs as ask
 
-    network, clock = load_within_limit(model, time_limit, box)
-    translation, source = resolve_question(network, property, box, where)
+    joint = join_models(model, property, box, where, time_limit)
+    network, clock = load_within_limit(joint.network, joint.time_limit, joint.box)
+    translation, source = resolve_question(network, joint.condition, joint.box, joint.where)
     return add_provenance(
         ask(
             translation.network,

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from ..certify.certifier import Certifier, one_box, search_time
 from ..core import InputError
 from ..questions.common.provenance import add_provenance
-from .arguments import load_within_limit, parse_condition, time_left
+from .arguments import load_within_limit, time_left
 from .decorators import question
+from .networks.join import join_models
 
 
 if TYPE_CHECKING:
@@ -159,11 +160,12 @@ def _optimum(
     from ..questions.language.parser import read_expression
     from ..questions.optimize.optimize import optimum
 
-    network, clock = load_within_limit(model, time_limit, box)
-    slots, outputs = network.graph.inputs, network.graph.outputs
     if isinstance(objective, str):
         objective = read_expression(objective)
-    where = parse_condition(where)
+    joint = join_models(model, objective, box, where, time_limit)
+    objective, box, where = joint.condition, joint.box, joint.where
+    network, clock = load_within_limit(joint.network, joint.time_limit, box)
+    slots, outputs = network.graph.inputs, network.graph.outputs
     terms = Terms(network.graph.size + network.graph.value_size(network.graph.output))
     form = resolve_linear(objective, slots, outputs, terms)
     condition = TRUE if where is None else resolve(where, slots, outputs, terms)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..certify.certifier import Certifier, search_time
@@ -125,11 +125,9 @@ def verify(
     from ..questions.verify import LEAST_TIME, undecided_verdict
 
     is_float32("real" if arithmetic is None else arithmetic)
-    if isinstance(model, Mapping):
-        joint = join_models(model, property, box, where, time_limit)
-        model, property, box, where = joint.network, joint.condition, joint.box, joint.where
-        time_limit = joint.time_limit
-    network, clock = load_within_limit(model, time_limit, box)
+    joint = join_models(model, property, box, where, time_limit)
+    property, box, where = joint.condition, joint.box, joint.where
+    network, clock = load_within_limit(joint.network, joint.time_limit, box)
     try:
         with deadline(max(LEAST_TIME, clock.left)):
             property = read_if_file(property)

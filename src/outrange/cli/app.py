@@ -109,7 +109,7 @@ def summary_command(model: str, form: str, safe_mode: bool, **box: Any) -> int:
 
 
 @app.command("verify", epilog=epilog("verify"))
-@click.argument("model")
+@click.argument("models", metavar="MODEL", nargs=-1, required=True)
 @click.argument("property_", metavar="PROPERTY")
 @_with(*BOX_OPTIONS)
 @click.option("--where", metavar="CONDITION", help='Condition on the inputs: "x[0] < x[1]".')
@@ -128,7 +128,7 @@ def summary_command(model: str, form: str, safe_mode: bool, **box: Any) -> int:
     help="Random seed for the counterexample search.",
 )
 @_with(EFFORT, BUDGET, ARITHMETIC, EXECUTOR, RESUME, CERTIFICATE, *MODEL_OPTIONS)
-def verify_command(model: str, property_: str, **options: Any) -> int:
+def verify_command(models: tuple[str, ...], property_: str, **options: Any) -> int:
     """Decide whether PROPERTY holds for every input of a set.
 
     PROPERTY is a .vnnlib or .vnnlib.gz file, which describes the unsafe cases. The first line
@@ -139,10 +139,17 @@ def verify_command(model: str, property_: str, **options: Any) -> int:
       outrange verify net.keras "0 <= y[0] <= 3.99 and y.argmax() != 2" --box 0 1
 
     The first line printed is then `violated`, `holds`, `timeout` or `unknown`.
+
+    For a property of several networks, give each of them a name:
+
+    
+      outrange verify f=old.onnx g=new.onnx "abs(f.y[0] - g.y[0]) <= 0.05" --box 0 1
+
+    They get the same input. With `--input f LO HI --input g LO HI`, they have inputs of their own.
     """  # noqa: D301 (click reads the backspace itself)
     from .commands.verify import ask_verify
 
-    return ask_verify(model, property_, _box(options), click.echo, **options)
+    return ask_verify(models, property_, _box(options), click.echo, **options)
 
 
 @app.command("verify-all", epilog=epilog("verify-all"))

@@ -9,6 +9,7 @@ EXAMPLES = {
     "verify": (
         'outrange verify net.keras "0 <= y[0] <= 3.99 and y.argmax() != 2" --box 0 1',
         "outrange verify net.onnx property.vnnlib --time-limit 60",
+        'outrange verify f=old.onnx g=new.onnx "abs(f.y[0] - g.y[0]) <= 0.05" --box 0 1',
     ),
     "verify-all": (
         "outrange verify-all instances.csv --file results.csv --jobs 2",

@@ -124,13 +124,24 @@ class Network:
 
     @property
     def x(self) -> Any:
-        """Placeholder for the input, for conditions on several networks: `f.x[0] <= g.x[0]`."""
+        """Placeholder for the input, for conditions: `f.x[0] <= g.x[0]`."""
         return self._variables.x
 
     @property
     def y(self) -> Any:
-        """Placeholder for the output, for conditions on several networks: `f.y[0] <= g.y[0]`."""
+        """Placeholder for the output, for conditions: `f.y[0] <= g.y[0]`."""
         return self._variables.y
+
+    def layer(self, name: str) -> Any:
+        """Return the placeholder for the values of a layer, for conditions.
+
+        Args:
+            name: Name of a layer that the network calls once.
+
+        Returns:
+            A variable with the layer's output shape: `f.layer("dense_1")[0] >= 0` is a condition.
+        """
+        return self._variables.layer(name)
 
     @property
     def _variables(self) -> Any:

@@ -10,6 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core import Box, Clock, InputError, Specification, deadline
+from ...questions.common.joint_conditions import (
+    apply_to_networks,
+    bind_networks,
+    check_name,
+    joint_scopes,
+    named_layers,
+    names_networks,
+)
 from ..arguments import (
     LEAST_TIME,
     compose_specification,
@@ -30,14 +38,14 @@ class JointQuestion:
     """A question about several networks, as a question about the network that combines them.
 
     Args:
-        network: The combined network.
-        condition: The property or objective, about the combined network.
+        network: The combined network, or the model itself if nothing is combined.
+        condition: The property or objective, about this network.
         box: The input set of the combined network; None for the set that a property file states.
         where: The condition on its inputs, or None.
         time_limit: Remaining seconds; None for no limit.
     """
 
-    network: Network
+    network: Any
     condition: Any
     box: Any
     where: Any
@@ -45,15 +53,16 @@ class JointQuestion:
 
 
 def join_models(
-    models: Mapping[str, Any], condition: Any, box: Any, where: Any, time_limit: float | None
+    model: Any, condition: Any, box: Any, where: Any, time_limit: float | None
 ) -> JointQuestion:
     """Combine several models into one network, and translate a question about them.
 
     With one input set for all models, they share their inputs. With a dict that has a set for each
-    model, the inputs are separate, except those that `where` equates.
+    model, the inputs are separate, except those that `where` equates. Hidden values in a condition
+    become outputs of the network.
 
     Args:
-        models: Dict from names to models.
+        model: Dict from names to models; or one model.
         condition: A condition or an expression that uses the names, such as `f.y[0] - g.y[0]`; its
             text, if it is a condition; a function of the networks; or a VNN-LIB file of version
             2.0 that declares networks with these names.
@@ -61,28 +70,49 @@ def join_models(
         where: A condition on inputs, or None.
         time_limit: Limit in seconds, including the time to load the models; None for no limit.
 
+    Returns:
+        The question about the combined network; for one model and a condition that names neither
+        networks nor layers, the question itself.
+
     Raises:
         InputError: A name, a box or a condition does not fit the models.
     """
     clock = Clock(time_limit)
     with deadline(max(clock.left, LEAST_TIME)):
-        from ...questions.common.joint_conditions import check_name
-
+        is_several = isinstance(model, Mapping)
         is_path = isinstance(condition, str | os.PathLike) and is_property_file(str(condition))
         if is_path or isinstance(condition, Specification):
-            network, property = compose_specification(models, condition)
-            return JointQuestion(network, property, box, where, time_left(clock))
-        if not models:
-            raise InputError("A dict of models needs at least one model. Received: {}.")
-        for name in models:
-            check_name(name)
-        is_shared = not (isinstance(box, Mapping) and set(box) & set(models))
-        loaded: dict[int, Network] = {}
-        for model in models.values():
-            if id(model) not in loaded:
-                loaded[id(model)] = load_network(model, box if is_shared else None)
-        networks = {name: loaded[id(model)] for name, model in models.items()}
+            if is_several:
+                model, condition = compose_specification(model, condition)
+            return JointQuestion(model, condition, box, where, time_left(clock))
+        where, condition = parse_condition(where), parse_condition(condition)
+        if not is_several and not names_networks(condition) and not names_networks(where):
+            return JointQuestion(model, condition, box, where, time_left(clock))
+        networks = _load(model, box) if is_several else _alone(load_network(model, box))
+        is_shared = not is_several or not _has_own_boxes(model, box)
         return _join(networks, condition, box, where, is_shared, clock)
+
+
+def _has_own_boxes(models: Mapping[str, Any], box: Any) -> bool:
+    return isinstance(box, Mapping) and bool(set(box) & set(models))
+
+
+def _alone(network: Network) -> dict[str, Network]:
+    return {network.name: network}
+
+
+def _load(models: Mapping[str, Any], box: Any) -> dict[str, Network]:
+    """Load each model once."""
+    if not models:
+        raise InputError("A dict of models needs at least one model. Received: {}.")
+    for name in models:
+        check_name(name)
+    shared = None if _has_own_boxes(models, box) else box
+    loaded: dict[int, Network] = {}
+    for model in models.values():
+        if id(model) not in loaded:
+            loaded[id(model)] = load_network(model, shared)
+    return {name: loaded[id(model)] for name, model in models.items()}
 
 
 def _join(
@@ -94,15 +124,19 @@ def _join(
     clock: Clock,
 ) -> JointQuestion:
     from ...frontends.composition import compose, declare
-    from ...questions.common.joint_conditions import bind_networks, joint_scopes
+    from ...frontends.hidden_values import return_layers
 
     graphs = {name: network.graph for name, network in networks.items()}
-    where, condition = parse_condition(where), parse_condition(condition)
-    if is_shared:
-        index = _shared_inputs(graphs)
-    else:
+    apart = np.arange(sum(graph.size for graph in graphs.values()))
+    index = _shared_inputs(graphs) if is_shared else apart
+    scopes = joint_scopes(graphs, index, {})
+    condition = apply_to_networks(condition, scopes, is_shared)
+    where = apply_to_networks(where, scopes, is_shared)
+    if not is_shared:
         index = _equated_inputs(graphs, where)
         box = _joint_box(graphs, box, index)
+    hidden = named_layers([condition, where], list(networks))
+    networks = {name: return_layers(net, hidden[name]) for name, net in networks.items()}
     declared = [declare(name, network) for name, network in networks.items()]
     network = compose(declared, networks, index)
     if is_shared and len(networks) > 1:
@@ -110,7 +144,8 @@ def _join(
         plain = None if network.plain is None else replace(network.plain, inputs=inputs)
         graph = replace(network.graph, inputs=inputs)
         network = replace(network, graph=graph, plain=plain, input_slots=(), input_index=None)
-    scopes = joint_scopes(graphs, index)
+    graphs = {name: network.graph for name, network in networks.items()}
+    scopes = joint_scopes(graphs, index, hidden)
     condition = bind_networks(condition, scopes, is_shared)
     where = bind_networks(where, scopes, is_shared)
     return JointQuestion(network, condition, box, where, time_left(clock))
@@ -131,9 +166,9 @@ def _shared_inputs(graphs: Mapping[str, Graph]) -> np.ndarray:
 
 def _equated_inputs(graphs: Mapping[str, Graph], where: Any) -> np.ndarray:
     """Return the position of each flat input in the joint input; `where` may equate inputs."""
-    from ...questions.common.joint_conditions import bind_networks, joint_scopes
     from ...questions.conditions.equal_inputs import equal_inputs
     from ...questions.expressions import resolve
+    from ...questions.expressions.nonlinear.terms import Terms
 
     total = sum(graph.size for graph in graphs.values())
     outputs = sum(graph.value_size(graph.output) for graph in graphs.values())
@@ -144,8 +179,8 @@ def _equated_inputs(graphs: Mapping[str, Graph], where: Any) -> np.ndarray:
         [slot for graph in graphs.values() for slot in getattr(graph, role)]
         for role in ("inputs", "outputs")
     )
-    bound = bind_networks(where, joint_scopes(graphs, apart), is_shared=False)
-    formula = resolve(bound, slots, results)
+    bound = bind_networks(where, joint_scopes(graphs, apart, {}), is_shared=False)
+    formula = resolve(bound, slots, results, Terms(total + outputs))
     return equal_inputs(Specification("where", total, outputs, formula))
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ...answers.render.text import text
 from ...answers.verdict import competition_word, plain_word, witness_of
 from ...core import Clock, InputError, OutOfTime
+from ...graph import Slot
 from ..exit_codes import EXACT, INTERRUPTED, OPEN, VIOLATED, fail
 from ..options.boxes import BoxOptions, box_of
-from ..options.models import load_model
+from ..options.models import is_named, load_model, parse_networks
 from ..options.workers import command_workers
 from ..start_up import check_effort, command_began, question_limit, reading
 
@@ -29,7 +30,7 @@ DEFAULT_SECONDS = 60.0
 
 
 def ask_verify(
-    model: str,
+    models: Sequence[str],
     property: str,
     box: BoxOptions,
     echo: Callable[[str], None],
@@ -49,7 +50,7 @@ def ask_verify(
     """Verify a property and print the verdict, first as a single word; return the exit code.
 
     Args:
-        model: File of the model.
+        models: File of the model; or texts `NAME=FILE`, one for each network of the property.
         property: A VNN-LIB file, or a property as text.
         box: Options of the input set; optional with a VNN-LIB file.
         where: A condition on `x` as text.
@@ -76,9 +77,7 @@ def ask_verify(
     is_file = property.lower().endswith(FILES)
     condition, cut = _read_question(property, is_file, box, where)
     try:
-        with reading(model, clock):
-            network = load_model(model, safe_mode, box.feature_names)
-        region = None if box.is_empty else box_of(box, network.graph.inputs)
+        network, region = _load(models, box, is_file, safe_mode, clock)
         from ...api.decorators import with_arguments
         from ...api.properties import verify
 
@@ -112,6 +111,30 @@ def ask_verify(
     if verdict.holds is not None:
         return EXACT if verdict.holds else VIOLATED
     return INTERRUPTED if verdict.reason == "interrupted" else OPEN
+
+
+def _load(
+    models: Sequence[str], box: BoxOptions, is_file: bool, safe_mode: bool, clock: Clock
+) -> tuple[Any, Any]:
+    """Return the model, or a dict of models, as an argument of `verify`, and the input set.
+
+    Networks of a property file stay paths, since the file may be about tensors inside them.
+    """
+    if len(models) == 1 and not is_named(models[0]):
+        with reading(models[0], clock):
+            network = load_model(models[0], safe_mode, box.feature_names)
+        return network, None if box.is_empty else box_of(box, network.graph.inputs)
+    files = parse_networks(models, "With several networks, MODEL")
+    networks = {}
+    for name, file in files.items():
+        with reading(file, clock):
+            networks[name] = load_model(file, safe_mode, box.feature_names)
+    if box.is_empty:
+        return files if is_file else networks, None
+    inputs = next(iter(networks.values())).graph.inputs
+    if box.inputs and {name for name, _, _ in box.inputs} & set(files):
+        inputs = tuple(Slot(name, (part.graph.size,)) for name, part in networks.items())
+    return files if is_file else networks, box_of(box, inputs)
 
 
 def _read_question(

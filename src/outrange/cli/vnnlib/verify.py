@@ -13,6 +13,7 @@ import numpy as np
 from ...answers.verdict import SAT, TIMEOUT, competition_word
 from ...core import Clock, InputError, OutOfTime, Specification, deadline
 from ..exit_codes import EXACT, INTERRUPTED
+from ..options.models import parse_networks
 from ..start_up import command_began
 
 
@@ -53,7 +54,7 @@ def ask_query(
             f"`--timeout` must be a finite number of seconds above 0. Received: {seconds:g}."
         )
     clock = Clock(seconds, command_began())
-    files = _files(networks)
+    files = parse_networks(networks, "`--network`")
     try:
         with deadline(max(clock.left, 1e-3)):
             specification = read_property(query)
@@ -72,19 +73,6 @@ def ask_query(
     echo("\n".join(lines))
     print(f"{verdict.sentence}\n{verdict.standing}", file=sys.stderr)
     return INTERRUPTED if verdict.reason == "interrupted" else EXACT
-
-
-def _files(networks: Sequence[str]) -> dict[str, str]:
-    files: dict[str, str] = {}
-    for text in networks:
-        name, equals, file = text.partition("=")
-        if not (name and equals and file) or name in files:
-            raise InputError(
-                "`--network` must be NAME=FILE, once for each network that the query declares. "
-                f"Received: {text!r}{', a second time' if name in files else ''}."
-            )
-        files[name] = file
-    return files
 
 
 def _check(query: str, specification: Specification, files: dict[str, str]) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from ...graph import Graph
 
 
-RESERVED = ("x", "y", "u", "max", "min", "implies", *FUNCTIONS)
+RESERVED = ("x", "y", "u", "layer", "max", "min", "implies", *FUNCTIONS)
 """Names that have another meaning in a condition."""
 
 
@@ -39,12 +40,42 @@ def check_name(name: Any) -> str:
     return name
 
 
-def joint_scopes(graphs: Mapping[str, Graph], index: np.ndarray) -> dict[str, Scope]:
+def names_networks(condition: Any) -> bool:
+    """Return whether a condition names a network or a layer."""
+    if not isinstance(condition, ExpressionNode):
+        return False
+    variables = (node.detail for node in in_order(condition) if node.op == "variable")
+    return any(kind == "layer" or network for kind, _, _, network in variables)
+
+
+def named_layers(conditions: Sequence[Any], names: Sequence[str]) -> dict[str, list[str]]:
+    """Return the layers of each network that occur in some conditions.
+
+    Args:
+        conditions: Conditions, or anything else, which names no layer.
+        names: Names of the networks; a layer without a network belongs to the only one.
+    """
+    layers: dict[str, list[str]] = {name: [] for name in names}
+    for condition in conditions:
+        for node in in_order(condition) if isinstance(condition, ExpressionNode) else ():
+            if node.op != "variable" or node.detail[0] != "layer":
+                continue
+            layer, network = node.detail[1], node.detail[3]
+            here = layers.get(network or names[0], [])
+            if layer not in here:
+                here.append(layer)
+    return layers
+
+
+def joint_scopes(
+    graphs: Mapping[str, Graph], index: np.ndarray, hidden: Mapping[str, Sequence[str]]
+) -> dict[str, Scope]:
     """Return the scope of each network, with variables of the network that combines them.
 
     Args:
         graphs: Map from the name of each network to its graph, in the order of composition.
         index: `(inputs,)`: position of each flat input of the networks in the joint input.
+        hidden: Layers whose values are the last outputs of each graph; empty for none.
     """
     inputs, outputs = 0, int(index.max(initial=-1)) + 1
     scopes = {}
@@ -52,17 +83,38 @@ def joint_scopes(graphs: Mapping[str, Graph], index: np.ndarray) -> dict[str, Sc
         size = graph.value_size(graph.output)
         positions = index[inputs : inputs + graph.size]
         places = np.concatenate([positions, np.arange(outputs, outputs + size)])
-        scopes[name] = Scope(graph.inputs, graph.outputs, places, name)
+        layers = hidden.get(name, ())
+        count = len(graph.outputs) - len(layers)
+        inner = [
+            replace(slot, name=layer)
+            for slot, layer in zip(graph.outputs[count:], layers, strict=True)
+        ]
+        scopes[name] = Scope(graph.inputs, graph.outputs[:count], places, name, layers=inner)
         inputs, outputs = inputs + graph.size, outputs + size
     return scopes
+
+
+def apply_to_networks(condition: Any, scopes: Mapping[str, Scope], is_shared: bool) -> Any:
+    """Call a function of networks, `lambda f, g: ...`; return any other condition unchanged.
+
+    Args:
+        condition: A condition, an expression, or a function that returns one.
+        scopes: Scope of each network; see `joint_scopes`.
+        is_shared: Whether all networks have the same input, which `x` then denotes.
+
+    Raises:
+        InputError: The function has other parameters.
+    """
+    if isinstance(condition, ExpressionNode) or not callable(condition):
+        return condition
+    return _apply(condition, scopes, is_shared)
 
 
 def bind_networks(condition: Any, scopes: Mapping[str, Scope], is_shared: bool) -> Any:
     """Bind the variables of a condition to the networks that they name.
 
     Args:
-        condition: A condition or an expression with variables such as `f.y`, or a function that
-            takes the networks by name, `lambda f, g: ...`. Anything else is returned unchanged.
+        condition: A condition or an expression; anything else is returned unchanged.
         scopes: Scope of each network; see `joint_scopes`.
         is_shared: Whether all networks have the same input, which `x` then denotes.
 
@@ -70,11 +122,7 @@ def bind_networks(condition: Any, scopes: Mapping[str, Scope], is_shared: bool) 
         InputError: A variable names no network, or one that is not in the question.
     """
     if not isinstance(condition, ExpressionNode):
-        if not callable(condition):
-            return condition
-        condition = _apply(condition, scopes, is_shared)
-        if not isinstance(condition, ExpressionNode):
-            return condition
+        return condition
     bound: dict[int, ExpressionNode] = {}
     for node in in_order(condition):
         parts = tuple(bound[id(part)] for part in node.parts)
@@ -87,12 +135,18 @@ def bind_networks(condition: Any, scopes: Mapping[str, Scope], is_shared: bool) 
 
 def _bind(node: ExpressionNode, scopes: Mapping[str, Scope], is_shared: bool) -> ExpressionNode:
     kind, name, _, network = node.detail
-    if not network and kind == "x" and is_shared:
-        return node
+    if not network and (len(scopes) == 1 or (kind == "x" and is_shared)):
+        return Variable(kind, name, next(iter(scopes.values())))
     if network not in scopes:
         first = next(iter(scopes))
+        if len(scopes) == 1:
+            raise InputError(
+                f"A condition on one network, here `{first}`, must use `x` and `y`, or this name; "
+                "for a condition on several networks, pass a dict of models. "
+                f"Received: {node!r}."
+            )
         raise InputError(
-            f"A condition on several networks must name the network of each variable, such as "
+            "A condition on several networks must name the network of each variable, such as "
             f"`{first}.y[0]`; the networks are {', '.join(scopes)}. Received: {node!r}."
         )
     return Variable(kind, name, scopes[network], network)

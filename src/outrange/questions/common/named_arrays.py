@@ -21,6 +21,12 @@ def input_slots(network: Any) -> tuple[Sequence[Slot], np.ndarray | None]:
     return (network.graph.inputs, None) if index is None else (network.input_slots, index)
 
 
+def graph_point(network: Any, flat_x: np.ndarray) -> np.ndarray:
+    """Return the flat input of the graph for flat inputs of the user's models."""
+    index = input_slots(network)[1]
+    return flat_x if index is None else flat_x[np.unique(index, return_index=True)[1]]
+
+
 def split_by_name(slots: Sequence[Slot], flat: np.ndarray) -> Named:
     """Split a flat vector into one array per slot, each with the shape of its slot.
 

@@ -69,14 +69,16 @@ def _scope_of(node: ExpressionNode, scope: Scope) -> Scope:
     Raises:
         InputError: The variable names a network that is not known.
     """
-    bound, network = node.detail[2:]
+    kind, _, bound, network = node.detail
+    if bound is None and kind == "layer":
+        raise InputError(f"Hidden values are not supported in this question. Received: {node!r}.")
     if network and bound is None:
         raise InputError(
             f"`{network}.x` and `{network}.y` belong to a question about several networks: pass a "
             f'dict of models, such as `{{"{network}": model, ...}}`, or write `x` and `y`. '
             f"Received: {node!r}."
         )
-    return bound if network else scope
+    return scope if bound is None or not bound.is_joint else bound
 
 
 def _constant(node: ExpressionNode, scope: Scope) -> np.ndarray:

@@ -164,5 +164,7 @@ def apply_property(property: Any, scope: Scope) -> Any:
 
 
 def uses_outputs(condition: ExpressionNode) -> bool:
-    """Return whether `y` occurs in a condition."""
-    return any(node.op == "variable" and node.detail[0] == "y" for node in in_order(condition))
+    """Return whether `y`, or a value inside the model, occurs in a condition."""
+    return any(
+        node.op == "variable" and node.detail[0] in ("y", "layer") for node in in_order(condition)
+    )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ...graph import Slot
     from .nonlinear.terms import Terms
 
-WORDS = {"x": "input", "y": "output"}
+WORDS = {"x": "input", "y": "output", "layer": "layer"}
 
 
 class Scope:
@@ -29,6 +29,7 @@ class Scope:
             are numbered together; None for the numbers above.
         network: Name of the model among several networks; empty if there is only one.
         terms: The nonlinear terms, to which conditions may add; None for linear conditions.
+        layers: Hidden values, numbered after the outputs.
     """
 
     def __init__(
@@ -38,12 +39,18 @@ class Scope:
         places: np.ndarray | None = None,
         network: str = "",
         terms: Terms | None = None,
+        layers: Sequence[Slot] = (),
     ) -> None:
         self.terms = terms
-        self.slots = {"x": tuple(inputs), "y": tuple(outputs)}
+        self.slots = {"x": tuple(inputs), "y": tuple(outputs), "layer": tuple(layers)}
         self.network = network
         self._places = places
         self._known: dict[tuple[str, str], np.ndarray] = {}
+
+    @property
+    def is_joint(self) -> bool:
+        """Whether the variables are numbered together with those of other networks."""
+        return self._places is not None
 
     def variables(self, kind: str, name: str | None) -> np.ndarray:
         """Return the variables of one input or output, as forms in an array of its shape.
@@ -53,7 +60,8 @@ class Scope:
         """
         slot = self.slot(kind, name)
         if (kind, slot.name) not in self._known:
-            start = sum(s.size for s in self.slots["x"]) if kind == "y" else 0
+            before = {"x": (), "y": ("x",), "layer": ("x", "y")}[kind]
+            start = sum(slot.size for part in before for slot in self.slots[part])
             for other in () if name is None else self.slots[kind]:
                 if other is slot:
                     break
@@ -108,6 +116,8 @@ class Scope:
 def variable_text(kind: str, name: str | None, network: str = "") -> str:
     """Return a variable as the user writes it: `y`, `y["left"]`, or `f.y` of a network `f`."""
     whole = f"{network}.{kind}" if network else kind
+    if kind == "layer":
+        return f'{whole}("{name}")'
     return whole if name is None else f'{whole}["{name}"]'
 
 

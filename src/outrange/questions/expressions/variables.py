@@ -15,8 +15,8 @@ class Variable(Expression):
     In a closed loop, `x` is the state and `u` is the control.
 
     Args:
-        kind: `"x"`, `"y"` or `"u"`.
-        name: Name of the input or output; None if the model has only one.
+        kind: `"x"`, `"y"` or `"u"`; or `"layer"` for values inside the model.
+        name: Name of the input or output, None if the model has only one; or name of the layer.
         scope: The model, if it is already known.
         network: Name of the network in a question about several; empty in other questions.
     """
@@ -37,7 +37,7 @@ class Variable(Expression):
 
 @dataclass(frozen=True)
 class NetworkVariables:
-    """The placeholders of one network in a question about several: `f.x` and `f.y`.
+    """The placeholders of one network: `f.x`, `f.y` and `f.layer("dense_1")`.
 
     Args:
         name: Name of the network.
@@ -56,6 +56,10 @@ class NetworkVariables:
     def y(self) -> Variable:
         """Placeholder for the network's output."""
         return Variable("y", None, self.scope, self.name)
+
+    def layer(self, name: str) -> Variable:
+        """Return the placeholder for the values of a layer, such as `f.layer("dense_1")`."""
+        return Variable("layer", str(name), self.scope, self.name)
 
 
 x = Variable("x")

@@ -13,6 +13,7 @@ from ...core import And, Atom, Clock, Formula, Or, Region
 from ...core.formula import atoms
 from ...domains import bounds
 from ...domains.float32 import plan_of_rows
+from ..common.named_arrays import graph_point
 from ..common.network import NetworkLike
 from ..evidence.check_point import Witness, contains, holds_at_output, nearby
 from ..evidence.evaluate import model_values
@@ -73,7 +74,7 @@ def verify_float32(
     check_casts(network, regions)
     real = verify(network, unsafe, regions, text=text, seed=seed, progress=progress,
                   time_limit=None if time_limit is None else SHARE * time_limit)  # fmt: skip
-    points = _candidates(real, regions, seed)
+    points = _candidates(network, real, regions, seed)
     violation = _find_violation(network, unsafe, regions, points, has_sums)
     if violation is not None:
         return _violated_verdict(network, real, violation)
@@ -91,7 +92,7 @@ def verify_float32(
             verdict = verify(
                 network, wider, regions, text=text, time_limit=_seconds_left(clock), seed=seed
             )
-            points = _candidates(verdict, regions, seed + 1)
+            points = _candidates(network, verdict, regions, seed + 1)
             violation = _find_violation(network, unsafe, regions, points, has_sums)
         if violation is not None:
             return _violated_verdict(network, real, violation)
@@ -108,10 +109,13 @@ def _seconds_left(clock: Clock) -> float:
     return min(max(clock.left, 1e-3), SPLITS if clock.limit == np.inf else np.inf)
 
 
-def _candidates(verdict: Verdict, regions: Sequence[Region], seed: int) -> list[np.ndarray]:
+def _candidates(
+    network: NetworkLike, verdict: Verdict, regions: Sequence[Region], seed: int
+) -> list[np.ndarray]:
     """Return points at which to look for a float32 violation: random ones, and a counterexample."""
     rng = np.random.default_rng(seed)
-    points = [] if verdict.counterexample is None else [verdict.counterexample.flat_x]
+    example = verdict.counterexample
+    points = [] if example is None else [graph_point(network, example.flat_x)]
     for region in regions:
         lo, hi = region.box.lo, region.box.hi
         if np.isfinite([lo, hi]).all():

@@ -230,6 +230,8 @@ class _PropertyReader:
 
     def _call(self, node: ast.Call) -> Any:
         if isinstance(node.func, ast.Attribute):
+            if node.func.attr == "layer" and isinstance(node.func.value, ast.Name):
+                return self._layer(node, node.func.value.id)
             value = self.value(node.func.value)
             if any(word.arg != "axis" for word in node.keywords):
                 raise Refusal("the only option is `axis`")
@@ -238,9 +240,17 @@ class _PropertyReader:
             axis = [self._axis(word.value) for word in node.keywords]
             return call_method(value, node.func.attr, arguments, axis)
         name = node.func.id if isinstance(node.func, ast.Name) else ""
+        if name == "layer":
+            return self._layer(node, "")
         if name not in FUNCTIONS or node.keywords:
             raise Refusal(f"the functions are {', '.join(FUNCTIONS)}; they take no options")
         return call_function(name, [self.value(part) for part in node.args])
+
+    def _layer(self, node: ast.Call, network: str) -> Variable:
+        names = [part.value for part in node.args if isinstance(part, ast.Constant)]
+        if len(node.args) != 1 or node.keywords or not names or not isinstance(names[0], str):
+            raise Refusal('`layer` takes the name of a layer, `layer("dense_1")`')
+        return Variable("layer", names[0], network=network)
 
     def _axis(self, node: ast.expr) -> Any:
         if isinstance(node, ast.Tuple):

@@ -19,6 +19,7 @@ from ...search.preimage.attack_boxes import violations_in
 from ...search.preimage.clause_bounds import ClauseBounds
 from ...search.preimage.paving import Paving, PavingBox
 from ..common.arguments import check_hooks, check_limits
+from ..common.named_arrays import graph_point
 from ..common.network import NetworkLike
 from ..common.provenance import input_domain
 from ..conditions.clause_groups import expand_groups
@@ -138,7 +139,8 @@ class _Collection:
     @property
     def at(self) -> np.ndarray:
         """Inputs of the counterexamples, `(n, d)`."""
-        return np.array([e.flat_x for e in self.examples]).reshape(-1, self._unit.size)
+        points = [graph_point(self._network, e.flat_x) for e in self.examples]
+        return np.array(points).reshape(-1, self._unit.size)
 
     def distance(self, x: np.ndarray) -> float:
         """Return the distance to the nearest counterexample, relative to the input set's width."""
