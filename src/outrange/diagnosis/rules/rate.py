@@ -134,7 +134,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     )
     if result is None and enough and (lives or any(_moved_weights(case, training))):
         result = (
-            _too_large(case, optimizer, training)
+            (None if _stands_still(case) else _too_large(case, optimizer, training))
             or _clips_too_much(case, optimizer, training)
             or _too_small(case, optimizer, training)
             or _slow(case, optimizer, training)
