@@ -30,7 +30,7 @@ from .neuron_split.tighten_layers import bound_units, tighten_layer
 from .solve import solve
 
 
-TOLERANCE = 1e-3
+TOLERANCE = 1e-4
 """Relative tolerance of the search for the range of a unit."""
 
 STEPS = 20

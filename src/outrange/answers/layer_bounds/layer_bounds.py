@@ -42,7 +42,7 @@ class LayerBounds(Answer):
         model: Name of the model.
         layers: One record per layer, in the order of the model.
         status: `"exact"` if every unit whose phase is open is bounded to a relative tolerance of
-            1e-3; otherwise why the search ended early: `"time"`, `"memory"`, `"interrupted"` or
+            1e-4; otherwise why the search ended early: `"time"`, `"memory"`, `"interrupted"` or
             `"error"`.
         cost: Time in seconds, and number of boxes.
         methods: Methods used, with references.
@@ -220,7 +220,7 @@ class LayerBounds(Answer):
         ]
         if self.status in ENDS:
             notes.append(
-                f"Not every range is exact to 0.1% ({ENDS[self.status]}). {what_helps(self.status)}"
+                f"Not every range is exact to 0.01% ({ENDS[self.status]}). {what_helps(self.status)}"
             )
         return Document(
             "Layer bounds",

@@ -74,6 +74,8 @@ def _bound_layer(answer: ProvedNetwork, model: Any, layer: Any, ours: UnitBounds
 
 
 def _set_bounds(model: Any, variables: Any, lo: np.ndarray, hi: np.ndarray) -> None:
+    far = model.infinity()
+    lo, hi = np.clip(lo, -far, far), np.clip(hi, -far, far)
     for at, variable in np.ndenumerate(np.asarray(variables, dtype=object)):
         model.chgVarLb(variable, float(lo[at]))
         model.chgVarUb(variable, float(hi[at]))

@@ -29,7 +29,7 @@ def layer_bounds(
     needs no binary variable, and a tighter big-M value gives a tighter relaxation. The bounds
     start from those of `outrange.summary`. Slope ascent and branch and bound then tighten the units
     whose phase is still open, layer by layer. The bounds are valid at any time. The search stops
-    when each is known to a relative tolerance of 1e-3, at the time limit, or at Ctrl-C.
+    when each is known to a relative tolerance of 1e-4, at the time limit, or at Ctrl-C.
 
     Args:
         model: As for `outrange.output_range`.
