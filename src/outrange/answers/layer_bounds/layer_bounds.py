@@ -219,9 +219,8 @@ class LayerBounds(Answer):
             f"activation ({self.warrant.name}; {self.cost})."
         ]
         if self.status in ENDS:
-            notes.append(
-                f"Not every range is exact to 0.01% ({ENDS[self.status]}). {what_helps(self.status)}"
-            )
+            early = f"Not every range is exact to 0.01% ({ENDS[self.status]})."
+            notes.append(f"{early} {what_helps(self.status)}")
         return Document(
             "Layer bounds",
             f'"{self.model}"',
