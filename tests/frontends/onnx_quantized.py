@@ -136,9 +136,10 @@ class _Net:
         bias = self.normal(columns, fan=100)
         return self.add("Gemm", self.normal(rows, columns, fan=rows), bias)
 
-    def conv(self, rows, columns):
+    def conv(self, rows, columns, stride=1):
         kernel = self.normal(columns, rows, 3, 3, fan=9 * rows)
-        return self.add("Conv", kernel, self.normal(columns, fan=100), pads=[1] * 4)
+        return self.add("Conv", kernel, self.normal(columns, fan=100), pads=[1] * 4,
+                        strides=[stride] * 2)  # fmt: skip
 
 
 def _dense(net, sizes=(3, 8, 8, 2)):
@@ -160,6 +161,15 @@ def _conv(net):
     return ("N", 2, 4, 4)
 
 
+def _strided(net):
+    for rows, columns in ((2, 4), (4, 4)):
+        net.conv(rows, columns, stride=2)
+        net.add("Relu")
+    net.add("Flatten")
+    net.dense(4, 3)
+    return ("N", 2, 4, 4)
+
+
 def _residual(net):
     net.conv(2, 4)
     skip = net.add("Relu")
@@ -172,19 +182,20 @@ def _residual(net):
     return ("N", 2, 4, 4)
 
 
-NETS = {"dense": _dense, "convolution": _conv, "residual": _residual}
+NETS = {"dense": _dense, "convolution": _conv, "strides": _strided, "residual": _residual}
 
 
-def quantized_pair(folder, kind, form="QDQ", seed=0, reduced=False, activation="QUInt8"):
+def quantized_pair(folder, kind, form="QDQ", seed=0, reduced=False, activation="QUInt8", reach=1):
     """Write a random network and its static quantization; return both paths, and the input shape.
 
     Args:
         folder: The folder of the files.
         kind: A key of `NETS`.
         form: `"QDQ"` or `"QOperator"`.
-        seed: Seed of the weights and of the calibration data, which are uniform in [-1, 1].
+        seed: Seed of the weights and of the calibration data, in [-1, 1].
         reduced: Whether weights have 7 bits, so that no pair saturates.
         activation: Name of the type of activations.
+        reach: Magnitude of the largest calibration points.
     """
     from onnxruntime import quantization
 
@@ -192,7 +203,9 @@ def quantized_pair(folder, kind, form="QDQ", seed=0, reduced=False, activation="
     net = _Net(rng)
     shape = NETS[kind](net)
     path = save(folder / f"{kind}.onnx", net.nodes, net.constants, shape, net.last)
-    data = iter([{"x": rng.uniform(-1, 1, (64, *shape[1:])).astype(np.float32)}])
+    points = rng.uniform(-1, 1, (256, *shape[1:]))
+    points[::2] = reach * np.sign(points[::2])
+    data = iter([{"x": points.astype(np.float32)}])
 
     class Reader(quantization.CalibrationDataReader):
         def get_next(self):

@@ -10,9 +10,14 @@ import numpy as np
 
 from ..answers.progress import RangeProgress
 from ..answers.range import Range
+from ..core import Clock
 from ..graph import Graph
 from ..graph.difference import difference
+from ..search.solve import solve
+from .common.aligned import align
 from .common.network import NetworkLike
+from .common.target import target
+from .inputs.sets.regions import regions
 from .output_range import output_range
 
 
@@ -25,6 +30,7 @@ class _Difference:
     predict: Callable[[np.ndarray], np.ndarray] | None
     name: str
     layers: tuple = ()
+    terms: None = None
 
 
 def difference_range(
@@ -58,7 +64,53 @@ def difference_range(
     both = _Difference(
         graph, written, apart if has_models else None, f"{first.name} - {second.name}"
     )
-    bounds = output_range(
-        both, box, tol=tol, time_limit=time_limit, rows=rows, solver=solver, progress=progress
+    clock = Clock(time_limit)
+    shared = _range_with_noise(first.graph, second.graph, box, rows, tol, time_limit)
+    left = None if time_limit is None else clock.left
+    answer = output_range(
+        both, box, tol=tol, time_limit=left, rows=rows, solver=solver, progress=progress
     )
-    return replace(bounds, subject="difference")
+    if shared is not None:
+        lo, hi, methods = shared
+        lo, hi = lo.reshape(answer.lo.shape), hi.reshape(answer.hi.shape)
+        answer = replace(
+            answer,
+            lo=np.maximum(answer.lo, lo),
+            hi=np.minimum(answer.hi, hi),
+            methods=tuple(dict.fromkeys((*answer.methods, *methods))),
+        )
+    return replace(answer, subject="difference")
+
+
+_NOISE_SHARE = 0.5
+"""Part of the time limit for bounds that replace quantizers with noise."""
+
+_NOISE_SECONDS = 10.0
+"""Time for these bounds without a time limit."""
+
+
+def _range_with_noise(
+    first: Graph, second: Graph, box: Any, rows: Any, tol: float | None, time_limit: float | None
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]] | None:
+    """Bound the difference of a network and its quantization, layer by layer.
+
+    Returns:
+        Lower and upper bounds of each form, and the methods; None if neither network is a
+        quantization of the other, or if the input set is no box.
+    """
+    sets = regions(first.inputs, box)
+    if len(sets) > 1 or not sets[0].is_box:
+        return None
+    for sign, pair in ((1.0, (first, second)), (-1.0, (second, first))):
+        aligned = align(*pair, sets[0].box)
+        if aligned is None:
+            continue
+        graph, where = aligned
+        wanted = target(graph, rows, None)
+        forms = sign * np.concatenate([wanted.rows, -wanted.rows])
+        seconds = _NOISE_SECONDS if time_limit is None else _NOISE_SHARE * time_limit
+        solution = solve(wanted.graph, where, forms, tol=tol, time_limit=seconds, solver=False)
+        k = len(wanted.rows)
+        methods = ("noise instead of quantizers, layer by layer", *solution.methods)
+        return solution.lower[:k], -solution.lower[k:], methods
+    return None

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
@@ -124,9 +123,10 @@ class ValueRoundings:
 
 def _without_formula(node: Node) -> Node:
     """Return a node whose op has rules, if its formula has another form."""
-    op: Any = node.op
-    has_form = isinstance(op, Pointwise) and op.otherwise is not None
-    return replace(node, op=op.otherwise(node.size)) if has_form else node
+    op = node.op
+    if isinstance(op, Pointwise) and op.otherwise is not None:
+        return replace(node, op=op.otherwise(node.size))
+    return node
 
 
 def _bounds(node: Node, ends: Sequence[Bounds]) -> Bounds:

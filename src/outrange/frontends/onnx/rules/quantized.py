@@ -10,7 +10,7 @@ from ....graph import Value
 from ....graph.builder import Operand
 from ....graph.integer_inference import RANGES
 from ..quantized.state import product_loss
-from .arithmetic import product
+from .arithmetic import affine, product
 from .convolution import convolve_constant
 from .table import OnnxCall, op
 
@@ -175,13 +175,15 @@ def qgemm(c: OnnxCall) -> Operand:
     scale, factor = _scale(c, 1, c.x, 0), _scale(c, 4, w, 0 if turned[1] else 1)
     if scale.size > 1 or len(c.x.shape) != 2 or w.ndim != 2:
         raise c.refuse("it needs one scale for its first factor, and two matrices")
-    x, y = _read(c, 0, 0), np.asarray(_read(c, 3, 0 if turned[1] else 1))
-    out = product(c, c.b.transpose(x) if turned[0] else x, y.T if turned[1] else y)
-    out = out if alpha == 1.0 else c.b.affine_map(out, alpha)
-    _lose(c, out, w, c.kinds[3], factor * scale * abs(alpha))
+    x, y = _read(c, 0, 0), np.asarray(_read(c, 3, 0 if turned[1] else 1)) * alpha
+    x, y = c.b.transpose(x) if turned[0] else x, y.T if turned[1] else y
     bias = c.option(6, "bias")
-    if bias is not None:
-        out = c.b.add(out, np.asarray(bias, np.float64) * np.ravel(factor) * scale * alpha)
+    if bias is None:
+        out = product(c, x, y)
+    else:
+        bias = np.asarray(bias, np.float64) * np.ravel(factor) * scale * alpha
+        out = affine(c, x, y, bias)
+    _lose(c, out, w, c.kinds[3], factor * scale * abs(alpha))
     if not c.has(7):
         c.result_kind = "float32"
         return out

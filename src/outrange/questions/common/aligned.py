@@ -1,0 +1,234 @@
+"""A float network and its quantization, rewritten to the same structure, with bounded noise.
+
+A quantizer is the identity, or a ReLU, minus what clipping removes, plus a number of at most half a
+step and the slack. This *noise* becomes an additional input. Without quantizers, both networks have
+the same layers, so differential bounds can pair their units. The original network reads the noise
+with coefficient 0, so that its layers keep this structure.
+
+Sound: for each input of the box, and each value that the slack allows, some noise in its box yields
+the values of the quantized network. Complete: no, since the noise of a unit does not depend on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from ...core import Box
+from ...domains import bounds
+from ...graph import Graph, Node, Slot
+from ...graph.graph import Op
+from ...ops import Affine, Curve, Largest, Rearrange, Step, combine, curve, scale
+
+
+UNIT = 2.0**-10
+"""Coefficient of noise; small, so that the layers of both networks have close coefficients."""
+
+CLOSE = 2.0**-40
+"""Relative deviation of a product of scales from 1 that becomes noise."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    """A value of the quantized network, written as `factor (P + noise) + shift`, entry by entry.
+
+    Args:
+        second: Node of `P` in the aligned graph.
+        first: Node of the counterpart of `P`.
+        base: Index of this counterpart in the original network.
+        ends: Bounds of `P`, `(n,)` each.
+        factor: Positive factors, `(n,)`.
+        shift: Shifts, `(n,)`.
+        noise: Bounds of the noise, `(n,)` each.
+    """
+
+    second: int
+    first: int
+    base: int
+    ends: tuple[np.ndarray, np.ndarray]
+    factor: np.ndarray
+    shift: np.ndarray
+    noise: tuple[np.ndarray, np.ndarray]
+
+
+class _UnalignedError(Exception):
+    """The networks do not have the same layers."""
+
+
+def align(first: Graph, second: Graph, box: Box) -> tuple[Graph, Box] | None:
+    """Build the graph of `first(x) - second(x)` with noise instead of quantizers, and its box.
+
+    Args:
+        first: The original network.
+        second: Its quantization, with the same inputs.
+        box: The inputs.
+
+    Returns:
+        A graph that reads the inputs and then the noise, with the box of both; None if the layers
+        of the two networks do not correspond to each other, or if no step has slack.
+    """
+    if not any(isinstance(node.op, Step) and node.op.slack for node in second.nodes):
+        return None
+    ends = bounds(second, box.lo, box.hi)
+    try:
+        return _Alignment(first, second, [(lo[0], hi[0]) for lo, hi in ends]).build(box)
+    except _UnalignedError:
+        return None
+
+
+@dataclass(eq=False)
+class _Alignment:
+    first: Graph
+    second: Graph
+    ends: Sequence[tuple[np.ndarray, np.ndarray]]
+    nodes: list[Node] = field(default_factory=list)
+    noise: list[tuple[int, np.ndarray, np.ndarray]] = field(default_factory=list)
+    """The node, and the least and the largest noise, of each value with noise."""
+    used: set[int] = field(default_factory=set)
+    pairs: dict[int, _Pair] = field(default_factory=dict)
+    settled: dict[int, _Pair] = field(default_factory=dict)
+
+    def build(self, box: Box) -> tuple[Graph, Box]:
+        n = self.first.size
+        self._add(Rearrange("input", np.arange(n), (n,), np.zeros(n)), (0,), n)
+        self.pairs[0] = self._fresh(1, 1, 0, self.ends[0])
+        for v, node in enumerate(self.second.nodes, 1):
+            self.pairs[v] = self._step(node, self.ends[v])
+        last = self._settle(self.second.output)
+        if last.base != self.first.output:
+            raise _UnalignedError
+        size = last.factor.size
+        self._add(combine((1, -1), size), (last.first, last.second), size)
+        lo = np.concatenate([box.lo, *(low / UNIT for _, low, _ in self.noise)])
+        hi = np.concatenate([box.hi, *(high / UNIT for *_, high in self.noise)])
+        start, nodes = n, [self._pick(self.nodes[0], 0, n, lo.size), *self.nodes[1:]]
+        for place, low, _ in self.noise:
+            nodes[place - 1] = self._pick(nodes[place - 1], start, start + low.size, lo.size)
+            start += low.size
+        inputs = [*self.first.inputs, Slot("noise of quantizers", (lo.size - n,))]
+        if lo.size == n:
+            raise _UnalignedError
+        graph = Graph(tuple(inputs), tuple(nodes), len(nodes), self.first.outputs)
+        return graph, Box(lo, hi)
+
+    def _pick(self, node: Node, start: int, end: int, size: int) -> Node:
+        op = Rearrange("input", np.arange(start, end), (size,), np.zeros(end - start))
+        return replace(node, op=op)
+
+    def _add(self, op: Op, inputs: tuple[int, ...], size: int) -> int:
+        self.nodes.append(Node(op, inputs, size, (1, size), "difference"))
+        return len(self.nodes)
+
+    def _fresh(
+        self, second: int, first: int, base: int, ends: tuple[np.ndarray, np.ndarray]
+    ) -> _Pair:
+        zero = np.zeros(ends[0].size)
+        return _Pair(second, first, base, ends, zero + 1.0, zero, (zero, zero))
+
+    def _step(self, node: Node, ends: tuple[np.ndarray, np.ndarray]) -> _Pair:
+        """Return the pair of a node of the quantized network, with these bounds."""
+        op, pair = node.op, self.pairs[node.inputs[0]]
+        if isinstance(op, Affine) and op.factor is not None and (op.factor > 0).all():
+            return replace(pair, factor=pair.factor * op.factor,
+                           shift=pair.shift * op.factor + op.bias)  # fmt: skip
+        if isinstance(op, Step) and op.is_staircase and op.name == "round":
+            reach = (0.5 + op.slack) / pair.factor
+            return replace(pair, noise=(pair.noise[0] - reach, pair.noise[1] + reach))
+        if isinstance(op, Curve) and op.name == "clip" and pair.noise[1].any():
+            return self._clip(op, pair)
+        if isinstance(op, Rearrange) and len(node.inputs) == 1 and (op.index >= 0).all():
+            moved = self._match(op, [pair], tuple(self._move(op, e) for e in pair.ends))
+            noise = self._move(op, pair.noise[0]), self._move(op, pair.noise[1])
+            factor, shift = self._move(op, pair.factor), self._move(op, pair.shift)
+            return replace(moved, factor=factor, shift=shift, noise=noise)
+        return self._match(op, [self._settle(j) for j in node.inputs], ends)
+
+    def _move(self, op: Rearrange | Largest, entries: np.ndarray) -> np.ndarray:
+        return np.asarray(op.run([entries[None]]))[0]
+
+    def _clip(self, op: Curve, pair: _Pair) -> _Pair:
+        """Write a clip as a ReLU of the counterpart, if there is one, or as the identity."""
+        least, most = op.knots[0], op.knots[-1]
+        low, high = (least - pair.shift) / pair.factor, (most - pair.shift) / pair.factor
+        (lo, hi), noise = pair.ends, pair.noise
+        relu = curve("relu")
+        reader = self._reader((pair.base,), relu)
+        if reader and (np.abs(low) <= CLOSE * np.abs(high)).all():
+            first = self._add(self.first.nodes[reader - 1].op, (pair.first,), lo.size)
+            second = self._add(relu, (pair.second,), lo.size)
+            self.used.add(reader)
+            fresh = self._fresh(second, first, reader, (np.maximum(lo, 0.0), np.maximum(hi, 0.0)))
+            pair = replace(fresh, factor=pair.factor, shift=pair.shift)
+            lo, hi = pair.ends
+        # A clip moves two numbers no further apart.
+        pair = replace(pair, noise=(np.minimum(noise[0], 0.0), np.maximum(noise[1], 0.0)))
+        for sign, limit, excess in ((1.0, high, hi - high), (-1.0, low, low - lo)):
+            if (excess > 0.0).any():
+                pair = self._cut(pair, sign, limit, excess > 0.0)
+        return pair
+
+    def _cut(self, pair: _Pair, sign: float, limit: np.ndarray, some: np.ndarray) -> _Pair:
+        """Subtract `sign relu(sign (P - limit))` from some entries of `P`.
+
+        The original network reads this value with coefficient 0, like noise.
+        """
+        n, marks = limit.size, some.astype(np.float64)
+        beyond = scale(sign * marks, -sign * np.where(some, limit, 0.0))
+        over = self._add(beyond, (pair.second,), n)
+        over = self._add(curve("relu"), (over,), n)
+        over = self._add(scale(np.full(n, -sign / UNIT), 0.0), (over,), n)
+        first = self._add(combine((1.0, 0.0), n), (pair.first, over), n)
+        second = self._add(combine((1.0, UNIT), n), (pair.second, over), n)
+        lo, hi = pair.ends
+        cut = np.minimum if sign > 0 else np.maximum
+        far = CLOSE * np.abs(limit)
+        ends = [np.where(some, cut(end, limit + sign * far), end) for end in (lo, hi)]
+        return replace(pair, first=first, second=second, ends=(ends[0], ends[1]))
+
+    def _settle(self, value: int) -> _Pair:
+        """Return a value without pending noise, once for all its readers."""
+        if value not in self.settled:
+            self.settled[value] = self._with_input(self.pairs[value])
+        return self.settled[value]
+
+    def _with_input(self, pair: _Pair) -> _Pair:
+        """Turn pending noise into an input; factor and shift must be 1 and 0."""
+        size = np.maximum(np.abs(pair.ends[0]), np.abs(pair.ends[1]))
+        low, high = pair.noise
+        far = size + np.maximum(-low, high)
+        if (np.abs(pair.factor - 1.0) > CLOSE).any() or not np.isfinite(far).all():
+            raise _UnalignedError
+        if (np.abs(pair.shift) > CLOSE * (1.0 + far)).any():
+            raise _UnalignedError
+        if not low.any() and not high.any():
+            return pair
+        # Roundings of the scales, and what is left of factor and shift.
+        pad = 4.0 * CLOSE * (1.0 + far)
+        low, high, n = low - pad, high + pad, low.size
+        noise = self._add(Rearrange("input", np.arange(n), (n,), np.zeros(n)), (0,), n)
+        self.noise.append((noise, low, high))
+        first = self._add(combine((1.0, 0.0), n), (pair.first, noise), n)
+        second = self._add(combine((1.0, UNIT), n), (pair.second, noise), n)
+        ends = pair.ends[0] + low, pair.ends[1] + high
+        return self._fresh(second, first, pair.base, ends)
+
+    def _reader(self, bases: tuple[int, ...], op: Op) -> int:
+        """Return an unused node of the original that applies such an op to `bases`; 0 if none."""
+        for k, node in enumerate(self.first.nodes, 1):
+            same = type(node.op) is type(op) and node.op.name == op.name
+            if k not in self.used and same and node.inputs == bases:
+                return k
+        return 0
+
+    def _match(self, op: Op, inputs: Sequence[_Pair], ends: tuple[np.ndarray, ...]) -> _Pair:
+        """Apply an op and its counterpart to values without pending noise."""
+        k = self._reader(tuple(pair.base for pair in inputs), op)
+        size = ends[0].size
+        if not k or self.first.nodes[k - 1].size != size:
+            raise _UnalignedError
+        self.used.add(k)
+        first = self._add(self.first.nodes[k - 1].op, tuple(pair.first for pair in inputs), size)
+        second = self._add(op, tuple(pair.second for pair in inputs), size)
+        return self._fresh(second, first, k, (ends[0], ends[1]))
