@@ -17,6 +17,7 @@ from cases import some
 from frontends.onnx_quantized import (
     NETS,
     OPERATORS,
+    SCALE,
     operator_model,
     quantized_pair,
     run,
@@ -171,6 +172,11 @@ REFUSED = {
     "weights alone": (
         [_node("DequantizeLinear", ["w", "s"], "d"), _node("MatMul", ["x", "d"], "y")],
         S | {"w": np.ones((4, 2), np.int8)}, "8-bit activations"),
+    "a bias": (
+        [QUANTIZE, _node("DequantizeLinear", ["q", "s", "z"], "d"),
+         _node("DequantizeLinear", ["w", "s"], "e"), _node("DequantizeLinear", ["b", "s"], "f"),
+         _node("Gemm", ["d", "e", "f"], "y")],
+        S | Z | {"w": np.ones((4, 2), np.int8), "b": np.ones(2, np.int32)}, "scale of a dequ"),
     "a softmax": (
         [QUANTIZE, _node("DequantizeLinear", ["q", "s", "z"], "d"), _node("Softmax", ["d"], "y")],
         S | Z, "without such a bound"),
@@ -183,6 +189,21 @@ def test_a_model_is_refused_by_name(name, tmp_path):
     path = save(tmp_path / "model.onnx", nodes, constants, (1, 4), "y", TensorProto.UINT8)
     with pytest.raises(UnsupportedError, match=words):
         load_onnx(path, check=None)
+
+
+def test_float32_arithmetic_is_refused_by_name(tmp_path):
+    network = load_onnx(operator_model("com.microsoft.QGemm", tmp_path / "model.onnx", 0))
+    with pytest.raises(UnsupportedError, match="Received"):
+        outrange.output_range(network, (-1, 1), arithmetic="float32")
+
+
+def test_a_point_holds_only_for_every_kernel(tmp_path):
+    path = operator_model("QuantizeLinear", tmp_path / "model.onnx", 0)
+    network, half = load_onnx(path), float(SCALE) / 2
+    point = np.full(7, half)
+    assert network.predict(point[None].astype(np.float32)).max() <= half
+    assert outrange.verify(network, outrange.y[0] <= half, (half, half)).status != "HOLDS"
+    assert outrange.verify(network, outrange.y[0] <= 2.1 * half, (half, half)).status == "HOLDS"
 
 
 def test_a_kernel_is_refused_by_name(tmp_path):

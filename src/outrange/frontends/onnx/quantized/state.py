@@ -46,6 +46,7 @@ class Quantization:
     _weights: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     _scales: dict[str, float] = field(default_factory=dict)
     _dequantized: set[str] = field(default_factory=set)
+    _steps: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.roundings = ValueRoundings(self.builder)
@@ -104,6 +105,9 @@ class Quantization:
         self, name: str, integers: np.ndarray, scale: np.ndarray, kind: str | None
     ) -> None:
         """Record dequantized constants: the integers, their scales and their element type."""
+        self._steps[name] = np.ravel(scale)
+        if kind == "int32":
+            return
         self._dequantized.add(name)
         if kind == "int8":
             self._weights[name] = integers.astype(np.float64), scale
@@ -133,6 +137,7 @@ class Quantization:
             self._scales[node.outputs[0]] = self._scales[source]
         elif node.op in PRODUCTS and len(node.inputs) > 1:
             self._check_product(node, results)
+            self._check_bias(node)
             stored = self._weights.get(node.inputs[1])
             scale = self._scales.get(source)
             if stored is not None and scale is not None:
@@ -153,6 +158,24 @@ class Quantization:
                 "`DequantizeLinear`, because runtimes round other activations to 8 bits, too. "
                 "Quantize the activations, too, or store the weights as float32. "
                 f"Received: node `{node.name}` ({node.op}), which reads `{activation}`."
+            )
+
+    def _check_bias(self, node: OnnxNode) -> None:
+        """Reject a dequantized bias whose scale is not the product of the other two scales.
+
+        A kernel that adds the stored integers to its sums ignores the scale of the bias.
+        """
+        stored = [self._steps.get(name) for name in node.inputs[1:3]]
+        scale = self._scales.get(node.inputs[0])
+        if len(stored) < 2 or stored[0] is None or stored[1] is None or scale is None:
+            return
+        weight, bias = stored[0], stored[1]
+        fits = weight.size in (1, bias.size) or bias.size == 1
+        if not fits or not np.allclose(bias, weight * scale, rtol=1e-5, atol=0.0):
+            raise UnsupportedError(
+                "The scale of a dequantized bias must be the product of the scales of activations "
+                "and weights, because a runtime may add the stored integers to its sums. "
+                f"Received: node `{node.name}` ({node.op}) with another scale."
             )
 
 

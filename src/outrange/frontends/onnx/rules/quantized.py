@@ -92,7 +92,7 @@ def dequantize_linear(c: OnnxCall) -> Operand:
     x = c.x
     scale, zero = _scale(c, 1, x, axis), _along(c, 2, "zero point", x, axis, 0.0)
     result, name = _dequantize(c, x, scale, zero), c.node.outputs[0]
-    if not isinstance(x, Value) and c.kinds[0] in STEPS:
+    if not isinstance(x, Value):
         c.quantization.enter_weights(name, np.asarray(x), scale, c.kinds[0])
     elif isinstance(x, Value) and c.kinds[0] in BYTES:
         c.quantization.enter_scale(name, scale)
