@@ -78,6 +78,14 @@ def align(first: Graph, second: Graph, box: Box) -> tuple[Graph, Box] | None:
         return None
 
 
+def _cuts_off(op: Curve) -> bool:
+    """Return whether a curve is the identity between two numbers, and constant beyond them."""
+    lines = op.lines if op.has_exact_lines else None
+    if lines is None or len(lines) != 3:
+        return False
+    return lines[1] == (1.0, 0.0) and all(line and line[0] == 0.0 for line in lines[::2])
+
+
 @dataclass(eq=False)
 class _Alignment:
     first: Graph
@@ -133,10 +141,10 @@ class _Alignment:
         if isinstance(op, Affine) and op.factor is not None and (op.factor > 0).all():
             return replace(pair, factor=pair.factor * op.factor,
                            shift=pair.shift * op.factor + op.bias)  # fmt: skip
-        if isinstance(op, Step) and op.is_staircase and op.name == "round":
+        if isinstance(op, Step) and op.slack and (op.spacing, op.start) == (1.0, 0.5):
             reach = (0.5 + op.slack) / pair.factor
             return replace(pair, noise=(pair.noise[0] - reach, pair.noise[1] + reach))
-        if isinstance(op, Curve) and op.name == "clip" and pair.noise[1].any():
+        if isinstance(op, Curve) and _cuts_off(op) and pair.noise[1].any():
             return self._clip(op, pair)
         if isinstance(op, Rearrange) and len(node.inputs) == 1 and (op.index >= 0).all():
             moved = self._match(op, [pair], tuple(self._move(op, e) for e in pair.ends))
@@ -153,10 +161,10 @@ class _Alignment:
         least, most = op.knots[0], op.knots[-1]
         low, high = (least - pair.shift) / pair.factor, (most - pair.shift) / pair.factor
         (lo, hi), noise = pair.ends, pair.noise
-        relu = curve("relu")
-        reader = self._reader((pair.base,), relu)
+        reader = self._reader((pair.base,), None)
         if reader and (np.abs(low) <= CLOSE * np.abs(high)).all():
-            first = self._add(self.first.nodes[reader - 1].op, (pair.first,), lo.size)
+            relu = self.first.nodes[reader - 1].op
+            first = self._add(relu, (pair.first,), lo.size)
             second = self._add(relu, (pair.second,), lo.size)
             self.used.add(reader)
             fresh = self._fresh(second, first, reader, (np.maximum(lo, 0.0), np.maximum(hi, 0.0)))
@@ -177,7 +185,7 @@ class _Alignment:
         n, marks = limit.size, some.astype(np.float64)
         beyond = scale(sign * marks, -sign * np.where(some, limit, 0.0))
         over = self._add(beyond, (pair.second,), n)
-        over = self._add(curve("relu"), (over,), n)
+        over = self._add(curve("clip", least=0.0, most=np.inf), (over,), n)
         over = self._add(scale(np.full(n, -sign / UNIT), 0.0), (over,), n)
         first = self._add(combine((1.0, 0.0), n), (pair.first, over), n)
         second = self._add(combine((1.0, UNIT), n), (pair.second, over), n)
@@ -214,11 +222,19 @@ class _Alignment:
         ends = pair.ends[0] + low, pair.ends[1] + high
         return self._fresh(second, first, pair.base, ends)
 
-    def _reader(self, bases: tuple[int, ...], op: Op) -> int:
-        """Return an unused node of the original that applies such an op to `bases`; 0 if none."""
+    def _reader(self, bases: tuple[int, ...], op: Op | None) -> int:
+        """Return an unused node of the original that applies such an op to `bases`; 0 if none.
+
+        The op is a ReLU if it is None.
+        """
         for k, node in enumerate(self.first.nodes, 1):
-            same = type(node.op) is type(op) and node.op.name == op.name
-            if k not in self.used and same and node.inputs == bases:
+            if k in self.used or node.inputs != bases:
+                continue
+            if op is None:
+                same = isinstance(node.op, Curve) and node.op.rays == (0.0, 1.0)
+            else:
+                same = node.op is op if isinstance(op, Curve) else type(node.op) is type(op)
+            if same:
                 return k
         return 0
 
