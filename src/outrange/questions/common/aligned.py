@@ -163,9 +163,9 @@ class _Alignment:
         (lo, hi), noise = pair.ends, pair.noise
         reader = self._reader((pair.base,), None)
         if reader and (np.abs(low) <= CLOSE * np.abs(high)).all():
-            relu = self.first.nodes[reader - 1].op
-            first = self._add(relu, (pair.first,), lo.size)
-            second = self._add(relu, (pair.second,), lo.size)
+            kink = self.first.nodes[reader - 1].op
+            first = self._add(kink, (pair.first,), lo.size)
+            second = self._add(kink, (pair.second,), lo.size)
             self.used.add(reader)
             fresh = self._fresh(second, first, reader, (np.maximum(lo, 0.0), np.maximum(hi, 0.0)))
             pair = replace(fresh, factor=pair.factor, shift=pair.shift)
