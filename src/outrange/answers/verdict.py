@@ -44,6 +44,9 @@ MOST_TWICE = 8
 LONGEST_CLAIM = 80
 """Maximum number of characters of a claim in `repr` and titles; a longer one loses its middle."""
 
+REPAIR = "`outrange.repair` makes a copy of a Keras model for which the property holds."
+"""Sentence at the end of the text of a violated property."""
+
 TONE = {HOLDS: GOOD, VIOLATED: BAD, UNKNOWN: OPEN}
 
 
@@ -260,7 +263,17 @@ class Verdict(Decided, Answer):
     def document(self) -> Document:
         """Return a document with the verdict as a sentence, and any counterexample in full."""
         standing = Paragraph(f"{self.standing} Model: {self.model}.")
-        return Document(self.status, self.claim, (*self.told, standing), TONE[self.status])
+        further = [Paragraph(REPAIR)] if self.status == VIOLATED and self._is_keras_file else []
+        blocks = (*self.told, standing, *further)
+        return Document(self.status, self.claim, blocks, TONE[self.status])
+
+    @property
+    def _is_keras_file(self) -> bool:
+        """Whether the only model is a Keras file or a model in memory."""
+        suffixes = (".keras", ".h5", ".hdf5")
+        return len(self.sources) == 1 and (
+            self.sources[0].name.lower().endswith(suffixes) or self.sources[0].of == "weights"
+        )
 
     @property
     def told(self) -> list[Block]:

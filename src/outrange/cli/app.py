@@ -152,6 +152,46 @@ def verify_command(models: tuple[str, ...], property_: str, **options: Any) -> i
     return ask_verify(models, property_, _box(options), click.echo, **options)
 
 
+@app.command("repair", epilog=epilog("repair"))
+@click.argument("model")
+@click.argument("property_", metavar="PROPERTY")
+@_with(*BOX_OPTIONS)
+@click.option("-o", "--output", "path", required=True, metavar="FILE", help="The new model.")
+@click.option("--where", metavar="CONDITION", help='Condition on the inputs: "x[0] < x[1]".')
+@click.option(
+    "--method",
+    type=click.Choice(["auto", "weights", "guard"]),
+    default="auto",
+    show_default=True,
+    help="Change the weights of the last layer, or add a guard layer.",
+)
+@click.option(
+    "--decision",
+    type=click.Choice(["argmax", "argmin"]),
+    help="Reading of the outputs as a class, for the agreement with the original.",
+)
+@click.option(
+    "--time-limit",
+    "seconds",
+    type=float,
+    help="Time limit in seconds, including the time to import Keras and read the files.  "
+    "[default: 60]",
+)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Random seed of the inputs tried."
+)
+@_with(EFFORT, BUDGET, CERTIFICATE, *MODEL_OPTIONS)
+def repair_command(model: str, property_: str, **options: Any) -> int:
+    """Write a copy of a Keras model for which PROPERTY is proved.
+
+    MODEL is a .keras or .h5 file; it is not changed. PROPERTY and the input set are those of
+    `verify`. The new model is written only if the property is proved for it.
+    """
+    from .commands.repair import ask_repair
+
+    return ask_repair(model, property_, _box(options), click.echo, **options)
+
+
 @app.command("verify-all", epilog=epilog("verify-all"))
 @click.argument("instances", nargs=-1, required=True)
 @click.option("--merge", is_flag=True, help="Merge the result tables of all shards of a list.")

@@ -11,6 +11,10 @@ EXAMPLES = {
         "outrange verify net.onnx property.vnnlib --time-limit 60",
         'outrange verify f=old.onnx g=new.onnx "abs(f.y[0] - g.y[0]) <= 0.05" --box 0 1',
     ),
+    "repair": (
+        'outrange repair net.keras "y[0] <= 3.99" --box 0 1 -o fixed.keras',
+        "outrange repair net.keras property.vnnlib -o fixed.keras --time-limit 300",
+    ),
     "verify-all": (
         "outrange verify-all instances.csv --file results.csv --jobs 2",
         "outrange verify-all --merge results-*-of-8.csv --file all.csv",

@@ -12,15 +12,19 @@ from ..frontends.keras.api import is_keras_object, keras
 from ..frontends.keras.files import read
 
 
-def keras_model(model: Any) -> Any:
+def keras_model(model: Any, safe_mode: bool = True) -> Any:
     """Return the Keras model that the user passed, read from its file if it is a path.
+
+    Args:
+        model: The model or its path.
+        safe_mode: Whether to refuse code stored in the file.
 
     Raises:
         UnsupportedError: The model is of another framework.
     """
     is_path = isinstance(model, str | os.PathLike)
     if is_path and os.fspath(model).lower().endswith((".keras", ".h5", ".hdf5")):
-        return read(Path(os.fspath(model)), None, True, compiled=True)
+        return read(Path(os.fspath(model)), None, safe_mode, compiled=True)
     if is_keras_object(model) and isinstance(model, keras().Model):
         return model
     received = f"the file `{model}`" if is_path else type(model).__name__
@@ -47,4 +51,5 @@ def reload_model(model: Any) -> Any:
                 f"Received: {model.name!r}, whose `save` fails ({type(error).__name__}: "
                 f"{str(error)[:200]})."
             ) from error
-        return read(path, None, True, compiled=True)
+        # The file was written here, so its code is that of the user's own model.
+        return read(path, None, False, compiled=True)

@@ -8,49 +8,19 @@ import numpy as np
 
 from ..core import work
 from ..core.clock import charge
-from ..core.scipy_functions import nonnegative_least_squares
 
 
 RIDGE = 1e-7
 """Weight of the change itself, relative to the mean change of the outputs."""
 
+TOLERANCE = 1e-11
+"""Smallest relative gradient of a constraint that may enter the active set."""
 
-TOLERANCE = 1e-9
+FEASIBLE = 1e-7
 """Largest violation of a row by a solution, in units of the largest violation at the origin."""
 
-ITERATIONS = 50
-"""Maximum number of iterations of the solver for each row; it rarely needs two."""
-
-
-def least_norm(rows: np.ndarray, most: np.ndarray) -> np.ndarray | None:
-    """Minimize the Euclidean norm of `x` where `rows @ x <= most`; the rows should have norm 1.
-
-    The dual is a least-squares problem with nonnegative multipliers. It has a residual `r`, and the
-    minimizer is a multiple of `r`; the residual is 0 if no `x` satisfies the rows.
-    Reference: Lawson and Hanson, *Solving Least Squares Problems* (1974), chapter 23.
-
-    Args:
-        rows: Array of shape `(r, d)`.
-        most: Array of shape `(r,)`.
-
-    Returns:
-        The minimizer `(d,)`, or None if the solver finds none.
-    """
-    unit = float(np.max(-most, initial=0.0))
-    if unit <= 0.0:
-        return np.zeros(rows.shape[1])
-    system = np.vstack([-rows.T, -most / unit])
-    target = np.zeros(len(system))
-    target[-1] = 1.0
-    multipliers = nonnegative_least_squares(system, target, ITERATIONS * len(most))
-    charge(work.PIVOT * len(most) * sum(rows.shape))
-    if multipliers is None:
-        return None
-    residual = system @ multipliers - target
-    if residual[-1] >= 0.0:
-        return None
-    x = -unit / residual[-1] * residual[:-1]
-    return x if (rows @ x - most).max() <= TOLERANCE * unit else None
+INFEASIBLE = 1e-9
+"""Residual, relative to its size without constraints, below which there is no solution."""
 
 
 class WeightsProgram:
@@ -105,3 +75,83 @@ class WeightsProgram:
             weights.append(start + np.linalg.solve(root.T, block))
             begin += start.size
         return weights
+
+
+def least_norm(rows: np.ndarray, most: np.ndarray) -> np.ndarray | None:
+    """Minimize the Euclidean norm of `x` where `rows @ x <= most`.
+
+    Lawson and Hanson (*Solving least squares problems*, 1974) reduce this to non-negative least
+    squares: with `E = -[rows, most]^T` and `f = (0, ..., 0, 1)`, the residual `r = E l - f` of the
+    best `l >= 0` gives `x = -r[:-1] / r[-1]`, and it is zero if no `x` exists.
+
+    Args:
+        rows: Array of shape `(r, d)`, rows of norm about 1.
+        most: Array of shape `(r,)`.
+
+    Returns:
+        The minimizer `(d,)`, or None if none was found.
+    """
+    unit = float(np.max(-most, initial=0.0))
+    if unit <= 0.0:
+        return np.zeros(rows.shape[1])
+    matrix = -np.concatenate([rows, most[:, None] / unit], axis=1).T
+    target = np.zeros(len(matrix))
+    target[-1] = 1.0
+    residual = matrix @ nonnegative_least_squares(matrix, target) - target
+    if np.linalg.norm(residual) < INFEASIBLE or residual[-1] >= 0:
+        return None
+    x = unit * (-residual[:-1] / residual[-1])
+    return x if (rows @ x - most).max() <= FEASIBLE * unit else None
+
+
+def nonnegative_least_squares(matrix: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Minimize `|matrix @ v - target|` over `v >= 0`.
+
+    Args:
+        matrix: Array of shape `(m, n)`.
+        target: Array of shape `(m,)`.
+
+    Returns:
+        The minimizer `(n,)`, up to rounding.
+
+    Example:
+        >>> nonnegative_least_squares(np.eye(2), np.array([2.0, -1.0])).tolist()
+        [2.0, 0.0]
+    """
+    count = matrix.shape[1]
+    v, active = np.zeros(count), np.zeros(count, bool)
+    blocked = np.zeros(count, bool)
+    for _ in range(3 * count + 10):
+        gradient = matrix.T @ (target - matrix @ v)
+        gradient[active | blocked] = -np.inf
+        best = int(gradient.argmax())
+        if gradient[best] <= TOLERANCE:
+            break
+        active[best] = True
+        before = v.copy()
+        v = _inner(matrix, target, v, active)
+        charge(work.ARRAY + matrix.size + int(active.sum()) ** 2 * len(matrix))
+        # A column that cannot enter because of rounding would enter again and again.
+        if not active[best] or np.array_equal(v, before):
+            blocked[best] = True
+        else:
+            blocked[:] = False
+    return v
+
+
+def _inner(matrix: np.ndarray, target: np.ndarray, v: np.ndarray, active: np.ndarray) -> np.ndarray:
+    """Solve on the active columns; move columns whose entries would be negative out of `active`."""
+    while active.any():
+        trial = np.zeros_like(v)
+        trial[active] = np.linalg.lstsq(matrix[:, active], target, rcond=1e-13)[0]
+        negative = active & (trial <= 0)
+        if not negative.any():
+            return trial
+        ratio = v[negative] / np.maximum(v[negative] - trial[negative], 1e-300)
+        v = v + float(ratio.min()) * (trial - v)
+        leaving = negative & (v <= 1e-15 * np.abs(v).max(initial=0.0))
+        if not leaving.any():
+            leaving = negative & (np.arange(len(v)) == np.flatnonzero(negative)[ratio.argmin()])
+        v[leaving] = 0.0
+        active[leaving] = False
+    return v

@@ -23,6 +23,7 @@ from ..questions.decide_property import decide_property
 from .account import Account
 from .activations import SOFTMAX
 from .anchors import Anchors
+from .candidate import candidate_network
 from .copies import reload_model
 from .demand import Demand
 from .guard import guarded_model
@@ -102,6 +103,11 @@ def _by_weights(task: RepairTask, account: Account, before: list[Verdict]) -> Mo
     original, last = heads.weights(), list[Any]()
 
     def verify() -> list[Verdict]:
+        quick = candidate_network(task.network, heads, heads.weights())
+        if quick is not None:
+            verdicts = verdicts_of(task, quick, task.seconds())
+            if verdicts[-1].status == "VIOLATED":
+                return verdicts
         last[:] = [reload_model(copy)]
         return verdicts_of(task, task.load(last[0]), task.seconds())
 

@@ -114,7 +114,7 @@ class WeightsSearch:
                 continue
             outcome.verdicts = self._verify()
             last = outcome.verdicts[-1]
-            self._note(max(worst, *(0.0 for _ in outcome.verdicts)), last.status)
+            self._note(max(worst, -(last.nearest or 0.0)), last.status)
             if last.status == "HOLDS":
                 outcome.status = "HOLDS"
                 break

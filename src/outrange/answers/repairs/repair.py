@@ -239,9 +239,13 @@ class ModelRepair(Answer):
     def proof(self) -> str:
         """A sentence on the evidence for the new model."""
         if self.status in (UNREPAIRED, IMPOSSIBLE):
-            least = "" if self.violation is None else (
-                f" Least violation reached: {number(self.violation)}."
-            )  # fmt: skip
+            least = ""
+            if self.violation is not None:
+                least = (
+                    f" Least violation reached: {number(self.violation)}."
+                    if self.violation > 0
+                    else " No input tried violates the last candidate."
+                )
             return f"Result: {self.reason}{least}"
         whose = "the model" if self.status == HOLDS else "the new model, as saved and loaded again"
         return f"Proved: {self.claim} holds for {whose}."
@@ -279,10 +283,10 @@ class ModelRepair(Answer):
             return plot_before_after(
                 title, profile.names, x, profile.before, profile.after, profile.bad, ax
             )
-        names = [agreement.where for agreement in self.fidelity]
-        same = np.array([1.0 if a.same is None else a.same for a in self.fidelity])
+        names = [agreement.where for agreement in self.fidelity] or ["nothing changed"]
+        same = np.array([1.0 if a.same is None else a.same for a in self.fidelity] or [1.0])
         shares = {"same": (same, TONES["good"]), "changed": (1 - same, TONES["bad"])}
-        notes = [_agreement_text(agreement) for agreement in self.fidelity]
+        notes = [_agreement_text(agreement) for agreement in self.fidelity] or [""]
         return plot_strips(title, names, shares, notes, ax, "fraction of the inputs (measured)")
 
 

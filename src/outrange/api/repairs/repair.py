@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...answers.regions.points import flat_inputs
-from ...core import InputError
+from ...certify.certifier import Certifier
+from ...core import Clock, InputError, Specification
 from ...questions.common.provenance import add_provenance
+from ...questions.conditions.specification import own_box
 from ...questions.inputs.columns import is_frame
 from ...questions.inputs.sets.regions import regions
-from ..arguments import load_within_limit, resolve_question
+from ..arguments import load_within_limit, read_if_file, resolve_question, time_left
 from ..decorators import question
 
 
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
     from ...frontends.network import Network
     from ...repairs.demand import Demand
 
+
+SEARCH_SHARE = 0.5
+"""Fraction of the time limit for the repair if a certificate is requested."""
 
 METHODS = ("auto", "weights", "guard")
 
@@ -127,13 +133,29 @@ def repair(
         _demand(network, *pair, where)
         for pair in _pairs(property, box, "property") + _pairs(list(keep), None, "keep")
     ]
+    if not demands:
+        raise InputError("`property` must not be an empty list. Received: [].")
+    if y is not None and x is None:
+        raise InputError("`y` needs the inputs `x` to which it belongs. Received: x=None.")
     rows = None if x is None else _rows(x, {slot.name: slot.shape for slot in slots}, y)
+    proof = Certifier.of(certificate, clock, "repair", network)
+    if proof is not None:
+        if len(demands) > 1:
+            raise InputError(
+                "A certificate is for a single property, without `keep`. "
+                f"Received: {len(demands)} properties."
+            )
+        proof.check_covered(demands[0].unsafe, demands[0].regions)
+    limit = time_left(clock)
+    search = clock if proof is None or limit is None else Clock(SEARCH_SHARE * limit)
     answer = run_repair(
         RepairTask(
-            original, network, demands, clock, load, method, rows, y,
+            original, network, demands, search, load, method, rows, y,
             () if domain is None else regions(slots, domain), float(margin), decision, seed,
         )
     )  # fmt: skip
+    if proof is not None and answer:
+        answer = _certify(answer, demands[0], certificate, clock)
     return add_provenance(answer, network, regions=demands[0].regions, property=demands[0].source)
 
 
@@ -185,12 +207,33 @@ def _pairs(property: Any, box: Any, name: str) -> list[tuple[Any, Any]]:
 
 
 def _demand(network: Network, property: Any, box: Any, where: Any) -> Demand:
+    """Translate a property and its input set.
+
+    Raises:
+        InputError: The property contains products or other nonlinear terms.
+    """
     from ...repairs.demand import Demand
 
+    property = read_if_file(property)
     question, source = resolve_question(network, property, box, where)
     if question.network.terms is not None:
         raise InputError(
             "`repair` needs a condition of linear inequalities, without products and functions of "
             f"`x` and `y`. Received: {question.text}."
         )
-    return Demand(question.unsafe, question.regions, question.text, source)
+    sets = question.regions
+    if isinstance(property, Specification) and box is None:
+        # The file states its bounds as conditions; outside them, it requires nothing.
+        sets = [replace(region, box=own_box(property).box) for region in sets]
+    return Demand(question.unsafe, sets, question.text, source)
+
+
+def _certify(answer: ModelRepair, demand: Demand, path: Any, clock: Clock) -> ModelRepair:
+    """Write the certificate of the repaired model, and return the answer that refers to it."""
+    from ...frontends.load import load
+
+    proof = Certifier.of(path, clock, "repair", load(answer.model))
+    if proof is None or not answer:
+        return answer
+    verdict = proof.verdict(answer.verdicts[0], demand.unsafe, demand.regions, demand.text)
+    return replace(answer, verdicts=(verdict,), certificate=verdict.certificate)

@@ -75,7 +75,7 @@ def ask_verify(
     check_limits(0.0, seconds)
     check_hooks(None, seed)
     is_file = property.lower().endswith(FILES)
-    condition, cut = _read_question(property, is_file, box, where)
+    condition, cut = read_question(property, is_file, box, where)
     try:
         network, region = _load(models, box, is_file, safe_mode, clock)
         from ...api.decorators import with_arguments
@@ -137,12 +137,18 @@ def _load(
     return files if is_file else networks, box_of(box, inputs)
 
 
-def _read_question(
+def read_question(
     property: str, is_file: bool, box: BoxOptions, where: str | None
 ) -> tuple[Any, Any]:
     """Return the property and the condition on inputs, parsed if they are text.
 
     This reports errors before a model is loaded. The name of a VNN-LIB file is returned unchanged.
+
+    Args:
+        property: A VNN-LIB file, or a property as text.
+        is_file: Whether `property` is the name of a file.
+        box: Options of the input set.
+        where: A condition on `x` as text, or None.
     """
     if is_file:
         from ...frontends.vnnlib.files import as_path

@@ -1,12 +1,24 @@
-"""The normal distribution and the error function."""
+"""The normal distribution and the error function; the only import of SciPy in the ops."""
 
 import numpy as np
-
-from ...core.scipy_functions import erf as erf, erfc as erfc
 
 
 ROOT_HALF = 0.7071067811865476
 DENSITY_AT_0 = 0.3989422804014327
+
+
+def erf(x: np.ndarray) -> np.ndarray:
+    """Return the error function of `x`."""
+    from scipy.special import erf
+
+    return erf(x)
+
+
+def erfc(x: np.ndarray) -> np.ndarray:
+    """Return the complementary error function of `x`."""
+    from scipy.special import erfc
+
+    return erfc(x)
 
 
 def normal(x: np.ndarray) -> np.ndarray:
