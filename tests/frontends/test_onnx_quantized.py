@@ -125,16 +125,16 @@ def test_two_kernels_may_use_the_slack_in_different_ways(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["dense", "strides"])
-@pytest.mark.parametrize("form", some(["QDQ", "QOperator"], 1))
+@pytest.mark.parametrize("form", ["QDQ", "QOperator"])
 def test_a_quantization_is_close_to_its_network(kind, form, tmp_path, rng):
     original, quantized, shape = quantized_pair(tmp_path, kind, form, reduced=True, reach=3)
     first, second = (load_onnx(path, kernel="float32") for path in (original, quantized))
-    answer = outrange.difference_range(first, second, (-1, 1), budget=0.5)
+    answer = outrange.difference_range(first, second, (-1, 1), budget=2)
     x = inputs(rng, 5000, shape).clip(-1, 1)
     apart = run(original, x) - run(quantized, x)
     # The outputs of the original are float32 numbers.
     assert ((answer.lo - 1e-4 <= apart) & (apart <= answer.hi + 1e-4)).all()
-    flipped = outrange.difference_range(second, first, (-1, 1), budget=0.5)
+    flipped = outrange.difference_range(second, first, (-1, 1), budget=0.2)
     assert ((-flipped.hi - 1e-4 <= apart) & (apart <= 1e-4 - flipped.lo)).all()
     ends = np.ones(first.graph.size)
     widths = [
