@@ -3,11 +3,16 @@
     python benchmarks/equivalence.py                     50 pairs of ACAS nets, 60 s each; an hour
     python benchmarks/equivalence.py pairs --count 5
     python benchmarks/equivalence.py rounded --time 20   networks and their copies in 8 bits
+    python benchmarks/equivalence.py isomorphic monotonic     two families of VNN-COMP 2026
 
 A pair consists of an ACAS Xu network and a copy whose weights differ by 1e-3 to 1e-2 of their size,
 drawn with `--seed`. The question is whether all outputs agree to 0.05 on the whole input box, as in
 the competition's isomorphic_acasxu. `rounded` prints the width of the difference, and by how much
 the difference of the two separate ranges is wider.
+
+`isomorphic` and `monotonic` rebuild two families of VNN-COMP 2026 on their box: a network and a
+copy with noise of standard deviation 0.001 in every tensor agree to 0.05; and output 3 does not
+fall if one input grows. Each question is asked as a VNN-LIB 2.0 query and in Python.
 """
 
 import argparse
@@ -28,11 +33,14 @@ LO = [-0.303531156, -0.5, -0.5, -0.5, -0.5]
 HI = [0.679857769, 0.5, 0.5, 0.5, 0.5]
 """Upper bounds of the normalized inputs for which the networks were trained."""
 
+CORNER = [0.6, -0.5, -0.5, 0.45, -0.5], [0.679857769, 0.5, 0.5, 0.5, -0.45]
+"""The box of isomorphic_acasxu_2026."""
+
 APART = 0.05
 SHAPES = ((5, 50, 50, 50, 5), (16, 64, 32, 32, 5), (10, 64, 64, 4), (4, 32, 32, 32, 3))
 
 
-def query(folder):
+def query(folder, box=(LO, HI)):
     """Write a query whether outputs of two networks differ by `APART`; return its path."""
     lines = [
         "(vnnlib-version <2.0>)",
@@ -40,7 +48,7 @@ def query(folder):
         "(declare-network g (isomorphic-to f)"
         " (declare-input U real [1,1,1,5]) (declare-output V real [1,5]))",
     ]
-    for i, (lo, hi) in enumerate(zip(LO, HI, strict=True)):
+    for i, (lo, hi) in enumerate(zip(*box, strict=True)):
         x, u = (f"{name}[0,0,0,{i}]" for name in "XU")
         lines.append(f"(assert (and (>= {x} {lo}) (<= {x} {hi}) (== {x} {u})))")
     sides = (((">=", APART), ("<=", -APART)) for _ in range(5))
@@ -83,6 +91,80 @@ def pairs(folder, options):
     print(f"{done} of {options.count} decided")
 
 
+def noisy_copies(folder, count, seed):
+    """Yield ACAS Xu networks, each with a copy whose tensors have noise."""
+    files = sorted((data_folder() / "acasxu" / "onnx").glob("*.gz"))
+    rng = np.random.default_rng(seed)
+    for k in range(count):
+        model = onnx.load_from_string(gzip.decompress(files[k * 7 % len(files)].read_bytes()))
+        first, second = Path(folder, f"f{k}.onnx"), Path(folder, f"g{k}.onnx")
+        onnx.save(model, first)
+        for tensor in model.graph.initializer:
+            a = onnx.numpy_helper.to_array(tensor)
+            noise = rng.normal(0, 0.001, a.shape).astype(np.float32)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(a + noise, tensor.name))
+        onnx.save(model, second)
+        yield first, second
+
+
+def isomorphic(folder, options):
+    """Decide whether networks and noisy copies agree, on the box of the competition."""
+    asked = query(folder, CORNER)
+    box = tuple(np.reshape(end, (1, 1, 5)) for end in CORNER)
+    questions = []
+    for first, second in noisy_copies(folder, options.count, options.seed):
+        models = {"f": first, "g": second}
+        questions.append((models, (asked,), {}))
+        questions.append((models, (f"abs(f.y - g.y).max() <= {APART}", box), {}))
+    _ask(questions, options)
+
+
+def monotonic(folder, options):
+    """Decide whether output 3 does not fall as one input grows, on the box of the competition."""
+    box = tuple(np.reshape(end, (1, 1, 5)) for end in CORNER)
+    rng = np.random.default_rng(options.seed)
+    questions = []
+    for first, _ in noisy_copies(folder, options.count, options.seed):
+        k = int(rng.integers(5))
+        entries = [(f"g.x[0, 0, {i}]", f"f.x[0, 0, {i}]", i) for i in range(5)]
+        related = " and ".join(f"{g} {'<=' if i == k else '=='} {f}" for g, f, i in entries)
+        models, boxes = {"f": first, "g": first}, {"f": box, "g": box}
+        questions.append(({"f": first}, (_grows(folder, k),), {}))
+        questions.append((models, ("f.y[3] >= g.y[3]", boxes), {"where": related}))
+    _ask(questions, options)
+
+
+def _grows(folder, k):
+    lines = [
+        "(vnnlib-version <2.0>)",
+        "(declare-network f (declare-input X real [1,1,1,5]) (declare-output Y real [1,5]))",
+        "(declare-network g (equal-to f)"
+        " (declare-input U real [1,1,1,5]) (declare-output V real [1,5]))",
+        "(assert (< Y[0,3] V[0,3]))",
+    ]
+    for i, (lo, hi) in enumerate(zip(*CORNER, strict=True)):
+        x, u = (f"{name}[0,0,0,{i}]" for name in "XU")
+        bounds = " ".join(f"(>= {v} {lo}) (<= {v} {hi})" for v in (x, u))
+        lines.append(f"(assert (and {bounds} ({'<=' if i == k else '=='} {u} {x})))")
+    path = Path(folder, f"grows{k}.vnnlib")
+    path.write_text("\n".join(lines))
+    return path
+
+
+def _ask(questions, options):
+    """Ask questions, alternately as a query and in Python; print verdicts and median times."""
+    took = []
+    for i, (models, arguments, named) in enumerate(questions):
+        begin, cpu = time.perf_counter(), time.process_time()
+        answer = outrange.verify(models, *arguments, **named, time_limit=options.time)
+        took.append((time.perf_counter() - begin, time.process_time() - cpu))
+        form = "Python" if i % 2 else "query"
+        print(f"{i // 2:3} {form:6} {answer.status:9} {took[-1][0]:6.1f} s", flush=True)
+    for i, form in enumerate(("query", "Python")):
+        wall, cpu = np.median(took[i::2], axis=0)
+        print(f"median, {form}: {wall:.2f} s, of which {cpu:.2f} s of processor time")
+
+
 def rounded(folder, options):
     """Print how far networks differ from their 8-bit copies."""
     for seed, widths in enumerate(SHAPES):
@@ -107,15 +189,18 @@ def _in_8_bits(weights):
     return (np.round(weights / step) * step).astype(np.float32)
 
 
+PARTS = {"pairs": pairs, "rounded": rounded, "isomorphic": isomorphic, "monotonic": monotonic}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("what", nargs="*", choices=["pairs", "rounded"])
+    parser.add_argument("what", nargs="*", choices=list(PARTS))
     parser.add_argument("--count", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--time", type=float, default=60.0, help="seconds for each")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        for what, run in (("pairs", pairs), ("rounded", rounded)):
+        for what, run in PARTS.items():
             if what in options.what or not options.what:
                 run(folder, options)
 

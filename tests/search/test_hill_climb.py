@@ -158,3 +158,17 @@ def test_a_point_that_is_refused_decides_nothing(copies):
 @needs_kernel
 def test_copies_that_differ_by_less_are_proved_to(copies):
     assert differs(copies, 1.5).status is Status.UNSAT
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_later_rounds_continue_from_the_best_points(seed):
+    """With an elite, no round ends above the best point of the rounds before."""
+    rng, elite, ends = np.random.default_rng(seed), climbing.Elite(), []
+    goal, open_ = np.array([-99.0, -999.0]), np.array([0])
+    for _ in range(4):
+        paced = PacedGradient(ridge)
+        ends.append(hill_climb(paced, evaluate, box(0, 1), goal, open_, rng, elite)[0][0])
+        assert len(elite.x) <= climbing.ELITE
+        assert (elite.x >= 0).all() and (elite.x <= 1).all()
+    assert ends == sorted(ends, reverse=True)
+    assert ends[-1] < -0.99  # The valley ends at -1.

@@ -8,19 +8,23 @@ follows the gradient, or its signs, in some of the inputs, and noise is added to
 
 All objectives are searched together. Most starts lead nowhere. So the half of the points farthest
 from their goals is dropped repeatedly (sequential halving): there are many starts, but few points
-make all moves.
+make all moves. Later rounds also start near the best points of earlier rounds: the peaks of a
+difference lie on common ridges, often far from the samples that lead to them.
 
 References: I. Rechenberg, *Evolutionsstrategie*, 1973 (the success rule); Z. Karnin, T. Koren,
-O. Somekh, *Almost Optimal Exploration in Multi-Armed Bandits*, ICML 2013 (sequential halving).
+O. Somekh, *Almost Optimal Exploration in Multi-Armed Bandits*, ICML 2013 (sequential halving);
+P. Moscato, *On evolution, search, optimization, genetic algorithms and martial arts: towards
+memetic algorithms*, 1989 (climbs from perturbed earlier results).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from ...core import seconds_left
+from ...core import Box, seconds_left
 from ..common.domain_boxes import DomainBoxes
 from .pgd import Evaluate, Lowest, PacedGradient, Points
 
@@ -54,8 +58,43 @@ MOVED, NOISE = 0.7, 0.3
 """Fraction of the inputs in which a move follows the slope, and standard deviation of the noise, as
 a fraction of the step."""
 
+ELITE = 24
+"""Maximum number of points that a round passes to the next one."""
+
+SPREAD = (1e-3, 0.3)
+"""Least and largest standard deviation of a perturbation, as fractions of the box's width."""
+
+PERTURBED = 0.6
+"""Fraction of the inputs that a perturbation changes."""
+
 TINY = 1e-300
 """Lower limit of divisors, which prevents divisions by 0."""
+
+
+@dataclass(eq=False)
+class Elite:
+    """The best points of all rounds so far.
+
+    Args:
+        x: The points, `(n, d)`; None before the first round.
+    """
+
+    x: np.ndarray | None = None
+
+    def join(self, samples: np.ndarray, hull: Box, rng: np.random.Generator) -> np.ndarray:
+        """Return the points, and samples `(b, d)` of which every other one lies near a point."""
+        if self.x is None or not len(self.x):
+            return samples
+        near = self.x[rng.integers(len(self.x), size=len(samples[1::2]))]
+        size = np.exp(rng.uniform(*np.log(SPREAD), (len(near), 1)))
+        noise = size * rng.standard_normal(near.shape) * (rng.random(near.shape) < PERTURBED)
+        samples[1::2] = np.clip(near + (hull.hi - hull.lo) * noise, hull.lo, hull.hi)
+        return np.concatenate([self.x, samples])
+
+    def learn(self, x: np.ndarray, rate: Callable[[np.ndarray], np.ndarray]) -> None:
+        """Add points `(b, d)`, and keep the points with the smallest rates."""
+        pool = x if self.x is None else np.concatenate([self.x, x])
+        self.x = pool[np.argsort(rate(pool))[:ELITE]]
 
 
 def hill_climb(
@@ -65,6 +104,7 @@ def hill_climb(
     goal: np.ndarray,
     open_: np.ndarray,
     rng: np.random.Generator,
+    elite: Elite | None = None,
 ) -> Points:
     """Run one round of climbing from new samples; stop once an open objective is below its goal.
 
@@ -75,13 +115,16 @@ def hill_climb(
         goal: Goals of the objectives, shape `(m,)`.
         open_: Indices of the objectives to minimize.
         rng: Random generator for samples and moves.
+        elite: Points of earlier rounds, near which some climbs start; receives the points of this
+            round.
 
     Returns:
         `(least (m,), at (m, d), most (m,))`: the least value of each objective, its point, and the
         largest value.
     """
     hull = box.hull
-    x = box.snap(_samples(hull.lo, hull.hi, rng))
+    x = _samples(hull.lo, hull.hi, rng)
+    x = box.snap(x if elite is None else elite.join(x, hull, rng))
     gradient(x[:TIMED], np.full(TIMED, open_[0]))
     x = x[: max(TIMED, gradient.affords(SAMPLES, 1))]
     y = evaluate(x)
@@ -106,6 +149,8 @@ def hill_climb(
         climbers.learn(tried, above(y, climbers.k), slope)
         if i % HALVED == 0:
             climbers = climbers.nearest(max(LEFT, climbers.k.size // 2))
+    if elite is not None:
+        elite.learn(climbers.x, lambda x: ((evaluate(x) - goal) / scale)[:, open_].min(axis=1))
     return lowest.points
 
 

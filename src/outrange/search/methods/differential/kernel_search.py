@@ -9,7 +9,7 @@ import numpy as np
 
 from ....graph import Graph
 from ...attack.first_points import First
-from ...attack.hill_climb import hill_climb
+from ...attack.hill_climb import Elite, hill_climb
 from ...attack.pgd import Evaluate, PacedGradient
 from ...common.domain_boxes import DomainBoxes
 from ...common.incumbent import Incumbent
@@ -53,8 +53,6 @@ class RidgeAttack(OpenBoxAttack):
         evaluate: Function that evaluates the objectives, `x (b, d) -> (b, m)`.
     """
 
-    share = 0.1
-
     def __init__(
         self,
         gradient: PacedGradient,
@@ -64,6 +62,7 @@ class RidgeAttack(OpenBoxAttack):
     ) -> None:
         super().__init__(gradient, roots, rng)
         self._evaluate = evaluate
+        self._elite = Elite()
 
     def begin(self, incumbent: Incumbent, offer: Offer) -> None:
         """Climb for several rounds, until no round is worthwhile or the time for them is over.
@@ -90,7 +89,8 @@ class RidgeAttack(OpenBoxAttack):
         # A single point has already been evaluated: there is no other point to climb to.
         if not open_.size or not self._roots.lo.size:
             return False
-        offer(*hill_climb(self._gradient, self._evaluate, self._roots, goal, open_, self._rng)[:2])
+        arguments = (self._gradient, self._evaluate, self._roots, goal, open_, self._rng)
+        offer(*hill_climb(*arguments, self._elite)[:2])
         self._spent += incumbent.clock.seconds - began
         return not incumbent.met
 
