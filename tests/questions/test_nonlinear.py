@@ -134,6 +134,9 @@ def test_where_may_be_nonlinear():
     assert broken.status == "VIOLATED" and (broken.counterexample.x**2).sum() <= 0.25
     best = outrange.maximize(net, x[0] * x[1], (-1, 1), where=inside, budget=3, tol=1e-3)
     assert best.lo <= 0.125 <= best.hi and best.hi - best.lo <= 0.01
+    empty = outrange.verify(net, x[0] <= -5, (-1, 1), where=x @ x <= -0.1, budget=2)
+    assert empty and empty.vacuous
+    assert not outrange.verify(net, x[0] <= 5, (-1, 1), where=inside, budget=2).vacuous
     share = outrange.bad_inputs(net, x[0] * x[1] <= 0, (-1, 1), budget=3)
     assert share.share_lo <= 0.5 <= share.share_hi
 

@@ -152,6 +152,7 @@ def verify(
             progress=progress_listener(progress),
             arithmetic=arithmetic,
             has_float32_sums=getattr(property, "has_float32_sums", False),
+            assumption=translation.assumption,
         )
         if proof is not None and answer:
             answer = proof.verdict(

@@ -31,7 +31,7 @@ def decide(exhibit: Exhibit, ask: Ask) -> tuple[Verdict, dict[str, Any]]:
     source = PropertySource(text, text_digest(text), "text")
     verdict = decide_property(
         question.network, question.unsafe, question.regions, text,
-        time_limit=exhibit.seconds, source=source,
+        time_limit=exhibit.seconds, source=source, assumption=question.assumption,
     )  # fmt: skip
     broken = verdict.counterexample
     message = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ..core.formula import negate, remove_scale
+from ..core.formula import TRUE, negate, remove_scale
 from .common.provenance import add_provenance
 from .conditions.term_graph import extend_network, is_linear
 from .expressions import Terms, property_text, resolve
@@ -36,12 +36,14 @@ class Translation(Generic[N]):
         unsafe: The negated property, over the flat `[x, y, terms]`.
         regions: The input set, as a union of regions.
         text: The property as text.
+        assumption: The part of `unsafe` that is a nonlinear condition on the inputs.
     """
 
     network: N
     unsafe: Formula
     regions: list[Region]
     text: str
+    assumption: Formula = TRUE
 
 
 def translate_property(network: N, condition: Any, box: Any, where: Any = None) -> Translation[N]:
@@ -80,14 +82,16 @@ def restrict(
         where: Condition on the inputs, or None.
         terms: The nonlinear terms of `unsafe`.
     """
+    assumption: Formula = TRUE
     if where is not None:
         slots, outputs = network.graph.inputs, network.graph.outputs
         condition = on_inputs(slots, where, outputs, terms)
         if is_linear(condition, terms.first):
             regions = cut(regions, condition)
         else:
-            unsafe = all_of((condition, unsafe))
-    return Translation(extend_network(network, terms, [unsafe]), unsafe, regions, text)
+            assumption, unsafe = condition, all_of((condition, unsafe))
+    extended = extend_network(network, terms, [unsafe, assumption])
+    return Translation(extended, unsafe, regions, text, assumption)
 
 
 def decide_property(
@@ -102,6 +106,7 @@ def decide_property(
     progress: Callable[[VerifyProgress], None] | None = None,
     arithmetic: str = "real",
     has_float32_sums: bool = False,
+    assumption: Formula = TRUE,
 ) -> Verdict:
     """Verify a property, and add the input set, the model's hash and `source` to the verdict.
 
@@ -119,6 +124,7 @@ def decide_property(
         progress: Callback for progress records, called a few times a second.
         arithmetic: Either `"real"` or `"float32"`.
         has_float32_sums: Whether float32 rounds the sums in `unsafe` (VNN-LIB 2.0).
+        assumption: The part of `unsafe` that is a nonlinear condition on the inputs.
     """
     run: Any = verify
     if arithmetic == "float32":
@@ -127,7 +133,7 @@ def decide_property(
         run = partial(verify_float32, has_sums=has_float32_sums)
     verdict = run(
         network, unsafe, where, text=text, time_limit=time_limit, seed=seed, progress=progress,
-        remedies=True,
+        remedies=True, assumption=assumption,
     )  # fmt: skip
     verdict = replace(
         verdict,

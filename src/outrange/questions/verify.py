@@ -53,6 +53,7 @@ def verify(
     engine: str = "auto",
     progress: Callable[[VerifyProgress], None] | None = None,
     remedies: bool = False,
+    assumption: Formula = TRUE,
 ) -> Verdict:
     """Verify that no input in the regions satisfies `unsafe` together with its output.
 
@@ -67,6 +68,7 @@ def verify(
         progress: Called a few times a second with a `VerifyProgress`.
         remedies: Whether to reserve a part of the time limit for trials on smaller boxes, which are
             run if the search over a box runs out of time.
+        assumption: Part of `unsafe`; inputs that do not satisfy it do not belong to the input set.
     """
     check_limits(0.0, time_limit)
     check_hooks(progress, seed)
@@ -81,7 +83,7 @@ def verify(
         _check_domain(graph, regions)
         methods = ("interval arithmetic",)
         solution = Solution.unknown(Status.UNSAT, graph.size, lower=np.inf, methods=methods)
-        empty = _no_inputs(network, unsafe, regions, seed, clock.left)
+        empty = _no_inputs(network, unsafe, regions, assumption, seed, clock.left)
         check_never(run_samples(network, regions, seed=seed), unsafe, f"`{text}` holds")
         return _verdict(network, text, solution, None, np.inf if empty else question.apart, empty)
     examiner = CounterexampleChecker(network, unsafe, regions)
@@ -103,8 +105,9 @@ def verify(
     if solution.status is Status.UNSAT:
         points = [*examiner.shown, *([] if solution.point is None else [solution.point])]
         check_never(run_samples(network, regions, points, seed), unsafe, f"`{text}` holds")
-    if solution.status is Status.UNSAT and not all(region.is_box for region in regions):
-        empty = _no_inputs(network, unsafe, regions, seed, max(1e-3, clock.left))
+    restricted = assumption != TRUE or not all(region.is_box for region in regions)
+    if solution.status is Status.UNSAT and restricted:
+        empty = _no_inputs(network, unsafe, regions, assumption, seed, max(1e-3, clock.left))
     verdict = _verdict(network, text, solution, examiner.witness, question.apart, empty)
     if reserved and box is not None and verdict.reason == "time":
         begin_phase("looking for remedies")
@@ -176,7 +179,12 @@ def _reporter(progress: Callable[[VerifyProgress], None]) -> Callable[[SearchPro
 
 
 def _no_inputs(
-    network: NetworkLike, unsafe: Formula, regions: Sequence[Region], seed: int, left: float
+    network: NetworkLike,
+    unsafe: Formula,
+    regions: Sequence[Region],
+    assumption: Formula,
+    seed: int,
+    left: float,
 ) -> bool:
     """Return whether the input set is proved to be empty by a search of at most `left` seconds.
 
@@ -185,7 +193,8 @@ def _no_inputs(
     """
     bounded = all(np.isfinite([region.box.lo, region.box.hi]).all() for region in regions)
     # A property from a file states its own bounds, as constraints on inputs alone.
-    constraints = TRUE if bounded else And(tuple(implied_atoms(unsafe, regions[0].box.size)))
+    bounds_of_file = () if bounded else tuple(implied_atoms(unsafe, regions[0].box.size))
+    constraints = And((*bounds_of_file, *(() if assumption == TRUE else (assumption,))))
     groups = expand_groups(constraints, regions, str)
     if any(not all(group.clauses) and not group.distances for group in groups):
         return False  # A box without constraints is not empty.

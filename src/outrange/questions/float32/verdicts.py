@@ -10,7 +10,7 @@ import numpy as np
 from ...answers.progress import VerifyProgress
 from ...answers.verdict import Verdict
 from ...core import And, Atom, Clock, Formula, Or, Region
-from ...core.formula import atoms
+from ...core.formula import TRUE, atoms
 from ...domains import bounds
 from ...domains.float32 import plan_of_rows
 from ..common.named_arrays import graph_point
@@ -47,6 +47,7 @@ def verify_float32(
     progress: Callable[[VerifyProgress], None] | None = None,
     remedies: bool = False,
     has_sums: bool = False,
+    assumption: Formula = TRUE,
 ) -> Verdict:
     """Verify that no float32 run at an input in the regions satisfies `unsafe`.
 
@@ -68,12 +69,14 @@ def verify_float32(
         remedies: Ignored, because remedies would be about the real-valued network.
         has_sums: Whether the left-hand sides of the inequalities are float32 sums, computed in any
             order. Otherwise they are computed from the float32 values without rounding.
+        assumption: As for `verify`.
     """
     check_described(network)
     clock = Clock(time_limit)
     check_casts(network, regions)
     real = verify(network, unsafe, regions, text=text, seed=seed, progress=progress,
-                  time_limit=None if time_limit is None else SHARE * time_limit)  # fmt: skip
+                  time_limit=None if time_limit is None else SHARE * time_limit,
+                  assumption=assumption)  # fmt: skip
     points = _candidates(network, real, regions, seed)
     violation = _find_violation(network, unsafe, regions, points, has_sums)
     if violation is not None:
