@@ -246,7 +246,7 @@ def draw(family: str, holds: bool, seed: int) -> Case:
 def _needle(rng, layers, condition, bound, lo, hi):
     """Return needles that violate the condition at their point, by a fifth of the bound."""
     at = rng.uniform(lo + 0.1 * (hi - lo), hi - 0.1 * (hi - lo), layers.inputs)
-    width = 0.04 * (hi - lo)
+    width = 0.02 * (hi - lo)
     for height in np.geomspace(0.05, 50, 60):
         for sign in (1.0, -1.0):
             needles = [(at, width, sign * height), *[None] * (len(layers.ridges) - 1)]
