@@ -23,6 +23,7 @@ class Net:
     predict: object = None
     name: str = "toy"
     terms: object = None
+    model: object = None
     layers: tuple = ()
     places: dict = field(default_factory=dict)
     bypassed: frozenset = frozenset()

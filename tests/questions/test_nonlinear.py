@@ -1,6 +1,6 @@
 """Conditions with products and functions of inputs and outputs."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
@@ -170,3 +170,33 @@ def test_products_in_a_file(tmp_path):
         form = (x[0] + Fraction(1, 10) * y[0]) ** 2 - x[0] * x[1] * y[1]
         assert outrange.verify(net, path, budget=4).status == status
         assert outrange.verify(net, form < Fraction(bound), (-1, 1), budget=4).status == status
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", cases(range(1), range(3)))
+def test_float32_verdicts_agree_with_float32_runs(seed):
+    """A float32 proof covers every float32 run, also where the real margin is tiny."""
+    rng = np.random.default_rng(seed)
+    net = network(seed, (2, 8, 2))
+    nodes = tuple(
+        replace(node, operation="Relu" if node.op.name == "relu" else "Gemm")
+        for node in net.graph.nodes
+    )
+    net = replace(net, graph=replace(net.graph, nodes=nodes), origin="onnx")
+    condition = [
+        lambda u, v: u[0] * v[0] + v[1] ** 2,
+        lambda u, v: v[0] * v[1] + np.sin(v[0]),
+    ][seed % 2]
+    points = rng.uniform(-1, 1, (20_000, 2)).astype(np.float32)
+    y32, y64 = net.predict(points).T.astype(float), net.graph.run(points.astype(float)).T
+    x64 = points.T.astype(float)
+    real = outrange.maximize(net, condition(x, y), (-1, 1), budget=2)
+    for bound in (real.hi + 1e-3, real.hi + 1e-9, float(condition(x64, y64).max()) - 1e-9):
+        verdict = outrange.verify(
+            net, condition(x, y) <= bound, (-1, 1), arithmetic="float32", budget=2
+        )
+        broken = condition(x64, y32).max() > bound + 1e-12
+        assert not (verdict and broken) and (verdict or bound != real.hi + 1e-3)
+        if verdict.counterexample is not None:
+            at = verdict.counterexample
+            assert condition(at.flat_x, at.flat_y) > bound - 1e-12

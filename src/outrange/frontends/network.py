@@ -52,6 +52,7 @@ class Network:
             inputs of `graph`, with `input_slots`.
         terms: Graph from `[x, y]` to the nonlinear terms of a condition, which follow the model's
             outputs in `graph` and `predict`; None if there are none.
+        model: With `terms`, the network without them.
     """
 
     graph: Graph
@@ -71,6 +72,7 @@ class Network:
     input_slots: tuple[Slot, ...] = ()
     input_index: np.ndarray | None = None
     terms: Graph | None = None
+    model: "Network | None" = None
 
     def __repr__(self) -> str:
         """Format the name, inputs, outputs and number of layers in one line."""

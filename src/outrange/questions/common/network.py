@@ -30,7 +30,7 @@ class NetworkLike(Protocol):
     """Network given as a graph. `predict` runs the user's own model; None if there is no model.
 
     `terms` maps `[x, y]` to the nonlinear terms of a condition, which follow the model's outputs;
-    None if there are none.
+    None if there are none. `model` is then the network without these terms.
     """
 
     @property
@@ -45,6 +45,8 @@ class NetworkLike(Protocol):
     def layers(self) -> Sequence[LayerLike]: ...
     @property
     def terms(self) -> Graph | None: ...
+    @property
+    def model(self) -> "NetworkLike | None": ...
 
 
 class LayeredNetwork(NetworkLike, Protocol):
@@ -75,6 +77,7 @@ class GraphAlone:
     predict: None = None
     layers: tuple[()] = ()
     terms: None = None
+    model: None = None
 
     @property
     def written(self) -> Graph:

@@ -57,6 +57,7 @@ def extend_network(network: N, terms: Terms, formulas: Sequence[Formula]) -> N:
         plain=None if network.plain is None else _append(network.plain, appended),
         predict=None if run is None else _predict(run, appended),
         terms=appended,
+        model=network,
     )
 
 

@@ -20,6 +20,7 @@ from ..evidence.evaluate import model_values
 from ..verify import counterexample_at, verify
 from .clauses import prove_margin
 from .described import check_casts, check_described
+from .nonlinear import verify_with_deviations
 from .splits import float32_off
 from .sums import tighten_sums
 
@@ -71,9 +72,10 @@ def verify_float32(
             order. Otherwise they are computed from the float32 values without rounding.
         assumption: As for `verify`.
     """
-    check_described(network)
+    model = network if network.model is None else network.model
+    check_described(model)
     clock = Clock(time_limit)
-    check_casts(network, regions)
+    check_casts(model, regions)
     real = verify(network, unsafe, regions, text=text, seed=seed, progress=progress,
                   time_limit=None if time_limit is None else SHARE * time_limit,
                   assumption=assumption)  # fmt: skip
@@ -86,8 +88,15 @@ def verify_float32(
     # With sums, rounding may let an input satisfy assumptions that no input satisfies exactly.
     if real.vacuous and not (has_sums and regions):
         return replace(real, arithmetic="float32")
-    proof = prove_margin(network, unsafe, regions, _seconds_left(clock), has_sums)
-    if proof is None:
+    if network.terms is not None:
+        verdict = verify_with_deviations(
+            model, network.terms, unsafe, regions, text=text, seconds=_seconds_left(clock),
+            seed=seed,
+        )  # fmt: skip
+        proof = verdict.margin if verdict is not None and verdict.holds else None
+    else:
+        proof = prove_margin(network, unsafe, regions, _seconds_left(clock), has_sums)
+    if proof is None and network.terms is None:
         verdict = None
         seconds = 0.4 * _seconds_left(clock)
         wider = relax_inequalities(network, unsafe, regions, seconds, has_sums)
