@@ -115,6 +115,8 @@ def test_a_counterexample_has_the_outputs_of_the_model():
         (x[0] ** y[0] <= 1, "exponent must be a constant"),
         (2 ** x[0] <= 1, "np.log"),
         (x[0] ** 1000 <= 1, "between -64 and 64"),
+        (0 * np.log(x[0]) <= 1, "must not cancel out"),
+        (x[0] <= 2 + np.sqrt(x[0]) - np.sqrt(x[0]), "must not cancel out"),
     ],
 )  # fmt: skip
 def test_functions_must_be_defined(condition, words):

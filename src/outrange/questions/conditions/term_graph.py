@@ -16,8 +16,9 @@ from ...graph import Graph, Node, Slot
 from ...graph.builder import Builder
 from ...graph.composites.products import product
 from ...graph.composites.splice import renumber_nodes
+from ...graph.domain import is_restricted
 from ...graph.values import Value
-from ...ops import Rearrange
+from ...ops import Rearrange, curve
 from ..expressions.nonlinear.terms import Operation, Terms
 
 
@@ -41,12 +42,14 @@ def extend_network(network: N, terms: Terms, formulas: Sequence[Formula]) -> N:
         outputs do not change.
 
     Raises:
-        InputError: A coefficient inside a term has no exact float64 value.
+        InputError: A coefficient inside a term has no exact float64 value, or a function that is
+            not defined everywhere cancels out.
     """
     used = sorted(
         {i for f in formulas for atom in different_atoms(f) for i, _ in atom.terms}
         - set(range(terms.first))
     )
+    _check_cancelled(terms, used)
     if not used:
         return network
     appended = term_graph(terms, used)
@@ -92,6 +95,32 @@ def _append(graph: Graph, terms: Graph) -> Graph:
     return replace(graph, nodes=tuple(nodes), output=output)
 
 
+def _needed(terms: Terms, used: Sequence[int]) -> set[int]:
+    """Return the variables from which some terms are computed, themselves included."""
+    needed = set(used)
+    for i in range(terms.first + len(terms.operations) - 1, terms.first - 1, -1):
+        if i in needed:
+            needed.update(terms.operations[i - terms.first].operands)
+    return needed
+
+
+def _check_cancelled(terms: Terms, used: Sequence[int]) -> None:
+    """Reject a condition like `0 * log(x[0]) <= 1`, whose domain no bound would check.
+
+    Raises:
+        InputError: A function that is not defined everywhere has no effect on the condition.
+    """
+    needed = _needed(terms, used)
+    for i, operation in enumerate(terms.operations, terms.first):
+        if operation.kind == "curve" and i not in needed:
+            name, attributes = operation.detail
+            if is_restricted(curve(name, **dict(attributes))):
+                raise InputError(
+                    "A function that is not defined everywhere must not cancel out of a "
+                    f"condition; leave it out. Received: `{name}`, which has no effect."
+                )
+
+
 def term_graph(terms: Terms, used: Sequence[int]) -> Graph:
     """Build the graph from `[x, y]` to all terms; those that `used` does not need are 0.
 
@@ -99,10 +128,7 @@ def term_graph(terms: Terms, used: Sequence[int]) -> Graph:
         terms: The terms.
         used: Variables of the terms that conditions use.
     """
-    first, needed = terms.first, set(used)
-    for i in range(first + len(terms.operations) - 1, first - 1, -1):
-        if i in needed:
-            needed.update(terms.operations[i - first].operands)
+    first, needed = terms.first, _needed(terms, used)
     builder = Builder([Slot("v", (first,))], source=SOURCE)
     writer = _Writer(builder, first)
     waves: dict[tuple, list[int]] = {}

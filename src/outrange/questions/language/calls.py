@@ -117,7 +117,9 @@ def combine(sign: str, left: Any, right: Any) -> Any:
         return arithmetic(sign, left, right)
     if sign == "@" or not (isinstance(left, Number) and isinstance(right, Number)):
         raise Refusal("one side must use `x` or `y`")
-    if sign == "**" and (abs(right) > LARGEST_POWER or (left < 0 and right != int(right))):
+    if sign == "**" and left < 0 and right != int(right):
+        raise Refusal("a negative number has only integer powers")
+    if sign == "**" and abs(right) > LARGEST_POWER:
         raise Refusal(f"an exponent must lie between -{LARGEST_POWER} and {LARGEST_POWER}")
     try:
         value = FOLDS[sign](left, right)
