@@ -68,7 +68,8 @@ class FormReader:
             return connect(Or, [*(Not(premise) for premise in premises), claim])
         if operator == "!=":
             _check_count(operator, parts, 2, 2)
-            return not_equal(*(self.term(p) for p in parts))
+            left, right = (self.term(p) for p in parts)
+            return not_equal(left, right)
         return self._let(operator, parts)
 
     def condition(self, part: Part) -> Draft:

@@ -218,7 +218,7 @@ class _Version2Reader:
                     )
                 self.has_sums = True
             if kind == "NotEqual":
-                return not_equal(*sides, self.products.first)
+                return not_equal(sides[0], sides[1], self.products.first)
             return compare_neighbors(_COMPARISONS[kind], sides, self.products.first)
         raise Fault(f"the condition `{kind}` is not supported.", UnsupportedError)
 

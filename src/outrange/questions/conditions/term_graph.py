@@ -177,7 +177,8 @@ class _Writer:
     def _curve(self, operations: Sequence[Operation]) -> Value:
         name, attributes = operations[0].detail
         operand = self.gather([operation.operands[0] for operation in operations])
-        return self._builder.curve(name, operand, **dict(attributes))  # type: ignore
+        value: Any = self._builder.curve(name, operand, **dict(attributes))
+        return value
 
     def _product(self, operations: Sequence[Operation]) -> Value:
         left, right = (self.gather([op.operands[k] for op in operations]) for k in (0, 1))

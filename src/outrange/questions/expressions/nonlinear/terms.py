@@ -117,7 +117,7 @@ class Terms:
         if exponent.denominator != 1:
             return self.function("power", a, (("exponent", float(exponent)),))
         if a.is_constant:
-            return AffineForm({}, a.offset**exponent)
+            return AffineForm({}, Fraction(a.offset) ** int(exponent))
         n = int(exponent)
         a = self.without_peaks(a)
         if _is_monomial(a):
