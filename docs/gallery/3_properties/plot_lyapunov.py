@@ -1,5 +1,5 @@
 """Prove that a controller is stable
-====================================
+=================================
 
 A network balances a pendulum upright. A *Lyapunov function* ``V`` measures the distance from the
 upright position. If every step decreases it, the pendulum comes to rest. ``verify`` proves the
