@@ -24,6 +24,7 @@ class Net:
     name: str = "toy"
     terms: object = None
     model: object = None
+    products: dict = field(default_factory=dict)
     layers: tuple = ()
     places: dict = field(default_factory=dict)
     bypassed: frozenset = frozenset()

@@ -9,9 +9,10 @@ import pytest
 import outrange
 from cases import cases
 from outrange import InputError, x, y
-from outrange.core import ContradictionError
+from outrange.core import And, Atom, ContradictionError
 from outrange.core.formula import holds
 from outrange.frontends.network import Network
+from outrange.questions.conditions.divide import divide_by_positive
 from outrange.questions.conditions.term_graph import extend_network
 from outrange.questions.decide_property import translate_property
 from outrange.questions.expressions import Terms, resolve
@@ -202,3 +203,33 @@ def test_float32_verdicts_agree_with_float32_runs(seed):
         if verdict.counterexample is not None:
             at = verdict.counterexample
             assert condition(at.flat_x, at.flat_y) > bound - 1e-12
+
+
+@pytest.mark.parametrize("seed", cases(range(20), range(200)))
+def test_quotients_hold_wherever_the_clause_holds(seed):
+    """Division by a positive variable adds only inequalities that the clause implies."""
+    rng = np.random.default_rng(seed)
+    products = {3: (0, 1), 4: (0, 2), 5: (1, 1), 6: (1, 2)}
+    lo, hi = np.array([rng.choice([0.0, 0.5]), rng.choice([0.0, -1.0])]), np.array([1.0, 1.0])
+    if rng.random() < 0.5:
+        lo[1] = hi[1] = 0.0
+    clause = [Atom(((i, -1.0),), 0.0, strict=True) for i in range(3) if rng.random() < 0.5]
+    for _ in range(3):
+        chosen = sorted(rng.choice(7, rng.integers(1, 4), replace=False).tolist())
+        terms = tuple((i, float(rng.integers(-3, 4)) or 1.0) for i in chosen)
+        clause.append(Atom(terms, float(rng.integers(-1, 2)) * (rng.random() < 0.3)))
+    quotients = divide_by_positive(clause, lo, hi, products)
+    points = np.concatenate([rng.uniform(lo, hi, (400, 2)), rng.normal(size=(400, 1))], axis=1)
+    points = np.where(rng.random(points.shape) < 0.2, np.rint(points * 2) / 2, points)
+    points[:, :2] = np.clip(points[:, :2], lo, hi)
+    for point in points:
+        v = [*point, *(point[a] * point[b] for a, b in products.values())]
+        if holds(And(tuple(clause)), v, v):
+            # The products are rounded, and a quotient may be 0 exactly.
+            assert all(sum(c * v[i] for i, c in q.terms) + q.offset <= 1e-9 for q in quotients)
+
+
+def test_a_positive_factor_leaves_no_tie():
+    """No bound separates `x[0] > 0` from `x[0] * (y[0] + 30) <= 0` near 0."""
+    claim = outrange.implies(x[0] > 0, x[0] * (y[0] + 30) > 0)
+    assert outrange.verify(network(), claim, ([0, -1], [1, 1]), budget=5)

@@ -53,6 +53,7 @@ class Network:
         terms: Graph from `[x, y]` to the nonlinear terms of a condition, which follow the model's
             outputs in `graph` and `predict`; None if there are none.
         model: With `terms`, the network without them.
+        products: The factors of those `terms` that are products, as variables of a condition.
     """
 
     graph: Graph
@@ -73,6 +74,7 @@ class Network:
     input_index: np.ndarray | None = None
     terms: Graph | None = None
     model: "Network | None" = None
+    products: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """Format the name, inputs, outputs and number of layers in one line."""

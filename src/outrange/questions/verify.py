@@ -76,7 +76,9 @@ def verify(
     clock = Clock(time_limit)
     try:
         with deadline(max(LEAST_TIME, clock.left)):
-            question = expand_clauses(unsafe, regions, lambda i: place(graph.inputs, i))
+            question = expand_clauses(
+                unsafe, regions, lambda i: place(graph.inputs, i), network.products
+            )
     except OutOfTime:
         return undecided_verdict(network, text, clock)
     if not question.groups:

@@ -1,7 +1,7 @@
 """Protocols for networks, and a network that consists of a graph alone."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -30,7 +30,8 @@ class NetworkLike(Protocol):
     """Network given as a graph. `predict` runs the user's own model; None if there is no model.
 
     `terms` maps `[x, y]` to the nonlinear terms of a condition, which follow the model's outputs;
-    None if there are none. `model` is then the network without these terms.
+    None if there are none. `model` is then the network without these terms, and `products` has the
+    factors of those terms that are products.
     """
 
     @property
@@ -47,6 +48,8 @@ class NetworkLike(Protocol):
     def terms(self) -> Graph | None: ...
     @property
     def model(self) -> "NetworkLike | None": ...
+    @property
+    def products(self) -> Mapping[int, tuple[int, ...]]: ...
 
 
 class LayeredNetwork(NetworkLike, Protocol):
@@ -78,6 +81,7 @@ class GraphAlone:
     layers: tuple[()] = ()
     terms: None = None
     model: None = None
+    products: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def written(self) -> Graph:

@@ -12,6 +12,7 @@ from ...core import Atom, Formula, InputError, Region
 from ...core.formula import And, different_atoms, holds
 from ...search.common.clause_groups import ClauseGroup
 from ...search.common.domain_boxes import DomainBoxes
+from .divide import Products, divide_by_positive
 from .expand import Expansion, PartialClause
 from .input_bounds import at_most
 from .integer_cases import integer_cases
@@ -46,6 +47,7 @@ def expand_clauses(
     formula: Formula,
     regions: Sequence[Region],
     name_input: Callable[[int], str],
+    products: Products | None = None,
 ) -> ExpandedClauses:
     """Expand a formula over input sets into clauses, grouped by their boxes.
 
@@ -56,6 +58,7 @@ def expand_clauses(
         formula: A condition over `[x, y]`.
         regions: The input set, as a union of regions.
         name_input: Function from the index of a flat input to its name, for messages.
+        products: The products among the variables of the formula.
 
     Returns:
         The groups of clauses (none if nothing remains to be decided), and a lower bound on the
@@ -74,7 +77,7 @@ def expand_clauses(
         lo, hi = _around(region, size)
         expansion = Expansion(lo, hi, region.integer, _Below(lo, hi))
         for partial in expansion.of(And((region.condition, formula))):
-            case = _case(partial, lo, hi, name_input)
+            case = _case(partial, lo, hi, name_input, products or {})
             if case is None:
                 apart = min(apart, max(0.0, partial.floor))
             else:
@@ -113,7 +116,11 @@ def _groups(region: Region, boxes: dict, clauses_of: dict) -> Iterator[ClauseGro
 
 
 def _case(
-    case: PartialClause, lo: np.ndarray, hi: np.ndarray, name_input: Callable[[int], str]
+    case: PartialClause,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    name_input: Callable[[int], str],
+    products: Products,
 ) -> tuple[tuple[np.ndarray, np.ndarray], tuple[Formula, ...]] | None:
     """Return a case's input box `(lo, hi)` and undecided terms; None for an infeasible case."""
     inputs = case.inputs
@@ -129,6 +136,8 @@ def _case(
             return None
         if truth is None:
             open_terms.append(part)
+    if products:
+        open_terms += divide_by_positive(open_terms, lo[:inputs], hi[:inputs], products)
     if _contradicts_itself(open_terms):
         return None
     return (lo[:inputs], hi[:inputs]), tuple(open_terms)

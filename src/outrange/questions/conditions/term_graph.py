@@ -61,6 +61,7 @@ def extend_network(network: N, terms: Terms, formulas: Sequence[Formula]) -> N:
         predict=None if run is None else _predict(run, appended),
         terms=appended,
         model=network,
+        products=terms.products,
     )
 
 

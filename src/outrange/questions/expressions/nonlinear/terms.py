@@ -72,6 +72,11 @@ class Terms:
         self._factors: dict[int, tuple[int, ...]] = {}
         self._monomials: dict[tuple[int, ...], int] = {}
 
+    @property
+    def products(self) -> dict[int, tuple[int, ...]]:
+        """The factors of each term that is a product or an integer power of variables."""
+        return dict(self._factors)
+
     def multiply(self, a: AffineForm, b: AffineForm) -> AffineForm:
         """Return `a * b` as a linear form of monomials."""
         if b.is_constant:
