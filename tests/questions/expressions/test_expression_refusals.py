@@ -67,6 +67,7 @@ def test_what_python_would_decide_at_once(make, words):
         (lambda: y[0] // 2 <= 1, ["not supported"]),
         (lambda: np.exp(y[0]) <= 1, ["functions", "exp(y[0])"]),
         (lambda: np.linalg.norm(y) <= 1, ["products", "** 2"]),
+        (lambda: np.linalg.norm(y, 1) <= 1, ["np.norm", "linalg.norm"]),
         (lambda: np.gcd(y, 2) <= 1, ["np.gcd", "sin sinh"]),
         (lambda: np.add.reduce(y) <= 1, ["np.add.reduce"]),
         (lambda: np.max(y, keepdims=True) <= 1, ["np.max", "only `axis`"]),

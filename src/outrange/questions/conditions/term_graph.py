@@ -96,7 +96,7 @@ def _append(graph: Graph, terms: Graph) -> Graph:
     return replace(graph, nodes=tuple(nodes), output=output)
 
 
-def _needed(terms: Terms, used: Sequence[int]) -> set[int]:
+def _ancestors(terms: Terms, used: Sequence[int]) -> set[int]:
     """Return the variables from which some terms are computed, themselves included."""
     needed = set(used)
     for i in range(terms.first + len(terms.operations) - 1, terms.first - 1, -1):
@@ -111,7 +111,7 @@ def _check_cancelled(terms: Terms, used: Sequence[int]) -> None:
     Raises:
         InputError: A function that is not defined everywhere has no effect on the condition.
     """
-    needed = _needed(terms, used)
+    needed = _ancestors(terms, used)
     for i, operation in enumerate(terms.operations, terms.first):
         if operation.kind == "curve" and i not in needed:
             name, attributes = operation.detail
@@ -129,7 +129,7 @@ def term_graph(terms: Terms, used: Sequence[int]) -> Graph:
         terms: The terms.
         used: Variables of the terms that conditions use.
     """
-    first, needed = terms.first, _needed(terms, used)
+    first, needed = terms.first, _ancestors(terms, used)
     builder = Builder([Slot("v", (first,))], source=SOURCE)
     writer = _Writer(builder, first)
     waves: dict[tuple, list[int]] = {}

@@ -79,8 +79,10 @@ def call_function(function: Any, args: tuple[Any, ...], options: dict) -> Any:
     Raises:
         InputError: The function is not supported.
     """
-    if function in (np.dot, np.linalg.norm) and not options:
-        return _dot(*args) if function is np.dot else _norm(*args)
+    if function is np.dot and len(args) == 2 and not options:
+        return arithmetic("@", *args)
+    if function is np.linalg.norm and len(args) == 1 and not options:
+        return Expression("sqrt", ((as_expression(args[0]).ravel() ** 2).sum(),))
     name = METHODS.get(function)
     if (
         name is None
@@ -101,12 +103,3 @@ def _refuse(name: str, how: str) -> Any:
         f"linalg.norm power square reciprocal {' '.join(FUNCTIONS)}` accept `x` and `y`. "
         f"Received: {name}{how}."
     )
-
-
-def _dot(a: Any, b: Any) -> Expression:
-    return arithmetic("@", a, b)
-
-
-def _norm(a: Any) -> Expression:
-    flat = as_expression(a).ravel()
-    return Expression("sqrt", ((flat**2).sum(),))
