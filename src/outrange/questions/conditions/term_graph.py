@@ -204,10 +204,10 @@ class _Writer:
             bias[k] = numbers[-1]
             for i, number in zip(operation.operands, numbers, strict=False):
                 weight[variables.index(i), k] = number
-        whole: Any = self._builder.dense(self.gather(variables), weight, bias)
-        if np.all(divisors == 1):
-            return whole
-        return self._builder.affine_map(whole, 1.0 / divisors, ulps=1)
+        value: Any = self._builder.dense(self.gather(variables), weight, bias)
+        if np.any(divisors != 1):
+            value = self._builder.affine_map(value, 1.0 / divisors, ulps=1)
+        return value
 
 
 def _exact_numbers(numbers: Sequence[int | Fraction]) -> tuple[list[float], float]:
