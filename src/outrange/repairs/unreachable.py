@@ -28,9 +28,10 @@ def unreachable(heads: Heads, demands: Sequence[Demand], before: Sequence[Verdic
     for demand, verdict in zip(demands, before, strict=True):
         if verdict.counterexample is None:
             continue
-        x = [(Fraction(float(v)),) * 2 for v in verdict.counterexample.flat_x]
-        y = [(_exact(lo), _exact(hi)) for lo, hi in ranges]
-        if never(demand.safe, [*x, *y]):
+        at = [Fraction(float(v)) for v in verdict.counterexample.flat_x]
+        x: list[tuple[End, End]] = [(v, v) for v in at]
+        x += [(_exact(lo), _exact(hi)) for lo, hi in ranges]
+        if never(demand.safe, x):
             names = ", ".join(sorted({head.activation for head in heads.heads}))
             return (
                 f"no outputs of a last layer with activation {names} satisfy `{demand.text}` at an "
