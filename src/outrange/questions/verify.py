@@ -29,6 +29,7 @@ from .evidence.check_point import CounterexampleChecker, ExactChecker, Witness
 from .evidence.contradictions import check_never, run_samples
 from .evidence.exact_ties import METHOD, never_below
 from .evidence.finite import holds_nowhere
+from .evidence.output_tail import METHOD as TAIL, drop_refuted_by_tail
 from .inputs.parse_box import place
 
 
@@ -37,6 +38,9 @@ LEAST_TIME = 0.2
 
 Most properties are expanded within this time, and some of them need no search.
 """
+
+TAIL_TIME = 2.0
+"""Maximum time in seconds for a proof by the last layers alone."""
 
 LOOK_FOR_INPUTS = 5.0
 """Maximum time in seconds for deciding whether a property holds vacuously."""
@@ -94,15 +98,22 @@ def verify(
     narrow = remedies and box is not None and bool(np.isfinite([box.lo, box.hi]).all())
     reserved = reserved_seconds(clock.limit) if narrow else 0.0
     begin_phase("searching")
-    solution = decide(
-        graph, question.groups, examiner, time_limit=clock.left - reserved, progress=report,
-        seed=seed, engine=engine,
-    )  # fmt: skip
+    groups = drop_refuted_by_tail(graph, question.groups, min(TAIL_TIME, clock.left))
+    if groups:
+        solution = decide(
+            graph, groups, examiner, time_limit=clock.left - reserved, progress=report, seed=seed,
+            engine=engine,
+        )  # fmt: skip
+        if len(groups) < len(question.groups):
+            solution = replace(solution, lower=np.minimum(solution.lower, 0.0))
+    else:
+        solution = Solution.unknown(Status.UNSAT, graph.size, lower=0.0, methods=(TAIL,))
+        solution = replace(solution, seconds=clock.seconds)
     check_stopped()
     begin_phase("computing evidence")
     tied = solution.status is Status.ROUNDING and examiner.witness is None
     if tied:
-        solution = _decide_without_rounding(solution, graph, unsafe, question.groups, clock.left)
+        solution = _decide_without_rounding(solution, graph, unsafe, groups, clock.left)
     empty = False
     if solution.status is Status.UNSAT:
         points = [*examiner.shown, *([] if solution.point is None else [solution.point])]

@@ -1,26 +1,156 @@
-"""Guard mode: a last layer that corrects the outputs where the property would be violated."""
+"""Guard mode: last layers that correct the outputs where a property would be violated."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ..answers.repairs.repair import LayerChange
-from ..core import UnsupportedError
+from ..core import Region, UnsupportedError
+from ..core.formula import value
+from ..frontends.keras.api import keras
+from ..frontends.keras.predict import predictor
+from ..frontends.keras.signature import Signature, signature
 from .demand import Demand
+from .guard_rules import Rule, rules_of
+
+
+RIM = 0.01
+"""Width of the rim around a box in which outputs may change, as a fraction of the box's widths."""
+
+SAMPLES = 2000
+"""Number of inputs of a set at which the violation is measured, for the slope of the rim."""
+
+MOST_BOXES = 16
+"""Maximum number of boxes of one input set; each gets a guard of its own."""
+
+FARTHEST = 3e38
+"""Replaces infinite ends of boxes: the largest float32 number, rounded."""
 
 
 def guarded_model(model: Any, demands: Sequence[Demand]) -> tuple[Any, tuple[LayerChange, ...]]:
-    """Return a copy of a model with a guard behind its outputs, and the changes that it makes.
+    """Return a copy of a model with guards behind its outputs, and the added layers.
+
+    In the box of each region, a guard enforces the property for all weights (see
+    `outrange.layers.BoxGuard`). Around the box, it fades within a rim of `RIM` of the widths.
+    Outputs that satisfy the property do not change.
 
     Args:
         model: A copy of the user's Keras model, loaded from a file.
         demands: The properties that the guarded model must satisfy.
 
     Raises:
-        UnsupportedError: No guard is available for these properties.
+        UnsupportedError: No closed form satisfies one of the properties, or the model is no graph
+            of layers.
     """
-    raise UnsupportedError(
-        'Repair with `method="guard"` is not available in this release; use `method="weights"`. '
-        f"Received: {', '.join(demand.text for demand in demands)}."
-    )
+    k = keras()
+    if not getattr(model, "outputs", None) or not getattr(model, "inputs", None):
+        raise UnsupportedError(
+            "A guard needs a Sequential or functional Keras model. "
+            f"Received: {type(model).__name__} `{model.name}`."
+        )
+    building = _Guarding(model)
+    for demand in demands:
+        building.add(demand)
+    if isinstance(model, k.Sequential):
+        guarded = k.Model(model.inputs[0], building.tensors[0], name=model.name)
+    else:
+        outputs = k.tree.pack_sequence_as(model.output, building.tensors)
+        guarded = k.Model(model.input, outputs, name=model.name)
+    if getattr(model, "compiled", False) and not isinstance(getattr(model, "loss", None), dict):
+        guarded.compile_from_config(model.get_compile_config())
+    return guarded, tuple(building.changes)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """Numbers measured at inputs of a set: the largest violation, and the largest output."""
+
+    violation: float
+    size: float
+    sums_to_one: bool
+
+
+class _Guarding:
+    """A model to which guards are being added.
+
+    Args:
+        model: The original.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.signature: Signature = signature(model)
+        self.tensors = list(model.outputs)
+        self.changes: list[LayerChange] = []
+        self._inputs = list(model.inputs)
+        self._predict = predictor(model, self.signature)
+        self._names = {layer.name for layer in model.layers}
+        size = sum(slot.size for slot in self.signature.slots)
+        ends = size + np.cumsum([0, *(int(np.prod(t.shape[1:])) for t in self.tensors)])
+        self._places = list(zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True))
+
+    def add(self, demand: Demand) -> None:
+        """Add the guards of one property.
+
+        Raises:
+            UnsupportedError: There is no closed form, or too many boxes.
+        """
+        if len(demand.regions) > MOST_BOXES:
+            raise UnsupportedError(
+                f"A guard needs at most {MOST_BOXES} boxes of inputs. Received: "
+                f"{len(demand.regions)} for {demand.text!r}."
+            )
+        rules = rules_of(demand.safe, self._places, demand.text)
+        for region in demand.regions:
+            measured = self._measure(demand)
+            for rule in rules:
+                self._add_guard(rule, region, measured)
+
+    def _measure(self, demand: Demand) -> _Measured:
+        x = demand.draw(np.random.default_rng(0), SAMPLES)
+        y = np.asarray(self._predict(x), float)
+        worst = value(demand.safe, np.concatenate([x, y], axis=1)).max(initial=0.0)
+        size = float(np.abs(y).max(initial=0.0)) or 1.0
+        sums = y.shape[1] > 1 and len(y) and bool((np.abs(y.sum(axis=1) - 1) < 1e-4).all())
+        return _Measured(float(worst) if worst > 0 else 1e-3 * size, size, bool(sums))
+
+    def _add_guard(self, rule: Rule, region: Region, measured: _Measured) -> None:
+        """Replace one output by its guarded version."""
+        from ..layers import BoxGuard
+
+        k, tensor = keras(), self.tensors[rule.output]
+        shape, dtype, name = tuple(tensor.shape[1:]), tensor.dtype, self._name()
+        layer = rule.build(measured.size, dtype=dtype, name=f"{name}_rule")
+        lo, hi = (np.clip(end, -FARTHEST, FARTHEST) for end in (region.box.lo, region.box.hi))
+        width = hi - lo
+        usual = (width > 0) & (width < FARTHEST)
+        scale = np.where(usual, width, np.clip(np.abs(lo), 1.0, 1e6))
+        fade = measured.violation / (RIM * scale)
+        flat = tensor if len(shape) == 1 else k.layers.Flatten(name=f"{name}_flat")(tensor)
+        guard = BoxGuard(
+            layer, list(zip(self._split(lo), self._split(hi), strict=True)), self._split(fade),
+            name=name, dtype=dtype,
+        )  # fmt: skip
+        result = guard([flat, *self._inputs])
+        if len(shape) != 1:
+            result = k.layers.Reshape(shape, name=f"{name}_shape")(result)
+        self.tensors[rule.output] = result
+        detail = "The outputs no longer add up to 1 where it acts." if measured.sums_to_one else ""
+        self.changes.append(LayerChange(name, "guard", 0.0, 0.0, detail))
+
+    def _split(self, flat: np.ndarray) -> list[np.ndarray]:
+        """Split a flat vector into one array per input of the model."""
+        ends = np.cumsum([slot.size for slot in self.signature.slots])[:-1]
+        parts = np.split(flat, ends)
+        return [p.reshape(s.shape) for p, s in zip(parts, self.signature.slots, strict=True)]
+
+    def _name(self) -> str:
+        name, number = "guard", 0
+        while name in self._names:
+            number += 1
+            name = f"guard_{number}"
+        self._names.add(name)
+        return name

@@ -58,17 +58,23 @@ MOST_COEFFICIENTS = 1 << 16
 seconds."""
 
 
-def never_below(graph: Graph, groups: Sequence[ClauseGroup], seconds: float | None) -> bool:
+def never_below(
+    graph: Graph,
+    groups: Sequence[ClauseGroup],
+    seconds: float | None,
+    patterns: int = MOST_PATTERNS,
+) -> bool:
     """Return whether it is proved that no clause of any group holds at any input.
 
     Args:
         graph: The network under study.
         groups: Clauses and their boxes.
         seconds: Time limit in seconds; None for no limit.
+        patterns: A box with at most this many activation patterns is not bisected.
     """
     try:
         with deadline(seconds):
-            return all(_Regions(graph, group).is_empty() for group in groups)
+            return all(_Regions(graph, group, patterns).is_empty() for group in groups)
     except (OutOfTime, KeyboardInterrupt):  # The result of the search is still an answer.
         return False
 
@@ -76,8 +82,8 @@ def never_below(graph: Graph, groups: Sequence[ClauseGroup], seconds: float | No
 class _Regions:
     """Search of the linear regions of a network for a point at which a clause holds."""
 
-    def __init__(self, graph: Graph, group: ClauseGroup) -> None:
-        self.roots = group.roots
+    def __init__(self, graph: Graph, group: ClauseGroup, patterns: int) -> None:
+        self.roots, self.most_patterns = group.roots, patterns
         is_strict = bool(np.all(group.strict)) and not group.distances
         self.graph = piecewise_to_pairs(measure(graph, group.clauses)) if is_strict else graph
         coefficients = _coefficients(self.graph) if is_strict else None
@@ -109,7 +115,7 @@ class _Regions:
             free, patterns = np.count_nonzero(low < high), self._patterns(ends)
             stuck = 0 if patterns < before else stuck + 1
             # Each side has been bisected, and no unit was decided.
-            most = MOST_STUCK if stuck >= free else MOST_PATTERNS
+            most = MOST_STUCK if stuck >= free else self.most_patterns
             if free and patterns <= most:
                 if not _Box(self, low, high, ends, undecided).is_empty():
                     return False

@@ -1,0 +1,54 @@
+"""Proofs by the last layers alone: what they close, and what they must not."""
+
+import keras
+import numpy as np
+import pytest
+from keras import Input, Model, layers as L
+
+import outrange
+from outrange import y
+from outrange.layers import ArgmaxIsNot, Bounded, BoxGuard, Halfspaces, Ordered
+from outrange.questions.evidence.output_tail import METHOD
+
+
+BOX = (-0.5, 0.5)
+
+
+def network(head, guarded=False, seed=0, last=3):
+    keras.utils.set_random_seed(seed)
+    given = Input((4,))
+    h = L.Dense(30, "relu")(L.Dense(30, "relu", bias_initializer="random_normal")(given))
+    outputs = L.Dense(last, kernel_initializer="random_normal", name="y")(h)
+    return Model(given, head([outputs, given]) if guarded else head(outputs))
+
+
+PROVED = {
+    "order with ties": (Ordered(0.0), (y[1] >= y[0]) & (y[2] >= y[1])),
+    "half-space": (Halfspaces([1, 2, -1], 0.5), y[0] + 2 * y[1] - y[2] <= 0.5),
+    "not argmax": (ArgmaxIsNot(0), y.argmax() != 0),
+}
+
+
+@pytest.mark.parametrize("name", PROVED)
+def test_a_rule_layer_is_proved_without_a_search_of_the_network(name):
+    head, claim = PROVED[name]
+    verdict = outrange.verify(network(head), claim, (-1, 1))
+    assert verdict.status == "HOLDS" and verdict.methods == (METHOD,)
+
+
+def test_a_guard_is_proved_in_its_box_only():
+    model = network(BoxGuard(Bounded(hi=-1.0), BOX, 100.0), guarded=True)
+    assert outrange.verify(model, y[0] <= -1 + 1e-6, BOX).methods == (METHOD,)
+    assert outrange.verify(model, y[0] <= -1 + 1e-6, (-0.6, 0.6)).status == "VIOLATED"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_nothing_is_proved_that_a_sample_breaks(seed, rng):
+    heads = [Ordered(0.0), Halfspaces([1, -1, 0], 0.1), L.ReLU(), L.Activation("tanh"), L.Softmax()]
+    model = network(heads[seed % len(heads)], seed=seed)
+    at = rng.uniform(-1, 1, (500, 4)).astype("float32")
+    out = model.predict(at, verbose=0).astype(float)
+    worst, spread = out[:, 0].max(), np.ptp(out[:, 0])
+    for share in (0.01, 0.2):
+        verdict = outrange.verify(model, y[0] <= worst - share * spread - 1e-6, (-1, 1), budget=2)
+        assert verdict.status != "HOLDS"

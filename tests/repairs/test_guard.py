@@ -1,0 +1,114 @@
+"""Guard mode of `repair`: what it proves, what it leaves alone, what it refuses by name."""
+
+import keras
+import numpy as np
+import pytest
+from keras import Input, Model, Sequential, layers as L
+
+import outrange
+from cases import some
+from outrange import UnsupportedError, x, y
+
+
+BOX = (-0.5, 0.5)
+
+PROPERTIES = {
+    "limit": lambda: y[0] <= 0.2,
+    "limits": lambda: (y[0] <= 0.2) & (y[1] >= -0.1) & (y[2] <= 0.5) & (y[2] >= 0.4),
+    "equal to the text": lambda: "y[0] <= 0.2",
+    "row": lambda: y[0] + 2 * y[1] - y[2] <= 0.1,
+    "rows": lambda: (y[0] - y[1] <= 0.1) & (y[1] - y[2] <= 0.1),
+    "argmax": lambda: y.argmax() == 1,
+    "not argmax": lambda: y.argmax() != 0,
+    "not argmin": lambda: (y[0] > y[1]) | (y[0] > y[2]),
+    "smallest": lambda: (y[0] < y[1]) & (y[0] < y[2]),
+    "either": lambda: (y[0] <= -1) | (y[0] + y[1] <= -2),
+}
+
+
+def model(seed=0, last=None):
+    keras.utils.set_random_seed(seed)
+    h = L.Dense(8, "relu", bias_initializer="random_normal")
+    return Sequential(
+        [Input((2,)), h, L.Dense(3, last, bias_initializer="random_normal", name="y")]
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", some(PROPERTIES, 3))
+def test_the_guarded_model_is_proved_and_changes_only_violations(name, rng, tmp_path):
+    net, claim = model(), PROPERTIES[name]()
+    before = net.get_weights()
+    fixed = outrange.repair(net, claim, BOX, method="guard", budget=20)
+    assert fixed.status in ("REPAIRED", "HOLDS"), fixed
+    assert all((a == b).all() for a, b in zip(before, net.get_weights(), strict=True))
+    fixed.model.save(tmp_path / "m.keras")
+    again = keras.models.load_model(tmp_path / "m.keras")
+    assert outrange.verify(again, claim, BOX).status == "HOLDS"
+    assert {layer.name for layer in net.layers} <= {layer.name for layer in again.layers}
+    at = rng.uniform(-2, 2, (4000, 2)).astype("float32")
+    old, new = net.predict(at, verbose=0), again.predict(at, verbose=0)
+    far = (np.abs(at) > 0.52).any(axis=1)
+    np.testing.assert_allclose(new[far], old[far], atol=1e-5)
+    checked = [outrange.verify(net, claim, (row, row)).status == "HOLDS" for row in at[~far][:5]]
+    for row, holds in zip(np.flatnonzero(~far)[:5], checked, strict=True):
+        if holds:
+            np.testing.assert_allclose(new[row], old[row], atol=1e-5)
+
+
+@pytest.mark.slow
+def test_some_property_is_violated_by_the_original():
+    verdicts = [outrange.verify(model(), PROPERTIES[name](), BOX).status for name in PROPERTIES]
+    assert verdicts.count("VIOLATED") >= 6
+
+
+@pytest.mark.slow
+def test_several_inputs_outputs_and_boxes():
+    keras.utils.set_random_seed(0)
+    a, b = Input((2,), name="a"), Input((1, 2), name="b")
+    h = L.Concatenate()([a, L.Flatten()(b)])
+    net = Model([a, b], [L.Dense(1, name="s")(h), L.Reshape((2, 1), name="t")(L.Dense(2)(h))])
+    claim = (y["s"][0] <= 0.1) & (y["t"][0, 0] >= 0) & (y["t"][1, 0] <= 1)
+    boxes = outrange.Union({"a": (0, 1), "b": (0, 1)}, {"a": (-1, 0), "b": (0, 1)})
+    fixed = outrange.repair(net, claim, boxes, method="guard", budget=20)
+    assert fixed.status == "REPAIRED", fixed
+    assert [tuple(out.shape[1:]) for out in fixed.model.outputs] == [(1,), (2, 1)]
+
+
+def test_compile_settings_and_probabilities():
+    net = model(last="softmax")
+    net.compile("sgd", "mse")
+    fixed = outrange.repair(net, y[0] <= 0.1, BOX, method="guard", budget=20)
+    assert fixed.status == "REPAIRED"
+    assert fixed.model.optimizer.name.lower() == "sgd" and fixed.model.loss == "mse"
+    assert "add up to 1" in fixed.changes[0].detail
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        lambda: y[0] <= x[0],
+        lambda: (y[0] - y[1] <= -1) & (y[1] - y[0] <= -1),
+        lambda: ((y[0] <= -5) & (y[1] <= -5)) | (y[2] <= -5),
+        lambda: (y[0] <= -5) & ((y[0] <= y[1]) | (y[0] <= y[2])),
+        lambda: (y[0] <= -5) | (y[0] >= 5),
+    ],
+)
+def test_a_property_without_a_closed_form_is_refused(claim):
+    with pytest.raises(UnsupportedError, match="closed form"):
+        outrange.repair(model(), claim(), BOX, method="guard", budget=5)
+
+
+def test_a_model_without_a_graph_of_layers_is_refused():
+    class Plain(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = L.Dense(1)
+
+        def call(self, inputs):
+            return self.dense(inputs)
+
+    net = Plain()
+    net(np.zeros((1, 2)))
+    with pytest.raises(outrange.OutrangeError):
+        outrange.repair(net, y[0] <= -9, BOX, method="guard", budget=5)
