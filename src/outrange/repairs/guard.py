@@ -15,7 +15,7 @@ from ..frontends.keras.api import keras
 from ..frontends.keras.predict import predictor
 from ..frontends.keras.signature import Signature, signature
 from .demand import Demand
-from .guard_rules import Rule, rules_of
+from .guard_rules import OutputRule, rules_of
 
 
 RIM = 0.01
@@ -117,7 +117,7 @@ class _Guarding:
         sums = y.shape[1] > 1 and len(y) and bool((np.abs(y.sum(axis=1) - 1) < 1e-4).all())
         return _Measured(float(worst) if worst > 0 else 1e-3 * size, size, bool(sums))
 
-    def _add_guard(self, rule: Rule, region: Region, measured: _Measured) -> None:
+    def _add_guard(self, rule: OutputRule, region: Region, measured: _Measured) -> None:
         """Replace one output by its guarded version."""
         from ..layers import BoxGuard
 

@@ -17,7 +17,7 @@ MARGIN = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class Rule:
+class OutputRule:
     """A rule of one output tensor.
 
     Args:
@@ -48,7 +48,7 @@ class Rule:
             raise _no_guard(self.text, str(error)) from error
 
 
-def rules_of(safe: Formula, places: Sequence[tuple[int, int]], text: str) -> list[Rule]:
+def rules_of(safe: Formula, places: Sequence[tuple[int, int]], text: str) -> list[OutputRule]:
     """Return rules that together imply a property.
 
     Supported are limits of outputs, "output k is the largest", linearly independent inequalities,
@@ -131,7 +131,7 @@ def _variables(atoms: Sequence[Atom]) -> frozenset[int]:
     return frozenset(i for atom in atoms for i, _ in atom.terms)
 
 
-def _all_of(atoms: Sequence[Atom], output: int, place: tuple[int, int], text: str) -> Rule:
+def _all_of(atoms: Sequence[Atom], output: int, place: tuple[int, int], text: str) -> OutputRule:
     """Return the rule that all inequalities hold."""
     from .. import layers
 
@@ -146,10 +146,10 @@ def _all_of(atoms: Sequence[Atom], output: int, place: tuple[int, int], text: st
         a, c = _tightest(rows, limits)
         return layers.Halfspaces(a, c, margin=MARGIN * max(size, 1.0), **options)
 
-    return Rule(output, _variables(atoms), layer, text)
+    return OutputRule(output, _variables(atoms), layer, text)
 
 
-def _one_of(atoms: Sequence[Atom], output: int, place: tuple[int, int], text: str) -> Rule:
+def _one_of(atoms: Sequence[Atom], output: int, place: tuple[int, int], text: str) -> OutputRule:
     """Return the rule that at least one of the inequalities holds."""
     from .. import layers
 
@@ -161,10 +161,12 @@ def _one_of(atoms: Sequence[Atom], output: int, place: tuple[int, int], text: st
             return layers.ArgmaxIsNot(index, margin=MARGIN * size, **options)
         return layers.AnyHalfspace(rows, limits, margin=MARGIN * max(size, 1.0), **options)
 
-    return Rule(output, _variables(atoms), layer, text)
+    return OutputRule(output, _variables(atoms), layer, text)
 
 
-def _limits(rows: np.ndarray, limits: np.ndarray, size: float) -> tuple[list, list]:
+def _limits(
+    rows: np.ndarray, limits: np.ndarray, size: float
+) -> tuple[list[float | None], list[float | None]]:
     """Return the lower and upper limits of each output, None where there is none."""
     lo, hi = np.full(rows.shape[1], -np.inf), np.full(rows.shape[1], np.inf)
     for row, limit in zip(rows, limits, strict=True):
@@ -177,7 +179,11 @@ def _limits(rows: np.ndarray, limits: np.ndarray, size: float) -> tuple[list, li
     inner = lo + room, hi - room
     fits = inner[0] < inner[1]
     lo, hi = np.where(fits, inner[0], lo), np.where(fits, inner[1], hi)
-    return tuple([float(e) if np.isfinite(e) else None for e in ends] for ends in (lo, hi))
+    return _optional(lo), _optional(hi)
+
+
+def _optional(ends: np.ndarray) -> list[float | None]:
+    return [float(end) if np.isfinite(end) else None for end in ends]
 
 
 def _tightest(rows: np.ndarray, limits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

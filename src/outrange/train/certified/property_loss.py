@@ -12,7 +12,7 @@ from ...core.formula import And, Atom, Formula, different_atoms, negate
 from ...questions.decide_property import translate_property
 from ...questions.language.parser import read_condition
 from ..arguments import finite_number, positive_integer
-from ..framework import Shape, keras
+from ..framework import keras
 from .attack import ascend
 from .head import OutputBounds, head_of
 from .interval import TensorBounds
@@ -77,7 +77,7 @@ class PropertyLoss(keras.layers.Layer):
         self.steps = positive_integer(steps, "steps", "PropertyLoss")
         self._added = 0
 
-    def attach(self, network: Any, shape: Shape) -> None:
+    def attach(self, network: Any, shape: tuple[int, ...]) -> None:
         """Read the property for a model; `Certified` calls this.
 
         Args:
@@ -170,7 +170,8 @@ class PropertyLoss(keras.layers.Layer):
         if bounds.head is not None and bounds.head.softmax:
             bounds = OutputBounds(bounds.output, None, None)  # The property reads probabilities.
         above = self._hi @ np.maximum(self._x_rows, 0) + self._lo @ np.minimum(self._x_rows, 0)
-        forms = bounds.linear_form(ops.convert_to_tensor(self._y_rows)).hi + above + self._offsets
+        forms = bounds.linear_form(ops.convert_to_tensor(self._y_rows)).hi
+        forms = ops.add(forms, (above + self._offsets).astype("float32"))
         bound = ops.mean(ops.relu(self._value(self._formula, forms) + self.margin))
         return (1 - self.alpha) * at_points + self.alpha * bound
 
@@ -179,7 +180,8 @@ class PropertyLoss(keras.layers.Layer):
         ops = keras.ops
         outputs = ops.reshape(model(x, training=False), (x.shape[0], -1))
         flat = ops.reshape(x, (x.shape[0], -1))
-        forms = ops.matmul(outputs, self._y_rows) + ops.matmul(flat, self._x_rows) + self._offsets
+        forms = ops.matmul(outputs, self._y_rows) + ops.matmul(flat, self._x_rows)
+        forms = ops.add(forms, self._offsets)
         return self._value(self._formula, forms)
 
     def _value(self, formula: Formula, forms: Any) -> Any:

@@ -85,11 +85,11 @@ class AnyHalfspace(keras.layers.Layer):
             The outputs, in the shape of `inputs`.
         """
         ops = keras.ops
-        excess = ops.matmul(inputs, self._rows.T) - self._limits
+        excess = ops.subtract(ops.matmul(inputs, self._rows.T), self._limits)
         least = ops.min(excess, axis=-1, keepdims=True)
         if slack is not None:
             least = least - slack
-        return inputs - ops.relu(least) * self._direction
+        return inputs - ops.multiply(ops.relu(least), self._direction)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the input shape."""

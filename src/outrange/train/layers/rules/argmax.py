@@ -90,7 +90,7 @@ class ArgmaxIs(_RankRule):
             The outputs, in the shape of `inputs`.
         """
         before, chosen, after = self._split(inputs)
-        limit = chosen - self._least
+        limit = keras.ops.subtract(chosen, self._least)
         if slack is not None:
             limit = limit + slack
         parts = [keras.ops.minimum(part, limit) if part.shape[-1] else part
@@ -133,7 +133,7 @@ class ArgmaxIsNot(_RankRule):
         ops = keras.ops
         before, chosen, after = self._split(inputs)
         others = ops.concatenate([before, after], axis=-1)
-        limit = ops.max(others, axis=-1, keepdims=True) - self._least
+        limit = ops.subtract(ops.max(others, axis=-1, keepdims=True), self._least)
         if slack is not None:
             limit = limit + slack
         return ops.concatenate([before, ops.minimum(chosen, limit), after], axis=-1)

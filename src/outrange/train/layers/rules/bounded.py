@@ -105,7 +105,9 @@ class Bounded(keras.layers.Layer):
         """Limit outputs that all have the same kinds of limits."""
         ops, dtype = keras.ops, self._dtype
         has_lo, has_hi = bool(np.isfinite(lo).all()), bool(np.isfinite(hi).all())
-        low, high = round_up(lo, dtype), round_down(hi, dtype)
+        low, high = (
+            ops.convert_to_tensor(end) for end in (round_up(lo, dtype), round_down(hi, dtype))
+        )
         if self.smooth and has_lo and has_hi:
             y = low + (high - low) * ops.sigmoid(y)
         elif self.smooth:

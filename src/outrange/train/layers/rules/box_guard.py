@@ -98,7 +98,8 @@ class BoxGuard(keras.layers.Layer):
         slack = 0.0
         for x, (lo, hi), rate in zip(inputs[1:], self.box, self.fade, strict=True):
             x = ops.cast(x, self._dtype)
-            away = (ops.relu(x - hi) + ops.relu(lo - x)) * rate.astype(self._dtype)
+            away = ops.relu(ops.subtract(x, hi)) + ops.relu(ops.subtract(lo, x))
+            away = ops.multiply(away, rate.astype(self._dtype))
             axes = tuple(range(1, len(x.shape)))
             slack = slack + (ops.sum(away, axis=axes) if axes else away)
         slack = ops.reshape(slack, (-1, *[1] * (len(outputs.shape) - 1)))

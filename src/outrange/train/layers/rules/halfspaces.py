@@ -96,7 +96,7 @@ class Halfspaces(keras.layers.Layer):
             The outputs, in the shape of `inputs`.
         """
         ops = keras.ops
-        excess = ops.matmul(inputs, self._rows.T) - self._limits
+        excess = ops.subtract(ops.matmul(inputs, self._rows.T), self._limits)
         if slack is not None:
             excess = excess - slack
         return inputs - ops.matmul(ops.relu(excess), self._directions.T)

@@ -72,7 +72,7 @@ class Ordered(keras.layers.Layer):
         ops = keras.ops
         ordered = [inputs[..., :1]]
         for i in range(1, inputs.shape[-1]):
-            entry, least = inputs[..., i : i + 1], ordered[-1] + self._least
+            entry, least = inputs[..., i : i + 1], ops.add(ordered[-1], self._least)
             if slack is not None:
                 least = least - slack
             # A sum with a nonnegative term: bounds of a difference of neighbors cancel exactly.
