@@ -138,7 +138,9 @@ class _Guarding:
         if len(shape) != 1:
             result = k.layers.Reshape(shape, name=f"{name}_shape")(result)
         self.tensors[rule.output] = result
-        detail = "The outputs no longer add up to 1 where it acts." if measured.sums_to_one else ""
+        detail = "a new layer, which changes only outputs that break the property"
+        if measured.sums_to_one:
+            detail += "; where it does, the outputs no longer add up to 1"
         self.changes.append(LayerChange(name, "guard", 0.0, 0.0, detail))
 
     def _split(self, flat: np.ndarray) -> list[np.ndarray]:
