@@ -35,7 +35,7 @@ ALLOWED = {
     "reach": {"core", "executors", "ops", "graph", "domains", "search", "answers", "questions"},
     "certify": {"core", "executors", "ops", "graph", "search", "answers", "questions"},
     # A repair runs Keras models, and asks for verdicts on its candidates.
-    "repairs": {"core", "ops", "graph", "questions", "answers", "frontends"},
+    "repairs": {"core", "ops", "graph", "questions", "answers", "frontends", "layers"},
     # Training builds and runs Keras models: it takes Keras from the front-end's door.
     "train": {
         "core",
