@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -17,26 +17,12 @@ from ...graph import Graph
 from ...graph.rewrites.order import reduce_to_logits
 from ..common.entries import select_entries
 from ..common.named_arrays import split_by_name
-from ..common.network import NetworkLike
+from ..common.network import GraphAlone, NetworkLike
 from ..common.target import target
 from ..evidence.evaluate import enclose, model_values
 from ..inputs.parse_box import input_box
 from ..inputs.sets.base import regions_of
 from ..verify import verify
-
-
-@dataclass(frozen=True, eq=False)
-class _Ordered:
-    """Network without a model to run. In each group, its outputs rank like the original outputs."""
-
-    graph: Graph
-    name: str
-    predict: None = None
-    layers: tuple[()] = ()
-
-    @property
-    def written(self) -> Graph:
-        return self.graph
 
 
 def group_order(
@@ -57,7 +43,7 @@ def group_order(
     unsafe = falls(graph.size, [len(part) for part in parts])
     text = f"the chosen index never falls from group to group ({len(parts)} groups)"
     verdict = verify(
-        _Ordered(graph, network.name),
+        GraphAlone(graph, network.name),
         unsafe,
         [where],
         text=text,
