@@ -143,8 +143,9 @@ _RENAMED = {
 }
 """Dict from former name to current name, for error messages; kept until 0.2."""
 
-__getattr__, _, __all__ = attach(__name__, _HOMES, modules=_MODULES, renamed=_RENAMED)
-__all__ = [name for name in __all__ if name not in _UNLISTED]
+__getattr__, _, __all__ = attach(
+    __name__, _HOMES, modules=_MODULES, unlisted=_UNLISTED, renamed=_RENAMED
+)
 
 
 def __dir__() -> list[str]:

@@ -13,6 +13,7 @@ def attach(
     homes: Mapping[str, str],
     *,
     modules: Sequence[str] = (),
+    unlisted: Sequence[str] = (),
     renamed: Mapping[str, str] | None = None,
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """Return `__getattr__`, `__dir__` and `__all__` for a module whose names are imported lazily.
@@ -22,10 +23,11 @@ def attach(
         homes: Dict from a module, relative to the package, to the names that it defines, separated
             by spaces.
         modules: Submodules to import on first use; `__all__` and `__dir__` do not list them.
+        unlisted: Names of `homes` that `__all__` does not list.
         renamed: Dict from former name to current name.
     """
     home_of = {name: home for home, names in homes.items() for name in names.split()}
-    public = sorted(home_of)
+    public = sorted(home_of.keys() - set(unlisted))
 
     def get(name: str) -> Any:
         """Import and return a public name when it is first used.

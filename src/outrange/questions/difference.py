@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,8 @@ class _Difference:
     name: str
     layers: tuple = ()
     terms: None = None
+    model: None = None
+    products: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
 
 def difference_range(

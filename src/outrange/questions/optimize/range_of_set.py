@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from ...graph import Graph
 from ...search.common.solution import Progress, Solution, Status
 from ...search.solve import solve
 from ...search.solve_in_ball import lone_ball, solve_in_ball
+from ..common.network import GraphAlone
 from ..conditions.integer_cases import integer_cases, union_of_boxes
 from .optimize import least
 
@@ -23,20 +24,6 @@ BOXES_SHARE, BOXES_SECONDS, BOXES_TOL = 0.9, 10.0, 1e-3
 """Limits on a search over the boxes alone: fraction of the time limit, seconds without a time
 limit, and tolerance.
 """
-
-
-@dataclass(frozen=True, eq=False)
-class _Forms:
-    """Network whose outputs are the requested forms, without a model to run."""
-
-    graph: Graph
-    predict: None = None
-    name: str = "forms"
-    layers: tuple[()] = ()
-
-    @property
-    def written(self) -> Graph:
-        return self.graph
 
 
 def range_over(
@@ -89,7 +76,13 @@ def range_over(
         spent = read_clock() - began
         left = None if time_limit is None else max(1e-3, (time_limit - spent) / (2 * k - i))
         solution = least(
-            _Forms(formed), form, regions, TRUE, tol=tol, time_limit=left, floor=float(floor[i])
+            GraphAlone(formed, "forms"),
+            form,
+            regions,
+            TRUE,
+            tol=tol,
+            time_limit=left,
+            floor=float(floor[i]),
         )
         solutions.append(solution)
         if solutions[-1].status is Status.INFEASIBLE:

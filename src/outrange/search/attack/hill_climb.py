@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import log
 
 import numpy as np
 
@@ -86,7 +87,7 @@ class Elite:
         if self.x is None or not len(self.x):
             return samples
         near = self.x[rng.integers(len(self.x), size=len(samples[1::2]))]
-        size = np.exp(rng.uniform(*np.log(SPREAD), (len(near), 1)))
+        size = np.exp(rng.uniform(log(SPREAD[0]), log(SPREAD[1]), (len(near), 1)))
         noise = size * rng.standard_normal(near.shape) * (rng.random(near.shape) < PERTURBED)
         samples[1::2] = np.clip(near + (hull.hi - hull.lo) * noise, hull.lo, hull.hi)
         return np.concatenate([self.x, samples])
