@@ -80,7 +80,7 @@ MESSAGES = {
     ),
     "swapped": (lambda: outrange.verify(NET, BOX, y[0] <= 1), "Swap the two"),
     "swapped text": (lambda: outrange.verify(NET, (0, 1), "y[0] <= 1"), "Swap the two"),
-    "a form": (lambda: outrange.minimize(NET, "y[0] <= 1", BOX), "one linear expression"),
+    "a form": (lambda: outrange.minimize(NET, "y[0] <= 1", BOX), "must be one expression"),
     "where": (
         lambda: outrange.verify(NET, y[0] <= 1, BOX, where="speed > 2"),
         "`speed` is unk",
