@@ -26,7 +26,7 @@ from .anchors import Anchors
 from .candidate import candidate_network
 from .copies import reload_model
 from .demand import Demand
-from .guard import guarded_model
+from .guards.guard import guarded_model
 from .heads import Heads
 from .task import RepairTask
 from .unreachable import unreachable

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core import InputError, UnsupportedError
-from ..core.formula import And, Atom, Formula, Or
+from ...core import InputError, UnsupportedError
+from ...core.formula import And, Atom, Formula, Or
 
 
 MARGIN = 1e-6
@@ -133,7 +133,7 @@ def _variables(atoms: Sequence[Atom]) -> frozenset[int]:
 
 def _all_of(atoms: Sequence[Atom], output: int, place: tuple[int, int], text: str) -> OutputRule:
     """Return the rule that all inequalities hold."""
-    from .. import layers
+    from ... import layers
 
     rows, limits = _matrix(atoms, place)
 
@@ -151,7 +151,7 @@ def _all_of(atoms: Sequence[Atom], output: int, place: tuple[int, int], text: st
 
 def _one_of(atoms: Sequence[Atom], output: int, place: tuple[int, int], text: str) -> OutputRule:
     """Return the rule that at least one of the inequalities holds."""
-    from .. import layers
+    from ... import layers
 
     rows, limits = _matrix(atoms, place)
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ..answers.repairs.repair import LayerChange
-from ..core import Region, UnsupportedError
-from ..core.formula import value
-from ..frontends.keras.api import keras
-from ..frontends.keras.predict import predictor
-from ..frontends.keras.signature import Signature, signature
-from .demand import Demand
-from .guard_rules import OutputRule, rules_of
+from ...answers.repairs.repair import LayerChange
+from ...core import Region, UnsupportedError
+from ...core.formula import value
+from ...frontends.keras.api import keras
+from ...frontends.keras.predict import predictor
+from ...frontends.keras.signature import Signature, signature
+from ..demand import Demand
+from .rules import OutputRule, rules_of
 
 
 RIM = 0.01
@@ -119,7 +119,7 @@ class _Guarding:
 
     def _add_guard(self, rule: OutputRule, region: Region, measured: _Measured) -> None:
         """Replace one output by its guarded version."""
-        from ..layers import BoxGuard
+        from ...layers import BoxGuard
 
         k, tensor = keras(), self.tensors[rule.output]
         shape, dtype, name = tuple(tensor.shape[1:]), tensor.dtype, self._name()

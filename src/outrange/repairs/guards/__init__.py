@@ -1,0 +1,1 @@
+"""Guard mode: last layers that correct the outputs."""
