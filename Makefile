@@ -33,7 +33,7 @@ quick test few check: export XLA_FLAGS ?= --xla_cpu_use_fusion_emitters=false --
 quick test few check: export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo quick test few check lint format types backends browser verified bench docs wheels lock clean
+.PHONY: help setup demo quick test few check lint format types backends browser verified coq bench docs wheels lock clean
 
 help:  ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -125,12 +125,15 @@ browser: setup  ## Test the explorer's page in Chromium (Debian's, installed if 
 	  { echo "Installing Debian's Chromium ..."; apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
 	$(PYTEST) -m browser tests/explorer
 
-verified: setup  ## Prove the checker sound in Coq and build it (Debian's coq, installed if run as root)
-	@command -v coqc >/dev/null && ocamlfind query zarith >/dev/null 2>&1 || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || \
-	  { echo "Installing Debian's Coq ..."; apt-get update -qq && apt-get install -y -qq --no-install-recommends coq libzarith-ocaml-dev >/dev/null; }
-	@command -v coqc >/dev/null || { echo "make verified needs Coq 8.20 and Zarith: apt-get install coq libzarith-ocaml-dev"; exit 1; }
+verified: setup coq  ## Prove the checker sound in Coq and build it (Debian's coq, installed if run as root)
 	$(MAKE) --no-print-directory -C checker/verified all audit
 	$(PYTEST) tests/checker/test_verified.py
+
+coq:
+	@command -v coqc >/dev/null && ocamlfind query zarith >/dev/null 2>&1 || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || \
+	  { echo "Installing Debian's Coq ..."; apt-get update -qq && apt-get install -y -qq --no-install-recommends coq libzarith-ocaml-dev >/dev/null; }
+	@coqc --version 2>/dev/null | grep -q "version 8\.20" || \
+	  { echo "make verified needs Coq 8.20 and Zarith: apt-get install coq libzarith-ocaml-dev (Debian 13)"; exit 1; }
 
 bench: setup $(VENV)/bench  ## Measure start-up and ranges beside other verifiers
 	$(BIN)/python benchmarks/startup.py
