@@ -233,3 +233,21 @@ def test_a_positive_factor_leaves_no_tie():
     """No bound separates `x[0] > 0` from `x[0] * (y[0] + 30) <= 0` near 0."""
     claim = outrange.implies(x[0] > 0, x[0] * (y[0] + 30) > 0)
     assert outrange.verify(network(), claim, ([0, -1], [1, 1]), budget=5)
+
+
+def test_a_square_keeps_its_sign_in_a_divisor():
+    """Multiplied out, the square has monomials of both signs, and the divisor may seem to be 0."""
+    net = network(3)
+    divisor = (y[0] * x[0] - np.sin(x[1])) ** 2 + 0.5
+    assert outrange.verify(net, 1 / divisor <= 2.000001, (-1, 1)).status == "HOLDS"
+
+
+def test_coefficients_are_products_of_float64_numbers():
+    """The product of two float64 numbers has up to 106 bits, which two float64 numbers hold."""
+    net = network(4)
+    value = np.sin(0.13 * (-0.47 * y[0] + 0.31) - 0.1 * y[1])
+    answer = outrange.maximize(net, value, (-1, 1))
+    points = np.random.default_rng(0).uniform(-1, 1, (2000, 2))
+    first, second = net.graph.run(np.float32(points)).T
+    seen = np.sin(0.13 * (-0.47 * first + 0.31) - 0.1 * second)
+    assert answer.status == "exact" and seen.max() <= answer.hi <= seen.max() + 0.1

@@ -25,6 +25,9 @@ from ..expressions.nonlinear.terms import Operation, Terms
 SOURCE = "condition"
 """Name of the layer that the appended operations belong to."""
 
+MOST_PARTS = 4
+"""Maximum number of float64 numbers whose sum is one coefficient."""
+
 N = TypeVar("N", bound=Any)
 
 
@@ -196,38 +199,55 @@ class _Writer:
 
     def _form(self, operations: Sequence[Operation]) -> Value:
         variables = list(dict.fromkeys(i for op in operations for i in op.operands)) or [0]
-        weight = np.zeros((len(variables), len(operations)))
-        bias, divisors = np.zeros(len(operations)), np.ones(len(operations))
-        for k, operation in enumerate(operations):
-            coefficients, offset = operation.detail
-            numbers, divisors[k] = _exact_numbers((*coefficients, offset))
-            bias[k] = numbers[-1]
-            for i, number in zip(operation.operands, numbers, strict=False):
-                weight[variables.index(i), k] = number
-        value: Any = self._builder.dense(self.gather(variables), weight, bias)
+        sums = [_exact_sums((*op.detail[0], op.detail[1])) for op in operations]
+        count = max(len(parts) for numbers, _ in sums for parts in numbers)
+        weights = np.zeros((count, len(variables), len(operations)))
+        biases = np.zeros((count, len(operations)))
+        for k, (operation, (numbers, _)) in enumerate(zip(operations, sums, strict=True)):
+            for i, parts in zip(operation.operands, numbers, strict=False):
+                weights[: len(parts), variables.index(i), k] = parts
+            biases[: len(numbers[-1]), k] = numbers[-1]
+        operand = self.gather(variables)
+        layers = [
+            self._builder.dense(operand, *layer) for layer in zip(weights, biases, strict=True)
+        ]
+        value: Any = layers[0] if count == 1 else self._builder.combine([1.0] * count, layers)
+        divisors = np.array([divisor for _, divisor in sums])
         if np.any(divisors != 1):
             value = self._builder.affine_map(value, 1.0 / divisors, ulps=1)
         return value
 
 
-def _exact_numbers(numbers: Sequence[int | Fraction]) -> tuple[list[float], float]:
-    """Return float64 numbers and a divisor whose quotients are exactly `numbers`.
+def _exact_sums(numbers: Sequence[int | Fraction]) -> tuple[list[tuple[float, ...]], float]:
+    """Return sums of float64 numbers, and a divisor; the quotients of both are exactly `numbers`.
+
+    The product of two float64 numbers is the sum of two.
 
     Raises:
         InputError: There are no such float64 numbers.
     """
     for divisor in (1, math.lcm(*(number.denominator for number in numbers))):
-        try:
-            scaled = [float(number * divisor) for number in numbers]
-        except OverflowError:
-            continue
-        exact = all(Fraction(v) == n * divisor for v, n in zip(scaled, numbers, strict=True))
-        if exact and float(divisor) == divisor and np.isfinite(float(divisor)):
-            return scaled, float(divisor)
+        sums = [_float_parts(Fraction(number) * divisor) for number in numbers]
+        if all(sums) and len(_float_parts(Fraction(divisor))) == 1:
+            return sums, float(divisor)
     raise InputError(
         "The coefficients inside a product or function must be float64 numbers, or quotients of "
         "short integers; round them. Received: coefficients with more digits."
     )
+
+
+def _float_parts(number: Fraction) -> tuple[float, ...]:
+    """Return float64 numbers whose sum is exactly `number`; empty if `MOST_PARTS` are too few."""
+    parts, rest = [], number
+    while rest or not parts:
+        try:
+            parts.append(float(rest))
+        except OverflowError:
+            return ()
+        rest -= Fraction(parts[-1])
+        if rest and (len(parts) == MOST_PARTS or not parts[-1]):
+            return ()
+    return tuple(parts)
 
 
 def is_linear(formula: Formula, first: int) -> bool:

@@ -108,7 +108,8 @@ class Terms:
             return AffineForm({}, 1)
         if exponent == 1:
             return a
-        if exponent == 2:
+        # The square of a quadratic form stays a square: its monomials no longer show its sign.
+        if exponent == 2 and self._degree(a) < 2:
             return self.multiply(a, a)
         if abs(exponent) > LARGEST_POWER:
             raise InputError(
