@@ -1,4 +1,4 @@
-"""Keras layers for activations, wiring and rules of outputs, which this library can bound.
+"""Keras layers that this library can bound: activations, wiring, and rules for outputs.
 
     import outrange.layers
 

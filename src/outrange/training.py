@@ -1,4 +1,4 @@
-"""Tools for training, in addition to `diagnose`, `compare` and `recommend`.
+"""Tools for training that complement `diagnose`, `compare` and `recommend`.
 
 `Certified` and `PropertyLoss` import Keras when they are first used.
 """

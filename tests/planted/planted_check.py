@@ -66,8 +66,15 @@ class Problem:
             return outrange.verify(
                 network, self.claim, self.box, where=self.where, time_limit=time_limit
             )
-        unsafe, regions, text, *_ = resolve_question(network, self.claim, self.box, self.where)
-        return ask_engine(network, unsafe, regions, text=text, time_limit=time_limit, engine=engine)
+        question, _ = resolve_question(network, self.claim, self.box, self.where)
+        return ask_engine(
+            question.network,
+            question.unsafe,
+            question.regions,
+            text=question.text,
+            time_limit=time_limit,
+            engine=engine,
+        )
 
     def check(self, engine: str) -> None:
         """Ask, and fail where the answer is wrong, or missing and not known to be open."""

@@ -196,7 +196,7 @@ def test_float32_verdicts_agree_with_float32_runs(seed):
     real = outrange.maximize(net, condition(x, y), (-1, 1), budget=2)
     for bound in (real.hi + 1e-3, real.hi + 1e-9, float(condition(x64, y64).max()) - 1e-9):
         verdict = outrange.verify(
-            net, condition(x, y) <= bound, (-1, 1), arithmetic="float32", budget=2
+            net, condition(x, y) <= bound, (-1, 1), arithmetic="float32", budget=8
         )
         broken = condition(x64, y32).max() > bound + 1e-12
         assert not (verdict and broken) and (verdict or bound != real.hi + 1e-3)

@@ -248,7 +248,7 @@ def test_an_open_bracket_is_an_answer():
 @pytest.mark.parametrize(
     ("objective", "options", "message"),
     [
-        (lambda x, y: y[0] <= 1, {}, "linear expression"),
+        (lambda x, y: y[0] <= 1, {}, "one expression"),
         (y, {}, "scalar|one"),
         (y[0], {"tol": -1}, "`tol`"),
         (y[0], {"time_limit": 0}, "`time_limit`"),

@@ -150,6 +150,7 @@ def test_an_interrupt_keeps_proved_bounds(graph, wide, monkeypatch):
 def test_a_radius_of_a_wide_network(graph, wide):
     class Net:
         name, predict, layers, written = "net", None, (), graph
+        terms, model, products = None, None, {}
 
     Net.graph = graph
     middle = np.random.default_rng(6).uniform(size=(6, 6, 1))

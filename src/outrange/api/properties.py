@@ -62,8 +62,8 @@ def verify(
             `x[0] * np.sin(y[0])`, which must be defined on the whole input set. It may also be the
             text of a condition, such as `"0 <= y[0] <= 3.99"`, or a function `lambda x, y: ...`
             that returns a condition. A property of several networks names them, as in
-            `"abs(f.y[0] - g.y[0]) <= 0.05"`, or is a function of them, `lambda f, g: abs(f.y
-            - g.y).max() <= 0.05`. Alternatively, a VNN-LIB file (`.vnnlib`,
+            `"abs(f.y[0] - g.y[0]) <= 0.05"`, or is a function of them, such as
+            `lambda f, g: abs(f.y - g.y).max() <= 0.05`. Alternatively, a VNN-LIB file (`.vnnlib`,
             `.vnnlib.gz`) or a result of `outrange.vnnlib.read_property`, which describes the
             *unsafe* inputs and outputs.
         box: The input set, as for `outrange.output_range`, or an `outrange.Polytope`, `L1Ball`,

@@ -109,7 +109,7 @@ def summary_command(model: str, form: str, safe_mode: bool, **box: Any) -> int:
 
 
 @app.command("verify", epilog=epilog("verify"))
-@click.argument("models", metavar="MODEL", nargs=-1, required=True)
+@click.argument("models", metavar="MODEL", nargs=-1)
 @click.argument("property_", metavar="PROPERTY")
 @_with(*BOX_OPTIONS)
 @click.option("--where", metavar="CONDITION", help='Condition on the inputs: "x[0] < x[1]".')
@@ -147,6 +147,8 @@ def verify_command(models: tuple[str, ...], property_: str, **options: Any) -> i
 
     They get the same input. With `--input f LO HI --input g LO HI`, they have inputs of their own.
     """  # noqa: D301 (click reads the backspace itself)
+    if not models:  # A single argument counts as the property.
+        raise click.UsageError("Missing argument 'PROPERTY'.")
     from .commands.verify import ask_verify
 
     return ask_verify(models, property_, _box(options), click.echo, **options)

@@ -15,7 +15,7 @@ def run_group(app: click.Group, name: str, arguments: list[str] | None) -> int:
     """Parse the arguments and run a command of `app`; print usage errors on stderr.
 
     Args:
-        app: The click group.
+        app: The click group whose commands the arguments select.
         name: Program name in usage errors.
         arguments: Arguments without the program name; None for the arguments of this process.
 

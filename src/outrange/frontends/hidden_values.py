@@ -17,7 +17,7 @@ def return_layers(network: Network, names: Sequence[str]) -> Network:
     """Return the network with the values of some layers as additional outputs.
 
     Args:
-        network: A single network.
+        network: Network of one model, not a composition of several.
         names: Names of layers; their values follow the model's own outputs in this order.
 
     Raises:

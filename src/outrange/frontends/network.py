@@ -47,12 +47,12 @@ class Network:
         file: Path of the model file; None for a model in memory.
         parts: The networks composed side by side in this one, with the names that a property gives
             them; empty for a single model.
-        input_slots: Inputs of all `parts`, if some of them share an input of `graph`.
+        input_slots: Inputs of all `parts`, in order; empty without `input_index`.
         input_index: `(inputs of the parts,)`: position of each of their flat inputs among the flat
-            inputs of `graph`, with `input_slots`.
+            inputs of `graph`. None for one model, or if all parts have the inputs of `graph`.
         terms: Graph from `[x, y]` to the nonlinear terms of a condition, which follow the model's
             outputs in `graph` and `predict`; None if there are none.
-        model: With `terms`, the network without them.
+        model: The network without `terms`; None if there are none.
         products: The factors of those `terms` that are products, as variables of a condition.
     """
 

@@ -104,7 +104,7 @@ def dense_sum(weights: Sequence[ArrayLike], bias: ArrayLike, *, name: str = "den
 
     Args:
         weights: Matrices `W_i`, `(inputs_i, outputs)` each.
-        bias: Vector `b`, `(outputs,)`.
+        bias: Vector `b` that is added once, `(outputs,)`.
         name: Name of the op in reports.
     """
     weights = [np.ascontiguousarray(weight, np.float64) for weight in weights]

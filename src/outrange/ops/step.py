@@ -34,9 +34,9 @@ class Step(Curve):
         start: One of the jumps of a staircase; the only jump of another function that rises.
         rises: Whether `f` is exact and never falls, and has one jump or evenly spaced jumps of
             equal height. The hull of all limits is then known.
-        slack: The value at `x` may be `f(z)` for any `z` with `|z - x| <= slack`. A runtime rounds
-            the argument of a quantizer, so it may take the next step. Only a rising function may
-            have slack.
+        slack: The value at `x` may be `f(z)` for any `z` with `|z - x| <= slack`. Slack covers the
+            rounding errors in the argument of a quantizer, which may move it to the next step.
+            Only a rising function may have slack.
         rows: The table from which an integer selects a row, if the function is a lookup. A
             lookup lists no jumps, because its input is an integer.
     """
@@ -102,7 +102,7 @@ class Step(Curve):
         return self._loosen(slope, any_lower(self, sign, slope, *self.widen(lo, hi)))
 
     def _loosen(self, slope: np.ndarray, offset: np.ndarray) -> np.ndarray:
-        """Lower the offset of a line below `f(z)` to one of a line below the value at `x`.
+        """Lower the offset of a line below `f`, so that it is below all values that slack allows.
 
         With `|z - x| <= slack`, `f(z) - slope x >= f(z) - slope z - |slope| slack`.
         """

@@ -29,14 +29,14 @@ N = TypeVar("N", bound="NetworkLike")
 
 @dataclass(frozen=True)
 class Translation(Generic[N]):
-    """A question in terms of formulas and regions.
+    """A property and its input set, translated to formulas and regions.
 
     Args:
         network: The network; its outputs are followed by the nonlinear terms of the condition.
         unsafe: The negated property, over the flat `[x, y, terms]`.
         regions: The input set, as a union of regions.
         text: The property as text.
-        assumption: The part of `unsafe` that is a nonlinear condition on the inputs.
+        assumption: The part of `unsafe` that is a nonlinear condition on the inputs, if any.
     """
 
     network: N

@@ -85,10 +85,10 @@ def difference_range(
 
 
 _NOISE_SHARE = 0.5
-"""Part of the time limit for bounds that replace quantizers with noise."""
+"""Fraction of the time limit for bounds that replace quantizers with noise."""
 
 _NOISE_SECONDS = 10.0
-"""Time for these bounds without a time limit."""
+"""Time in seconds for these bounds if there is no time limit."""
 
 
 def _range_with_noise(
@@ -97,8 +97,8 @@ def _range_with_noise(
     """Bound the difference of a network and its quantization, layer by layer.
 
     Returns:
-        Lower and upper bounds of each form, and the methods; None if neither network is a
-        quantization of the other, or if the input set is no box.
+        Lower and upper bounds of each requested form, and the methods; None if neither network is a
+        quantization of the other, or if the input set is not a box.
     """
     sets = regions(first.inputs, box)
     if len(sets) > 1 or not sets[0].is_box:

@@ -72,7 +72,7 @@ def widen_set(inputs_set: Any, flat: np.ndarray) -> Any:
 
     Args:
         inputs_set: An input set in any form that `slots_of` accepts.
-        flat: Rows `(n, inputs)`.
+        flat: Flat inputs that the set must contain, `(n, inputs)`.
     """
     slots = slots_of(inputs_set)
     if hasattr(inputs_set, "is_input_set"):

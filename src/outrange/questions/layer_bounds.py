@@ -21,7 +21,7 @@ from .summary import layer_rows
 def bound_values(
     network: LayeredNetwork, where: Box, time_limit: float | None = None
 ) -> ValueBounds:
-    """Bound every value of a network over a box, above all those before and after activations."""
+    """Bound every value over a box; tighten the outputs and the values around activations."""
     values = {v for layer in network.layers for v in (layer.before, layer.after) if v is not None}
     return ValueBounds.of(network.graph, where, sorted({*values, network.graph.output}), time_limit)
 

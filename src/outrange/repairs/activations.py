@@ -1,4 +1,4 @@
-"""Activations of last layers: values, slopes, and thresholds carried back to the logits."""
+"""Activations of last layers, and limits on their values as limits on the logits."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 
 @dataclass(frozen=True)
 class HeadActivation:
-    """An increasing elementwise activation.
+    """A nondecreasing elementwise activation.
 
     Args:
-        value: Function of an array of logits.
-        inverse: Its inverse, for numbers between `least` and `most`.
-        least: Infimum of the values.
-        most: Supremum of the values.
+        value: The activation, as a function of an array of logits of any shape.
+        inverse: The inverse function, for numbers from `least` to `most`.
+        least: Infimum of the values; minus infinity if they are unbounded.
+        most: Supremum of the values; infinity if they are unbounded.
     """
 
     value: Callable[[np.ndarray], np.ndarray]
@@ -25,16 +25,16 @@ class HeadActivation:
     most: float = np.inf
 
     def logit_at_most(self, bound: float) -> float:
-        """Return the logits' upper bound that is equivalent to values of at most `bound`.
+        """Return the upper bound on a logit that is equivalent to a value of at most `bound`.
 
-        It is infinite if every logit satisfies the bound, and minus infinity if none does.
+        The result is infinite if every logit satisfies the bound, and minus infinity if none does.
         """
         if bound >= self.most:
             return np.inf
         return self.inverse(bound) if bound >= self.least else -np.inf
 
     def logit_at_least(self, bound: float) -> float:
-        """Return the logits' lower bound that is equivalent to values of at least `bound`."""
+        """Return the lower bound on a logit that is equivalent to a value of at least `bound`."""
         if bound <= self.least:
             return -np.inf
         return self.inverse(bound) if bound <= self.most else np.inf

@@ -15,18 +15,19 @@ from .heads import Heads
 def candidate_network(
     network: Network, heads: Heads, weights: Sequence[np.ndarray]
 ) -> Network | None:
-    """Return the original network with other weights in its only last layer.
+    """Return the original network with other weights in its last layer.
 
-    This is much cheaper than a model that is saved, loaded and read again. It only serves to look
-    for counterexamples: a repair is always proved for the model in its file.
+    Replacing one node is much cheaper than saving and loading a model. The network serves only to
+    look for counterexamples: a repair is always proved for the model in its file.
 
     Args:
-        network: The original model as a graph.
-        heads: Its last layers.
-        weights: The new weights of each layer.
+        network: The graph of the original model.
+        heads: The last layers of the model, one per output.
+        weights: The new weights of each layer, `(features, units)`.
 
     Returns:
-        The network, which runs no model; None if the graph does not show the layer as one node.
+        The network, which cannot call the model. None if the model has several outputs, applies the
+        layer at several places, or has no single node for the layer in its graph.
     """
     if len(heads.heads) != 1 or heads.heads[0].places != 1:
         return None

@@ -1,4 +1,4 @@
-"""Copies of Keras models: a model is saved to a file and loaded again, with its compile state."""
+"""Copies of Keras models, made by saving and loading them with their compile state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def keras_model(model: Any, safe_mode: bool = True) -> Any:
     """Return the Keras model that the user passed, read from its file if it is a path.
 
     Args:
-        model: The model or its path.
+        model: A Keras model, or the path of a `.keras`, `.h5` or `.hdf5` file.
         safe_mode: Whether to refuse code stored in the file.
 
     Raises:
@@ -51,5 +51,5 @@ def reload_model(model: Any) -> Any:
                 f"Received: {model.name!r}, whose `save` fails ({type(error).__name__}: "
                 f"{str(error)[:200]})."
             ) from error
-        # The file was written here, so its code is that of the user's own model.
+        # The file was just written from the user's model, so it contains no foreign code.
         return read(path, None, False, compiled=True)

@@ -61,7 +61,7 @@ class CutRules:
             usual: The original outputs there, `(outputs,)`.
         """
         if isinstance(formula, Atom):
-            return self._cut(formula, x, logits)
+            return self._cut_logits(formula, x, logits)
         if isinstance(formula, And):
             parts = [self.cuts(part, x, logits, usual) for part in formula.parts]
             if any(part is None for part in parts):
@@ -74,7 +74,7 @@ class CutRules:
                 return cuts
         return None
 
-    def _cut(self, atom: Atom, x: np.ndarray, logits: np.ndarray) -> list[WeightCut] | None:
+    def _cut_logits(self, atom: Atom, x: np.ndarray, logits: np.ndarray) -> list[WeightCut] | None:
         terms = {i - self._inputs: c for i, c in atom.terms if i >= self._inputs}
         rest = atom.offset + sum(c * float(x[i]) for i, c in atom.terms if i < self._inputs)
         if not terms:

@@ -18,7 +18,7 @@ class Demand:
     """A property that a repaired model must satisfy on a set of inputs.
 
     Args:
-        unsafe: The negated property, over the flat `[x, y]`.
+        unsafe: The negated property, over the flat vector `[x, y]` of inputs and outputs.
         regions: The set of inputs, as a union of regions.
         text: The property as text.
         source: Name and hash of the property; None if it has none.
@@ -31,7 +31,7 @@ class Demand:
 
     @cached_property
     def safe(self) -> Formula:
-        """The property itself, over the flat `[x, y]`."""
+        """The property itself, over the flat vector `[x, y]`."""
         return negate(self.unsafe)
 
     def contains(self, x: np.ndarray) -> np.ndarray:
@@ -41,11 +41,12 @@ class Demand:
     def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
         """Draw at most `count` inputs of the set, uniform in the boxes of its regions.
 
-        Inputs that violate a further condition of a region are dropped, so fewer may be returned.
+        Unbounded regions are skipped, and inputs that violate a further condition of their region
+        are dropped, so there may be fewer.
 
         Args:
-            rng: Random number generator of the draw.
-            count: Number of inputs to draw.
+            rng: Random number generator, which the draw advances.
+            count: Maximum number of inputs to draw.
 
         Returns:
             The inputs, `(n, d)`.

@@ -1,4 +1,4 @@
-"""Inputs of one property at which candidates are checked, with their features."""
+"""Inputs at which candidates of a repair are checked against one property."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from .heads import Heads
 
 
 SCALES = (0.1, 0.01, 0.001)
-"""Standard deviations of steps from a known input, relative to the width of each input's range."""
+"""Standard deviations of the steps to neighbors, relative to the width of each input's range."""
 
 MOST_NUMBERS = 8e6
-"""Maximum number of features in memory."""
+"""Approximate maximum number of features in memory."""
 
 
 class InputPool:
-    """Inputs of one property's input set, their features and their original logits.
+    """Inputs from a property's input set, with their features and the original model's outputs.
 
     Args:
-        heads: The last layers.
-        demand: The property.
-        original: The original weights.
-        rng: Random number generator of further inputs.
+        heads: The last layers of the model, which compute features and outputs.
+        demand: The property and its input set.
+        original: The original weights of each layer, `(features, units)`.
+        rng: Random number generator of the steps to neighbors.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class InputPool:
         self.usual = np.concatenate([self.usual, base])
 
     def neighbors(self, x: np.ndarray, count: int) -> np.ndarray:
-        """Return about `count` inputs of the set near each of the inputs `(n, d)`."""
+        """Return up to about `count` inputs of the set near each of the inputs `(n, d)`."""
         parts = []
         for scale in SCALES:
             each = np.repeat(x, max(1, count // len(SCALES)), axis=0)

@@ -1,4 +1,4 @@
-"""The task of one repair: the model, the properties and the options."""
+"""The description of one repair: the model, the properties, and the options."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ class RepairTask:
 
     Args:
         model: The user's Keras model, which is not changed.
-        network: The same model as a graph.
+        network: The graph of the same model.
         demands: The properties; all of them must hold in the end.
-        clock: The time limit.
+        clock: Clock with the time limit of the repair.
         load: Function that reads a Keras model into a graph.
         method: `"auto"`, `"weights"` or `"guard"`.
-        x: Inputs to stay close to, `(n, d)`; None for none.
+        x: The user's inputs, `(n, d)`, at which outputs should change little; None for none.
         y: Targets of `x`; None for none.
-        domain: Further regions in which to stay close.
-        margin: See `outrange.repair`.
-        decision: `"argmax"`, `"argmin"` or None.
+        domain: Further regions in which outputs should change little.
+        margin: Distance by which constraints are tightened, as a fraction of the logits' spread.
+        decision: `"argmax"` or `"argmin"`: how outputs are read as a class; None to infer it.
         seed: Seed of random inputs.
     """
 
@@ -46,5 +46,5 @@ class RepairTask:
     seed: int = 0
 
     def seconds(self, share: float = 1.0) -> float | None:
-        """Return this share of the seconds left; None without a limit."""
+        """Return a fraction of the remaining time in seconds; None without a limit."""
         return None if self.clock.limit == np.inf else max(share * self.clock.left, 1e-3)

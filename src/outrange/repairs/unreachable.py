@@ -1,4 +1,4 @@
-"""Proofs that no outputs of a kind satisfy a property, whatever the weights."""
+"""Proofs that no weights satisfy a property, from the value ranges of the last activations."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ End = Fraction | float
 
 
 def unreachable(heads: Heads, demands: Sequence[Demand], before: Sequence[Verdict]) -> str:
-    """Return a sentence if it is proved that no outputs satisfy a property; else `""`.
+    """Return a sentence if it is proved that no weights satisfy some property; else `""`.
 
-    The counterexample is an input of the set. If the property fails there for all outputs that the
-    last activations permit, no weights of any layer satisfy it.
+    A counterexample is an input of the property's set. If the property fails there for all values
+    of the last activations, no weights of any layer satisfy it.
     """
     ranges = [value_range(head.activation) for head in heads.heads for _ in range(head.size)]
     for demand, verdict in zip(demands, before, strict=True):
@@ -44,8 +44,8 @@ def never(formula: Formula, ends: Sequence[tuple[End, End]]) -> bool:
     """Return whether it is proved that no point of a box satisfies a formula.
 
     Args:
-        formula: A condition on the entries of a point.
-        ends: Bounds of each entry, `(lo, hi)`.
+        formula: A condition on the entries of a point `(d,)`.
+        ends: Bounds `(lo, hi)` of each of the `d` entries.
 
     Example:
         >>> from outrange.core import Atom
@@ -67,7 +67,7 @@ def _exact(end: float) -> End:
 
 
 def _least(atom: Atom, ends: Sequence[tuple[End, End]]) -> End:
-    """Return the smallest left-hand side of an atom in a box."""
+    """Return the minimum of an inequality's left-hand side over a box."""
     total: End = Fraction(atom.offset)
     for i, c in atom.terms:
         end = ends[i][0] if c > 0 else ends[i][1]

@@ -154,10 +154,10 @@ class WeightsSearch:
             largest = max(largest, float(violations.max()))
             bad = np.flatnonzero(violations > 0)
             for i in bad[np.argsort(violations[bad])[::-1][:AT_ONCE]]:
-                self._cut(pool, int(i), logits[i])
+                self._add_cuts(pool, int(i), logits[i])
         return largest
 
-    def _cut(self, pool: InputPool, i: int, logits: np.ndarray) -> None:
+    def _add_cuts(self, pool: InputPool, i: int, logits: np.ndarray) -> None:
         cuts = self._rules.cuts(pool.demand.safe, pool.x[i], logits, pool.usual[i])
         if cuts is None:
             self._rows.append(np.zeros(sum(w.size for w in self._original)))
@@ -184,11 +184,11 @@ class WeightsSearch:
         violations = pool.violations(logits)
         if violations[first] <= 0.5 * self._margin:
             self._tighten(2.0)
-        self._cut(pool, first, logits[first])
+        self._add_cuts(pool, first, logits[first])
         near = first + np.argsort(violations[first:])[::-1][:AT_ONCE]
         for i in near[violations[near] > 0]:
             if i != first:
-                self._cut(pool, int(i), logits[i])
+                self._add_cuts(pool, int(i), logits[i])
 
     def _tighten(self, factor: float) -> None:
         """Multiply the margin of all constraints."""

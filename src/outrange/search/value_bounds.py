@@ -93,14 +93,14 @@ class ValueBounds:
         result.methods.append("interval arithmetic")
         try:
             with deadline(clock.left), np.errstate(all="ignore"), single_blas_thread():
-                attempt(lambda: result._run(values, clock), "the bounds of layers")
+                attempt(lambda: result._run_engine(values, clock), "the bounds of layers")
         except (OutOfTime, MemoryError, KeyboardInterrupt, SearchFailedError) as early:
             result.status = ended_by(early)
         with no_deadline():
             result._propagate()
         return result
 
-    def _run(self, values: Sequence[int], clock: Clock) -> None:
+    def _run_engine(self, values: Sequence[int], clock: Clock) -> None:
         """Run all stages; `ends` is valid whenever an exception ends them."""
         began = clock.seconds
         domain, ends = one_pass_bounds(self.graph, self.box)

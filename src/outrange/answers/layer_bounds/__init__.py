@@ -1,6 +1,6 @@
-"""The answer of `outrange.layer_bounds`, and its transfer to models of other packages.
+"""The answer of `outrange.layer_bounds`, and its transfer to optimization models of other packages.
 
-Those packages are never imported: the user's objects have all attributes that are needed.
+Those packages are never imported: the code only uses attributes of the user's objects.
 """
 
 from .layer_bounds import LayerBounds as LayerBounds

@@ -1,1 +1,1 @@
-"""The answer of `outrange.repair`, with its records of changes and agreement."""
+"""The answer of `outrange.repair`, with records of changes and of agreement with the original."""

@@ -23,16 +23,16 @@ def plot_before_after(
     """Draw outputs over one input, or the change of the outputs and the bad inputs over two inputs.
 
     Args:
-        title: A sentence.
-        names: Names of the one or two inputs.
+        title: Title of the plot, one sentence.
+        names: Names of the one or two inputs, for the axes.
         x: Inputs of a grid, `(n, 1)` or `(n, 2)`.
         before: Outputs of the original model, `(n, outputs)`.
         after: Outputs of the new model, `(n, outputs)`.
-        bad: Whether the original violates the property, `(n,)` bool.
+        bad: Whether the original violates the property at each input, `(n,)` bool.
         ax: Matplotlib axes; None for a new figure.
 
     Returns:
-        The axes.
+        The Matplotlib axes.
     """
     ax = new_axes(figsize=(6.4, 4.2)) if ax is None else ax
     if len(names) == 1:

@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 class Prove(keras().callbacks.Callback):
     """Verifies a property during `fit`, and stops the training when it holds.
 
-    After every `every` epochs, the callback calls `outrange.verify` on the model. If the property
-    holds, it stops the training and writes the certificate. If not, it passes the counterexample to
-    every `PropertyLoss` of an `outrange.training.Certified`, which then trains on it. The verdict
-    is about the weights of that moment: put `Prove` behind callbacks that change weights, and do
-    not restore earlier weights afterwards. A later `fit` undoes the proof. Dropout and batch
-    normalization are verified in inference mode.
+    Every `every` epochs, and after the last one, the callback calls `outrange.verify` on the model.
+    If the property holds, it stops the training and writes the certificate. If there is a
+    counterexample, it passes it to every `PropertyLoss` of an `outrange.training.Certified`, which
+    then trains on it. The verdict is about the weights at that time: put `Prove` after callbacks
+    that change weights, and do not restore earlier weights afterwards. A later `fit` invalidates
+    the proof. Dropout and batch normalization are verified in inference mode.
 
     The callback adds `prove/holds` to `logs`: 1 if the property was proved after this epoch, 0 if
     it was violated, NaN if the verdict is open or if the epoch was skipped.
 
     Args:
-        property: As for `outrange.verify`.
+        property: The property to prove, as for `outrange.verify`.
         box: The input set, as for `outrange.verify`.
         every: Number of epochs from one verification to the next.
         time_limit: Limit in seconds for each verification; None for no limit.
@@ -64,7 +64,7 @@ class Prove(keras().callbacks.Callback):
 
     Sound: as `outrange.verify`, for the weights with which training stopped.
     Complete: no; training may end before the property holds.
-    Cost: one call of `outrange.verify` per `every` epochs.
+    Cost: one call of `outrange.verify` per `every` epochs, and one after the last epoch.
     """
 
     def __init__(

@@ -29,11 +29,11 @@ def layer_bounds(
     needs no binary variable, and a tighter big-M value gives a tighter relaxation. The bounds
     start from those of `outrange.summary`. Slope ascent and branch and bound then tighten the units
     whose phase is still open, layer by layer. The bounds are valid at any time. The search stops
-    when each is known to a relative tolerance of 1e-4, at the time limit, or at Ctrl-C.
+    when each bound is within a relative tolerance of 1e-4, at the time limit, or at Ctrl-C.
 
     Args:
         model: As for `outrange.output_range`.
-        box: A box, as for `outrange.output_range`. Of a `Mixed` set, only its box is used.
+        box: A box, as for `outrange.output_range`. A `Mixed` set is replaced by its box.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).

@@ -30,14 +30,14 @@ def to_mip(
     """Write a mixed-integer linear program that optimizes an output of a network over a box.
 
     HiGHS, Gurobi, SCIP and CBC read the file. The bounds of `outrange.layer_bounds` are its big-M
-    values, and units whose phase is fixed have no binary variable. The inputs are variables with
-    the letter x and an index ("x_0"), and the outputs have the letter y, both in flat order. So
-    an objective and constraints of your own can be added.
+    values, and units whose phase is fixed have no binary variable. The inputs are the variables
+    "x_0", "x_1" and so on, and the outputs are "y_0", "y_1" and so on, both in flat order. You can
+    add your own objective and constraints.
 
     Args:
         model: As for `outrange.output_range`; all its operations must be piecewise linear, such as
             ReLU, leaky ReLU, clipping, absolute values and max pooling.
-        box: A box, as for `outrange.output_range`. Of a `Mixed` set, only its box is used.
+        box: A box, as for `outrange.output_range`. A `Mixed` set is replaced by its box.
         path: File to write, whose name ends in `.lp` or `.mps`; replaced if it exists.
         output: Index of the output that is optimized, counted over all outputs.
         maximize: Whether the output is maximized. The file then minimizes its negative, because

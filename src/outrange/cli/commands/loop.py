@@ -126,7 +126,7 @@ def _loop(
     """Return the loop of a controller and a plant, without disturbance and parameters.
 
     Args:
-        network: The controller.
+        network: The controller, a network from the state to the control.
         box: Options of the set of initial states.
         functions: The plant and the other functions of the loop, by argument name.
         formulas: One formula per state, or none.

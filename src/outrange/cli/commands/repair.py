@@ -37,7 +37,7 @@ def ask_repair(
     form: str,
     safe_mode: bool,
 ) -> int:
-    """Repair a model, write the new model and print the account; return the exit code.
+    """Repair a model, write the new model and print the result; return the exit code.
 
     Args:
         model: File of the model.
@@ -46,7 +46,7 @@ def ask_repair(
         path: File for the new model; it is written only if the property is proved.
         where: A condition on `x` as text.
         method: `"auto"`, `"weights"` or `"guard"`.
-        decision: `"argmax"` or `"argmin"`; None for the usual reading of the outputs.
+        decision: `"argmax"` or `"argmin"`; None to derive it from the property.
         seconds: Limit of wall-clock time; None for `DEFAULT_SECONDS`, or with an `effort`.
         effort: `"quick"`, `"normal"` or `"exact"`, instead of the other two limits.
         budget: Limit in units of work, instead of `seconds`.

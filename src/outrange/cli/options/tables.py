@@ -140,7 +140,7 @@ def table_in(name: str, named: Sequence[str]) -> tuple[np.ndarray, np.ndarray | 
     """Read the feature columns of a `.csv` file by their titles, in the order of `named`.
 
     Args:
-        name: A data file.
+        name: Path of a data file; only `.csv` files have titles.
         named: Names of the features.
 
     Returns:

@@ -20,7 +20,7 @@ def apply_delay(
     Args:
         parts: Parts of the loop.
         whole: The state, followed by the pending controls, oldest first.
-        raw: The controller's output.
+        raw: The controller's output, before actuation.
 
     Returns:
         The control, and the pending controls as at most two rows, the older ones first. The list
@@ -42,8 +42,8 @@ def next_memory(
 
     Args:
         parts: Parts of the loop, which has a memory.
-        x: The state.
-        raw: The controller's output.
+        x: The state at the start of the step.
+        raw: The controller's output, before actuation.
         t: The time, for a `memory` that uses it.
         size: Number of memory states; None if it is not known yet.
     """

@@ -200,7 +200,7 @@ def apply_rule(b: Builder, rule: Any, *inputs: Any, ends: Sequence[float] = ()) 
 
     Args:
         rule: Function of the builder and of one operand per argument.
-        inputs: The arguments.
+        *inputs: Arguments of the NumPy function: symbols, numbers, or lists of these.
         ends: Infinite numbers that are allowed among the arguments.
     """
     return wrap(rule(b, *(unwrap(b, x, ends) for x in inputs)))

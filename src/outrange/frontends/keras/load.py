@@ -148,7 +148,7 @@ def check_repeatable(
 
     Args:
         inputs: Signature of the model's inputs.
-        recording: The first recording.
+        recording: The first recording, with which the second one is compared.
         record_zeros: As in `record_model`, for the first recording.
 
     Raises:

@@ -66,7 +66,8 @@ class OnnxGraph:
         plain: The graph before the fusion; None if nothing was fused.
         places: Map from the index of a value of `graph` to the index of the same value in `plain`.
         bypassed: Indices of the values of `graph` that a fused curve bypasses.
-        undescribed: See `frontends.network.Network`.
+        undescribed: The first node whose rounding the graph does not describe, in words; empty if
+            there is none. See `frontends.network.Network`.
         is_quantized: Whether some value that depends on the input is quantized.
     """
 
@@ -138,7 +139,7 @@ class Feeds:
 class _Counts:
     """Totals of a file: entries of its constants, and nodes weighted by how often they run.
 
-    Its changes of element types and its quantized tensors are collected, too.
+    The record also collects the changes of element types and the quantized tensors of the file.
     """
 
     constants: Tally
@@ -148,7 +149,7 @@ class _Counts:
 
 
 def lower(model: OnnxModel, kernel: str = "any") -> OnnxGraph:
-    """Lower `model` to a graph that encloses the results of a kernel of `quantized.kernels`.
+    """Lower `model` to a graph that encloses the results of the kernels that `kernel` names.
 
     Raises:
         UnsupportedError: A node, or an attribute of one, is not supported.

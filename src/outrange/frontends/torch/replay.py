@@ -192,9 +192,9 @@ class _Call(NamedTuple):
     """One recorded operation. Indices refer to the list of all values of a replay.
 
     Args:
-        function: PyTorch's function.
+        function: PyTorch's function that computes the result.
         select_arguments: Function that selects the positional arguments from the list of values.
-        keywords: The keyword arguments.
+        keywords: Keyword arguments of the call, by name.
         holes: One `(container, key, index)` for each input or earlier result inside a nested or
             keyword argument: before the call, the value at `index` is stored in `container[key]`.
         places: Index of the result; for several results, a list of indices. None for a result

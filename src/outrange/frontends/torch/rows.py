@@ -159,7 +159,7 @@ def _are_independent(
     row must stay the same when the other rows change; this is tried for the first and the last row.
 
     Args:
-        rows: The module.
+        rows: Runner of the module, on a batch or row by row.
         x: The rows, `(batch, size)`.
         alone: Outputs of the rows run one by one, `(batch, outputs)`.
         allowed: Differences from `alone` that rounding can explain, `(batch, outputs)`.

@@ -60,7 +60,7 @@ def lower(
 
     Args:
         b: Builder of the graph.
-        program: The recording.
+        program: Recorded steps of a function, with their constants.
         operands: One value or constant array per input of the program.
         rules: Map from the kind of a step to its rule.
 

@@ -287,7 +287,7 @@ def pool(c: TracedCall, how: str, x: Operand, gather: np.ndarray, shape: Sequenc
     """Compute the maximum or the mean of each window; positions outside the array are ignored.
 
     Args:
-        how: `max` or `mean`.
+        how: Result of a window, `max` or `mean`.
         gather: Flat positions in each window, `(windows, entries)`; -1 outside the array.
         shape: Shape of the result.
     """

@@ -82,8 +82,8 @@ def write(c: TracedCall, how: str, x: Operand, updates: Operand, placed: np.ndar
     Args:
         c: The step being lowered.
         how: Way to combine an entry with its update: `set`, `add`, `mul`, `max` or `min`.
-        x: The operand.
-        updates: The updates.
+        x: The operand, whose entries are changed in a copy.
+        updates: Values to write, in any shape; see `placed`.
         placed: Flat position in `updates` of the update for each entry, in the shape of `x`; -1
             for entries without an update.
     """

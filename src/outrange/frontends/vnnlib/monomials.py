@@ -16,7 +16,7 @@ MOST_PRODUCTS = 1 << 14
 """Maximum number of different products in a file."""
 
 MOST_PAIRS = 1 << 14
-"""Maximum number of products that one multiplication of two sums may add."""
+"""Maximum number of pairs of terms in one product of two sums."""
 
 MOST_FACTORS = 64
 """Maximum number of factors of a product."""
@@ -41,12 +41,12 @@ class Monomials:
         """Return the product of two linear terms.
 
         Args:
-            a: Coefficients by index.
-            b: Coefficients by index.
+            a: Coefficients of the first factor, by index of the variable.
+            b: Coefficients of the second factor, by index of the variable.
             constant: Index of the constant 1.
 
         Raises:
-            Fault: The product is too long.
+            Fault: The product has too many terms or factors, or the file has too many products.
         """
         if len(a) * len(b) > MOST_PAIRS:
             raise Fault("a product of sums has too many parts.", UnsupportedError)

@@ -61,7 +61,7 @@ def times(parts: Sequence[Term], products: Monomials | None = None) -> Term:
     """Return the product of terms.
 
     Args:
-        parts: The factors.
+        parts: Factors of the product, each a linear term.
         products: The products of variables in the file; None if at most one factor may have
             variables.
 
@@ -116,11 +116,11 @@ def at_most(left: Term, right: Term, strict: bool, linear: float = math.inf) -> 
 
     Without variables, the condition is decided exactly: `And(())` is true, `Or(())` is false. An
     inequality with products is multiplied by the common denominator of its coefficients if they
-    then are doubles.
+    are integers below `2^53` then.
 
     Args:
-        left: A term.
-        right: A term.
+        left: Linear term on the left-hand side.
+        right: Linear term on the right-hand side.
         strict: Whether equality is excluded.
         linear: Number of variables that are not products.
 
@@ -140,7 +140,7 @@ def at_most(left: Term, right: Term, strict: bool, linear: float = math.inf) -> 
 
 
 def _denominator(term: Term) -> int:
-    """Return the common denominator of the coefficients if their multiples are doubles, else 1."""
+    """Return the common denominator if its multiples are integers below `2^53`, else 1."""
     factor = math.lcm(*(c.denominator for c in term.values()))
     exact = factor < 2**53 and all(abs(c * factor) < 2**53 for c in term.values())
     return factor if exact else 1

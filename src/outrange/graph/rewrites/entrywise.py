@@ -16,7 +16,7 @@ MOST_VALUES = 256
 
 
 def is_bent(op: Any) -> bool:
-    """Return whether an op is a curve, a formula, or a maximum over windows."""
+    """Return whether an op without slack is a curve, a formula, or a maximum over windows."""
     return isinstance(op, Curve | Largest | Pointwise) and not _has_slack(op)
 
 

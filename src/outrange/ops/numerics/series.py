@@ -30,7 +30,7 @@ def taylor_of(
         exact: The definition of the function.
         lo: Lower bounds of the argument, of any shape.
         hi: Upper bounds of the argument, of the same shape.
-        order: The highest `j`.
+        order: The highest `j` whose coefficient is bounded.
 
     Returns:
         `(2, order + 1, ...)`: lower and upper bounds.

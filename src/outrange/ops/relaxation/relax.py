@@ -70,7 +70,7 @@ def relax(curve: Curve, lo: ArrayLike, hi: ArrayLike, theta: ArrayLike | None = 
     straddle an inflection point.
 
     Args:
-        curve: The curve `f`.
+        curve: The curve `f`, with its convexity and rounding errors.
         lo: Lower endpoints of the intervals, of any shape; may be `-inf`.
         hi: Upper endpoints, of the same shape, with `lo <= hi`.
         theta: Numbers in [0, 1], of the same shape, or None.
@@ -113,8 +113,8 @@ def least_offset(curve: Curve, slope: ArrayLike, lo: ArrayLike, hi: ArrayLike) -
     Sound: yes, rounding included. It is `-inf` where no finite bound is known.
 
     Args:
-        curve: The curve `f`.
-        slope: Any finite slopes.
+        curve: The curve `f`, with its convexity and rounding errors.
+        slope: Finite slopes, of any shape.
         lo: Lower endpoints of the intervals, in the shape of `slope`; may be `-inf`.
         hi: Upper endpoints, of the same shape.
     """

@@ -66,7 +66,7 @@ class Side:
     """`sign * f` with its convexity, and cached bounds at its knots.
 
     Args:
-        curve: The curve `f`.
+        curve: The curve `f`, with its convexity and rounding errors.
         sign: 1 for `f`, -1 for `-f`.
     """
 

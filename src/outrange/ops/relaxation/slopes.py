@@ -16,7 +16,7 @@ def slope_range(curve: Curve, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray,
     the interval consists of the kink alone. Between two turns, the sign of the slope is used, too.
 
     Args:
-        curve: The curve `f`.
+        curve: The curve `f`, with its derivative and convexity.
         lo: Lower endpoints of the intervals, of any shape.
         hi: Upper endpoints, of the same shape.
 

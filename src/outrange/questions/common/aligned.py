@@ -174,10 +174,10 @@ class _Alignment:
         pair = replace(pair, noise=(np.minimum(noise[0], 0.0), np.maximum(noise[1], 0.0)))
         for sign, limit, excess in ((1.0, high, hi - high), (-1.0, low, low - lo)):
             if (excess > 0.0).any():
-                pair = self._cut(pair, sign, limit, excess > 0.0)
+                pair = self._cut_graph(pair, sign, limit, excess > 0.0)
         return pair
 
-    def _cut(self, pair: _Pair, sign: float, limit: np.ndarray, some: np.ndarray) -> _Pair:
+    def _cut_graph(self, pair: _Pair, sign: float, limit: np.ndarray, some: np.ndarray) -> _Pair:
         """Subtract `sign relu(sign (P - limit))` from some entries of `P`.
 
         The original network reads this value with coefficient 0, like noise.

@@ -1,4 +1,4 @@
-"""Conditions on several networks: their variables are bound to the networks' joint numbering."""
+"""Binding of conditions on several networks to variables that are numbered together."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 RESERVED = ("x", "y", "u", "layer", "max", "min", "implies", *FUNCTIONS)
-"""Names that have another meaning in a condition."""
+"""Names that no network may have, because they have another meaning in a condition."""
 
 
 def check_name(name: Any) -> str:
@@ -49,11 +49,11 @@ def names_networks(condition: Any) -> bool:
 
 
 def named_layers(conditions: Sequence[Any], names: Sequence[str]) -> dict[str, list[str]]:
-    """Return the layers of each network that occur in some conditions.
+    """Return the layers that conditions name, for each network.
 
     Args:
-        conditions: Conditions, or anything else, which names no layer.
-        names: Names of the networks; a layer without a network belongs to the only one.
+        conditions: Conditions; other values, such as None, are ignored.
+        names: Names of the networks; a layer without a network belongs to the first.
     """
     layers: dict[str, list[str]] = {name: [] for name in names}
     for condition in conditions:
@@ -70,12 +70,13 @@ def named_layers(conditions: Sequence[Any], names: Sequence[str]) -> dict[str, l
 def joint_scopes(
     graphs: Mapping[str, Graph], index: np.ndarray, hidden: Mapping[str, Sequence[str]]
 ) -> dict[str, Scope]:
-    """Return the scope of each network, with variables of the network that combines them.
+    """Return the scope of each network; its variables are those of the combined network.
 
     Args:
         graphs: Map from the name of each network to its graph, in the order of composition.
         index: `(inputs,)`: position of each flat input of the networks in the joint input.
-        hidden: Layers whose values are the last outputs of each graph; empty for none.
+        hidden: Map from the name of a network to the layers whose values are the last outputs of
+            its graph.
     """
     inputs, outputs = 0, int(index.max(initial=-1)) + 1
     scopes = {}
@@ -103,7 +104,7 @@ def apply_to_networks(condition: Any, scopes: Mapping[str, Scope], is_shared: bo
         is_shared: Whether all networks have the same input, which `x` then denotes.
 
     Raises:
-        InputError: The function has other parameters.
+        InputError: A parameter is not the name of a network, or `x` for a shared input.
     """
     if isinstance(condition, ExpressionNode) or not callable(condition):
         return condition

@@ -29,9 +29,9 @@ class LayerLike(Protocol):
 class NetworkLike(Protocol):
     """Network given as a graph. `predict` runs the user's own model; None if there is no model.
 
-    `terms` maps `[x, y]` to the nonlinear terms of a condition, which follow the model's outputs;
-    None if there are none. `model` is then the network without these terms, and `products` has the
-    factors of those terms that are products.
+    `terms` is the graph from `[x, y]` to the nonlinear terms of a condition, or None. With `terms`,
+    the outputs of `graph` are those of the model and then the terms. `model` is the network without
+    them, and `products` maps each term that is a product to its factors.
     """
 
     @property

@@ -70,7 +70,8 @@ def input_domain(
         slots: The inputs of the model.
         regions: A union of regions, or one box; empty if the set is unknown.
         cut: Whether conditions other than the conditions of the regions restrict the set.
-        index: Position of each entry of `slots` in the regions, if it differs; see `input_slots`.
+        index: Position of each entry of `slots` in the flat input of the regions; None if they
+            agree. See `input_slots`.
     """
     if isinstance(regions, Box):
         regions = [Region(regions)]

@@ -58,7 +58,7 @@ def expand_clauses(
         formula: A condition over `[x, y]`.
         regions: The input set, as a union of regions.
         name_input: Function from the index of a flat input to its name, for messages.
-        products: The products among the variables of the formula.
+        products: Factors of those variables of the formula that are products.
 
     Returns:
         The groups of clauses (none if nothing remains to be decided), and a lower bound on the
@@ -144,9 +144,10 @@ def _case(
 
 
 def _contradicts_itself(parts: Sequence[Formula]) -> bool:
-    """Return whether two inequalities bound one linear form from both sides, without a solution.
+    """Return whether two inequalities on the same linear form contradict each other.
 
-    For example, no bounds are close enough to refute `y < 0` and `y >= 0` together.
+    Bounds cannot refute such a pair: `y < 0` and `y >= 0` are both possible if the bounds of `y`
+    contain 0, however tight they are.
     """
     offsets: dict[tuple, tuple[float, bool]] = {}
     for part in parts:

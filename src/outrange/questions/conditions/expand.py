@@ -23,7 +23,7 @@ class PartialClause:
     Args:
         lo: Lower bounds of the inputs, then of the outputs.
         hi: Upper bounds, in the same order.
-        inputs: Number of inputs.
+        inputs: Number of flat inputs, which come first in `lo` and `hi`.
         terms: Constraints that the bounds of the inputs do not imply.
         pending: Disjunctions that are not expanded yet.
         floor: Proved lower bound on the conjunction's value, from its parts so far.

@@ -53,7 +53,8 @@ def add_products(specification: Specification, terms: Terms) -> Formula:
 
     Args:
         specification: The property as read from its file.
-        terms: Receives the terms; numbered after the inputs and outputs of the file.
+        terms: Collection to which the products are added; its variables follow the inputs and
+            outputs of the file.
     """
     if not specification.products:
         return specification.unsafe

@@ -155,8 +155,8 @@ class CounterexampleChecker:
     reproduces.
 
     Args:
-        network: The user's model.
-        formula: The condition of a counterexample, over `[x, y]`.
+        network: The user's model, with the nonlinear terms of the condition.
+        formula: The condition of a counterexample, over `[x, y, terms]`.
         regions: The input set, as a union of regions.
     """
 
@@ -201,12 +201,12 @@ class CounterexampleChecker:
 def holds_at_output(network: NetworkLike, formula: Formula, seen: np.ndarray) -> bool:
     """Return whether a formula is proved to hold for an input and an output of the model itself.
 
-    The linear forms and the nonlinear terms are those of the two vectors, without rounding.
+    Nonlinear terms are computed from these two vectors, with proved bounds.
 
     Args:
-        network: The user's model.
+        network: The user's model, with the nonlinear terms of the condition.
         formula: A condition over `[x, y, terms]`.
-        seen: The input and the output; values of terms that follow them are not used.
+        seen: Flat input, output and terms. If all entries are finite, the terms are recomputed.
     """
     if network.terms is None or not np.isfinite(seen).all():
         return holds(formula, seen, seen) is True

@@ -195,7 +195,8 @@ def check_never(run: ModelRun | None, unsafe: Formula, claim: str) -> None:
     for i in np.flatnonzero(~never).tolist():  # Elsewhere the model's own output violates it.
         x, y, off = run.x[i], run.y[i], run.off[i]
         is_finite = np.isfinite(y) & np.isfinite(off)
-        with np.errstate(invalid="ignore"):  # A term may be undefined where a guard excludes it.
+        # A nonlinear term may be undefined where another part of the condition is false.
+        with np.errstate(invalid="ignore"):
             low, high = np.where(is_finite, y - off, -np.inf), np.where(is_finite, y + off, np.inf)
         if holds(unsafe, np.concatenate([x, low]), np.concatenate([x, high])) is True:
             values = f"{format_values(y)}, of which float32 rounding explains {format_values(off)}"

@@ -70,7 +70,7 @@ def never_below(
         graph: The network under study.
         groups: Clauses and their boxes.
         seconds: Time limit in seconds; None for no limit.
-        patterns: A box with at most this many activation patterns is not bisected.
+        patterns: Maximum number of activation patterns of a box; a box with more is bisected.
     """
     try:
         with deadline(seconds):

@@ -64,10 +64,10 @@ def _variable(node: ExpressionNode, scope: Scope) -> np.ndarray:
 
 
 def _scope_of(node: ExpressionNode, scope: Scope) -> Scope:
-    """Return the scope of a variable: its network, or `scope` if it names no network.
+    """Return the scope of a variable: that of its network among several, or `scope`.
 
     Raises:
-        InputError: The variable names a network that is not known.
+        InputError: The variable names a network or a layer, which the question does not support.
     """
     kind, _, bound, network = node.detail
     if bound is None and kind == "layer":
@@ -175,7 +175,7 @@ def _terms(node: ExpressionNode, scope: Scope) -> Terms:
     """Return the nonlinear terms of the question.
 
     Raises:
-        InputError: The condition must be linear.
+        InputError: The question supports only linear conditions.
     """
     if scope.terms is not None:
         return scope.terms

@@ -106,7 +106,7 @@ def largest(forms: Sequence[AffineForm]) -> AffineForm:
 
 
 def is_absolute(a: AffineForm) -> bool:
-    """Return whether a form is a positive multiple of the absolute value of a form."""
+    """Return whether a form is a positive multiple of the absolute value of another form."""
     if a.terms or a.offset or len(a.peaks) != 1:
         return False
     ((k, alternatives),) = a.peaks

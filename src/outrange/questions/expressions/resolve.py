@@ -50,7 +50,7 @@ def resolve(
 
     Raises:
         InputError: `property` is not a condition, does not fit the model, or is not piecewise
-            linear, without `terms`.
+            linear although `terms` is None.
 
     Example:
         >>> from outrange.graph import Slot
@@ -87,21 +87,22 @@ def resolve_linear(
     outputs: Sequence[Slot],
     terms: Terms | None = None,
 ) -> Atom:
-    """Translate an expression to a linear form, for minimizing or maximizing it.
+    """Translate an expression to a linear form of variables and terms, to minimize or maximize it.
 
     Args:
         expression: An expression with one entry, or a function of `(x, y)` that returns one.
         inputs: The inputs, as for `resolve`.
         outputs: The outputs, as for `resolve`.
-        terms: As for `resolve`.
+        terms: Nonlinear terms, to which those of the expression are added; None if it must be
+            linear.
 
     Returns:
         The linear form as an atom with `terms` and `offset`; each number is rounded once to
         float64.
 
     Raises:
-        InputError: `expression` is a condition or an index, has several entries, or is not linear,
-            without `terms`.
+        InputError: `expression` is a condition or an index, has several entries, or is not linear
+            although `terms` is None.
 
     Example:
         >>> from outrange.graph import Slot

@@ -25,8 +25,8 @@ class Scope:
     Args:
         inputs: The model's inputs; input entry `i` is variable `i`.
         outputs: The model's outputs; output entry `j` is variable `total inputs + j`.
-        places: `(inputs + outputs,)`: the variables, if the model is one of several networks that
-            are numbered together; None for the numbers above.
+        places: `(inputs + outputs + hidden values,)`: the variables, if several networks are
+            numbered together; None for the numbers above.
         network: Name of the model among several networks; empty if there is only one.
         terms: The nonlinear terms, to which conditions may add; None for linear conditions.
         layers: Hidden values, numbered after the outputs.
@@ -114,7 +114,7 @@ class Scope:
 
 
 def variable_text(kind: str, name: str | None, network: str = "") -> str:
-    """Return a variable as the user writes it: `y`, `y["left"]`, or `f.y` of a network `f`."""
+    """Return a variable as the user writes it: `y`, `y["left"]`, `layer("a")`, or `f.y`."""
     whole = f"{network}.{kind}" if network else kind
     if kind == "layer":
         return f'{whole}("{name}")'

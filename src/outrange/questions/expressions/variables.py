@@ -17,7 +17,7 @@ class Variable(Expression):
     Args:
         kind: `"x"`, `"y"` or `"u"`; or `"layer"` for values inside the model.
         name: Name of the input or output, None if the model has only one; or name of the layer.
-        scope: The model, if it is already known.
+        scope: Scope of the model; None until it is bound to a model.
         network: Name of the network in a question about several; empty in other questions.
     """
 
@@ -40,8 +40,8 @@ class NetworkVariables:
     """The placeholders of one network: `f.x`, `f.y` and `f.layer("dense_1")`.
 
     Args:
-        name: Name of the network.
-        scope: The network, if it is already known.
+        name: Name of the network in conditions.
+        scope: Scope of the network; None until it is bound to a model.
     """
 
     name: str
@@ -77,8 +77,8 @@ def implies(a: Any, b: Any) -> Condition:
     """Require `b` wherever `a` holds: `~a | b`.
 
     Args:
-        a: The premise.
-        b: The conclusion.
+        a: Premise: the condition under which `b` must hold.
+        b: Conclusion: the condition that must hold where `a` does.
 
     Returns:
         A condition.

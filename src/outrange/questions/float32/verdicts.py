@@ -56,7 +56,8 @@ def verify_float32(
     a violation. If the property holds, the box kernel tries to prove it for float32, with bounds on
     the rounding of every unit. If this fails, each inequality is relaxed by a bound on the
     deviation of its left-hand side in float32 over the set. If no input satisfies the relaxed
-    condition in real arithmetic, no float32 run satisfies the condition itself. `VIOLATED` comes
+    condition in real arithmetic, no float32 run satisfies the condition itself. A nonlinear
+    condition is verified for all outputs within float32 rounding instead. `VIOLATED` comes
     with an input of float32 numbers at which the model's own output satisfies the condition.
 
     Args:
@@ -70,7 +71,7 @@ def verify_float32(
         remedies: Ignored, because remedies would be about the real-valued network.
         has_sums: Whether the left-hand sides of the inequalities are float32 sums, computed in any
             order. Otherwise they are computed from the float32 values without rounding.
-        assumption: As for `verify`.
+        assumption: The part of `unsafe` that restricts the input set, as for `verify`.
     """
     model = network if network.model is None else network.model
     check_described(model)

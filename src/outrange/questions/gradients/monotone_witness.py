@@ -22,7 +22,7 @@ class MonotoneWitnesses:
     """Search for counterexamples to monotonicity on lines along one input through given points.
 
     Args:
-        network: The user's model.
+        network: The user's model, which is run at candidates if `is_output`.
         graph: The graph under study; its outputs may be a layer's values.
         box: The box of flat inputs.
         is_output: Whether the graph's outputs are the model's own.

@@ -29,7 +29,7 @@ class Decision:
 
     Args:
         graph: Graph of the classifier.
-        classes: Number of classes.
+        classes: Number of classes, at least 2.
         threshold: For two classes and one output number, the threshold above which the class is 1.
             None if the largest output decides.
         reason: Reason for this threshold, as text.

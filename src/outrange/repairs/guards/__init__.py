@@ -1,1 +1,1 @@
-"""Guard mode: last layers that correct the outputs."""
+"""Guard mode of a repair: additional last layers that correct the outputs."""

@@ -131,9 +131,12 @@ class _Guarding:
         fade = measured.violation / (RIM * scale)
         flat = tensor if len(shape) == 1 else k.layers.Flatten(name=f"{name}_flat")(tensor)
         guard = BoxGuard(
-            layer, list(zip(self._split(lo), self._split(hi), strict=True)), self._split(fade),
-            name=name, dtype=dtype,
-        )  # fmt: skip
+            layer,
+            list(zip(self._split_outputs(lo), self._split_outputs(hi), strict=True)),
+            self._split_outputs(fade),
+            name=name,
+            dtype=dtype,
+        )
         result = guard([flat, *self._inputs])
         if len(shape) != 1:
             result = k.layers.Reshape(shape, name=f"{name}_shape")(result)
@@ -143,7 +146,7 @@ class _Guarding:
             detail += "; where it does, the outputs no longer add up to 1"
         self.changes.append(LayerChange(name, "guard", 0.0, 0.0, detail))
 
-    def _split(self, flat: np.ndarray) -> list[np.ndarray]:
+    def _split_outputs(self, flat: np.ndarray) -> list[np.ndarray]:
         """Split a flat vector into one array per input of the model."""
         ends = np.cumsum([slot.size for slot in self.signature.slots])[:-1]
         parts = np.split(flat, ends)

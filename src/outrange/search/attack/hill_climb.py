@@ -8,8 +8,8 @@ follows the gradient, or its signs, in some of the inputs, and noise is added to
 
 All objectives are searched together. Most starts lead nowhere. So the half of the points farthest
 from their goals is dropped repeatedly (sequential halving): there are many starts, but few points
-make all moves. Later rounds also start near the best points of earlier rounds: the peaks of a
-difference lie on common ridges, often far from the samples that lead to them.
+make all moves. Later rounds also start near the best points of earlier rounds, since
+the peaks of a difference lie on common ridges, often far from any sample.
 
 References: I. Rechenberg, *Evolutionsstrategie*, 1973 (the success rule); Z. Karnin, T. Koren,
 O. Somekh, *Almost Optimal Exploration in Multi-Armed Bandits*, ICML 2013 (sequential halving);
@@ -60,7 +60,7 @@ MOVED, NOISE = 0.7, 0.3
 a fraction of the step."""
 
 ELITE = 24
-"""Maximum number of points that a round passes to the next one."""
+"""Maximum number of best points that a round passes on to the next round."""
 
 SPREAD = (1e-3, 0.3)
 """Least and largest standard deviation of a perturbation, as fractions of the box's width."""
@@ -74,7 +74,7 @@ TINY = 1e-300
 
 @dataclass(eq=False)
 class Elite:
-    """The best points of all rounds so far.
+    """The best points of all rounds so far, near which the next round starts some climbs.
 
     Args:
         x: The points, `(n, d)`; None before the first round.
@@ -83,7 +83,13 @@ class Elite:
     x: np.ndarray | None = None
 
     def join(self, samples: np.ndarray, hull: Box, rng: np.random.Generator) -> np.ndarray:
-        """Return the points, and samples `(b, d)` of which every other one lies near a point."""
+        """Return the best points followed by `samples`, every second one moved near a best point.
+
+        Args:
+            samples: Random points, `(b, d)`, which are changed in place.
+            hull: Bounding box of the domain.
+            rng: Random generator of the perturbations.
+        """
         if self.x is None or not len(self.x):
             return samples
         near = self.x[rng.integers(len(self.x), size=len(samples[1::2]))]
@@ -93,7 +99,7 @@ class Elite:
         return np.concatenate([self.x, samples])
 
     def learn(self, x: np.ndarray, rate: Callable[[np.ndarray], np.ndarray]) -> None:
-        """Add points `(b, d)`, and keep the points with the smallest rates."""
+        """Add points `(b, d)`, and keep the `ELITE` points at which `rate` is smallest."""
         pool = x if self.x is None else np.concatenate([self.x, x])
         self.x = pool[np.argsort(rate(pool))[:ELITE]]
 

@@ -139,8 +139,8 @@ class Encoding:
         """Add one named column per output, and return the rows of these columns in a form.
 
         Args:
-            lo: Lower bounds of the outputs.
-            hi: Upper bounds of the outputs.
+            lo: Lower bounds of the outputs, `(outputs,)`.
+            hi: Upper bounds of the outputs, `(outputs,)`.
         """
         columns = []
         for j in range(self.output.shape[1]):
@@ -246,7 +246,7 @@ class Encoding:
     def _column(self, lo: float, hi: float, name: str, integer: bool = False) -> int:
         """Add a column, and return the index of its row in a form.
 
-        A `name` without a number gets the number of columns before it.
+        If `name` contains no `_`, the number of columns before it is appended.
         """
         self.names.append(name if "_" in name else f"{name}_{len(self.names)}")
         self.lower.append(lo)

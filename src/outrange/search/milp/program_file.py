@@ -1,8 +1,8 @@
-"""Files of mixed-integer programs for other solvers.
+"""Files of mixed-integer linear programs for other solvers.
 
-HiGHS writes MPS files. LP files are written here: CBC reads the section `bin` of HiGHS's files as a
-variable, and so drops integrality. The objective is always minimized, since CBC ignores the sense
-of an MPS file.
+HiGHS writes the MPS files, and this module writes the LP files. CBC would mistake the section name
+`bin` in LP files of HiGHS for a variable, and drop integrality. The objective is always minimized,
+since CBC ignores the sense of an MPS file.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from .highs import module, quiet_solver
 
 
 SUFFIXES = (".lp", ".mps")
-"""File formats."""
+"""Suffixes of the supported file formats."""
 
 PER_LINE = 4
-"""Number of terms in a line of an LP file; some readers limit the length of lines."""
+"""Maximum number of terms per line of an LP file, since some readers limit the line length."""
 
 
 def check_encoding(graph: Graph) -> None:
@@ -55,10 +55,10 @@ def write_program(
     Args:
         graph: A graph that `check_encoding` accepts.
         box: Box of the inputs.
-        bounds: Finite bounds on every value of the graph.
+        bounds: Finite bounds `(lo, hi)` on every value of the graph.
         path: A file whose name ends in `.lp` or `.mps`, replaced if it exists.
         output: Index of the output to optimize.
-        maximize: Whether the output is maximized: the objective is then its negative.
+        maximize: Whether to maximize the output; the objective is then its negative.
 
     Raises:
         InputError: The file cannot be written.
@@ -85,6 +85,7 @@ def write_program(
 
 
 def _write_mps(encoding: Encoding, column: int, sign: float, path: Path) -> None:
+    """Write an MPS file that minimizes `sign` times a column."""
     objective = np.zeros(1 + len(encoding.lower))
     objective[column] = sign
     solver = quiet_solver()
@@ -94,7 +95,7 @@ def _write_mps(encoding: Encoding, column: int, sign: float, path: Path) -> None
 
 
 def _lp_lines(encoding: Encoding, objective: str, sign: float) -> Iterator[str]:
-    """Yield the lines of an LP file that minimizes a column times a sign."""
+    """Yield the lines of an LP file that minimizes `sign` times the column named `objective`."""
     names = encoding.names
     yield from ("Minimize", f" obj: {sign:+g} {objective}", "Subject To")
     for k, (row, lo, hi) in enumerate(encoding.rows):

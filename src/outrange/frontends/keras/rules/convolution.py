@@ -71,7 +71,7 @@ def _cut_in_front(padding: str, reach: int, stride: int, extra: int | None) -> i
     """Return how many entries Keras crops from the front of the full transposed convolution.
 
     Args:
-        padding: `valid` or `same`.
+        padding: Padding of the convolution, `valid` or `same`.
         reach: Number of entries that the kernel spans.
         stride: Stride of the convolution.
         extra: Output padding; None if it is not set.

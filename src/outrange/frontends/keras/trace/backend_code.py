@@ -13,7 +13,7 @@ class NativeCall:
     """The `call` of a layer as one recorded operation.
 
     Args:
-        layer: The layer.
+        layer: The layer whose `call` is recorded.
         args: Arguments of the call, with KerasTensors.
         kwargs: Keyword arguments of the call, with KerasTensors.
         refusal: The error to raise if the backend's tracer fails with an unexpected error.

@@ -12,7 +12,7 @@ def fresh_optimizer(
     """Build a new optimizer, of the same class as the model's optimizer, that has taken no steps.
 
     Args:
-        model: The compiled model.
+        model: Compiled model, whose optimizer states the class.
         settings: Settings from which the new optimizer is built.
         variables: All variables of the model to train, in the order of `model.variables`, or None
             for `model.variables` themselves.

@@ -54,8 +54,8 @@ KERNELS: Mapping[str, QuantizedKernel] = MappingProxyType(
 """The kernels by name.
 
 A fixed-point requantization multiplies by an integer and rounds, and then shifts by at least one
-bit and rounds again. The first rounding moves the number that the second one rounds by at most half
-a unit of the shifted bits, at most a quarter of a step.
+bit and rounds again. The error of the first rounding is at most half a unit. After a shift by at
+least one bit, it is at most a quarter of a step.
 """
 
 
@@ -81,7 +81,7 @@ LARGEST_ACTIVATION = 255.0
 
 
 def pair_loss(weight: np.ndarray) -> np.ndarray:
-    """Bound what saturation of pairs changes in sums of products, for any activations.
+    """Bound the effect of pair saturation on sums of products, for any activations.
 
     A pair consists of two adjacent terms, the first of which has an even index.
 

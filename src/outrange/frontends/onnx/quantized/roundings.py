@@ -1,9 +1,8 @@
 """Bounds on the distance between a runtime's float32 values and the values of a graph.
 
 The argument of a quantizer needs such a bound, for any input. Behind a quantizer, every value is
-bounded, so its errors are, too. Let `u` be `2^-24`. Each value has an error of at most
-`relative |v| + absolute`, where `v` is the value of the graph. A relative error covers an input of
-any size until the first quantizer.
+bounded, so its errors are, too. Each value has an error of at most `relative |v| + absolute`, where
+`v` is the value of the graph. A relative error covers inputs of any size until the first quantizer.
 
 Sound: for runtimes that reorder sums, fuse products or multiply scales first. A matrix product that
 computes in fewer digits (TF32, bfloat16), or by another algorithm (Winograd), is not covered.
@@ -29,14 +28,14 @@ from ....ops.relaxation.slopes import slope_range
 
 
 UNIT = 2.0**-24
-"""Roundoff of float32."""
+"""Unit roundoff of float32."""
 
 TINY = 2.0**-125
 """Bound on an underflow: a runtime may flush a result below `2^-126` to zero."""
 
 EXTRA_TERMS = 12
-"""Roundings of a sum besides those of its terms: of scales, their products and quotients, of the
-weights and of the bias."""
+"""Number of roundings in a sum besides those of its terms: of the scales, their products and
+quotients, the weights and the bias."""
 
 MARGIN = 1.0 + 2.0**-20
 """Factor that covers the float64 roundings of the bounds themselves."""
@@ -49,9 +48,9 @@ DESCRIBED = frozenset((
     "QuantizeLinear DequantizeLinear QLinearMatMul QLinearConv MatMulInteger ConvInteger "
     "QGemm QLinearAdd QLinearMul QLinearGlobalAveragePool"
 ).split())  # fmt: skip
-"""Operators whose graph has every rounding of a runtime; for others, runtimes use other formulas.
+"""Operators for which the rules below cover every rounding of a runtime.
 
-Operators that only move entries are described, too.
+Runtimes compute other operators by other formulas. Operators that only move entries need no entry.
 """
 
 
@@ -63,7 +62,7 @@ class Errors:
     absolute: np.ndarray
 
     def within(self, size: np.ndarray) -> np.ndarray:
-        """Return the errors of values up to these sizes."""
+        """Bound the absolute errors of values with at most these magnitudes, `(n,)`."""
         with np.errstate(invalid="ignore"):
             scaled = np.where(self.relative > 0.0, self.relative * size, 0.0)
         return (scaled + self.absolute) * MARGIN
@@ -75,7 +74,7 @@ class ValueRoundings:
 
     Args:
         builder: The builder of the graph.
-        losses: Additional absolute errors of a value, which its kernel causes.
+        losses: Map from the index of a value to additional absolute errors that a kernel causes.
     """
 
     builder: Builder
@@ -122,7 +121,7 @@ class ValueRoundings:
 
 
 def _without_formula(node: Node) -> Node:
-    """Return a node whose op has rules, if its formula has another form."""
+    """Replace a formula by its equivalent op that has rules for bounds, if there is one."""
     op = node.op
     if isinstance(op, Pointwise) and op.otherwise is not None:
         return replace(node, op=op.otherwise(node.size))
@@ -141,7 +140,7 @@ def _bounds(node: Node, ends: Sequence[Bounds]) -> Bounds:
 
 
 def _errors(node: Node, ends: Sequence[Bounds], before: Sequence[Errors], own: Bounds) -> Errors:
-    """Bound the errors of a node: those of its inputs, moved through it, and its own rounding."""
+    """Bound the errors of a node: the propagated errors of its inputs, and its own rounding."""
     op, zero = node.op, np.zeros(node.size)
     if isinstance(op, Rearrange):
         moved = [op.run([e[None] for e in part], fill=False)[0] for part in _columns(before)]
@@ -151,7 +150,7 @@ def _errors(node: Node, ends: Sequence[Bounds], before: Sequence[Errors], own: B
     if isinstance(op, Step) and op.rows is None and op.is_staircase:
         return Errors(zero, zero)  # Its slack covers the errors of its argument.
     if isinstance(op, Curve) and op.rays is not None and op.rays in ((0.0, 1.0), (-1.0, 1.0)):
-        return before[0]  # ReLU and absolute value change no size.
+        return before[0]  # ReLU and absolute value increase no error.
     if isinstance(op, Affine) and op.factor is not None:
         # The term without the bias is at most `|v| + |b|`.
         extra = EXTRA_TERMS * UNIT

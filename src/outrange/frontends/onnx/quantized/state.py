@@ -1,4 +1,4 @@
-"""State of reading a quantized file: scales of tensors, and the slack of each quantizer."""
+"""Record of a quantized file while it is read: scales of tensors, and slack of quantizers."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from .roundings import ValueRoundings
 
 
 PRODUCTS = ("MatMul", "MatMul+Add", "Gemm", "Conv")
-"""Operators that a runtime may compute with integers, if it reads dequantized operands."""
+"""Operators that a runtime may compute with integers if their operands are dequantized."""
 
 _MOVES = frozenset(
     "Identity Reshape Flatten Transpose Squeeze Unsqueeze Slice MaxPool Relu".split()
 )
-"""Operators after which a runtime may dequantize just as well as before them."""
+"""Operators that a runtime may apply before it dequantizes their operand."""
 
 
 _NEGLIGIBLE = 2.0**-120
-"""Error of an output without slack: only a number that is flushed to zero has it."""
+"""Maximum error of a float output that gets no slack; only underflow causes so small an error."""
 
 
 @dataclass(eq=False)
@@ -74,14 +74,15 @@ class Quantization:
         return result
 
     def output(self, x: Operand, name: str, kind: str) -> Operand:
-        """Return an output of the model, with a slack of its errors behind a quantizer.
+        """Return an output of the model; behind a quantizer, add slack for its float32 errors.
 
-        The slack belongs to a rounding: of floats, on a grid that is much finer than the errors.
+        Only roundings have slack. So integer outputs are rounded to integers, and floats to a grid
+        that is much finer than the errors.
 
         Args:
-            x: The output.
+            x: The output, as a value of the graph or a constant.
             name: Its name, for messages.
-            kind: Its element type.
+            kind: Element type of the output in the file.
         """
         if not self.quantizers or not isinstance(x, Value):
             return x
@@ -118,10 +119,10 @@ class Quantization:
         self._scales[name] = float(scale.max())
 
     def lose(self, value: Operand, loss: np.ndarray) -> None:
-        """Record what the saturation of pairs may change in a sum of products.
+        """Record a bound on the effect of pair saturation on sums of products.
 
         Args:
-            value: The sums.
+            value: The sums, in units of the products; constants are ignored.
             loss: Bounds on the change, broadcast against the shape of `value`.
         """
         if isinstance(value, Value) and self.kernel.saturates_pairs and loss.any():
@@ -129,7 +130,7 @@ class Quantization:
             self.roundings.losses[value.index] = losses
 
     def follow(self, node: OnnxNode, results: Sequence[Tensor]) -> None:
-        """Record scales that a node passes on, and losses of a product of dequantized operands."""
+        """Record the scale that a node passes on, or the pair losses of its dequantized product."""
         if node.domain or not node.inputs or not results:
             return
         source = node.inputs[0]
@@ -145,9 +146,9 @@ class Quantization:
                 self.lose(results[0].operand, loss * scale)
 
     def _check_product(self, node: OnnxNode, results: Sequence[Tensor]) -> None:
-        """Reject a matrix product of dequantized weights and activations of another kind.
+        """Reject a matrix product of dequantized weights and activations that are not dequantized.
 
-        onnxruntime then rounds the activations to 8 bits, with a scale of their own for each row.
+        For such a product, onnxruntime rounds the activations to 8 bits, with one scale per row.
         """
         activation, weight = node.inputs[:2]
         varies = isinstance(results[0].operand, Value)
@@ -180,12 +181,12 @@ class Quantization:
 
 
 def product_loss(node: OnnxNode, integers: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Bound what saturation of pairs changes in a product, in units of the activation's scale.
+    """Bound the effect of pair saturation on a product, in units of the activation's scale.
 
     Args:
         node: A matrix product or a convolution with constant weights as the second operand. The
             pairs of a matrix product are adjacent rows of the weights.
-        integers: The weights.
+        integers: Integers of the weights, in the shape of the second operand.
         scale: Their scales, broadcast against them.
 
     Returns:

@@ -17,7 +17,7 @@ def conv(c: OnnxCall) -> Operand:
 def convolve_constant(
     c: OnnxCall, x: Operand, kernel: np.ndarray, bias: np.ndarray | None
 ) -> Operand:
-    """Convolve `x` with a constant kernel, in the way that the attributes of the node state."""
+    """Convolve `x` with a constant kernel; the node's attributes state strides and padding."""
     rank = kernel.ndim - 2
     strides, dilation, groups = _options(c, kernel)
     spatial = tuple(x.shape[2:])

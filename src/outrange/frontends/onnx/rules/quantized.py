@@ -99,7 +99,7 @@ def dequantize_linear(c: OnnxCall) -> Operand:
     return result if isinstance(result, Value) else result.astype(np.float32)
 
 
-def _read(c: OnnxCall, i: int, axis: int) -> Operand:
+def _read_constant(c: OnnxCall, i: int, axis: int) -> Operand:
     """Return the real value of operand `i`, whose scale and zero point follow it."""
     x = c.operand(i)
     return _dequantize(
@@ -123,7 +123,7 @@ def _lose(c: OnnxCall, out: Operand, w: Operand, kind: str | None, unit: np.ndar
 
 @op("QLinearMatMul", types="A S A B S B S Y -> Y", A=BYTES, B=BYTES, Y=BYTES, S=FLOAT, chooses=True)
 def qlinear_matmul(c: OnnxCall) -> Operand:
-    out = product(c, _read(c, 0, -2), _read(c, 3, -1))
+    out = product(c, _read_constant(c, 0, -2), _read_constant(c, 3, -1))
     scale, factor = _scale(c, 1, c.x, -2), _scale(c, 4, c.operand(3), -1)
     _lose(c, out, c.operand(3), c.kinds[3], factor * scale.max())
     return _write(c, out, 6, -1, str(c.kinds[7]))
@@ -139,7 +139,7 @@ def qlinear_conv(c: OnnxCall) -> Operand:
     bias = c.option(8, "bias")
     if bias is not None:
         bias = np.asarray(bias, np.float64) * np.broadcast_to(np.ravel(factor), bias.shape) * scale
-    out = convolve_constant(c, _read(c, 0, 1), np.asarray(_read(c, 3, 0)), bias)
+    out = convolve_constant(c, _read_constant(c, 0, 1), np.asarray(_read_constant(c, 3, 0)), bias)
     _lose(c, out, w, c.kinds[3], factor * scale.max())
     return _write(c, out, 6, 1, str(c.kinds[7]))
 
@@ -175,7 +175,7 @@ def qgemm(c: OnnxCall) -> Operand:
     scale, factor = _scale(c, 1, c.x, 0), _scale(c, 4, w, 0 if turned[1] else 1)
     if scale.size > 1 or len(c.x.shape) != 2 or w.ndim != 2:
         raise c.refuse("it needs one scale for its first factor, and two matrices")
-    x, y = _read(c, 0, 0), np.asarray(_read(c, 3, 0 if turned[1] else 1)) * alpha
+    x, y = _read_constant(c, 0, 0), np.asarray(_read_constant(c, 3, 0 if turned[1] else 1)) * alpha
     x, y = c.b.transpose(x) if turned[0] else x, y.T if turned[1] else y
     bias = c.option(6, "bias")
     if bias is None:
@@ -196,7 +196,7 @@ def qgemm(c: OnnxCall) -> Operand:
     S=FLOAT, chooses=True,
 )  # fmt: skip
 def qlinear_pair(c: OnnxCall) -> Operand:
-    x, y = _read(c, 0, 1), _read(c, 3, 1)
+    x, y = _read_constant(c, 0, 1), _read_constant(c, 3, 1)
     c.broadcast_shape(x, y)
     out = c.b.add(x, y) if c.node.op == "QLinearAdd" else c.b.multiply(x, y)
     return _write(c, out, 6, 1, str(c.kinds[0]))
@@ -208,5 +208,5 @@ def qlinear_pair(c: OnnxCall) -> Operand:
 def qlinear_global_average_pool(c: OnnxCall) -> Operand:
     if c.attr("channels_last", 0):
         raise c.refuse("its attribute `channels_last` is not 0")
-    mean = c.b.reduce("mean", _read(c, 0, 1), range(2, len(c.x.shape)), True)
+    mean = c.b.reduce("mean", _read_constant(c, 0, 1), range(2, len(c.x.shape)), True)
     return _write(c, mean, 3, 1, str(c.kinds[0]))

@@ -54,7 +54,7 @@ def op(
     Args:
         *names: Names of operators.
         types: Signature of element types, in the notation of `Types.read`.
-        chooses: As in `Types`.
+        chooses: Whether a result cannot leave the range of an integer type; see `Types`.
         **allowed: Allowed element types of each type parameter in `types`.
     """
     stated = Types.read(types, allowed, chooses)

@@ -43,7 +43,7 @@ class _RankRule(keras.layers.Layer):
         """Return the outputs, changed where they break the rule, in the shape of `inputs`."""
         return self.enforce(inputs, None)
 
-    def _split(self, inputs: Any) -> tuple[Any, Any, Any]:
+    def _split_classes(self, inputs: Any) -> tuple[Any, Any, Any]:
         """Return the outputs before `index`, the output `index`, and the outputs after it."""
         index = self.index % inputs.shape[-1]
         return inputs[..., :index], inputs[..., index : index + 1], inputs[..., index + 1 :]
@@ -89,7 +89,7 @@ class ArgmaxIs(_RankRule):
         Returns:
             The outputs, in the shape of `inputs`.
         """
-        before, chosen, after = self._split(inputs)
+        before, chosen, after = self._split_classes(inputs)
         limit = keras.ops.subtract(chosen, self._least)
         if slack is not None:
             limit = limit + slack
@@ -131,7 +131,7 @@ class ArgmaxIsNot(_RankRule):
             The outputs, in the shape of `inputs`.
         """
         ops = keras.ops
-        before, chosen, after = self._split(inputs)
+        before, chosen, after = self._split_classes(inputs)
         others = ops.concatenate([before, after], axis=-1)
         limit = ops.subtract(ops.max(others, axis=-1, keepdims=True), self._least)
         if slack is not None:

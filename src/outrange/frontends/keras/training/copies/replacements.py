@@ -11,16 +11,16 @@ Replacements = tuple[tuple[str, str], ...]
 """Pairs of a layer's name and the name of its new activation; `IDENTITY` leaves the layer out."""
 
 IDENTITY = "identity"
-"""Name for a layer that returns its input unchanged."""
+"""Replacement with which a layer returns its input unchanged."""
 
 
 def replaced_attributes(k: Any, model: Any, bent: Replacements) -> Iterator[tuple[Any, str, Any]]:
     """Yield `(layer, attribute, new value)` for each layer to replace.
 
-    Layers without an activation of their own keep it.
+    A layer that does not store its activation itself, such as a recurrent layer, keeps it.
 
     Args:
-        bent: The layers and what replaces them.
+        bent: Names of the layers, and their new activations or `IDENTITY`.
     """
     chosen = dict(bent)
     for layer in model._flatten_layers() if chosen else ():
