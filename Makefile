@@ -129,7 +129,7 @@ verified: setup coq  ## Prove the checker sound in Coq and build it (Debian's co
 	$(MAKE) --no-print-directory -C checker/verified all audit
 	$(PYTEST) tests/checker/test_verified.py
 
-coq:
+coq:  ## Install Coq 8.20 for `make verified`, if run as root on Debian
 	@command -v coqc >/dev/null && ocamlfind query zarith >/dev/null 2>&1 || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || \
 	  { echo "Installing Debian's Coq ..."; apt-get update -qq && apt-get install -y -qq --no-install-recommends coq libzarith-ocaml-dev >/dev/null; }
 	@coqc --version 2>/dev/null | grep -q "version 8\.20" || \
