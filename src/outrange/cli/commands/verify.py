@@ -77,7 +77,7 @@ def ask_verify(
     is_file = property.lower().endswith(FILES)
     condition, cut = read_question(property, is_file, box, where)
     try:
-        network, region = _load(models, box, is_file, safe_mode, clock)
+        network, region = _load_models(models, box, is_file, safe_mode, clock)
         from ...api.decorators import with_arguments
         from ...api.properties import verify
 
@@ -113,12 +113,12 @@ def ask_verify(
     return INTERRUPTED if verdict.reason == "interrupted" else OPEN
 
 
-def _load(
+def _load_models(
     models: Sequence[str], box: BoxOptions, is_file: bool, safe_mode: bool, clock: Clock
 ) -> tuple[Any, Any]:
     """Return the model, or a dict of models, as an argument of `verify`, and the input set.
 
-    Networks of a property file stay paths, since the file may be about tensors inside them.
+    Models of a property file stay paths, since the file may be about tensors inside them.
     """
     if len(models) == 1 and not is_named(models[0]):
         with reading(models[0], clock):

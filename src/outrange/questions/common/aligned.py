@@ -1,12 +1,13 @@
-"""A float network and its quantization, rewritten to the same structure, with bounded noise.
+"""Alignment of a float network with its quantization: bounded noise replaces the quantizers.
 
-A quantizer is the identity, or a ReLU, minus what clipping removes, plus a number of at most half a
-step and the slack. This *noise* becomes an additional input. Without quantizers, both networks have
-the same layers, so differential bounds can pair their units. The original network reads the noise
-with coefficient 0, so that its layers keep this structure.
+A quantizer is the identity or a ReLU, minus the part that clipping removes, plus *noise*: an error
+of at most half a step plus the slack. The noise becomes an additional input. Without quantizers,
+both networks have the same layers, so differential bounds can pair their units. The original
+network reads the noise with coefficient 0, so that both graphs have the same nodes.
 
-Sound: for each input of the box, and each value that the slack allows, some noise in its box yields
-the values of the quantized network. Complete: no, since the noise of a unit does not depend on it.
+Sound: for each input of the box, and each result that the slack allows, some noise within its
+bounds yields the values of the quantized network. Complete: no, because the noise is a free input,
+whereas the error of a quantizer depends on the network's inputs.
 """
 
 from __future__ import annotations
@@ -24,10 +25,13 @@ from ...ops import Affine, Curve, Largest, Rearrange, Step, combine, curve, scal
 
 
 UNIT = 2.0**-10
-"""Coefficient of noise; small, so that the layers of both networks have close coefficients."""
+"""Coefficient of the noise in the quantized network, close to the coefficient 0 in the original."""
 
 CLOSE = 2.0**-40
-"""Relative deviation of a product of scales from 1 that becomes noise."""
+"""Relative tolerance for roundings of the scales.
+
+A factor that differs from 1 by at most this number counts as 1; the noise covers the difference.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +43,8 @@ class _Pair:
         first: Node of the counterpart of `P`.
         base: Index of this counterpart in the original network.
         ends: Bounds of `P`, `(n,)` each.
-        factor: Positive factors, `(n,)`.
-        shift: Shifts, `(n,)`.
+        factor: Positive factors, from the scales of the quantizers, `(n,)`.
+        shift: Numbers added to the scaled entries, `(n,)`.
         noise: Bounds of the noise, `(n,)` each.
     """
 
@@ -54,16 +58,16 @@ class _Pair:
 
 
 class _UnalignedError(Exception):
-    """The networks do not have the same layers."""
+    """Error raised if the two networks do not have the same layers."""
 
 
 def align(first: Graph, second: Graph, box: Box) -> tuple[Graph, Box] | None:
     """Build the graph of `first(x) - second(x)` with noise instead of quantizers, and its box.
 
     Args:
-        first: The original network.
-        second: Its quantization, with the same inputs.
-        box: The inputs.
+        first: Graph of the original network, without quantizers.
+        second: Graph of its quantization, with the same inputs.
+        box: Box of the flat inputs of both networks.
 
     Returns:
         A graph that reads the inputs and then the noise, with the box of both; None if the layers
@@ -78,7 +82,7 @@ def align(first: Graph, second: Graph, box: Box) -> tuple[Graph, Box] | None:
         return None
 
 
-def _cuts_off(op: Curve) -> bool:
+def _is_clip(op: Curve) -> bool:
     """Return whether a curve is the identity between two numbers, and constant beyond them."""
     lines = op.lines if op.has_exact_lines else None
     if lines is None or len(lines) != 3:
@@ -93,7 +97,7 @@ class _Alignment:
     ends: Sequence[tuple[np.ndarray, np.ndarray]]
     nodes: list[Node] = field(default_factory=list)
     noise: list[tuple[int, np.ndarray, np.ndarray]] = field(default_factory=list)
-    """The node, and the least and the largest noise, of each value with noise."""
+    """For each noise: the node that reads it from the input, and its bounds, `(n,)` each."""
     used: set[int] = field(default_factory=set)
     pairs: dict[int, _Pair] = field(default_factory=dict)
     settled: dict[int, _Pair] = field(default_factory=dict)
@@ -136,7 +140,7 @@ class _Alignment:
         return _Pair(second, first, base, ends, zero + 1.0, zero, (zero, zero))
 
     def _step(self, node: Node, ends: tuple[np.ndarray, np.ndarray]) -> _Pair:
-        """Return the pair of a node of the quantized network, with these bounds."""
+        """Return the pair for a node of the quantized network, whose value has bounds `ends`."""
         op, pair = node.op, self.pairs[node.inputs[0]]
         if isinstance(op, Affine) and op.factor is not None and (op.factor > 0).all():
             return replace(pair, factor=pair.factor * op.factor,
@@ -144,7 +148,7 @@ class _Alignment:
         if isinstance(op, Step) and op.slack and (op.spacing, op.start) == (1.0, 0.5):
             reach = (0.5 + op.slack) / pair.factor
             return replace(pair, noise=(pair.noise[0] - reach, pair.noise[1] + reach))
-        if isinstance(op, Curve) and _cuts_off(op) and pair.noise[1].any():
+        if isinstance(op, Curve) and _is_clip(op) and pair.noise[1].any():
             return self._clip(op, pair)
         if isinstance(op, Rearrange) and len(node.inputs) == 1 and (op.index >= 0).all():
             moved = self._match(op, [pair], tuple(self._move(op, e) for e in pair.ends))
@@ -157,7 +161,7 @@ class _Alignment:
         return np.asarray(op.run([entries[None]]))[0]
 
     def _clip(self, op: Curve, pair: _Pair) -> _Pair:
-        """Write a clip as a ReLU of the counterpart, if there is one, or as the identity."""
+        """Write a clip as the next ReLU of the original, or as the identity, minus the excess."""
         least, most = op.knots[0], op.knots[-1]
         low, high = (least - pair.shift) / pair.factor, (most - pair.shift) / pair.factor
         (lo, hi), noise = pair.ends, pair.noise
@@ -170,14 +174,16 @@ class _Alignment:
             fresh = self._fresh(second, first, reader, (np.maximum(lo, 0.0), np.maximum(hi, 0.0)))
             pair = replace(fresh, factor=pair.factor, shift=pair.shift)
             lo, hi = pair.ends
-        # A clip moves two numbers no further apart.
+        # A clip never increases the distance between two numbers, and may reduce it to 0.
         pair = replace(pair, noise=(np.minimum(noise[0], 0.0), np.maximum(noise[1], 0.0)))
         for sign, limit, excess in ((1.0, high, hi - high), (-1.0, low, low - lo)):
             if (excess > 0.0).any():
-                pair = self._cut_graph(pair, sign, limit, excess > 0.0)
+                pair = self._subtract_excess(pair, sign, limit, excess > 0.0)
         return pair
 
-    def _cut_graph(self, pair: _Pair, sign: float, limit: np.ndarray, some: np.ndarray) -> _Pair:
+    def _subtract_excess(
+        self, pair: _Pair, sign: float, limit: np.ndarray, some: np.ndarray
+    ) -> _Pair:
         """Subtract `sign relu(sign (P - limit))` from some entries of `P`.
 
         The original network reads this value with coefficient 0, like noise.
@@ -196,7 +202,7 @@ class _Alignment:
         return replace(pair, first=first, second=second, ends=(ends[0], ends[1]))
 
     def _settle(self, value: int) -> _Pair:
-        """Return a value without pending noise, once for all its readers."""
+        """Return the pair of a value without pending noise; compute it once for all readers."""
         if value not in self.settled:
             self.settled[value] = self._with_input(self.pairs[value])
         return self.settled[value]
@@ -212,7 +218,7 @@ class _Alignment:
             raise _UnalignedError
         if not low.any() and not high.any():
             return pair
-        # Roundings of the scales, and what is left of factor and shift.
+        # Covers roundings of the scales, and deviations of factor and shift from 1 and 0.
         pad = 4.0 * CLOSE * (1.0 + far)
         low, high, n = low - pad, high + pad, low.size
         noise = self._add(Rearrange("input", np.arange(n), (n,), np.zeros(n)), (0,), n)
@@ -223,9 +229,9 @@ class _Alignment:
         return self._fresh(second, first, pair.base, ends)
 
     def _reader(self, bases: tuple[int, ...], op: Op | None) -> int:
-        """Return an unused node of the original that applies such an op to `bases`; 0 if none.
+        """Return an unused node of the original that applies an op like `op` to `bases`.
 
-        The op is a ReLU if it is None.
+        None stands for a ReLU. The result is 0 if there is no such node.
         """
         for k, node in enumerate(self.first.nodes, 1):
             if k in self.used or node.inputs != bases:
@@ -239,7 +245,7 @@ class _Alignment:
         return 0
 
     def _match(self, op: Op, inputs: Sequence[_Pair], ends: tuple[np.ndarray, ...]) -> _Pair:
-        """Apply an op and its counterpart to values without pending noise."""
+        """Apply an op to values of the quantized network, and its counterpart to theirs."""
         k = self._reader(tuple(pair.base for pair in inputs), op)
         size = ends[0].size
         if not k or self.first.nodes[k - 1].size != size:

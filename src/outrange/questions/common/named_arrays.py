@@ -15,14 +15,15 @@ Named = np.ndarray | dict[str, np.ndarray]
 def input_slots(network: Any) -> tuple[Sequence[Slot], np.ndarray | None]:
     """Return the inputs of the user's models, and the position of each entry in the graph's input.
 
-    The positions are None if they are `0, 1, 2, ...`. Otherwise, several networks share inputs.
+    The positions are None if the graph has the inputs of one model. Otherwise, several models may
+    share entries of the graph's input.
     """
     index = getattr(network, "input_index", None)
     return (network.graph.inputs, None) if index is None else (network.input_slots, index)
 
 
 def graph_point(network: Any, flat_x: np.ndarray) -> np.ndarray:
-    """Return the flat input of the graph for flat inputs of the user's models."""
+    """Convert the flat inputs of the user's models to the flat input of the graph."""
     index = input_slots(network)[1]
     return flat_x if index is None else flat_x[np.unique(index, return_index=True)[1]]
 

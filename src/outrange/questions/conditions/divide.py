@@ -1,7 +1,8 @@
-"""Inequalities divided by a variable that is positive in the same clause.
+"""Division of inequalities by a variable that must be positive in the same clause.
 
-At `x = 0`, the inequalities `x > 0` and `x * y <= 0` hold with equality, whatever `y` is. So no box
-that touches `x = 0` can be closed, although `x > 0` implies `y <= 0` there.
+Consider the clause `x > 0` and `x * y <= 0`. At `x = 0`, both sides of each inequality are equal,
+for every `y`. So bounds cannot refute the clause on a box that touches `x = 0`. Bounds on `y` may
+refute the quotient `y <= 0`, which the clause implies.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ Products = Mapping[int, tuple[int, ...]]
 def divide_by_positive(
     clause: Sequence[Formula], lo: np.ndarray, hi: np.ndarray, products: Products
 ) -> list[Atom]:
-    """Return inequalities that a clause implies, by division of its inequalities.
+    """Return the quotients of inequalities of a clause by variables that must be positive in it.
 
     Args:
         clause: Parts of a conjunction.
-        lo: Lower bounds of the inputs.
-        hi: Upper bounds of the inputs.
-        products: The products among the variables.
+        lo: Lower bounds of the inputs, `(inputs,)`.
+        hi: Upper bounds of the inputs, `(inputs,)`.
+        products: Factors of those variables that are products.
 
     Example:
         >>> clause = [Atom(((0, -1.0),), 0.0, strict=True), Atom(((2, 3.0),), 0.0)]
@@ -54,7 +55,7 @@ def divide_by_positive(
 
 
 def _divide(factors: Sequence[tuple[list[int], float]], divisor: int, strict: bool) -> Atom | None:
-    """Return the quotient of a homogeneous inequality, or None if it is not linear."""
+    """Divide a sum of products, at most 0, by a factor; return None if the result is not linear."""
     terms: dict[int, float] = {}
     offset = 0.0
     for product, c in factors:

@@ -41,8 +41,8 @@ def extend_network(network: N, terms: Terms, formulas: Sequence[Formula]) -> N:
 
     Returns:
         The network itself if the formulas are linear. Otherwise, a network whose flat outputs are
-        those of the model and then the terms; a term that no formula uses is 0. The names of the
-        outputs do not change.
+        those of the model and then the terms; a term that no formula needs is 0. The named outputs
+        are still those of the model.
 
     Raises:
         InputError: A coefficient inside a term has no exact float64 value, or a function that is
@@ -71,7 +71,7 @@ def extend_network(network: N, terms: Terms, formulas: Sequence[Formula]) -> N:
 def _predict(
     run: Callable[[np.ndarray], np.ndarray], terms: Graph
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a function that runs the model, and computes the terms of its results in float64."""
+    """Return a function that runs the model, and appends the terms, computed in float64."""
 
     def predict(x: np.ndarray) -> np.ndarray:
         y = np.asarray(run(x), np.float64).reshape(len(x), -1)
@@ -100,7 +100,7 @@ def _append(graph: Graph, terms: Graph) -> Graph:
 
 
 def _ancestors(terms: Terms, used: Sequence[int]) -> set[int]:
-    """Return the variables from which some terms are computed, themselves included."""
+    """Return the variables on which the used terms depend, including these terms."""
     needed = set(used)
     for i in range(terms.first + len(terms.operations) - 1, terms.first - 1, -1):
         if i in needed:
@@ -129,7 +129,7 @@ def term_graph(terms: Terms, used: Sequence[int]) -> Graph:
     """Build the graph from `[x, y]` to all terms; those that `used` does not need are 0.
 
     Args:
-        terms: The terms.
+        terms: Nonlinear terms of a question, in the order of their variables.
         used: Variables of the terms that conditions use.
     """
     first, needed = terms.first, _ancestors(terms, used)
@@ -144,13 +144,13 @@ def term_graph(terms: Terms, used: Sequence[int]) -> Graph:
             waves.setdefault((depth[i], operation.kind, group), []).append(i)
     for (_, kind, _), members in sorted(waves.items(), key=lambda item: item[0][:2]):
         writer.write(kind, members, [terms.operations[i - first] for i in members])
-    # An output that is 0 keeps the numbers of the other terms.
+    # Unused terms are outputs that are 0, so that the others keep their indices.
     wanted = [i if i in needed else None for i in range(first, first + len(terms.operations))]
     return builder.finish([writer.gather(wanted)], ["terms"], fused=False)
 
 
 class _Writer:
-    """Writer of operations that are independent of each other as nodes of a graph.
+    """Writer of nonlinear terms to a graph, in groups of independent operations.
 
     Args:
         builder: The graph under construction.
@@ -173,7 +173,7 @@ class _Writer:
         return self._builder.rearrange(values, np.array([index], np.int64))
 
     def write(self, kind: str, members: Sequence[int], operations: Sequence[Operation]) -> None:
-        """Add the nodes of operations of one kind, whose operands all exist."""
+        """Add nodes for operations of one kind, whose operands the graph already contains."""
         value = getattr(self, f"_{kind}")(operations)
         for k, i in enumerate(members):
             self._places[i] = value, k

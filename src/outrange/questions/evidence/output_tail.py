@@ -1,9 +1,9 @@
-"""Refutes clauses by the last layers alone, for all values that these layers may receive.
+"""Refutation of clauses by the last layers alone (the tail), for all values that they may receive.
 
 A layer that enforces a rule on the outputs (a guard, a clip) implies properties by itself. Its
 inputs, the outputs of the last dense layer, are few. They become free variables within their proved
-bounds, together with all other values that the tail reads. If the tail refutes a clause for all of
-them, the network does too.
+bounds, together with all other values that the tail reads. If no such values satisfy a clause, no
+input of the network satisfies it.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ MOST_ROOTS = 8
 """Maximum number of boxes of a group."""
 
 MOST_CUTS = 3
-"""Maximum number of places at which the tail is tried to begin."""
+"""Maximum number of places that are tried as the start of the tail."""
 
 SAMPLES = 256
-"""Number of points of a tail that look for a low value before the enumeration."""
+"""Number of random inputs of a tail; a low output at one of them makes the enumeration futile."""
 
 MOST_PATTERNS = 1 << 12
 """Maximum number of activation patterns of a tail that are enumerated without bisecting its box."""
@@ -55,20 +55,20 @@ def drop_refuted_by_tail(
     """Return the groups whose clauses the last layers alone do not refute.
 
     Args:
-        graph: The network.
+        graph: Graph of the network, followed by the terms of the clauses.
         groups: Clauses and their boxes.
         seconds: Time limit in seconds.
 
     Raises:
         InputError: A box exceeds the limits of an input.
 
-    Sound: yes. The inputs of the tail range over a superset of the values that they have together,
-    and the tail is evaluated in rational arithmetic. A clause that includes equality is refuted if
+    Sound: yes. The inputs of the tail range over a superset of their joint values, and the tail
+    is evaluated in rational arithmetic. A clause that includes equality is refuted if
     its value is never below `LEAST`. Complete: no, only for piecewise-linear tails. Cost: nothing
     for networks without nonlinear ops behind a dense layer of the output's size; otherwise one pass
     of linear bounds, and a rational linear program for each linear region of the tail.
     """
-    cuts = _cuts(graph)
+    cuts = _tail_starts(graph)
     if not cuts:
         return list(groups)
     for group in groups:
@@ -115,12 +115,12 @@ def _is_positive(tail: Graph, box: Box, strict: np.ndarray) -> bool:
     return never_below(tail, [group], None, MOST_PATTERNS)
 
 
-def _cuts(graph: Graph) -> list[int]:
-    """Return values after which the tail may begin, from the last.
+def _tail_starts(graph: Graph) -> list[int]:
+    """Return the indices of values after which the tail may begin, the last one first.
 
-    The tail reads a dense value of the output's size. It has nonlinear ops before it, and only
-    piecewise-linear ones, at least one, behind it. It also reads all values that are computed
-    before the first op that reads this one.
+    The tail begins with the first op that reads a dense layer with as many entries as the output.
+    Nonlinear ops precede this layer. At least one nonlinear op follows it, and all that follow are
+    piecewise linear. The tail may read all values that are computed before its first op.
     """
     size, nodes = graph.value_size(graph.output), list(enumerate(graph.nodes, 1))
     bent = [v for v, node in nodes if isinstance(node.op, Curve | Largest | Product)]

@@ -1,8 +1,8 @@
 """Proofs of nonlinear conditions on float32 outputs.
 
-The outputs of every float32 run are `y + e`, where `y` are the real outputs and `e` is bounded over
-the input set. So the condition is proved for all `(x, e)` of a larger box, where `e` is an
-additional input. The condition itself is not rounded: it is about the float32 outputs.
+The outputs of every float32 run are `y + e`, where `y` are the outputs in real arithmetic, and `e`
+is bounded over the input set. So the condition is proved for all `(x, e)` of a larger box, where
+`e` is an additional input. The condition itself is not rounded: it is about the float32 outputs.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def verify_with_deviations(
         seed: Random seed of the search.
 
     Returns:
-        A verdict, whose proof is about float32; None if the rounding errors have no bound.
+        A verdict, whose proof is about float32; None if the rounding errors have no bound, or if
+        there are more than `MOST_OUTPUTS` outputs.
     """
     graph = model.graph
     outputs = graph.value_size(graph.output)

@@ -20,8 +20,10 @@ STEPS = BYTES | {"int16", "uint16"}
 FLOAT = frozenset({"float32"})
 
 
-def _along(c: OnnxCall, i: int, what: str, x: Operand, axis: int, default: float) -> np.ndarray:
-    """Return a scale or a zero point, one or one per entry of `axis`, broadcast against `x`."""
+def _read_along(
+    c: OnnxCall, i: int, what: str, x: Operand, axis: int, default: float
+) -> np.ndarray:
+    """Return a scale or zero point, broadcast against `x`: a scalar, or entries along `axis`."""
     stated = c.option(i, what)
     if stated is None:
         return np.array(default)
@@ -39,8 +41,8 @@ def _along(c: OnnxCall, i: int, what: str, x: Operand, axis: int, default: float
     return values.reshape(shape)
 
 
-def _scale(c: OnnxCall, i: int, x: Operand, axis: int) -> np.ndarray:
-    scale = _along(c, i, "scale", x, axis, 1.0)
+def _read_scale(c: OnnxCall, i: int, x: Operand, axis: int) -> np.ndarray:
+    scale = _read_along(c, i, "scale", x, axis, 1.0)
     if not (np.isfinite(scale).all() and (scale >= 2.0**-126).all()):
         raise c.refuse("its scale must be a positive normal number")
     return scale
@@ -80,7 +82,7 @@ def quantize_linear(c: OnnxCall) -> Operand:
         raise c.refuse(f"its attribute `output_dtype` = {wanted} is not supported")
     c.result_kind = str((c.kinds[2] if c.has(2) else None) or names[wanted] or "uint8")
     x = c.x
-    scale, zero = _scale(c, 1, x, axis), _along(c, 2, "zero point", x, axis, 0.0)
+    scale, zero = _read_scale(c, 1, x, axis), _read_along(c, 2, "zero point", x, axis, 0.0)
     return _quantize(c, x, scale, zero, c.result_kind)
 
 
@@ -90,7 +92,7 @@ def dequantize_linear(c: OnnxCall) -> Operand:
     if c.attr("block_size", 0) or c.attr("output_dtype", 0) not in (0, 1):
         raise c.refuse("its attribute `block_size` is not 0, or its result is not float32")
     x = c.x
-    scale, zero = _scale(c, 1, x, axis), _along(c, 2, "zero point", x, axis, 0.0)
+    scale, zero = _read_scale(c, 1, x, axis), _read_along(c, 2, "zero point", x, axis, 0.0)
     result, name = _dequantize(c, x, scale, zero), c.node.outputs[0]
     if not isinstance(x, Value):
         c.quantization.enter_weights(name, np.asarray(x), scale, c.kinds[0])
@@ -99,22 +101,25 @@ def dequantize_linear(c: OnnxCall) -> Operand:
     return result if isinstance(result, Value) else result.astype(np.float32)
 
 
-def _read_constant(c: OnnxCall, i: int, axis: int) -> Operand:
+def _read_real(c: OnnxCall, i: int, axis: int) -> Operand:
     """Return the real value of operand `i`, whose scale and zero point follow it."""
     x = c.operand(i)
     return _dequantize(
-        c, x, _scale(c, i + 1, x, axis), _along(c, i + 2, "zero point", x, axis, 0.0)
+        c, x, _read_scale(c, i + 1, x, axis), _read_along(c, i + 2, "zero point", x, axis, 0.0)
     )
 
 
-def _write(c: OnnxCall, x: Operand, i: int, axis: int, kind: str) -> Operand:
+def _write_steps(c: OnnxCall, x: Operand, i: int, axis: int, kind: str) -> Operand:
     """Quantize a result whose scale is operand `i`, and whose zero point follows it."""
-    zero = _along(c, i + 1, "zero point", x, axis, 0.0)
-    return _quantize(c, x, _scale(c, i, x, axis), zero, kind)
+    zero = _read_along(c, i + 1, "zero point", x, axis, 0.0)
+    return _quantize(c, x, _read_scale(c, i, x, axis), zero, kind)
 
 
-def _lose(c: OnnxCall, out: Operand, w: Operand, kind: str | None, unit: np.ndarray) -> None:
-    """Record the loss of pairs in a product with int8 weights `w`; `unit` scales each product."""
+def _record_loss(c: OnnxCall, out: Operand, w: Operand, kind: str | None, unit: np.ndarray) -> None:
+    """Record the pair loss of a product with weights `w`, which only int8 weights have.
+
+    One product of integers counts as `unit` in `out`.
+    """
     if kind == "int8":
         if isinstance(w, Value):
             raise c.refuse("both of its factors depend on the network's input")
@@ -123,10 +128,10 @@ def _lose(c: OnnxCall, out: Operand, w: Operand, kind: str | None, unit: np.ndar
 
 @op("QLinearMatMul", types="A S A B S B S Y -> Y", A=BYTES, B=BYTES, Y=BYTES, S=FLOAT, chooses=True)
 def qlinear_matmul(c: OnnxCall) -> Operand:
-    out = product(c, _read_constant(c, 0, -2), _read_constant(c, 3, -1))
-    scale, factor = _scale(c, 1, c.x, -2), _scale(c, 4, c.operand(3), -1)
-    _lose(c, out, c.operand(3), c.kinds[3], factor * scale.max())
-    return _write(c, out, 6, -1, str(c.kinds[7]))
+    out = product(c, _read_real(c, 0, -2), _read_real(c, 3, -1))
+    scale, factor = _read_scale(c, 1, c.x, -2), _read_scale(c, 4, c.operand(3), -1)
+    _record_loss(c, out, c.operand(3), c.kinds[3], factor * scale.max())
+    return _write_steps(c, out, 6, -1, str(c.kinds[7]))
 
 
 @op(
@@ -135,32 +140,38 @@ def qlinear_matmul(c: OnnxCall) -> Operand:
 )  # fmt: skip
 def qlinear_conv(c: OnnxCall) -> Operand:
     w = c.constant(3, "kernel")
-    scale, factor = _scale(c, 1, c.x, 1), _scale(c, 4, w, 0)
+    scale, factor = _read_scale(c, 1, c.x, 1), _read_scale(c, 4, w, 0)
     bias = c.option(8, "bias")
     if bias is not None:
         bias = np.asarray(bias, np.float64) * np.broadcast_to(np.ravel(factor), bias.shape) * scale
-    out = convolve_constant(c, _read_constant(c, 0, 1), np.asarray(_read_constant(c, 3, 0)), bias)
-    _lose(c, out, w, c.kinds[3], factor * scale.max())
-    return _write(c, out, 6, 1, str(c.kinds[7]))
+    out = convolve_constant(c, _read_real(c, 0, 1), np.asarray(_read_real(c, 3, 0)), bias)
+    _record_loss(c, out, w, c.kinds[3], factor * scale.max())
+    return _write_steps(c, out, 6, 1, str(c.kinds[7]))
 
 
 @op("MatMulInteger", types="A B A B -> int32", A=BYTES, B=BYTES)
 def matmul_integer(c: OnnxCall) -> Operand:
     a, b = c.x, c.operand(1)
-    zero, shift = _along(c, 2, "zero point", a, -2, 0.0), _along(c, 3, "zero point", b, -1, 0.0)
+    zero, shift = (
+        _read_along(c, 2, "zero point", a, -2, 0.0),
+        _read_along(c, 3, "zero point", b, -1, 0.0),
+    )
     unit = np.array(1.0)
     out = product(c, _dequantize(c, a, unit, zero), _dequantize(c, b, unit, shift))
-    _lose(c, out, b, c.kinds[1], unit)
+    _record_loss(c, out, b, c.kinds[1], unit)
     return out
 
 
 @op("ConvInteger", types="A B A B -> int32", A=BYTES, B=BYTES)
 def conv_integer(c: OnnxCall) -> Operand:
     x, w, unit = c.x, c.constant(1, "kernel"), np.array(1.0)
-    zero, shift = _along(c, 2, "zero point", x, 1, 0.0), _along(c, 3, "zero point", w, 0, 0.0)
+    zero, shift = (
+        _read_along(c, 2, "zero point", x, 1, 0.0),
+        _read_along(c, 3, "zero point", w, 0, 0.0),
+    )
     kernel = np.asarray(_dequantize(c, w, unit, shift))
     out = convolve_constant(c, _dequantize(c, x, unit, zero), kernel, None)
-    _lose(c, out, w, c.kinds[1], unit)
+    _record_loss(c, out, w, c.kinds[1], unit)
     return out
 
 
@@ -172,10 +183,10 @@ def qgemm(c: OnnxCall) -> Operand:
     alpha = float(c.attr("alpha", 1.0))
     turned = [bool(c.attr(name, 0)) for name in ("transA", "transB")]
     w = c.constant(3, "weights")
-    scale, factor = _scale(c, 1, c.x, 0), _scale(c, 4, w, 0 if turned[1] else 1)
+    scale, factor = _read_scale(c, 1, c.x, 0), _read_scale(c, 4, w, 0 if turned[1] else 1)
     if scale.size > 1 or len(c.x.shape) != 2 or w.ndim != 2:
         raise c.refuse("it needs one scale for its first factor, and two matrices")
-    x, y = _read_constant(c, 0, 0), np.asarray(_read_constant(c, 3, 0 if turned[1] else 1)) * alpha
+    x, y = _read_real(c, 0, 0), np.asarray(_read_real(c, 3, 0 if turned[1] else 1)) * alpha
     x, y = c.b.transpose(x) if turned[0] else x, y.T if turned[1] else y
     bias = c.option(6, "bias")
     if bias is None:
@@ -183,12 +194,12 @@ def qgemm(c: OnnxCall) -> Operand:
     else:
         bias = np.asarray(bias, np.float64) * np.ravel(factor) * scale * alpha
         out = affine(c, x, y, bias)
-    _lose(c, out, w, c.kinds[3], factor * scale * abs(alpha))
+    _record_loss(c, out, w, c.kinds[3], factor * scale * abs(alpha))
     if not c.has(7):
         c.result_kind = "float32"
         return out
     c.result_kind = str(c.kinds[8])
-    return _write(c, out, 7, 1, c.result_kind)
+    return _write_steps(c, out, 7, 1, c.result_kind)
 
 
 @op(
@@ -196,10 +207,10 @@ def qgemm(c: OnnxCall) -> Operand:
     S=FLOAT, chooses=True,
 )  # fmt: skip
 def qlinear_pair(c: OnnxCall) -> Operand:
-    x, y = _read_constant(c, 0, 1), _read_constant(c, 3, 1)
+    x, y = _read_real(c, 0, 1), _read_real(c, 3, 1)
     c.broadcast_shape(x, y)
     out = c.b.add(x, y) if c.node.op == "QLinearAdd" else c.b.multiply(x, y)
-    return _write(c, out, 6, 1, str(c.kinds[0]))
+    return _write_steps(c, out, 6, 1, str(c.kinds[0]))
 
 
 @op(
@@ -208,5 +219,5 @@ def qlinear_pair(c: OnnxCall) -> Operand:
 def qlinear_global_average_pool(c: OnnxCall) -> Operand:
     if c.attr("channels_last", 0):
         raise c.refuse("its attribute `channels_last` is not 0")
-    mean = c.b.reduce("mean", _read_constant(c, 0, 1), range(2, len(c.x.shape)), True)
-    return _write(c, mean, 3, 1, str(c.kinds[0]))
+    mean = c.b.reduce("mean", _read_real(c, 0, 1), range(2, len(c.x.shape)), True)
+    return _write_steps(c, mean, 3, 1, str(c.kinds[0]))

@@ -1,8 +1,8 @@
 """Quadratic forms as sums of squares of linear forms, in exact arithmetic.
 
 A square has exact bounds, and so does a sum of squares of independent forms. A sum of monomials
-loses the relation between them: `x ** 2 - 2 * x * y + y ** 2` is never negative, but its bounds
-over a box are.
+loses the relation between them: `x ** 2 - 2 * x * y + y ** 2` is never negative, but the sum of the
+bounds of its monomials over a box may be.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ CONSTANT = -1
 """Index of the constant 1 in the matrix of a quadratic form."""
 
 Row = dict[int, Fraction]
+"""Map from the variables of a linear form to their coefficients."""
 
 
 def complete_squares(
@@ -30,8 +31,8 @@ def complete_squares(
         linear: Coefficients of the variables, and the constant under `CONSTANT`.
 
     Returns:
-        Pairs of a coefficient and the linear form that is squared, and the rest, which is linear.
-        All coefficients of the squares have the same sign. The result is None if the form is
+        A list of pairs of a coefficient and a linear form to be squared, and the linear rest. All
+        coefficients of the squares have the same sign. The result is None if the form is
         indefinite.
 
     Example:

@@ -32,14 +32,17 @@ DEGREE = 4
 """Maximum degree of a product of sums that is multiplied out."""
 
 LARGEST_POWER = 64
-"""Maximum integer exponent."""
+"""Maximum magnitude of an exponent."""
 
 FUNCTIONS = tuple(
     name
     for name in sorted(CURVES)
     if getattr(getattr(np, name, None), "nin", 0) == 1 and name not in ("square", "reciprocal")
 )
-"""Names of the supported functions of one number: the curves that NumPy has under the same name."""
+"""Names of the supported functions of one number: the curves that NumPy has under the same name.
+
+`square` and `reciprocal` are powers instead.
+"""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Terms:
     """The nonlinear terms of one question, numbered in the order of their first use.
 
     Args:
-        first: The variable that the first term becomes: the number of inputs and outputs.
+        first: Index of the first term: the total number of inputs and outputs.
     """
 
     def __init__(self, first: int) -> None:
@@ -74,7 +77,7 @@ class Terms:
 
     @property
     def products(self) -> dict[int, tuple[int, ...]]:
-        """The factors of each term that is a product or an integer power of variables."""
+        """Map from each monomial of degree 2 or more to its factors, which may repeat."""
         return dict(self._factors)
 
     def multiply(self, a: AffineForm, b: AffineForm) -> AffineForm:
@@ -136,12 +139,12 @@ class Terms:
         return self.multiply(a, self.function("reciprocal", b))
 
     def function(self, name: str, a: AffineForm, attributes: tuple = ()) -> AffineForm:
-        """Return a function of one form, by its name in `FUNCTIONS` or in the curve table."""
+        """Return the value of the function `name`, a curve of `ops`, at a form."""
         operand = self.variable(self.without_peaks(a))
         return _variable(self._add(Operation("curve", (operand,), (name, attributes))))
 
     def without_peaks(self, a: AffineForm) -> AffineForm:
-        """Return an equal form in which maxima are variables."""
+        """Return an equal form in which variables replace the maxima."""
         if not a.peaks:
             return a
         parts = [AffineForm(a.terms, a.offset)]
@@ -183,7 +186,7 @@ class Terms:
         return total(parts)
 
     def variable(self, a: AffineForm) -> int:
-        """Return the variable that equals a form without maxima."""
+        """Return the variable that equals a form without maxima; add it if necessary."""
         a = self.square_up(a)
         if _is_monomial(a):
             ((i, c),) = a.terms.items()
