@@ -1,8 +1,8 @@
 """The proved checker: a program whose soundness is a theorem of Coq, run after the check in Python.
 
-`checker/verified` contains the proof and the program. This module writes the network, the claims
-and the tree of a certificate for the program. It decides nothing, but you must trust it to write
-the network and the claims that the certificate contains.
+`checker/verified` contains the proof and the program. This module sends it the network, the
+claims and the proof trees of a certificate. The module decides nothing, but it must be trusted to
+send the network and the claims that the certificate contains.
 """
 
 import shutil
@@ -20,7 +20,7 @@ from .network import ONE, Form, Network, Refused, exact_number, need
 
 PROGRAM = "outrange-check-verified"
 MOST_MEMORY = 4 << 30
-"""Largest number of bytes of memory that the program may use (limited on Linux only)."""
+"""Maximum memory of the program in bytes; the limit applies on Linux only."""
 
 
 def program() -> str:
@@ -51,7 +51,7 @@ def check_proved(claim: Any, network: Network, tree: bytes) -> None:
 
 
 def answer(text: bytes) -> str:
-    """Run the proved program on a question; return the line that it prints."""
+    """Run the proved program on a question, and return the last line that it prints."""
     done = subprocess.run(
         [program()],
         input=text,
@@ -69,8 +69,8 @@ def answer(text: bytes) -> str:
 
 
 def question(claim: Any, network: Network) -> bytes:
-    """Write the network and all that is claimed, as integers in base 16 and a newline."""
-    return " ".join(_question(claim, network)).encode() + b"\n"
+    """Return the network and the claims as integers in base 16, ending in a newline."""
+    return " ".join(_yield_question(claim, network)).encode() + b"\n"
 
 
 def _limit_memory() -> None:
@@ -79,61 +79,72 @@ def _limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
 
 
-def _question(claim: Any, network: Network) -> Iterator[str]:
+def _yield_question(claim: Any, network: Network) -> Iterator[str]:
     """Yield the integers of a question, in the order in which `driver.ml` reads them."""
     units = [(block, form) for block in network.blocks for form in block.forms]
-    yield from _integers(network.inputs, len(units))
+    yield from _format_integers(network.inputs, len(units))
     for block, form in units:
         if block.curve != "kink" or block.slopes is None:
             raise Refused(
                 f"--verified: the proof covers kinks (ReLU, leaky ReLU, abs, max), not the curve "
                 f"{block.curve!r}. Check without --verified"
             )
-        yield from (*_rational(block.slopes[0]), *_rational(block.slopes[1]), *_form(form))
-    yield from _integers(len(network.outputs))
+        yield from (
+            *_format_rational(block.slopes[0]),
+            *_format_rational(block.slopes[1]),
+            *_yield_form(form),
+        )
+    yield from _format_integers(len(network.outputs))
     for form in network.outputs:
-        yield from _form(form)
-    yield from _integers(len(claim["parts"]))
+        yield from _yield_form(form)
+    yield from _format_integers(len(claim["parts"]))
     for part in claim["parts"]:
         if "by" in part:
             raise Refused(
                 "--verified: the proof does not cover claims about growth. Check without --verified"
             )
         for low, high in part["box"]:
-            yield from (*_number(low), *_number(high))
-        yield from _integers(len(part["claims"]))
-        for one in part["claims"]:
-            yield from _claim(one)
+            yield from (*_format_number(low), *_format_number(high))
+        yield from _format_integers(len(part["claims"]))
+        for goal in part["claims"]:
+            yield from _yield_claim(goal)
 
 
-def _claim(one: Any) -> Iterator[str]:
-    yield from _integers(len(one["any"]))
-    for term in one["any"]:
-        yield from (*_number(term["plus"]), *_integers(len(term["y"])))
+def _yield_claim(goal: Any) -> Iterator[str]:
+    """Yield the integers of one claim."""
+    yield from _format_integers(len(goal["any"]))
+    for term in goal["any"]:
+        yield from (*_format_number(term["plus"]), *_format_integers(len(term["y"])))
         for name, pair in term["y"].items():
-            yield from (*_integers(int(name)), *_number(pair))
-    at = one.get("attained")
-    yield from (*_number(one["least"]), *_integers(one["strict"] is True, at is not None))
+            yield from (*_format_integers(int(name)), *_format_number(pair))
+    at = goal.get("attained")
+    yield from (
+        *_format_number(goal["least"]),
+        *_format_integers(goal["strict"] is True, at is not None),
+    )
     for pair in () if at is None else (*at["x"], at["value"]):
-        yield from _number(pair)
+        yield from _format_number(pair)
 
 
-def _integers(*values: int) -> Iterator[str]:
+def _format_integers(*values: int) -> Iterator[str]:
     return (format(int(value), "x") for value in values)
 
 
-def _rational(value: fmpq) -> Iterator[str]:
-    return _integers(int(value.p), int(value.q))
+def _format_rational(value: fmpq) -> Iterator[str]:
+    return _format_integers(int(value.p), int(value.q))
 
 
-def _number(pair: Any) -> Iterator[str]:
-    return _rational(exact_number(pair))
+def _format_number(pair: Any) -> Iterator[str]:
+    return _format_rational(exact_number(pair))
 
 
-def _form(form: Form) -> Iterator[str]:
-    """Write a form over one denominator, the last variable first."""
+def _yield_form(form: Form) -> Iterator[str]:
+    """Yield the integers of a form: a common denominator, the constant, and the terms.
+
+    Terms are sorted, the last variable first.
+    """
     over = lcm(*(int(value.q) for value in form.values()))
     variables = sorted((k for k in form if k != ONE), reverse=True)
-    yield from _integers(over, int(form.get(ONE, fmpq(0)) * over), len(variables))
+    yield from _format_integers(over, int(form.get(ONE, fmpq(0)) * over), len(variables))
     for k in variables:
-        yield from _integers(k, int(form[k] * over))
+        yield from _format_integers(k, int(form[k] * over))

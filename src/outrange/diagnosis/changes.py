@@ -98,6 +98,7 @@ def replaced_with(paths: Iterable[str], new: str = "relu") -> Change:
     """Return the change that replaces the activation of the layers with the given paths.
 
     Args:
+        paths: Paths of the layers, such as `"model/dense_1"`.
         new: Name of the new activation; `"identity"` leaves the layers out.
     """
     return Change(bent=tuple((path.split("/")[-1], new) for path in paths))

@@ -36,12 +36,12 @@ loss. In that case a change helps if it reduces the loss to less than the second
 loss without the change."""
 
 FASTER, AHEAD = 10.0, 0.85
-"""At `FASTER` times the learning rate, a change helps if no unchanged copy gets far below the best
-constant's loss, and if all changed copies get below `AHEAD` times the loss of the others."""
+"""At `FASTER` times the learning rate, a change helps if unchanged copies learn almost nothing (see
+`BEHIND`), and if every changed copy's loss is at most `AHEAD` times their least loss."""
 
 BEHIND, NOTHING = 0.9, 0.99
-"""Least losses of unchanged copies, at their own and at the higher rate, for that comparison, as
-fractions of the best constant's loss."""
+"""Losses above which unchanged copies have learned almost nothing: at their own learning rate, and
+at `FASTER` times that rate, as fractions of the best constant's loss."""
 
 LEARNED = 0.7
 """Fraction of the best constant's loss below which a training run has clearly learned."""
@@ -326,7 +326,7 @@ class Trials(ShortTrainings):
         tried = self.run(change, 0) if np.isfinite(at_first) else None
         ratio = None if tried is None else self.ratio(tried, change)
         if ratio is not None and ratio > BETTER * at_first:
-            return None  # before more copies are trained
+            return None  # The first pair decides, which saves training more copies.
         before = self.ratios()
         if not before or min(before) < HALFWAY:
             return None
@@ -357,15 +357,15 @@ class Trials(ShortTrainings):
             return None
         fast = replace(AS_IS, rate=FASTER)
         for copies, bound in ((AS_IS, BEHIND), (fast, NOTHING)):
-            if not all(ratio >= bound for ratio in self._each(copies)):
+            if not all(ratio >= bound for ratio in self._yield_ratios(copies)):
                 return None
         least = min(self.ratios(fast), default=0.0)
         changed = replace(change, rate=FASTER)
-        if not least or not all(ratio <= AHEAD * least for ratio in self._each(changed)):
+        if not least or not all(ratio <= AHEAD * least for ratio in self._yield_ratios(changed)):
             return None
         return least, max(self.ratios(changed))
 
-    def _each(self, change: Change) -> Iterator[float]:
+    def _yield_ratios(self, change: Change) -> Iterator[float]:
         """Yield the `ratio` of each run with a change, trained only when needed; NaN if unknown."""
         for seed in range(SEEDS):
             training = self.run(change, seed)

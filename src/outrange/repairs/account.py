@@ -1,4 +1,4 @@
-"""The account of a repair: what it changed, and what was proved about it."""
+"""The account of a repair: its changes, its effects on the outputs, and its proofs."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ MOST_INPUTS = 6
 """Maximum number of varying inputs for which the violated fraction of the set is computed."""
 
 FEW_SECONDS = 2.0
-"""Time limit of each further proof of the account, in seconds."""
+"""Maximum duration of each proof that only describes the repair, in seconds."""
 
 FRESH = 5_000
-"""Number of fresh inputs per set at which the models are compared."""
+"""Number of random inputs for comparisons, from all input sets together and from the domain."""
 
 GRID = {1: 401, 2: 81}
 """Number of grid points per input of a profile, by the number of varying inputs."""
@@ -46,7 +46,7 @@ class Account:
     """Record of a repair in progress.
 
     Args:
-        task: The repair.
+        task: The models, properties and options of the repair.
     """
 
     def __init__(self, task: RepairTask) -> None:
@@ -66,30 +66,31 @@ class Account:
         violation: float | None = None,
         decision: str | None = None,
     ) -> ModelRepair:
-        """Return the answer.
+        """Return the answer of the repair.
 
         Args:
-            model: The new model as loaded from its file; None without one.
-            before: Verdicts on the original.
+            model: The new model, as saved and loaded again; None if there is none.
+            before: Verdicts on the original, one per property.
             verdicts: Verdicts on the new model, or on the last candidate.
             status: Status of the answer.
             reason: Why the repair failed; empty otherwise.
             method: Mode of the repair; empty if nothing was changed.
-            changes: The changed layers.
+            changes: One record per layer that was changed or added.
             violation: Least violation that was reached; None if unknown.
-            decision: How outputs are read as a class; None for numbers.
+            decision: `"argmax"` or `"argmin"` if the outputs are read as a class; None if they are
+                numbers.
         """
         task = self._task
         further: dict[str, Any] = {}
         if model is not None and changes:
             network = task.load(model)
             further = {
-                "share": self._share(),
-                "difference": self._difference(network),
-                "profile": self._profile(network),
-                "loss": self._loss(model),
+                "share": self._bound_violating_fraction(),
+                "difference": self._bound_difference(network),
+                "profile": self._evaluate_grid(network),
+                "loss": self._compute_losses(model),
             }
-            fidelity = self._fidelity(network, decision)
+            fidelity = self._compare_models(network, decision)
         else:
             fidelity = ()
         claims = dict.fromkeys(demand.text for demand in task.demands)
@@ -112,8 +113,8 @@ class Account:
             **further,
         )
 
-    def _few(self) -> float:
-        """Return the time limit of one further proof."""
+    def _proof_limit(self) -> float:
+        """Return the time limit of one proof that only describes the repair, in seconds."""
         return float(np.clip(self._task.clock.left / 4, 1e-3, FEW_SECONDS))
 
     def _hull(self, demand: Demand) -> Box | None:
@@ -122,28 +123,36 @@ class Account:
         hi = np.max([region.box.hi for region in demand.regions], axis=0)
         return Box(lo, hi) if np.isfinite([lo, hi]).all() else None
 
-    def _share(self) -> tuple[float, float] | None:
+    def _bound_violating_fraction(self) -> tuple[float, float] | None:
+        """Bound the fraction of the first input set at which the original violates the property."""
         demand = self._task.demands[0]
         hull = self._hull(demand)
         if hull is None or not 1 <= int((hull.lo < hull.hi).sum()) <= MOST_INPUTS:
             return None
         if any(region.integer.any() for region in demand.regions):
             return None
-        found: BadInputs = bad_inputs(
+        violating: BadInputs = bad_inputs(
             self._task.network, demand.unsafe, demand.regions, text=demand.text,
-            time_limit=self._few(),
+            time_limit=self._proof_limit(),
         )  # fmt: skip
-        return found.share_lo, found.share_hi
+        return violating.share_lo, violating.share_hi
 
-    def _difference(self, network: Any) -> Range | None:
+    def _bound_difference(self, network: Any) -> Range | None:
+        """Bound the new minus the old outputs over the hull of the first input set."""
         hull = self._hull(self._task.demands[0])
         if hull is None:
             return None
         return difference_range(
-            network, self._task.network, hull, tol=1e-2, time_limit=self._few(), solver=False
+            network,
+            self._task.network,
+            hull,
+            tol=1e-2,
+            time_limit=self._proof_limit(),
+            solver=False,
         )
 
-    def _fidelity(self, network: Any, decision: str | None) -> tuple[Agreement, ...]:
+    def _compare_models(self, network: Any, decision: str | None) -> tuple[Agreement, ...]:
+        """Compare the models at random inputs of each set, and at the user's inputs."""
         task = self._task
         rng = np.random.default_rng(task.seed + 2)
         inside = [d.draw(rng, max(50, FRESH // len(task.demands))) for d in task.demands]
@@ -154,16 +163,21 @@ class Account:
             sets.append(("outside", outside[~is_in]))
         if task.x is not None:
             sets.append(("x", task.x))
-        return tuple(_agreement(name, x, task, network, decision) for name, x in sets if len(x))
+        return tuple(
+            _measure_agreement(name, x, task, network, decision) for name, x in sets if len(x)
+        )
 
-    def _loss(self, model: Any) -> tuple[float, float] | None:
+    def _compute_losses(self, model: Any) -> tuple[float, float] | None:
         task = self._task
         if task.y is None or task.x is None:
             return None
-        # An evaluation changes the state of metrics, so the user's model is not evaluated.
-        return _loss_of(reload_model(task.model), task), _loss_of(reload_model(model), task)
+        # `evaluate` changes the state of a model's metrics, so only copies are evaluated.
+        return _compute_loss(reload_model(task.model), task), _compute_loss(
+            reload_model(model), task
+        )
 
-    def _profile(self, network: Any) -> Profile | None:
+    def _evaluate_grid(self, network: Any) -> Profile | None:
+        """Evaluate both models on a grid over the first input set, if few inputs vary."""
         demand = self._task.demands[0]
         hull = self._hull(demand)
         if hull is None:
@@ -179,7 +193,7 @@ class Account:
         if not len(x):
             return None
         before, after = (_outputs(net, x) for net in (self._task.network, network))
-        bad = _violation(demand, x, before) > 0
+        bad = _measure_violations(demand, x, before) > 0
         inputs = {slot.name: slot.shape for slot in self._task.network.graph.inputs}
         names = entry_names(inputs)
         return Profile(
@@ -191,11 +205,11 @@ def _outputs(network: Any, x: np.ndarray) -> np.ndarray:
     return np.asarray(network.predict(x), np.float64).reshape(len(x), -1)
 
 
-def _violation(demand: Demand, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _measure_violations(demand: Demand, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return value(demand.safe, np.concatenate([x, y], axis=1))
 
 
-def _agreement(
+def _measure_agreement(
     name: str, x: np.ndarray, task: RepairTask, network: Any, decision: str | None
 ) -> Agreement:
     before, after = _outputs(task.network, x), _outputs(network, x)
@@ -205,13 +219,13 @@ def _agreement(
         equal = decisions(before, decision) == decisions(after, decision)
         good = np.ones(len(x), bool)
         for demand in task.demands:
-            good &= ~(demand.contains(x) & (_violation(demand, x, before) > 0))
+            good &= ~(demand.contains(x) & (_measure_violations(demand, x, before) > 0))
         same = float(equal.mean())
         good_same = float(equal[good].mean()) if good.any() else None
     return Agreement(name, len(x), same, good_same, float(change.mean()), float(change.max()))
 
 
-def _loss_of(model: Any, task: RepairTask) -> float:
+def _compute_loss(model: Any, task: RepairTask) -> float:
     """Return the compiled loss of a model on the user's data, or the mean squared error."""
     assert task.x is not None
     inputs = signature(model)

@@ -1,4 +1,4 @@
-"""Inputs at which a repaired model should agree with the original, and the objectives they give."""
+"""Inputs at which a repaired model should agree with the original, and the resulting objectives."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from .program import WeightsProgram
 
 
 POINTS = 10_000
-"""Number of inputs drawn to stay close to, and number tried of each property's input set."""
+"""Maximum number of inputs taken from `x` or `domain`, and maximum number drawn from the input sets
+of all properties together (but at least 100 from each)."""
 
 INSIDE = 3_000
-"""Number of inputs of a property's input set to stay close to."""
+"""Maximum number of anchors from the input set of each property."""
 
 HELD_OUT = 0.25
-"""Fraction of the inputs that only compare objectives."""
+"""Fraction of the anchors that are held out from the objectives, and serve to compare them."""
 
 NEAR_TIES = (0.05, np.inf, 0.01, 0.3)
-"""Gaps between the two largest outputs that count as near ties, in units of the median gap. An
-input with a gap much smaller than this gets the largest weight."""
+"""Gaps between the best two logits that count as near ties, in units of the median gap, one per
+objective. Inputs with smaller gaps get the largest weights; infinity weights all inputs equally."""
 
 
 class Anchors:
@@ -33,8 +34,9 @@ class Anchors:
     Args:
         heads: The last layers, with the original weights.
         demands: The properties; inputs that violate one are used only if there are no others.
-        x: The user's inputs, `(n, d)`; None to draw inputs of `domain` and of the input sets.
-        domain: Regions to draw from; empty for none.
+        x: The user's inputs, `(n, d)`, used in addition to inputs of the input sets; None to draw
+            inputs of `domain` in their place.
+        domain: Regions to draw from if `x` is None; may be empty.
         decision: `"argmax"` or `"argmin"` if outputs are read as a class; None for numbers.
         seed: Seed of the random inputs.
     """
@@ -73,7 +75,7 @@ class Anchors:
         self.count = len(NEAR_TIES) if decision is not None else 1
 
     def _are_good(self, x: np.ndarray, demands: Sequence[Demand]) -> np.ndarray:
-        """Return which inputs violate no property, `(n,)` bool."""
+        """Return at which inputs `(n, d)` the original violates no property, `(n,)` bool."""
         good = np.ones(len(x), bool)
         for pool, demand in zip(self.pools, demands, strict=True):
             probe = InputPool(self._heads, demand, self._original, np.random.default_rng(0))
@@ -83,13 +85,13 @@ class Anchors:
         return good
 
     def program(self, start: Sequence[np.ndarray], choice: int) -> WeightsProgram:
-        """Return the quadratic program of an objective.
+        """Return the quadratic program that minimizes one of the objectives.
 
         Args:
-            start: The original weights.
-            choice: Index of the near-tie gap in `NEAR_TIES`.
+            start: The original weights of each layer, `(features, units)`.
+            choice: Index of the objective's near-tie gap in `NEAR_TIES`.
         """
-        weight = self._weights(NEAR_TIES[choice])
+        weight = self._weight_anchors(NEAR_TIES[choice])
         grams = []
         for layer, _ in enumerate(start):
             gram = np.zeros((len(start[layer]),) * 2)
@@ -100,8 +102,12 @@ class Anchors:
             grams.append(gram / max(len(weight), 1))
         return WeightsProgram(start, grams)
 
-    def _weights(self, near: float) -> np.ndarray:
-        """Return the weight of each input, with mean 1."""
+    def _weight_anchors(self, near: float) -> np.ndarray:
+        """Return the weight of each anchor in an objective, `(n,)` with mean 1.
+
+        Args:
+            near: Gap that counts as a near tie, in units of the median gap.
+        """
         logits = self._logits[self._train]
         if self._decision is None or not np.isfinite(near) or logits.shape[1] < 2:
             return np.ones(len(logits))
@@ -111,10 +117,12 @@ class Anchors:
         return weight / weight.mean()
 
     def score(self, weights: Sequence[np.ndarray]) -> float:
-        """Return the fraction of unchanged decisions on held-out inputs, or minus the mean change.
+        """Return the fraction of unchanged decisions at held-out anchors.
+
+        If the outputs are not read as a class, return minus the mean squared change of the logits.
 
         Args:
-            weights: Weights of each layer.
+            weights: Weights of each layer, `(features, units)`.
         """
         features = [part[self._held] for part in self._features]
         before = self._logits[self._held]
@@ -125,16 +133,16 @@ class Anchors:
 
 
 def decisions(y: np.ndarray, decision: str) -> np.ndarray:
-    """Return the class of each row of outputs; a single output is compared with one half.
+    """Return the index of the largest or the smallest output in each row, `(n,)`.
 
     Args:
-        y: Outputs, `(n, outputs)`.
-        decision: `"argmax"` or `"argmin"`.
+        y: Outputs or logits, `(n, outputs)`.
+        decision: `"argmax"` for the largest output, `"argmin"` for the smallest.
     """
     return y.argmax(axis=1) if decision == "argmax" else y.argmin(axis=1)
 
 
 def gaps(y: np.ndarray, decision: str) -> np.ndarray:
-    """Return the distance between the first and the second choice in each row, `(n,)`."""
+    """Return the difference between the best and the second-best output in each row, `(n,)`."""
     ordered = np.sort(y if decision == "argmax" else -y, axis=1)
     return ordered[:, -1] - ordered[:, -2]

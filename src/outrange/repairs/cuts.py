@@ -1,4 +1,4 @@
-"""Linear constraints on logits that make a property hold at one input."""
+"""Linear constraints on the logits at one input that make a property hold there."""
 
 from __future__ import annotations
 
@@ -18,21 +18,26 @@ STEP = 1e-5
 
 @dataclass(frozen=True, eq=False)
 class WeightCut:
-    """A linear constraint `form . logits <= most` on the flat logits at one input."""
+    """A linear constraint `form . logits <= most` on the flat logits at one input.
+
+    Args:
+        form: Coefficients of the flat logits, `(outputs,)`.
+        most: Upper limit of the linear form.
+    """
 
     form: np.ndarray
     most: float
 
 
 class CutRules:
-    """Rules that translate a property at one input to linear constraints on the logits.
+    """Rules that translate a property at one input into linear constraints on the logits.
 
-    Constraints on linear outputs, on the order of softmax outputs, and on single outputs of
-    increasing activations are exact. Others are linearized at the current logits.
+    Constraints are exact for linear outputs, for the order of two softmax outputs, and for single
+    outputs of elementwise activations. Others are linearized at the current logits.
 
     Args:
         heads: The last layers of the model.
-        inputs: Number of flat inputs.
+        inputs: Number of flat inputs of the model.
     """
 
     def __init__(self, heads: Heads, inputs: int) -> None:
@@ -50,18 +55,19 @@ class CutRules:
     def cuts(
         self, formula: Formula, x: np.ndarray, logits: np.ndarray, usual: np.ndarray
     ) -> list[WeightCut] | None:
-        """Return constraints that imply a formula at an input; None if none are available.
+        """Return constraints that make a formula hold at an input; None if there are none.
 
-        A disjunction is replaced by the part that the original outputs are closest to satisfying.
+        They imply the formula exactly or to first order (see the class). Of a disjunction, only
+        one part is enforced: the one that the original outputs are closest to satisfying.
 
         Args:
             formula: A condition over the flat `[x, y]`.
-            x: The input, `(inputs,)`.
-            logits: The current logits there, `(outputs,)`.
-            usual: The original outputs there, `(outputs,)`.
+            x: The flat input of the model, `(inputs,)`.
+            logits: The candidate's logits at the input, `(outputs,)`.
+            usual: The original model's outputs at the input, `(outputs,)`.
         """
         if isinstance(formula, Atom):
-            return self._cut_logits(formula, x, logits)
+            return self._cut_atom(formula, x, logits)
         if isinstance(formula, And):
             parts = [self.cuts(part, x, logits, usual) for part in formula.parts]
             if any(part is None for part in parts):
@@ -74,32 +80,33 @@ class CutRules:
                 return cuts
         return None
 
-    def _cut_logits(self, atom: Atom, x: np.ndarray, logits: np.ndarray) -> list[WeightCut] | None:
+    def _cut_atom(self, atom: Atom, x: np.ndarray, logits: np.ndarray) -> list[WeightCut] | None:
+        """Return the constraints for one inequality; None if no logits satisfy it."""
         terms = {i - self._inputs: c for i, c in atom.terms if i >= self._inputs}
         rest = atom.offset + sum(c * float(x[i]) for i, c in atom.terms if i < self._inputs)
         if not terms:
             return [] if rest < 0 or (rest == 0 and not atom.strict) else None
         kinds = {self._place[k][0].activation for k in terms}
         form = np.zeros(self._size)
-        if kinds == {"linear"} or self._is_order(terms, rest):
+        if kinds == {"linear"} or self._is_softmax_order(terms, rest):
             form[list(terms)] = list(terms.values())
             return [WeightCut(form, -rest)]
         if len(terms) == 1:
             ((k, c),) = terms.items()
             if kinds == {SOFTMAX}:
-                return self._odds(k, c, -rest / c, logits)
-            return self._threshold(k, c, -rest / c)
-        return [self._tangent(terms, rest, logits)]
+                return self._bound_odds(k, c, -rest / c, logits)
+            return self._bound_logit(k, c, -rest / c)
+        return [self._linearize_atom(terms, rest, logits)]
 
-    def _is_order(self, terms: dict[int, float], rest: float) -> bool:
-        """Return whether an atom compares two entries of one softmax."""
+    def _is_softmax_order(self, terms: dict[int, float], rest: float) -> bool:
+        """Return whether an inequality compares two entries of the same softmax."""
         if len(terms) != 2 or rest != 0 or sum(terms.values()) != 0:
             return False
         (head, i), (other, j) = (self._place[k] for k in terms)
         return head is other and head.activation == SOFTMAX and i // head.units == j // head.units
 
-    def _threshold(self, k: int, c: float, bound: float) -> list[WeightCut] | None:
-        """Constrain one logit so that its activation is at most (`c > 0`) or at least `bound`."""
+    def _bound_logit(self, k: int, c: float, bound: float) -> list[WeightCut] | None:
+        """Constrain a logit so that its activation is at most `bound` if `c > 0`, else at least."""
         activation = ACTIVATIONS[self._place[k][0].activation]
         most = activation.logit_at_most(bound) if c > 0 else -activation.logit_at_least(bound)
         if most == np.inf:
@@ -108,8 +115,13 @@ class CutRules:
         form[k] = np.sign(c)
         return None if most == -np.inf else [WeightCut(form, most)]
 
-    def _odds(self, k: int, c: float, bound: float, logits: np.ndarray) -> list[WeightCut] | None:
-        """Constrain the logarithmic odds of a softmax entry, linearized at the current logits."""
+    def _bound_odds(
+        self, k: int, c: float, bound: float, logits: np.ndarray
+    ) -> list[WeightCut] | None:
+        """Bound the log-odds of a softmax entry, linearized at the current logits.
+
+        The probability is at most `bound` if `c > 0`, and at least `bound` otherwise.
+        """
         if not 0 < bound < 1:
             return [] if (bound >= 1) == (c > 0) else None
         head, i = self._place[k]
@@ -125,8 +137,10 @@ class CutRules:
         limit = float(np.log(bound) - np.log1p(-bound)) - odds + float(form @ logits)
         return [WeightCut(form, limit) if c > 0 else WeightCut(-form, -limit)]
 
-    def _tangent(self, terms: dict[int, float], rest: float, logits: np.ndarray) -> WeightCut:
-        """Linearize an atom at the current logits."""
+    def _linearize_atom(
+        self, terms: dict[int, float], rest: float, logits: np.ndarray
+    ) -> WeightCut:
+        """Linearize an inequality between outputs at the current logits."""
         coefficients = np.zeros(self._size)
         coefficients[list(terms)] = list(terms.values())
         moved = np.repeat(logits[None], 2 * self._size, axis=0)

@@ -1,4 +1,4 @@
-"""Last layers of a Keras model: affine functions of their features, then an activation."""
+"""Last layers of a Keras model: an affine map of features, then an activation, for each output."""
 
 from __future__ import annotations
 
@@ -21,21 +21,24 @@ PASSING = ("Dropout", "Flatten", "Reshape", "ActivityRegularization", "Identity"
 SCALING = ("BatchNormalization", "Rescaling", "Normalization")
 """Layers that scale and shift each value at inference."""
 
-_LAYERS = {"ReLU": "relu", "Softmax": SOFTMAX}
+_ACTIVATION_LAYERS = {"ReLU": "relu", "Softmax": SOFTMAX}
+"""Names of the activations that Keras also provides as layers, by the class of the layer."""
 
 
 @dataclass(frozen=True, eq=False)
 class OutputHead:
     """The last layer of one output: `activation(scale * (features @ weights) + shift)`.
 
+    The features are the inputs of the layer, with an entry of 1 for the bias.
+
     Args:
-        layer: The `Dense` layer.
-        source: The symbolic tensor that enters it.
+        layer: The Keras `Dense` layer with the weights.
+        source: The symbolic tensor that is the input of `layer`.
         places: Number of places at which the layer is applied to the last axis of its input.
-        units: Number of units.
+        units: Number of units of `layer`.
         scale: `(places * units,)`, factor of each flat logit.
         shift: `(places * units,)`, summand of each flat logit.
-        activation: Name of the activation.
+        activation: Name of the activation, a key of `ACTIVATIONS` or `SOFTMAX`.
     """
 
     layer: Any
@@ -52,7 +55,7 @@ class OutputHead:
         return self.places * self.units
 
     def weights(self) -> np.ndarray:
-        """Return kernel and bias, if there is one, as `(features, units)`."""
+        """Return the kernel, and the bias as a last row if there is one: `(features, units)`."""
         k = keras()
         kernel = np.asarray(k.ops.convert_to_numpy(self.layer.kernel), np.float64)
         if not self.layer.use_bias:
@@ -61,7 +64,7 @@ class OutputHead:
         return np.concatenate([kernel, bias[None]])
 
     def assign(self, weights: np.ndarray) -> np.ndarray:
-        """Set kernel and bias of the layer, and return them as rounded to the layer's dtype."""
+        """Set the kernel and the bias; return them rounded to the layer's dtype."""
         rows = len(weights) - self.layer.use_bias
         self.layer.kernel.assign(weights[:rows])
         if self.layer.use_bias:
@@ -69,12 +72,12 @@ class OutputHead:
         return self.weights()
 
     def logits(self, features: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Return the flat logits `(n, size)` at features `(n, places, rows of weights)`."""
+        """Return the flat logits `(n, size)` for features `(n, places, features)`."""
         raw = (features @ weights).reshape(len(features), self.size)
         return raw * self.scale + self.shift
 
     def outputs(self, logits: np.ndarray) -> np.ndarray:
-        """Return the flat outputs `(n, size)` at flat logits."""
+        """Return the flat outputs `(n, size)` for flat logits `(n, size)`."""
         if self.activation == SOFTMAX:
             grouped = logits.reshape(len(logits), self.places, self.units)
             return softmax(grouped).reshape(logits.shape)
@@ -82,10 +85,10 @@ class OutputHead:
 
 
 class Heads:
-    """The last layers of all outputs of a model, and their common features.
+    """The last layers of all outputs of a model, and a function that computes their features.
 
     Args:
-        model: A Keras model; its last layers may be changed.
+        model: A Keras model; `assign` changes its last layers.
     """
 
     def __init__(self, model: Any) -> None:
@@ -104,18 +107,18 @@ class Heads:
 
     def weights(self) -> list[np.ndarray]:
         """Return the weights of each distinct layer, `(features, units)`."""
-        return [self._first(layer).weights() for layer in self.layers]
+        return [self._head_with(layer).weights() for layer in self.layers]
 
     def assign(self, weights: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Set the weights of all layers, and return them as rounded to the layers' dtypes."""
+        """Set the weights of all layers; return them rounded to the layers' dtypes."""
         pairs = zip(self.layers, weights, strict=True)
-        return [self._first(layer).assign(array) for layer, array in pairs]
+        return [self._head_with(layer).assign(array) for layer, array in pairs]
 
-    def _first(self, layer: Any) -> OutputHead:
+    def _head_with(self, layer: Any) -> OutputHead:
         return next(head for head in self.heads if head.layer is layer)
 
     def index(self, head: OutputHead) -> int:
-        """Return the position of the layer of a head in `layers`."""
+        """Return the index in `layers` of a head's layer; heads may share a layer."""
         return next(i for i, layer in enumerate(self.layers) if layer is head.layer)
 
     def features(self, x: np.ndarray) -> list[np.ndarray]:
@@ -138,7 +141,7 @@ class Heads:
         return np.concatenate(parts, axis=1)
 
     def outputs(self, logits: np.ndarray) -> np.ndarray:
-        """Return all flat outputs at flat logits, `(n, outputs)`."""
+        """Return all flat outputs, `(n, outputs)`, for flat logits of the same shape."""
         parts, start = [], 0
         for head in self.heads:
             parts.append(head.outputs(logits[:, start : start + head.size]))
@@ -146,11 +149,14 @@ class Heads:
         return np.concatenate(parts, axis=1)
 
     def row(self, features: Sequence[np.ndarray], form: np.ndarray) -> tuple[np.ndarray, float]:
-        """Return a linear form of the logits as one of all weights, and its constant.
+        """Rewrite a linear form of the logits at an input as a linear form of the weights.
 
         Args:
             features: The features at one input, one array `(places, rows)` per head.
             form: Coefficients of the flat logits, `(outputs,)`.
+
+        Returns:
+            The coefficients of all flattened weights, and the constant term.
         """
         blocks = [np.zeros_like(weights) for weights in self.weights()]
         constant, start = 0.0, 0
@@ -166,7 +172,7 @@ class Heads:
 def _feature_function(model: Any, sources: Sequence[Any]) -> Callable[[np.ndarray], np.ndarray]:
     """Return a function from flat inputs to the flat values of symbolic tensors."""
     k = keras()
-    # Identity layers permit tensors that are inputs of the model.
+    # Keras models cannot output their own inputs, so each tensor passes an identity layer.
     tensors = [k.layers.Identity(name=f"features_{i}")(t) for i, t in enumerate(sources)]
     inner = k.Model(model.inputs, tensors)
     return predictor(inner, signature(inner))
@@ -185,7 +191,7 @@ def _head_of(tensor: Any) -> OutputHead:
         kind = type(layer).__name__
         if kind == "Dense" and type(layer).__module__.startswith("keras."):
             break
-        name = _activation_of(layer) if kind in ("Activation", *_LAYERS) else None
+        name = _activation_of(layer) if kind in ("Activation", *_ACTIVATION_LAYERS) else None
         if kind not in (*PASSING, *SCALING) and name is None:
             raise _refusal(layer)
         if name is not None and name != "linear":
@@ -242,7 +248,7 @@ def _activation_of(layer: Any) -> str:
 
 
 def _scaling_of(layer: Any, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Return factor and summand of each flat value of a layer that scales at inference."""
+    """Return the factor and the summand that a scaling layer applies to each flat value."""
     k = keras()
     points = np.stack([np.zeros(shape), np.ones(shape)])
     values = layer(k.ops.convert_to_tensor(points, layer.compute_dtype), training=False)

@@ -1,4 +1,4 @@
-"""Quadratic program: the smallest change of weights that satisfies linear constraints."""
+"""The quadratic program for the smallest change of weights that satisfies linear constraints."""
 
 from __future__ import annotations
 
@@ -11,28 +11,29 @@ from ..core.clock import charge
 
 
 RIDGE = 1e-7
-"""Weight of the change itself, relative to the mean change of the outputs."""
+"""Ridge term of a Gram matrix, as a fraction of its mean diagonal entry."""
 
 TOLERANCE = 1e-11
-"""Smallest relative gradient of a constraint that may enter the active set."""
+"""Gradient above which a column enters the active set, for columns and targets of norm about 1."""
 
 FEASIBLE = 1e-7
-"""Largest violation of a row by a solution, in units of the largest violation at the origin."""
+"""Largest permitted violation of a row by a solution, as a fraction of the largest violation at the
+origin."""
 
 INFEASIBLE = 1e-9
-"""Residual, relative to its size without constraints, below which there is no solution."""
+"""Norm of the residual below which no solution exists; without constraints, the norm is 1."""
 
 
 class WeightsProgram:
-    """Minimize the weighted mean square change of the logits subject to linear constraints.
+    """A quadratic program: the least weighted mean square change of logits under constraints.
 
-    The columns of a layer's weights share one Gram matrix `G = L L^T`. With `u = L^T (w - w0)`,
-    the objective is the squared norm of `u`, so the program looks for the point of a polyhedron
-    that is closest to zero.
+    The columns of a layer's weights share the Gram matrix `G = L L^T` of the features. With
+    `u = L^T (w - w0)`, the objective is the squared norm of `u`. So the solution is the point of a
+    polyhedron closest to zero.
 
     Args:
         start: The original weights of each layer, `(rows, units)`.
-        grams: One matrix `(rows, rows)` per layer.
+        grams: Gram matrix of the weighted features of each layer, `(rows, rows)`.
     """
 
     def __init__(self, start: Sequence[np.ndarray], grams: Sequence[np.ndarray]) -> None:
@@ -44,7 +45,7 @@ class WeightsProgram:
         self._zero = np.concatenate([weights.ravel() for weights in start])
 
     def _whiten(self, rows: np.ndarray) -> np.ndarray:
-        """Return the rows `(k, all weights)` as linear forms of `u`."""
+        """Return the constraints' rows `(k, all weights)` as linear forms of `u`."""
         parts, begin = [], 0
         for weights, root in zip(self.start, self._roots, strict=True):
             block = rows[:, begin : begin + weights.size].reshape(-1, *weights.shape)
@@ -58,8 +59,8 @@ class WeightsProgram:
         """Return weights with `rows @ weights <= most` close to the original ones.
 
         Args:
-            rows: `(k, all weights)`.
-            most: `(k,)`.
+            rows: Coefficients of the constraints for all flattened weights, `(k, all weights)`.
+            most: Right-hand side of each constraint, `(k,)`.
 
         Returns:
             The weights of each layer, or None if the solver finds no solution.
@@ -85,11 +86,11 @@ def least_norm(rows: np.ndarray, most: np.ndarray) -> np.ndarray | None:
     best `l >= 0` gives `x = -r[:-1] / r[-1]`, and it is zero if no `x` exists.
 
     Args:
-        rows: Array of shape `(r, d)`, rows of norm about 1.
-        most: Array of shape `(r,)`.
+        rows: Coefficients of the constraints, `(r, d)`, each row of norm about 1.
+        most: Right-hand side of each constraint, `(r,)`.
 
     Returns:
-        The minimizer `(d,)`, or None if none was found.
+        The minimizer `(d,)`, or None if the solver finds no feasible point.
     """
     unit = float(np.max(-most, initial=0.0))
     if unit <= 0.0:
@@ -108,8 +109,8 @@ def nonnegative_least_squares(matrix: np.ndarray, target: np.ndarray) -> np.ndar
     """Minimize `|matrix @ v - target|` over `v >= 0`.
 
     Args:
-        matrix: Array of shape `(m, n)`.
-        target: Array of shape `(m,)`.
+        matrix: Coefficients, `(m, n)`, one column per unknown.
+        target: Vector to approximate, `(m,)`.
 
     Returns:
         The minimizer `(n,)`, up to rounding.
@@ -129,9 +130,9 @@ def nonnegative_least_squares(matrix: np.ndarray, target: np.ndarray) -> np.ndar
             break
         active[best] = True
         before = v.copy()
-        v = _inner(matrix, target, v, active)
+        v = _solve_active(matrix, target, v, active)
         charge(work.ARRAY + matrix.size + int(active.sum()) ** 2 * len(matrix))
-        # A column that cannot enter because of rounding would enter again and again.
+        # Without the block, a column that rounding expels at once would enter again forever.
         if not active[best] or np.array_equal(v, before):
             blocked[best] = True
         else:
@@ -139,8 +140,10 @@ def nonnegative_least_squares(matrix: np.ndarray, target: np.ndarray) -> np.ndar
     return v
 
 
-def _inner(matrix: np.ndarray, target: np.ndarray, v: np.ndarray, active: np.ndarray) -> np.ndarray:
-    """Solve on the active columns; move columns whose entries would be negative out of `active`."""
+def _solve_active(
+    matrix: np.ndarray, target: np.ndarray, v: np.ndarray, active: np.ndarray
+) -> np.ndarray:
+    """Solve on the active columns; remove those with negative entries from `active` in place."""
     while active.any():
         trial = np.zeros_like(v)
         trial[active] = np.linalg.lstsq(matrix[:, active], target, rcond=1e-13)[0]

@@ -1,4 +1,4 @@
-"""One repair from the first verdict to the account of the changes."""
+"""The course of a repair: verdicts on the original, changes, and proofs for the new model."""
 
 from __future__ import annotations
 
@@ -34,28 +34,28 @@ from .weights import WeightsSearch
 
 
 FIRST_SHARE = 0.3
-"""Largest fraction of the time left for the verdicts on the original model."""
+"""Maximum fraction of the remaining time for the verdicts on the original model."""
 
 
 def run_repair(task: RepairTask) -> ModelRepair:
-    """Repair a model as `task` describes."""
+    """Repair a copy of a model as `task` describes."""
     before = verdicts_of(task, task.network, task.seconds(FIRST_SHARE), every=True)
     account = Account(task)
     if all(before):
         return account.finish(reload_model(task.model), before, before, HOLDS)
     if task.method != "guard":
-        answer = _by_weights(task, account, before)
+        answer = _repair_weights(task, account, before)
         if answer or answer.status == IMPOSSIBLE or task.method == "weights":
             return answer
         try:
-            return _by_guard(task, account, before)
+            return _repair_by_guard(task, account, before)
         except UnsupportedError:
-            return answer  # It says why the weights were not repaired.
-    return _by_guard(task, account, before)
+            return answer  # Its reason says why the weights were not repaired.
+    return _repair_by_guard(task, account, before)
 
 
-def _by_guard(task: RepairTask, account: Account, before: Sequence[Verdict]) -> ModelRepair:
-    """Add a guard to a copy of the model."""
+def _repair_by_guard(task: RepairTask, account: Account, before: Sequence[Verdict]) -> ModelRepair:
+    """Repair a copy of the model by guards, and prove the properties."""
     model, changes = guarded_model(reload_model(task.model), task.demands)
     model = reload_model(model)
     verdicts = verdicts_of(task, task.load(model), task.seconds())
@@ -68,13 +68,13 @@ def _by_guard(task: RepairTask, account: Account, before: Sequence[Verdict]) -> 
 def verdicts_of(
     task: RepairTask, network: Network, seconds: float | None, every: bool = False
 ) -> list[Verdict]:
-    """Return the verdicts on a network, up to the first that does not hold unless `every`.
+    """Return one verdict per property on a network, ending with the first that does not hold.
 
     Args:
-        task: The properties.
+        task: The repair, whose properties are decided.
         network: The network to verify.
-        seconds: Time limit for all of them.
-        every: Whether to continue after a verdict that does not hold.
+        seconds: Time limit for all properties together; None for no limit.
+        every: Whether to decide all properties, even after a verdict that does not hold.
     """
     clock, verdicts = Clock(seconds), []
     for i, demand in enumerate(task.demands):
@@ -91,8 +91,8 @@ def verdicts_of(
     return verdicts
 
 
-def _by_weights(task: RepairTask, account: Account, before: list[Verdict]) -> ModelRepair:
-    """Repair the weights of the last layers of a copy."""
+def _repair_weights(task: RepairTask, account: Account, before: list[Verdict]) -> ModelRepair:
+    """Repair a copy of the model by changing the weights of its last layers."""
     copy = reload_model(task.model)
     heads = Heads(copy)
     reason = unreachable(heads, task.demands, before)
@@ -123,7 +123,7 @@ def _by_weights(task: RepairTask, account: Account, before: list[Verdict]) -> Mo
             violation=outcome.violation, method="weights",
         )  # fmt: skip
     changes = tuple(
-        _change(layer, old, new)
+        _layer_change(layer, old, new)
         for layer, old, new in zip(heads.layers, original, heads.weights(), strict=True)
     )
     return account.finish(
@@ -137,13 +137,17 @@ def _by_weights(task: RepairTask, account: Account, before: list[Verdict]) -> Mo
     )
 
 
-def _change(layer: Any, old: np.ndarray, new: np.ndarray) -> LayerChange:
+def _layer_change(layer: Any, old: np.ndarray, new: np.ndarray) -> LayerChange:
     share = float(np.linalg.norm(new - old) / max(np.linalg.norm(old), 1e-300))
     return LayerChange(layer.name, "weights", float(np.abs(new - old).max(initial=0.0)), share)
 
 
 def decision_of(heads: Heads, demands: Sequence[Demand]) -> str | None:
-    """Return `"argmax"` if the outputs are probabilities, or if the properties compare outputs."""
+    """Return `"argmax"` if the outputs are to be read as a class, else None.
+
+    They are if some output is a softmax, or if the model has a single output tensor and the
+    properties compare its entries without limits on single entries.
+    """
     if any(head.activation == SOFTMAX for head in heads.heads):
         return "argmax"
     size = demands[0].regions[0].box.size

@@ -1,4 +1,4 @@
-"""Weights mode: the last layers change by cutting planes, with proofs as the oracle."""
+"""Weights mode of a repair: cutting planes change the last layers until a proof succeeds."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ from .program import WeightsProgram
 
 
 MOST_ROUNDS = 400
-"""Maximum number of quadratic programs."""
+"""Maximum number of rounds, each with one quadratic program."""
 
 AT_ONCE = 8
 """Maximum number of inputs per property that become constraints in one round."""
 
 NEAR = 240
-"""Number of inputs tried around a counterexample, and around each of the worst inputs together."""
+"""Number of inputs tried around a counterexample, and around all of the worst inputs together."""
 
 STUCK = 4
-"""Number of rounds without progress after which the constraints are tightened further."""
+"""Maximum number of undecided proofs after which the constraints are tightened; one more ends the
+search."""
 
 Oracle = Callable[[], "list[Verdict]"]
-"""Verifies the model with its current weights, as saved and loaded again; one verdict per property
-that was decided, the last one not `HOLDS` unless all hold."""
+"""Function that verifies the model with its current weights. It returns one verdict per property,
+ending with the first that does not hold."""
 
 
 @dataclass
@@ -40,11 +41,13 @@ class WeightsOutcome:
     """Result of the search for weights.
 
     Args:
-        status: `"HOLDS"` if all properties are proved, else `"VIOLATED"` or `"UNKNOWN"`.
+        status: `"HOLDS"` if all properties are proved, `"INFEASIBLE"` if the constraints have no
+            solution, else `"UNKNOWN"`.
         reason: A sentence that says why the search ended; empty with `"HOLDS"`.
-        verdicts: The last verdicts.
-        violation: Least violation of a candidate at the inputs tried; None without a candidate.
-        history: One record per round.
+        verdicts: Verdicts on the last candidate that was verified; empty without any.
+        violation: Least violation of all candidates, each at its worst input tried; None without
+            candidates.
+        history: One record per candidate that was checked.
     """
 
     status: str = "UNKNOWN"
@@ -59,10 +62,10 @@ class WeightsSearch:
 
     Args:
         heads: The last layers of the copy that is changed.
-        demands: The properties.
+        demands: The properties that the weights must satisfy.
         anchors: Inputs at which the outputs should change little.
-        verify: The oracle.
-        clock: The time limit.
+        verify: The oracle, which verifies the current weights.
+        clock: Clock with the time limit of the repair.
         margin: Distance by which constraints are tightened, relative to the spread of the logits.
         seed: Seed of the random inputs.
     """
@@ -89,7 +92,7 @@ class WeightsSearch:
         self.outcome = WeightsOutcome()
 
     def run(self) -> WeightsOutcome:
-        """Run the search; the layers then have the weights of the last candidate."""
+        """Run the search, and leave the weights of the last candidate in the layers."""
         outcome, stuck = self.outcome, 0
         program = self._anchors.program(self._original, 0)
         for _ in range(MOST_ROUNDS):
@@ -107,14 +110,14 @@ class WeightsSearch:
             candidate = self._heads.assign(weights)
             worst = self._add_worst(candidate)
             if worst <= 0 and not self._chosen:
-                program, self._chosen = self._choose(program), True
+                program, self._chosen = self._choose_objective(program), True
                 continue
             if worst > 0:
-                self._note(worst, "")
+                self._record_round(worst, "")
                 continue
             outcome.verdicts = self._verify()
             last = outcome.verdicts[-1]
-            self._note(max(worst, -(last.nearest or 0.0)), last.status)
+            self._record_round(max(worst, -(last.nearest or 0.0)), last.status)
             if last.status == "HOLDS":
                 outcome.status = "HOLDS"
                 break
@@ -132,13 +135,14 @@ class WeightsSearch:
             outcome.reason = f"no proof after {MOST_ROUNDS} rounds."
         return outcome
 
-    def _note(self, violation: float, status: str) -> None:
+    def _record_round(self, violation: float, status: str) -> None:
+        """Record a candidate, its largest violation, and its verdict (empty without a proof)."""
         least = self.outcome.violation
         self.outcome.violation = violation if least is None else min(least, violation)
         self.outcome.history.append(Round(len(self._rows), violation, status, self._clock.seconds))
 
     def _add_worst(self, weights: Sequence[np.ndarray]) -> float:
-        """Add constraints at the worst inputs of each pool; return the largest violation."""
+        """Add constraints at the worst inputs of each pool, and return the largest violation."""
         largest = -np.inf
         for pool in self._pools:
             for attempt in range(2):
@@ -146,7 +150,7 @@ class WeightsSearch:
                 violations = pool.violations(logits)
                 if attempt or not len(violations) or violations.max() > 0:
                     break
-                # The worst inputs are the places to look at next.
+                # No input of the pool violates the property, so look around the worst ones.
                 top = np.argsort(violations)[-AT_ONCE:]
                 pool.add(pool.neighbors(pool.x[top], NEAR // AT_ONCE))
             if not len(violations):
@@ -158,8 +162,10 @@ class WeightsSearch:
         return largest
 
     def _add_cuts(self, pool: InputPool, i: int, logits: np.ndarray) -> None:
+        """Add the constraints at input `i` of a pool, where a candidate has these logits."""
         cuts = self._rules.cuts(pool.demand.safe, pool.x[i], logits, pool.usual[i])
         if cuts is None:
+            # A row of zeros that must be at most -1 makes the program infeasible.
             self._rows.append(np.zeros(sum(w.size for w in self._original)))
             self._most.append(-1.0)
             return
@@ -173,9 +179,9 @@ class WeightsSearch:
         """Add constraints at a counterexample `(d,)` and at inputs near it.
 
         Args:
-            pool: The inputs of the violated property.
-            x: The counterexample.
-            weights: The weights of each layer for which it was found.
+            pool: The pool of the violated property's inputs.
+            x: The flat counterexample, `(d,)`.
+            weights: The weights of each layer that violate the property there.
         """
         first = len(pool.x)
         pool.add(x[None])
@@ -191,13 +197,13 @@ class WeightsSearch:
                 self._add_cuts(pool, int(i), logits[i])
 
     def _tighten(self, factor: float) -> None:
-        """Multiply the margin of all constraints."""
+        """Multiply the margin of all constraints by a factor."""
         extra = (factor - 1.0) * self._margin
         self._margin *= factor
         self._most = [most - extra for most in self._most]
 
-    def _choose(self, program: WeightsProgram) -> WeightsProgram:
-        """Return the objective whose solution agrees best with the original on other inputs."""
+    def _choose_objective(self, program: WeightsProgram) -> WeightsProgram:
+        """Return the objective whose solution agrees best with the original at held-out anchors."""
         best, score = program, -np.inf
         for i in range(self._anchors.count):
             rival = program if i == 0 else self._anchors.program(self._original, i)

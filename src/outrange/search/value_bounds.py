@@ -1,9 +1,10 @@
 """Anytime bounds on chosen values of a graph over a box.
 
-Three stages, each of which only tightens: one pass of linear bounds (CROWN); ascent on the slopes
-of the units that are still open (alpha-CROWN); and branch and bound for each value in the order of
-the graph, with the remaining time shared by the number of open units. Bounds of early values
-tighten those of later ones.
+Three stages tighten the bounds: one pass of linear bounds (CROWN), ascent on the slopes of open
+units (alpha-CROWN), and branch and bound. A unit is open if tighter bounds could matter: at an
+activation, if its phase is not fixed. Branch and bound visits the values in the order of the graph,
+since bounds of early values tighten those of later ones. The remaining time is divided in
+proportion to the number of open units.
 """
 
 from __future__ import annotations
@@ -37,13 +38,14 @@ STEPS = 20
 """Number of ascent steps on the slopes of each open unit."""
 
 UNITS = 64
-"""Maximum number of units of a value that are searched together."""
+"""Maximum number of units of one value in a single branch-and-bound search."""
 
 ROUNDS = 2
-"""Number of rounds: the last one divides the time that early ends of other searches left."""
+"""Number of rounds of branch and bound. The second round spends the time that searches of the first
+round left over."""
 
 CLOSED = (Status.EXACT, Status.ROUNDING)
-"""Results of a search that no further time would improve."""
+"""Statuses of searches that more time would not improve."""
 
 
 def one_pass_bounds(graph: Graph, box: Box) -> tuple[str, list[Bounds]]:
@@ -66,8 +68,9 @@ class ValueBounds:
         ends: `(lo, hi)` of every value, each `(n,)`.
         status: `EXACT` if every open unit is bounded to the tolerance; otherwise why the search
             ended early.
-        boxes: Number of sub-problems bounded.
+        boxes: Number of subproblems bounded so far.
         methods: The methods used, with references.
+        net: Relaxed graph for the slope ascent; None if the graph has no form for it.
     """
 
     graph: Graph
@@ -80,7 +83,7 @@ class ValueBounds:
 
     @staticmethod
     def of(graph: Graph, box: Box, values: Sequence[int], time_limit: float | None) -> ValueBounds:
-        """Bound the values of a graph, above all some of them, within a time limit.
+        """Bound all values of a graph, and tighten the bounds of some of them until a time limit.
 
         Args:
             values: Indices of the values whose bounds are tightened.
@@ -93,14 +96,14 @@ class ValueBounds:
         result.methods.append("interval arithmetic")
         try:
             with deadline(clock.left), np.errstate(all="ignore"), single_blas_thread():
-                attempt(lambda: result._run_engine(values, clock), "the bounds of layers")
+                attempt(lambda: result._run_stages(values, clock), "the bounds of layers")
         except (OutOfTime, MemoryError, KeyboardInterrupt, SearchFailedError) as early:
             result.status = ended_by(early)
         with no_deadline():
             result._propagate()
         return result
 
-    def _run_engine(self, values: Sequence[int], clock: Clock) -> None:
+    def _run_stages(self, values: Sequence[int], clock: Clock) -> None:
         """Run all stages; `ends` is valid whenever an exception ends them."""
         began = clock.seconds
         domain, ends = one_pass_bounds(self.graph, self.box)
@@ -108,7 +111,7 @@ class ValueBounds:
             self.methods.append("linear bounds by back-substitution (CROWN, Zhang et al. 2018)")
         self._intersect(ends)
         pace = clock.seconds - began
-        values = sorted({self._before_curves(value) for value in values} - {0})
+        values = sorted({self._value_before_curves(value) for value in values} - {0})
         if activations_of(self.graph) is not None:
             self.net = RelaxedNet.of(self.graph, self.box)
             self._intersect(self.net.ends)
@@ -116,22 +119,24 @@ class ValueBounds:
             self._ascend(values, 0)
         for _ in range(ROUNDS):
             ended = [
-                self._search(value, values[k + 1 :], clock, pace) for k, value in enumerate(values)
+                self._search_value(value, values[k + 1 :], clock, pace)
+                for k, value in enumerate(values)
             ]
             early = [status for status in ended if status not in CLOSED]
             self.status = early[0] if early else Status.EXACT
             values = [v for v, status in zip(values, ended, strict=True) if status not in CLOSED]
 
-    def _before_curves(self, value: int) -> int:
-        """Return the value from which curves alone compute `value`: their ranges are images."""
+    def _value_before_curves(self, value: int) -> int:
+        """Return the value from which `value` is computed by curves alone, possibly itself."""
         while value > 0 and isinstance(self.graph.nodes[value - 1].op, Curve):
             (value,) = self.graph.nodes[value - 1].inputs
         return value
 
     def _open_units(self, value: int) -> np.ndarray:
-        """Return the units of a value whose bounds matter, those closest to a fixed phase first.
+        """Return the open units of a value, those closest to a fixed phase first.
 
-        Of a value that curves read, these are the units at which some curve is not linear.
+        If only curves read the value, these are the units for which some curve is not linear within
+        the bounds. Otherwise they are all units whose bounds differ.
         """
         lo, hi = self.ends[value]
         readers = [n.op for n in self.graph.nodes if value in n.inputs]
@@ -144,10 +149,12 @@ class ValueBounds:
 
     def _intersect(self, ends: Sequence[Bounds]) -> None:
         for value, pair in enumerate(ends):
-            self._meet(value, slice(None), *pair)
+            self._tighten_units(value, slice(None), *pair)
 
-    def _meet(self, value: int, units: slice | np.ndarray, lo: np.ndarray, hi: np.ndarray) -> None:
-        """Intersect the bounds of some units of a value with others that hold too."""
+    def _tighten_units(
+        self, value: int, units: slice | np.ndarray, lo: np.ndarray, hi: np.ndarray
+    ) -> None:
+        """Intersect the bounds of some units of a value with other valid bounds."""
         old_lo, old_hi = self.ends[value]
         least, most = old_lo.copy(), old_hi.copy()
         least[units] = np.fmax(least[units], lo)
@@ -159,10 +166,15 @@ class ValueBounds:
         for value, node in enumerate(self.graph.nodes, 1):
             inputs = [self.ends[j] for j in node.inputs]
             lo, hi = bound_op(node.op, [(lo[None], hi[None]) for lo, hi in inputs])
-            self._meet(value, slice(None), lo[0], hi[0])
+            self._tighten_units(value, slice(None), lo[0], hi[0])
 
     def _ascend(self, values: Sequence[int], after: int) -> None:
-        """Tighten the open units of all values beyond `after` by ascent on the slopes."""
+        """Tighten the open units of `values` and of all activations by slope ascent.
+
+        Args:
+            values: Indices of the values, in the order of the graph.
+            after: Index of the last value that is left as it is.
+        """
         net = self.net
         if net is None:
             return
@@ -172,24 +184,26 @@ class ValueBounds:
             net.hi[layer.place] = np.fmin(net.hi[layer.place], hi)
             if layer.source > after and net.units_before(layer.source):
                 tighten_layer(net, layer, STEPS)
-                self._meet(layer.source, slice(None), net.lo[layer.place], net.hi[layer.place])
+                self._tighten_units(
+                    layer.source, slice(None), net.lo[layer.place], net.hi[layer.place]
+                )
         read = {layer.source for layer in net.activations}
         for value in values:
             units = self._open_units(value)
             if value > after and value not in read and units.size and net.units_before(value):
-                self._meet(value, units, *bound_units(net, value, units, STEPS))
+                self._tighten_units(value, units, *bound_units(net, value, units, STEPS))
 
-    def _search(self, value: int, later: Sequence[int], clock: Clock, pace: float) -> Status:
+    def _search_value(self, value: int, later: Sequence[int], clock: Clock, pace: float) -> Status:
         """Search for the ranges of the open units of a value by branch and bound.
 
         Args:
             value: Index of the value.
-            later: Values that are searched next, with which this one shares the remaining time.
+            later: Values that are searched next, and share the remaining time with this one.
             clock: Clock with the time limit.
             pace: Duration of one pass of linear bounds in seconds.
 
         Returns:
-            `EXACT`, or why a part of the search ended early.
+            `EXACT`, or the status of a part of the search that ended early.
         """
         units, status = self._open_units(value), Status.EXACT
         if not units.size:
@@ -211,7 +225,9 @@ class ValueBounds:
                 time_limit=None if left == np.inf else left,
                 solver=False,
             )
-            self._meet(value, some, solution.lower[: some.size], -solution.lower[some.size :])
+            self._tighten_units(
+                value, some, solution.lower[: some.size], -solution.lower[some.size :]
+            )
             self.boxes += solution.boxes
             self.methods += [m for m in solution.methods if m not in self.methods]
             if solution.status is Status.INTERRUPTED:

@@ -1,4 +1,4 @@
-"""Bounds on a network that gurobi-machinelearning has embedded in a Gurobi model."""
+"""Transfer of bounds to a network that gurobi-machinelearning has embedded in a Gurobi model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .match import (
 
 
 def bound_gurobi_ml(answer: ProvedNetwork, predictor: Any) -> int:
-    """Set bounds; see `outrange.answers.LayerBounds.to_gurobi_ml`."""
+    """Set the bounds of an embedded network; see `outrange.answers.LayerBounds.to_gurobi_ml`."""
     try:
         layers, model = list(predictor), predictor.gp_model
     except (AttributeError, TypeError) as error:
@@ -55,5 +55,6 @@ def _is_relu(layer: Any) -> bool:
 
 
 def _set_bounds(answer: ProvedNetwork, ours: Any, variables: Any, ends: Any) -> None:
+    """Intersect the bounds of Gurobi variables with the proved bounds `ends` of a layer."""
     lo, hi = (np.asarray(getattr(variables, end), np.float64) for end in ("LB", "UB"))
     variables.LB, variables.UB = intersect(answer, ours, ends, lo, hi)

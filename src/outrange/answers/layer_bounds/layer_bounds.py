@@ -1,4 +1,4 @@
-"""The answer of `outrange.layer_bounds`: bounds and phases of every unit, layer by layer."""
+"""The answer of `outrange.layer_bounds`: bounds and phases of all units, layer by layer."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ENDS = {
     "interrupted": "interrupted",
     "error": "an internal error ended part of the search; please report it",
 }
-"""Reasons why a search ended before every open unit was bounded to the tolerance."""
+"""Reasons, by status, why the search ended before all open units were bounded to the tolerance."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +41,8 @@ class LayerBounds(Answer):
     Args:
         model: Name of the model.
         layers: One record per layer, in the order of the model.
-        status: `"exact"` if every unit whose phase is open is bounded to a relative tolerance of
-            1e-4; otherwise why the search ended early: `"time"`, `"memory"`, `"interrupted"` or
+        status: `"exact"` if every unit whose phase is not fixed is bounded to a relative tolerance
+            of 1e-4; otherwise why the search ended early: `"time"`, `"memory"`, `"interrupted"` or
             `"error"`.
         cost: Time in seconds, and number of boxes.
         methods: Methods used, with references.
@@ -83,7 +83,7 @@ class LayerBounds(Answer):
             phase: `"active"`, `"inactive"` or `"unstable"`.
 
         Returns:
-            The number of units of layers with an activation.
+            The number of units; layers without an activation do not count.
         """
         return sum(layer.count(phase) or 0 for layer in self.layers)
 
@@ -94,7 +94,7 @@ class LayerBounds(Answer):
     def to_gurobi_ml(self, predictor: Any) -> int:
         """Set the bounds of a network in a Gurobi model, embedded by gurobi-machinelearning.
 
-        The bounds of `layer.mixing` and `layer.output` are intersected with these bounds.
+        The method tightens the bounds of the variables `layer.mixing` and `layer.output`.
 
         Args:
             predictor: Result of `gurobi_ml.add_predictor_constr` for this network. The bounds of
@@ -111,9 +111,9 @@ class LayerBounds(Answer):
     def to_omlt(self, block: Any) -> int:
         """Set the bounds and the big-M values of a network in a Pyomo model, embedded by OMLT.
 
-        The bounds of `zhat` and `z` are intersected with these bounds. Of a big-M formulation, the
-        parameters `_big_m_lb_relu` and `_big_m_ub_relu` are set, and the binary variables `q_relu`
-        of stable units are fixed.
+        The method tightens the bounds of the variables `zhat` and `z`. In a big-M formulation, it
+        also sets the parameters `_big_m_lb_relu` and `_big_m_ub_relu`, and fixes the binary
+        variables `q_relu` of stable units.
 
         Args:
             block: An `omlt.OmltBlock` whose formulation has been built from this network. The
@@ -130,8 +130,8 @@ class LayerBounds(Answer):
     def to_pyscipopt_ml(self, predictor: Any) -> int:
         """Set the bounds of a network in a SCIP model, embedded by PySCIPOpt-ML.
 
-        The bounds of each layer's output, its slack or binary variables, and the coefficients of
-        its big-M rows are tightened.
+        The method tightens the bounds of each layer's output and of its slack or binary variables,
+        and the coefficients of its big-M rows.
 
         Args:
             predictor: Result of `pyscipopt_ml.add_predictor_constr` for this network, before the
@@ -154,7 +154,7 @@ class LayerBounds(Answer):
         )
 
     def records(self) -> list[dict[str, Any]]:
-        """Return one dict per layer: class, size, calls, and number of units in each phase."""
+        """Return one dict per layer: name, class, size, calls, and numbers of units by phase."""
         return [
             {
                 "layer": layer.name,

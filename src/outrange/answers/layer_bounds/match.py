@@ -1,9 +1,8 @@
-"""Match of the layers of an embedded network with bounds, and the checks that make this sound.
+"""Matching of proved bounds to the layers of an embedded network, with checks that they apply.
 
-Bounds of another network, or of a smaller input set, would cut off solutions without any sign. So
-the inputs must lie in the box of the bounds, the layers must agree in their sizes and activations,
-and sampled activations of the embedded network must lie in the bounds where its weights are
-available.
+Bounds of another network, or over a smaller input set, would silently exclude solutions. So the
+inputs must lie in the box of the bounds, and the layers must agree in their sizes and activations.
+Where the weights of the embedded network are available, sampled activations must lie in the bounds.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from .unit_bounds import UnitBounds
 
 
 SLACK = 1e-6
-"""Relative difference by which bounds and values of a package may differ through rounding."""
+"""Relative tolerance for rounding in the bounds and values of another package."""
 
 POINTS = 16
 """Number of sampled inputs at which an embedded network is evaluated."""
@@ -42,8 +41,8 @@ class EmbeddedLayer(NamedTuple):
     """A layer of a network in an optimization model.
 
     Args:
-        units: Number of units.
-        bent: Whether the layer applies an activation other than the identity.
+        units: Number of units in the last axis of the layer, or in all axes for OMLT.
+        bent: Whether the layer applies an activation other than the identity function.
     """
 
     units: int
@@ -54,7 +53,7 @@ def check_box(answer: ProvedNetwork, lo: Any, hi: Any) -> None:
     """Check that the input variables of a model lie in the box of the bounds.
 
     Args:
-        answer: The bounds, whose box has `d` inputs.
+        answer: The proved bounds, whose box has `d` inputs.
         lo: Lower bounds of the input variables, `(..., d)`; None or NaN for none.
         hi: Upper bounds of the input variables, the same shape.
 
@@ -86,8 +85,8 @@ def check_box(answer: ProvedNetwork, lo: Any, hi: Any) -> None:
 def match_layers(answer: ProvedNetwork, layers: Sequence[EmbeddedLayer]) -> list[UnitBounds]:
     """Return, for each layer of an embedded network, the bounds of the same layer.
 
-    A layer of the model without a counterpart must copy the value before it, or compute the input
-    of the activation after it.
+    Layers of the model may have no counterpart if they copy the value before them, or compute the
+    input of the activation after them.
 
     Raises:
         InputError: The layers do not correspond to those of the bounds.
@@ -105,20 +104,20 @@ def match_layers(answer: ProvedNetwork, layers: Sequence[EmbeddedLayer]) -> list
         else:
             raise _mismatch(answer, f"layer {number} with {layer.units} units has no counterpart")
         for other in skipped:
-            if not (_same(other.post, last) or (_same(other.post, ours.pre))):
+            if not (_has_same_bounds(other.post, last) or (_has_same_bounds(other.post, ours.pre))):
                 raise _mismatch(answer, f"layer `{other.name}` is missing before layer {number}")
         matched.append(ours)
         last = ours.post
     for other in waiting:
-        if not _same(other.post, last):
+        if not _has_same_bounds(other.post, last):
             raise _mismatch(answer, f"layer `{other.name}` is missing at the end")
     if any(layer.calls > 1 for layer in matched):
         raise _mismatch(answer, "the model calls one of its layers several times")
     return matched
 
 
-def _same(ends: Bounds, other: Bounds | None) -> bool:
-    """Return whether two values have the same bounds, as a value and its copy have."""
+def _has_same_bounds(ends: Bounds, other: Bounds | None) -> bool:
+    """Return whether two values have equal bounds, which is so for a value and its copy."""
     return other is not None and all(
         np.array_equal(np.ravel(a), np.ravel(b)) for a, b in zip(ends, other, strict=True)
     )
@@ -140,13 +139,13 @@ def check_samples(
     """Check that sampled activations of an embedded ReLU network lie in the bounds.
 
     Args:
-        answer: The bounds.
-        matched: The bounds of each layer.
-        weights: `(coefficients, intercept)` of each layer, or None without an affine map.
-        bent: Whether each layer applies a ReLU.
+        answer: The proved bounds, whose box is sampled.
+        matched: The proved bounds of each embedded layer.
+        weights: `(coefficients, intercept)` of each embedded layer; None without an affine map.
+        bent: Whether each embedded layer applies a ReLU.
 
     Raises:
-        InputError: An activation leaves the bounds: the weights are those of another network.
+        InputError: An activation leaves the bounds, so the weights are those of another network.
     """
     assert answer.box is not None
     lo, hi = answer.box
@@ -164,6 +163,7 @@ def check_samples(
 
 
 def _check_inside(answer: ProvedNetwork, layer: UnitBounds, x: np.ndarray, ends: Bounds) -> None:
+    """Check that activations `(n, units)` of a layer lie in its bounds up to rounding."""
     lo, hi = np.ravel(ends[0]), np.ravel(ends[1])
     slack = SLACK * (1.0 + np.abs(x).max(axis=1, keepdims=True))
     if not ((lo - slack <= x) & (x <= hi + slack)).all():
@@ -173,28 +173,28 @@ def _check_inside(answer: ProvedNetwork, layer: UnitBounds, x: np.ndarray, ends:
 def intersect(
     answer: ProvedNetwork, layer: UnitBounds, ends: Bounds, lo: np.ndarray, hi: np.ndarray
 ) -> Bounds:
-    """Intersect bounds with those of variables of a model.
+    """Intersect the proved bounds of a layer with the bounds of its variables in a model.
 
     Args:
-        answer: The bounds.
+        answer: The proved network, for messages.
         layer: The layer, for messages.
         ends: Proved bounds, of a shape that broadcasts to that of `lo`.
-        lo: Lower bounds of the variables.
+        lo: Lower bounds of the variables, of any shape.
         hi: Upper bounds of the variables, the same shape.
 
     Raises:
-        InputError: An intersection is empty, beyond rounding: the model is of another network.
+        InputError: An intersection is empty beyond rounding, so the model contains another network.
     """
     least, most = np.maximum(lo, ends[0]), np.minimum(hi, ends[1])
     slack = SLACK * (1.0 + np.minimum(np.abs(least), np.abs(most)))
     if not (least <= most + slack).all():
         raise _mismatch(answer, f"variables of `{layer.name}` whose bounds exclude the proved ones")
-    # Disjoint only through rounding, both are the same number.
+    # Intervals that are disjoint only through rounding become a single number.
     return least, np.maximum(least, most)
 
 
 def relu_bounds(layer: UnitBounds) -> tuple[Bounds, Bounds]:
-    """Return the flat bounds of a layer before and after its activation."""
+    """Return a layer's flat bounds before and after its activation, equal if it has none."""
     post = np.ravel(layer.post[0]), np.ravel(layer.post[1])
     pre = post if layer.pre is None else (np.ravel(layer.pre[0]), np.ravel(layer.pre[1]))
     return pre, post

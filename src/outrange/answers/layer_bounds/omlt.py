@@ -1,4 +1,4 @@
-"""Bounds and big-M values of a network that OMLT has embedded in a Pyomo model."""
+"""Transfer of bounds and big-M values to a network that OMLT has embedded in a Pyomo model."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ def _ends(variables: list[Any]) -> Bounds:
 
 
 def _check_shape(answer: ProvedNetwork, layer: Any, ours: UnitBounds) -> None:
-    """Check that the indices of a layer run over the shape of its bounds, in order.
+    """Check that the indices of a layer enumerate the shape of its bounds in order.
 
-    Axes of length 1 do not matter, such as the batch axis of an ONNX file.
+    Axes of length 1, such as the batch axis of an ONNX file, are ignored.
     """
     shape = np.shape(ours.post[0])
     indices = [index if isinstance(index, tuple) else (index,) for index in layer.z]
@@ -68,10 +68,10 @@ def _check_shape(answer: ProvedNetwork, layer: Any, ours: UnitBounds) -> None:
 
 
 def _check_first(answer: ProvedNetwork, layer: Any, ours: UnitBounds) -> None:
-    """Check the weights of the first layer by its bounds.
+    """Check by the bounds of the first layer that its weights are those of the proved network.
 
-    OMLT bounds it by interval arithmetic, which is exact for one affine map, over inputs in the
-    box. So its bounds lie in the proved ones if the weights agree.
+    OMLT bounds the layer by interval arithmetic, which is exact for one affine map, and its inputs
+    lie in the box. So equal weights imply that OMLT's bounds lie in the proved ones.
     """
     lo, hi = _ends([layer.zhat[index] for index in layer.zhat])
     (least, most), _ = relu_bounds(ours)
@@ -85,7 +85,7 @@ def _check_first(answer: ProvedNetwork, layer: Any, ours: UnitBounds) -> None:
 
 
 def _bound_layer(answer: ProvedNetwork, layer: Any, ours: UnitBounds) -> int:
-    """Set the bounds of a layer, and return how many of its units have a fixed phase."""
+    """Set the bounds of a layer, and return the number of its ReLU units with a fixed phase."""
     pre, post = relu_bounds(ours)
     indices = list(layer.z)
     for variables, ends in ((layer.zhat, pre), (layer.z, post)):

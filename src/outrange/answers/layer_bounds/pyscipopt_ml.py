@@ -1,4 +1,4 @@
-"""Bounds on a network that PySCIPOpt-ML has embedded in a SCIP model."""
+"""Transfer of bounds to a network that PySCIPOpt-ML has embedded in a SCIP model."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def bound_pyscipopt_ml(answer: ProvedNetwork, predictor: Any) -> int:
-    """Set bounds; see `outrange.answers.LayerBounds.to_pyscipopt_ml`."""
+    """Set the bounds of an embedded network; see `outrange.answers.LayerBounds.to_pyscipopt_ml`."""
     try:
         layers, model = list(predictor), predictor.scip_model
     except (AttributeError, TypeError) as error:
@@ -46,7 +46,7 @@ def bound_pyscipopt_ml(answer: ProvedNetwork, predictor: Any) -> int:
 
 
 def _ends(model: Any, variables: Any) -> Bounds:
-    """Return the bounds of an array of variables; values beyond SCIP's infinity are infinite."""
+    """Return the bounds of an array of variables, with SCIP's infinity as infinity."""
     array = np.asarray(variables, dtype=object)
     lo, hi = np.empty(array.shape), np.empty(array.shape)
     for at, variable in np.ndenumerate(array):
@@ -56,7 +56,7 @@ def _ends(model: Any, variables: Any) -> Bounds:
 
 
 def _bound_layer(answer: ProvedNetwork, model: Any, layer: Any, ours: UnitBounds) -> int:
-    """Set the bounds of a layer, and return how many of its ReLU units have a fixed phase."""
+    """Set the bounds of a layer, and return the number of its ReLU units with a fixed phase."""
     pre, post = relu_bounds(ours)
     _set_bounds(model, layer.output, *intersect(answer, ours, post, *_ends(model, layer.output)))
     if layer.activation != "relu":
@@ -84,7 +84,8 @@ def _set_bounds(model: Any, variables: Any, lo: np.ndarray, hi: np.ndarray) -> N
 def _tighten_rows(model: Any, layer: Any, binaries: Any, lo: np.ndarray, hi: np.ndarray) -> None:
     """Replace the big-M values of a layer where the proved bounds are tighter.
 
-    The rows are `output - z + L (1 - q) <= 0` and `output - U q <= 0` for `z` in `[L, U]`.
+    For a unit with input `z` in `[L, U]` and phase `q`, the rows are `output - z + L (1 - q) <= 0`
+    and `output - U q <= 0`.
     """
     _, inactive_rows, active_rows = layer._created_cons[:3]
     for at, q in np.ndenumerate(np.asarray(binaries, dtype=object)):

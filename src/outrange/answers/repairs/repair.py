@@ -32,8 +32,9 @@ class LayerChange:
         layer: Name of the layer.
         kind: `"weights"` for changed weights, `"guard"` for an added layer.
         largest: Largest absolute change of a weight; 0 for an added layer.
-        share: Norm of the change, relative to the norm of the layer's weights.
-        detail: A further sentence; empty if there is none.
+        share: Norm of the change, as a fraction of the norm of the layer's weights; 0 for an added
+            layer.
+        detail: Description of the change; empty for changed weights.
     """
 
     layer: str
@@ -48,13 +49,14 @@ class Agreement:
     """Agreement of the repaired model with the original at some inputs.
 
     Args:
-        where: The inputs: `"inside"` or `"outside"` the input sets of the properties, `"x"` or
-            `"held out"`.
-        points: Number of inputs.
-        same: Fraction of the inputs with the same decision; None if the outputs are no decision.
-        kept: Fraction with the same decision, of the inputs at which the original satisfies all
-            properties; None as for `same`.
-        mean: Mean absolute change of an output.
+        where: The inputs: `"inside"` or `"outside"` for random inputs in or out of the properties'
+            input sets, `"x"` for those passed to `repair`.
+        points: Number of inputs compared.
+        same: Fraction of the inputs with the same decision; None if outputs are not read as a
+            class.
+        kept: The same fraction among the inputs at which the original satisfies all properties;
+            None if `same` is None or there are no such inputs.
+        mean: Mean absolute change of an output at these inputs.
         largest: Largest absolute change of an output at these inputs.
     """
 
@@ -68,14 +70,14 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Round:
-    """One round of the repair: a candidate, and the proof attempts on it.
+    """One round of the repair: a candidate, and the attempt to prove it.
 
     Args:
         cuts: Number of linear constraints on the new weights.
         violation: Largest violation at the inputs tried, in the units of the property; at most 0 if
             none of them violates it.
         status: Verdict on the candidate; empty if no proof was attempted.
-        seconds: Time since the beginning, in seconds or units of work.
+        seconds: Time since the repair began, in seconds or units of work.
     """
 
     cuts: int
@@ -94,7 +96,7 @@ class Profile:
         x: `(n, inputs)`, the inputs of the grid.
         before: `(n, outputs)`, outputs of the original model.
         after: `(n, outputs)`, outputs of the repaired model.
-        bad: `(n,)` bool: the original violates a property there.
+        bad: `(n,)` bool: whether the original violates the first property at each input.
     """
 
     index: tuple[int, ...]
@@ -120,22 +122,24 @@ class ModelRepair(Answer):
             `"REPAIRED"`, `"UNREPAIRED"` (see `reason` and `violation`) or `"IMPOSSIBLE"` (proved:
             no outputs of this model's kind satisfy the properties).
         reason: Why the status is `"UNREPAIRED"` or `"IMPOSSIBLE"`; empty otherwise.
-        method: `"weights"`, `"guard"`, or empty if nothing was changed.
+        method: `"weights"` or `"guard"`; empty with `HOLDS` and `IMPOSSIBLE`, which change nothing.
         model: The repaired Keras model; None with `UNREPAIRED` and `IMPOSSIBLE`, and in an answer
             that was read from a file.
         before: One verdict per property on the original model.
-        verdicts: One verdict per property on `model`, as saved and loaded again; those of the best
-            candidate with `UNREPAIRED`.
+        verdicts: One verdict per property on `model`, as saved and loaded again. With `UNREPAIRED`,
+            those on the last candidate verified, up to the first that does not hold; with
+            `IMPOSSIBLE`, none.
         changes: The layers that were changed or added.
         fidelity: Agreement with the original, one record per set of inputs.
-        history: One record per round.
+        history: One record per round of the search for weights.
         share: Proved bounds on the fraction of the first property's input set that violated it;
             None if not computed.
-        difference: Proved bounds of new minus old outputs over the input set; None if not computed.
-        affected: The inputs whose outputs changed by more than rounding, as `bad_inputs` gives
-            them; None if not computed.
+        difference: Proved bounds on new minus old outputs over the bounding box of the first
+            property's input set; None if not computed.
+        affected: Inputs whose outputs changed by more than rounding, in the form of `bad_inputs`;
+            None if not computed. `outrange.repair` does not compute them.
         violation: Least violation that was reached, in the units of the property, or None.
-        loss: Loss before and after on the data passed; None without targets.
+        loss: Loss before and after the repair on `x` and `y`; None without targets.
         profile: Outputs before and after on a grid, for `plot`; None unless one or two inputs vary.
         warrant: Evidence for the verdicts (see `Warrant`).
         cost: Time in seconds, and number of boxes.
@@ -251,7 +255,7 @@ class ModelRepair(Answer):
         return f"Proved: {self.claim} holds for {whose}."
 
     def document(self) -> Document:
-        """Return a document with one line each on damage, change, agreement, proof and cost."""
+        """Return a document with a line each on violations, changes, agreement, proof and cost."""
         end = Paragraph(f"{self.warrant.name}, {self.cost}. Model: {self.name}.")
         lines = Paragraph("\n".join((self.wrong, self.changed, self.price, self.proof)))
         head = ("round", "cuts", "violation", "verdict", "seconds")
@@ -265,7 +269,7 @@ class ModelRepair(Answer):
     def plot(self, ax: Any = None) -> Any:
         """Draw the outputs before and after over one or two varying inputs, and the bad inputs.
 
-        Otherwise, draw a bar per set of inputs with the fraction of unchanged decisions.
+        If more inputs vary, draw one bar per set of inputs: the fraction of unchanged decisions.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.

@@ -1,4 +1,4 @@
-"""The public function `repair`, which changes a copy of a model until a property is proved."""
+"""The public function `repair`, which changes a copy of a model until properties are proved."""
 
 from __future__ import annotations
 
@@ -66,17 +66,19 @@ def repair(
         property: The property that must hold, as for `outrange.verify`, or a list of pairs
             `(property, box)`; all of them must hold then.
         box: The input set, as for `outrange.verify`; None with a list of pairs.
-        x: Typical inputs, `(n, *input_shape)`, at which the outputs should change little. None uses
-            uniform inputs of the input sets and of `domain`.
+        x: Typical inputs, `(n, *input_shape)`, at which the outputs should change little, besides
+            uniform inputs of the input sets. None uses uniform inputs of `domain` instead.
         y: Targets of `x`, `(n, ...)`, for the loss before and after; None for no loss.
-        keep: Further pairs `(property, box)` that hold for the original and must hold afterwards.
-        domain: A larger input set in which the outputs should change little, without `x`.
+        keep: Further pairs `(property, box)` that must hold afterwards, such as properties that the
+            original satisfies.
+        domain: A larger input set in which the outputs should change little. With `x`, it serves
+            only to measure the agreement.
         method: `"weights"` changes the last layers; `"guard"` adds a layer that corrects outputs
             where the property would be violated; `"auto"` tries `"weights"`, then `"guard"`.
-        margin: Distance by which the constraints are tightened, as a fraction of the spread of the
-            outputs.
-        decision: How outputs are read as a class, `"argmax"` or `"argmin"`; None for `"argmax"` if
-            the property compares outputs, and for numbers otherwise.
+        margin: Distance by which the constraints are tightened, as a fraction of the standard
+            deviation of the outputs before their activation.
+        decision: How outputs are read as a class, `"argmax"` or `"argmin"`. None means
+            `"argmax"` if an output is a softmax or the property compares outputs, else numbers.
         where: A condition on `outrange.x`; inputs that do not satisfy it are ignored.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
@@ -92,13 +94,13 @@ def repair(
 
     Returns:
         A `ModelRepair`, with `model`, `verdict`, `changes`, `fidelity`, `history` and `difference`;
-        `bool(fixed)` is true only if all properties are proved for `fixed.model`.
+        in a condition, it is true only if all properties are proved for its `model`.
 
     Raises:
         InputError: An argument is invalid; the message says which one and why.
         ModelError: The model or file cannot be read.
-        UnsupportedError: The model is not a Keras model, or its last layer is of an unsupported
-            kind.
+        UnsupportedError: The model is not a Keras model, its last layer is of an unsupported kind,
+            or no guard can enforce a property.
 
     Example:
         >>> import keras
@@ -111,10 +113,11 @@ def repair(
         >>> fixed.verdict
         Verdict(HOLDS, 'y[0] <= 1.5')
 
-    Sound: `REPAIRED` is a proof as for `outrange.verify`, about the model in `fixed.model`. No
-    statement about a model that only looks repaired is made.
-    Complete: no; `UNREPAIRED` states the reason and the least violation that was reached.
-    Cost: some calls of `outrange.verify`, and quadratic programs in the weights of the last layer.
+    Sound: `REPAIRED` is a proof as for `outrange.verify`, about the model in `fixed.model`. A
+    candidate without a proof is never returned as repaired.
+    Complete: no; `UNREPAIRED` states the reason, and the least violation if it is known.
+    Cost: several calls of `outrange.verify`, and quadratic programs in the weights of the last
+    layer.
 
     Reference: Boetius, Leue, Sutter, *A robust optimisation perspective on counterexample-guided
     repair of neural networks*, ICML 2023, for the loop; Goldberger, Adi, Keshet, Katz, *Minimal
@@ -130,14 +133,14 @@ def repair(
     network, clock = load_within_limit(original, time_limit, box)
     slots = network.graph.inputs
     demands = [
-        _demand(network, *pair, where)
+        _read_demand(network, *pair, where)
         for pair in _pairs(property, box, "property") + _pairs(list(keep), None, "keep")
     ]
     if not demands:
         raise InputError("`property` must not be an empty list. Received: [].")
     if y is not None and x is None:
         raise InputError("`y` needs the inputs `x` to which it belongs. Received: x=None.")
-    rows = None if x is None else _rows(x, {slot.name: slot.shape for slot in slots}, y)
+    rows = None if x is None else _flatten_inputs(x, {slot.name: slot.shape for slot in slots}, y)
     proof = Certifier.of(certificate, clock, "repair", network)
     if proof is not None:
         if len(demands) > 1:
@@ -162,7 +165,7 @@ def repair(
 def _check_options(
     method: Any, margin: Any, decision: Any, certificate: Any, property: Any, keep: Any
 ) -> None:
-    """Check the options that no other question has.
+    """Check the options that only `repair` has.
 
     Raises:
         InputError: One of them is invalid.
@@ -179,8 +182,8 @@ def _check_options(
         raise InputError(f"`decision` must be 'argmax', 'argmin' or None. Received: {decision!r}.")
 
 
-def _rows(x: Any, inputs: dict[str, tuple[int, ...]], y: Any) -> np.ndarray:
-    """Return the user's inputs as flat rows."""
+def _flatten_inputs(x: Any, inputs: dict[str, tuple[int, ...]], y: Any) -> np.ndarray:
+    """Return the user's inputs as flat rows `(n, d)`; check that `y` has one target per row."""
     if is_frame(x):
         x = np.asarray(x, np.float64)
     rows, _ = flat_inputs(x, inputs)
@@ -195,7 +198,7 @@ def _rows(x: Any, inputs: dict[str, tuple[int, ...]], y: Any) -> np.ndarray:
 
 
 def _pairs(property: Any, box: Any, name: str) -> list[tuple[Any, Any]]:
-    """Return pairs of a property and its input set."""
+    """Return pairs of a property and its input set; `name` is the argument's name in messages."""
     if not isinstance(property, list):
         return [(property, box)]
     if box is not None or not all(isinstance(p, tuple) and len(p) == 2 for p in property):
@@ -206,7 +209,7 @@ def _pairs(property: Any, box: Any, name: str) -> list[tuple[Any, Any]]:
     return property
 
 
-def _demand(network: Network, property: Any, box: Any, where: Any) -> Demand:
+def _read_demand(network: Network, property: Any, box: Any, where: Any) -> Demand:
     """Translate a property and its input set.
 
     Raises:
@@ -223,13 +226,13 @@ def _demand(network: Network, property: Any, box: Any, where: Any) -> Demand:
         )
     sets = question.regions
     if isinstance(property, Specification) and box is None:
-        # The file states its bounds as conditions; outside them, it requires nothing.
+        # The file's bounds on inputs are conditions: outside them, it requires nothing.
         sets = [replace(region, box=own_box(property).box) for region in sets]
     return Demand(question.unsafe, sets, question.text, source)
 
 
 def _certify(answer: ModelRepair, demand: Demand, path: Any, clock: Clock) -> ModelRepair:
-    """Write the certificate of the repaired model, and return the answer that refers to it."""
+    """Write the certificate of the repaired model, and return the answer with its path."""
     from ...frontends.load import load
 
     proof = Certifier.of(path, clock, "repair", load(answer.model))

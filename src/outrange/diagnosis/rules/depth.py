@@ -15,17 +15,18 @@ from ..wording import names, short
 
 
 MANY = 10
-"""Minimum number of layers that can be left out for a network to be regarded as deep."""
+"""Minimum number of dense layers of equal input and output width in a deep network."""
 
 SHRINKS = 0.9
-"""Factor per layer below which the initial weights of relus are said to shrink the signal."""
+"""Factor per layer below which a finding reports that initial weights shrink the signal."""
 
 CLEARLY = 0.3
-"""Fraction of the best copy's loss that fewer layers must reach if a single copy has learned."""
+"""Fraction of the best unchanged copy's loss that every copy with fewer layers must reach if some
+unchanged copies have learned."""
 
 
 def check_depth(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report a deep network if copies with far fewer layers learn much more."""
+    """Report a deep network if copies with far fewer layers reach a much lower loss."""
     square = _square_kernels(case)
     if len(square) < MANY:
         return
@@ -33,13 +34,15 @@ def check_depth(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     for left_out in (layers[1:], layers[1::2]):
         without = f"without {len(left_out)} of these layers"
         change = replaced_with(left_out, "identity")
-        gained = describe_effect(case, change, without) or _clear_gain(case, change, without)
+        gained = describe_effect(case, change, without) or _describe_clear_gain(
+            case, change, without
+        )
         if gained is None:
             continue
         yield rule.finding(
             Level.MEASURED, layers[0],
             f"{len(layers)} hidden layers of equal width follow each other, without normalization "
-            f"or skip connections{_shrinking(case, square)}. {gained}",
+            f"or skip connections{_describe_shrinking(case, square)}. {gained}",
             f"fewer layers: without {names(left_out)}   or   skip connections",
             title="more layers than can be trained", cost={"layers": len(layers)},
             holds_for="training from the stored weights",
@@ -48,10 +51,13 @@ def check_depth(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def describe_effect(case: DiagnosisContext, change: Change, how: str) -> str | None:
-    """Describe what a change gains, at the model's rate or a higher one; None if it gains little.
+    """Describe how much a change lowers the loss at the model's learning rate or a higher one.
 
     Args:
-        how: The change as a phrase.
+        how: The change as a phrase, such as `"with relu in these layers"`.
+
+    Returns:
+        A sentence, or None if the loss is not clearly lower.
     """
     trials = case.trials
     gained = trials.gain(change)
@@ -63,8 +69,8 @@ def describe_effect(case: DiagnosisContext, change: Change, how: str) -> str | N
     return f"At {FASTER:g} times the learning rate: {trials.describe_gain(gained, how)}"
 
 
-def _clear_gain(case: DiagnosisContext, change: Change, how: str) -> str | None:
-    """Describe a gain in the median that is very large even for the best copy; None without it."""
+def _describe_clear_gain(case: DiagnosisContext, change: Change, how: str) -> str | None:
+    """Describe a change that beats the median and even the best unchanged copy; None otherwise."""
     before = case.trials.ratios()
     if len(before) < SEEDS or float(np.median(before)) < HALFWAY:
         return None
@@ -85,7 +91,7 @@ def _square_kernels(case: DiagnosisContext) -> list[Weight]:
     ]  # fmt: skip
 
 
-def _shrinking(case: DiagnosisContext, kernels: list[Weight]) -> str:
+def _describe_shrinking(case: DiagnosisContext, kernels: list[Weight]) -> str:
     """Describe in a phrase how activations or initial weights shrink the signal, or return `""`."""
     inside = {weight.layer for weight in kernels}
     kinds = {step.kind.lower() for step in case.program.steps if step.layer in inside}

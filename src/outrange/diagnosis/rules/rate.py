@@ -47,8 +47,8 @@ STAYS = 0.02
 between the best constant's loss and the least possible loss."""
 
 SLOW, DONE = 0.7, 0.1
-"""Without a plan, plain gradient descent is slow if its copies keep at least the first fraction of
-the best constant's loss, and if a larger rate reduces theirs to the second fraction of it."""
+"""Without a plan, plain gradient descent is slow if its copies' loss stays above the first fraction
+of the best constant's loss, and if a larger rate reduces it to the second fraction of its value."""
 
 MANY = 20_000
 """Number of training steps that is assumed if there is no plan."""
@@ -138,7 +138,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             or _clips_too_much(case, optimizer, training)
             or _too_small(case, optimizer, training)
             or _slow(case, optimizer, training)
-            or _behind(case, optimizer, training)
+            or _learns_too_little(case, optimizer, training)
         )
     if result is None:
         return
@@ -292,8 +292,10 @@ def _stands_still(case: DiagnosisContext) -> bool:
     return True
 
 
-def _behind(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> Said | None:
-    """Report a rate at which copies learn little in the steps in which a larger one is done.
+def _learns_too_little(
+    case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal
+) -> Said | None:
+    """Report a rate at which copies learn much less than at a larger rate in as many steps.
 
     Without a plan, the user may intend many more steps. Then only plain gradient descent is
     checked, and the larger rate must leave hardly any loss.

@@ -30,7 +30,7 @@ FEWEST = 4
 """Minimum number of layers with weights; with fewer, depth is not the cause."""
 
 INSTEAD = ("relu", "elu")
-"""Activations to try instead of flat ones. In narrow layers, relus die but elus do not."""
+"""Activations to try instead of flat ones, in this order. In narrow layers, relus can die."""
 
 FLATTENING = ("sigmoid", "tanh", "softsign", "hardsigmoid", "hardtanh")
 """Names of recorded activations that flatten out for large positive and negative inputs."""

@@ -1,4 +1,4 @@
-"""Guard mode: last layers that correct the outputs where a property would be violated."""
+"""Guard mode of a repair: added layers that correct outputs that would violate a property."""
 
 from __future__ import annotations
 
@@ -19,24 +19,26 @@ from .rules import OutputRule, rules_of
 
 
 RIM = 0.01
-"""Width of the rim around a box in which outputs may change, as a fraction of the box's widths."""
+"""Width of the rim around a box in which a guard may still change outputs, as a fraction of the
+box's width in each input."""
 
 SAMPLES = 2000
-"""Number of inputs of a set at which the violation is measured, for the slope of the rim."""
+"""Number of random inputs at which violations are measured, to choose how fast a guard fades."""
 
 MOST_BOXES = 16
-"""Maximum number of boxes of one input set; each gets a guard of its own."""
+"""Maximum number of boxes in the input set of a property; every box gets its own guards."""
 
 FARTHEST = 3e38
-"""Replaces infinite ends of boxes: the largest float32 number, rounded."""
+"""Magnitude to which the ends of boxes are clipped; it is just below the largest float32 number."""
 
 
 def guarded_model(model: Any, demands: Sequence[Demand]) -> tuple[Any, tuple[LayerChange, ...]]:
     """Return a copy of a model with guards behind its outputs, and the added layers.
 
     In the box of each region, a guard enforces the property for all weights (see
-    `outrange.layers.BoxGuard`). Around the box, it fades within a rim of `RIM` of the widths.
-    Outputs that satisfy the property do not change.
+    `outrange.layers.BoxGuard`). Outside the box, its effect fades with the distance: a violation
+    of the size measured in the box is no longer corrected beyond the rim (see `RIM`). Outputs that
+    satisfy the property do not change.
 
     Args:
         model: A copy of the user's Keras model, loaded from a file.
@@ -52,33 +54,39 @@ def guarded_model(model: Any, demands: Sequence[Demand]) -> tuple[Any, tuple[Lay
             "A guard needs a Sequential or functional Keras model. "
             f"Received: {type(model).__name__} `{model.name}`."
         )
-    building = _Guarding(model)
+    builder = _GuardBuilder(model)
     for demand in demands:
-        building.add(demand)
+        builder.add(demand)
     if isinstance(model, k.Sequential):
-        guarded = k.Model(model.inputs[0], building.tensors[0], name=model.name)
+        guarded = k.Model(model.inputs[0], builder.tensors[0], name=model.name)
     else:
-        outputs = k.tree.pack_sequence_as(model.output, building.tensors)
+        outputs = k.tree.pack_sequence_as(model.output, builder.tensors)
         guarded = k.Model(model.input, outputs, name=model.name)
     if getattr(model, "compiled", False) and not isinstance(getattr(model, "loss", None), dict):
         guarded.compile_from_config(model.get_compile_config())
-    return guarded, tuple(building.changes)
+    return guarded, tuple(builder.changes)
 
 
 @dataclass(frozen=True)
-class _Measured:
-    """Numbers measured at inputs of a set: the largest violation, and the largest output."""
+class _Measurements:
+    """Measurements at random inputs of a set.
+
+    Args:
+        violation: Largest violation of the property, or a small positive number without any.
+        size: Largest magnitude of an output.
+        sums_to_one: Whether the outputs of every input add up to 1.
+    """
 
     violation: float
     size: float
     sums_to_one: bool
 
 
-class _Guarding:
-    """A model to which guards are being added.
+class _GuardBuilder:
+    """Builder of a guarded model.
 
     Args:
-        model: The original.
+        model: A copy of the original Keras model, to which guards are added.
     """
 
     def __init__(self, model: Any) -> None:
@@ -109,20 +117,21 @@ class _Guarding:
             for rule in rules:
                 self._add_guard(rule, region, measured)
 
-    def _measure(self, demand: Demand) -> _Measured:
+    def _measure(self, demand: Demand) -> _Measurements:
+        """Evaluate the model at random inputs of a property's input set."""
         x = demand.draw(np.random.default_rng(0), SAMPLES)
         y = np.asarray(self._predict(x), float)
         worst = value(demand.safe, np.concatenate([x, y], axis=1)).max(initial=0.0)
         size = float(np.abs(y).max(initial=0.0)) or 1.0
         sums = y.shape[1] > 1 and len(y) and bool((np.abs(y.sum(axis=1) - 1) < 1e-4).all())
-        return _Measured(float(worst) if worst > 0 else 1e-3 * size, size, bool(sums))
+        return _Measurements(float(worst) if worst > 0 else 1e-3 * size, size, bool(sums))
 
-    def _add_guard(self, rule: OutputRule, region: Region, measured: _Measured) -> None:
-        """Replace one output by its guarded version."""
+    def _add_guard(self, rule: OutputRule, region: Region, measured: _Measurements) -> None:
+        """Replace the output tensor that a rule reads by its guarded version."""
         from ...layers import BoxGuard
 
         k, tensor = keras(), self.tensors[rule.output]
-        shape, dtype, name = tuple(tensor.shape[1:]), tensor.dtype, self._name()
+        shape, dtype, name = tuple(tensor.shape[1:]), tensor.dtype, self._reserve_name()
         layer = rule.build(measured.size, dtype=dtype, name=f"{name}_rule")
         lo, hi = (np.clip(end, -FARTHEST, FARTHEST) for end in (region.box.lo, region.box.hi))
         width = hi - lo
@@ -131,12 +140,9 @@ class _Guarding:
         fade = measured.violation / (RIM * scale)
         flat = tensor if len(shape) == 1 else k.layers.Flatten(name=f"{name}_flat")(tensor)
         guard = BoxGuard(
-            layer,
-            list(zip(self._split_outputs(lo), self._split_outputs(hi), strict=True)),
-            self._split_outputs(fade),
-            name=name,
-            dtype=dtype,
-        )
+            layer, list(zip(self._split_inputs(lo), self._split_inputs(hi), strict=True)),
+            self._split_inputs(fade), name=name, dtype=dtype,
+        )  # fmt: skip
         result = guard([flat, *self._inputs])
         if len(shape) != 1:
             result = k.layers.Reshape(shape, name=f"{name}_shape")(result)
@@ -146,13 +152,14 @@ class _Guarding:
             detail += "; where it does, the outputs no longer add up to 1"
         self.changes.append(LayerChange(name, "guard", 0.0, 0.0, detail))
 
-    def _split_outputs(self, flat: np.ndarray) -> list[np.ndarray]:
+    def _split_inputs(self, flat: np.ndarray) -> list[np.ndarray]:
         """Split a flat vector into one array per input of the model."""
         ends = np.cumsum([slot.size for slot in self.signature.slots])[:-1]
         parts = np.split(flat, ends)
         return [p.reshape(s.shape) for p, s in zip(parts, self.signature.slots, strict=True)]
 
-    def _name(self) -> str:
+    def _reserve_name(self) -> str:
+        """Return a layer name that the model does not use yet, and reserve it."""
         name, number = "guard", 0
         while name in self._names:
             number += 1

@@ -1,4 +1,4 @@
-"""Translation of properties to layers whose outputs satisfy them for all weights."""
+"""Translation of properties into layers whose outputs satisfy them for all weights."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from ...core.formula import And, Atom, Formula, Or
 
 
 MARGIN = 1e-6
-"""Distance from limits, relative to their size or that of the outputs: float32 inference rounds."""
+"""Distance that outputs keep from the limits of a rule, since float32 inference rounds. It is
+relative to the size of the outputs, and for half-spaces also to that of the limits."""
 
 
 @dataclass(frozen=True, eq=False)
 class OutputRule:
-    """A rule of one output tensor.
+    """A condition on one output tensor that a layer can enforce.
 
     Args:
         output: Index of the output tensor.
-        used: The flat variables that the rule reads.
-        layer: A function of the size of the outputs, which creates the layer.
+        used: Indices of the rule's variables in the flat vector `[x, y]`.
+        layer: Function that creates the layer from the size of the outputs and layer options.
         text: The property, for messages.
     """
 
@@ -37,7 +38,7 @@ class OutputRule:
 
         Args:
             size: Largest magnitude of the outputs, to which margins are relative.
-            **options: Further arguments of the layer.
+            **options: Further arguments of the layer, such as `name` and `dtype`.
 
         Raises:
             UnsupportedError: The layer has no closed form for these rows or limits.
@@ -51,16 +52,17 @@ class OutputRule:
 def rules_of(safe: Formula, places: Sequence[tuple[int, int]], text: str) -> list[OutputRule]:
     """Return rules that together imply a property.
 
-    Supported are limits of outputs, "output k is the largest", linearly independent inequalities,
-    and disjunctions of inequalities that some direction reduces together.
+    The supported properties are limits of outputs, "output k is (not) the largest", linearly
+    independent inequalities, and disjunctions whose inequalities all become true along one
+    direction of the outputs.
 
     Args:
-        safe: The property, over the flat `[x, y]`.
-        places: Begin and end of each output tensor in this vector.
+        safe: The property, over the flat vector `[x, y]` of inputs and outputs.
+        places: Start and end of each output tensor in this vector.
         text: The property, for messages.
 
     Raises:
-        UnsupportedError: There is no such rule.
+        UnsupportedError: The property has another form.
     """
     conjuncts = _conjuncts(safe)
     plain = [part for part in conjuncts if isinstance(part, Atom)]
@@ -91,7 +93,7 @@ def _no_guard(text: str, why: str) -> UnsupportedError:
 
 
 def _conjuncts(formula: Formula) -> list[Formula]:
-    """Return the parts of nested conjunctions, and flatten nested disjunctions in them."""
+    """Return the parts of nested conjunctions; flatten the nested disjunctions among them."""
     if isinstance(formula, And):
         return [inner for part in formula.parts for inner in _conjuncts(part)]
     if isinstance(formula, Or):
@@ -101,6 +103,7 @@ def _conjuncts(formula: Formula) -> list[Formula]:
 
 
 def _disjuncts(formula: Formula) -> list[Formula]:
+    """Return the parts of nested disjunctions."""
     if isinstance(formula, Or):
         return [inner for part in formula.parts for inner in _disjuncts(part)]
     if isinstance(formula, And) and len(formula.parts) == 1:
@@ -109,7 +112,11 @@ def _disjuncts(formula: Formula) -> list[Formula]:
 
 
 def _output_of(atoms: Sequence[Atom], places: Sequence[tuple[int, int]], text: str) -> int:
-    """Return the index of the output tensor that some inequalities read."""
+    """Return the index of the output tensor that contains all variables of some inequalities.
+
+    Raises:
+        UnsupportedError: There is no such tensor.
+    """
     used = {i for atom in atoms for i, _ in atom.terms}
     for k, (start, end) in enumerate(places):
         if used and all(start <= i < end for i in used):
@@ -119,7 +126,7 @@ def _output_of(atoms: Sequence[Atom], places: Sequence[tuple[int, int]], text: s
 
 
 def _matrix(atoms: Sequence[Atom], place: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows `a` and right-hand sides `c`: the inequalities are `a.y <= c`."""
+    """Return the matrix `a` and the right-hand sides `c` of the inequalities `a y <= c`."""
     rows = np.zeros((len(atoms), place[1] - place[0]))
     for k, atom in enumerate(atoms):
         for i, c in atom.terms:
@@ -132,14 +139,14 @@ def _variables(atoms: Sequence[Atom]) -> frozenset[int]:
 
 
 def _all_of(atoms: Sequence[Atom], output: int, place: tuple[int, int], text: str) -> OutputRule:
-    """Return the rule that all inequalities hold."""
+    """Return the rule that all of the inequalities hold."""
     from ... import layers
 
     rows, limits = _matrix(atoms, place)
 
     def layer(size: float, **options: Any) -> Any:
         if all(len(atom.terms) == 1 for atom in atoms):
-            return layers.Bounded(*_limits(rows, limits, size), **options)
+            return layers.Bounded(*_compute_limits(rows, limits, size), **options)
         index = _rank_index(-rows, limits)
         if index is not None:
             return layers.ArgmaxIs(index, margin=MARGIN * size, **options)
@@ -164,10 +171,13 @@ def _one_of(atoms: Sequence[Atom], output: int, place: tuple[int, int], text: st
     return OutputRule(output, _variables(atoms), layer, text)
 
 
-def _limits(
+def _compute_limits(
     rows: np.ndarray, limits: np.ndarray, size: float
 ) -> tuple[list[float | None], list[float | None]]:
-    """Return the lower and upper limits of each output, None where there is none."""
+    """Return the lower and upper limits of each output; None where there is no limit.
+
+    The limits move inward by a margin, except where this would leave no interval.
+    """
     lo, hi = np.full(rows.shape[1], -np.inf), np.full(rows.shape[1], np.inf)
     for row, limit in zip(rows, limits, strict=True):
         k = int(np.flatnonzero(row)[0])
@@ -187,7 +197,7 @@ def _optional(ends: np.ndarray) -> list[float | None]:
 
 
 def _tightest(rows: np.ndarray, limits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Drop repeated rows, except for the one with the smallest limit."""
+    """Keep only the smallest limit of each distinct row."""
     best: dict[tuple[float, ...], float] = {}
     for row, limit in zip(rows.tolist(), limits.tolist(), strict=True):
         best[tuple(row)] = min(limit, best.get(tuple(row), np.inf))
@@ -195,7 +205,10 @@ def _tightest(rows: np.ndarray, limits: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def _rank_index(rows: np.ndarray, limits: np.ndarray) -> int | None:
-    """Return k if the rows are `s (y[k] - y[j])`, s > 0, for every `j` but k, with limit 0."""
+    """Return k if the left-hand sides are `s (y[k] - y[j])` with limit 0, once for every other j.
+
+    The factor `s > 0` may differ from row to row. Return None if the rows have another form.
+    """
     size = rows.shape[1]
     if limits.any() or len(rows) != size - 1 or size < 2:
         return None

@@ -154,7 +154,7 @@ def _family(
     top = side.cups_before.size - 2
     cups = side.cups_before[np.minimum(stop, top) + 1] - side.cups_before[np.minimum(start, top)]
     free = (cups == 1) & (stop - start <= 4) & (lo < hi) & (start <= stop)
-    free &= not isinstance(side.curve, Step)  # It has no tangents; its own lines are sound.
+    free &= not isinstance(side.curve, Step)  # A step has no tangents, and its own lines are sound.
     free &= (
         ~side.curve.outside(lo, hi)
         if side.curve.beyond is None

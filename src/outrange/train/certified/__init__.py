@@ -1,1 +1,1 @@
-"""Training for a proof: interval bounds of Keras models, and losses that use them."""
+"""Certified training: interval bounds of Keras models, and losses that use them."""

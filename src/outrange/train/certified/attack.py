@@ -13,14 +13,17 @@ from ..framework import keras
 
 
 def ascend(score: Callable[[Any], Any], start: Any, lo: Any, hi: Any, steps: int) -> Any:
-    """Return inputs of boxes at which a score is large; gradients do not pass through the search.
+    """Search boxes for inputs with a large score by gradient ascent.
+
+    Gradients do not flow through the search.
 
     Args:
-        score: Function from inputs, rows first, to a scalar.
-        start: Inputs in the boxes.
+        score: Differentiable function from inputs `(batch, ...)` to a scalar.
+        start: First inputs, one in each box, `(batch, ...)`.
         lo: Lower ends of the boxes, in the shape of `start`.
-        hi: Upper ends of the boxes.
-        steps: Number of steps. Each moves an input by half of the width of its interval.
+        hi: Upper ends of the boxes, in the shape of `start`.
+        steps: Number of steps. Each moves every input by half the width of its interval, and
+            clips it to the interval.
     """
     ops, x = keras.ops, keras.ops.stop_gradient(start)
     length = (hi - lo) / 2

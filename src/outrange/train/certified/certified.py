@@ -1,4 +1,4 @@
-"""The model `outrange.training.Certified`, which trains another model for a proof."""
+"""The wrapper `outrange.training.Certified`, which trains a model so that proofs succeed."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ class Certified(keras.Model):
 
     With a radius `eps`, the loss of a sample `x` is taken over the box `|x' - x| <= eps`:
 
-    * `"ibp"`: `(1 - alpha) L(x) + alpha L(worst outputs in the interval bounds)`;
-    * `"mtl-ibp"`: the same with `L(x_adv)` for an attacked input in place of `L(x)`;
+    * `"ibp"`: `(1 - alpha) L(x) + alpha L(worst outputs within the interval bounds)`;
+    * `"mtl-ibp"`: the same, with `L(x_adv)` at an attacked input in place of `L(x)`;
     * `"cc-ibp"`: the loss of `(1 - alpha) (attacked outputs) + alpha (worst outputs)`;
     * `"sabr"`: the loss of the worst outputs over a box of radius `alpha eps` around the attacked
-      input, moved into the large box.
+      input, moved into the box of radius `eps`.
 
     A small `alpha` keeps more accuracy, and needs a complete verifier such as
-    `outrange.robust_accuracy` afterwards. `fit` and `evaluate` also report `proved`: the fraction
-    of the samples whose class interval bounds prove, in the boxes of the loss during training, and
-    in those of the full radius in evaluation.
+    `outrange.robust_accuracy` afterwards. With a loss of classes, `fit` and `evaluate` also report
+    `proved`: the fraction of the samples whose class is proved by interval bounds. Training uses
+    the boxes of the loss, and evaluation those of the full radius.
 
     Args:
         model: A built Sequential or functional Keras model with one input and one output.
@@ -49,8 +49,9 @@ class Certified(keras.Model):
         alpha: Share of the interval bounds, from 0 to 1.
         ramp: Number of training steps during which the radius, or the weight of a property, rises
             from 0 to its full value.
-        clip: The lowest and the highest possible input, at which boxes end; None for no limits.
-        steps: Steps of the attack.
+        clip: The least and the largest possible input, to which boxes are clipped; None for no
+            limits.
+        steps: Number of gradient steps of the attack.
         name: Name of the wrapper.
 
     Raises:
@@ -85,15 +86,15 @@ class Certified(keras.Model):
     ) -> None:
         super().__init__(name=name)
         self.model = model
-        self.kind = _one_of(loss)
+        self.kind = _read_loss(loss)
         self.alpha = finite_number(alpha, "alpha", "Certified", least=0.0)
         self.ramp = finite_number(ramp, "ramp", "Certified", least=0.0)
         self.attack_steps = int(finite_number(steps, "steps", "Certified", least=0.0))
         if self.alpha > 1:
             raise InputError(f"Certified: `alpha` must be at most 1. Received: alpha={alpha!r}.")
-        self.clip = None if clip is None else _ends(clip)
-        self.properties = _properties(sets)
-        self.radius = None if self.properties else _radius(sets)
+        self.clip = None if clip is None else _read_clip(clip)
+        self.properties = _read_properties(sets)
+        self.radius = None if self.properties else _read_radius(sets)
         if len(getattr(model, "inputs", None) or ()) != 1 or len(model.outputs) != 1:
             raise InputError(
                 "Certified needs a built Keras model with one input and one output. "
@@ -125,13 +126,13 @@ class Certified(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """Return the loss of a batch: the compiled loss in evaluation, otherwise with bounds.
+        """Return the loss of a batch: with bounds in training, the compiled loss in evaluation.
 
         Args:
-            x: Inputs.
-            y: Targets.
-            y_pred: Outputs in training mode.
-            sample_weight: Weights of the samples, or None.
+            x: Inputs of the samples, `(batch, *input_shape)`.
+            y: Targets of the samples, as the compiled loss expects them.
+            y_pred: Outputs of the model for `x`, in training mode during training.
+            sample_weight: Weights of the samples, `(batch,)`, or None.
             training: Whether the model is being trained.
         """
         plain = super().compute_loss(x, y, y_pred, sample_weight, training)
@@ -151,7 +152,7 @@ class Certified(keras.Model):
         return (1 - self.alpha) * plain + self.alpha * robust
 
     def _count_proved(self, x: Any, y: Any) -> None:
-        """Update `proved` in evaluation, over the whole radius."""
+        """Update the metric `proved` in evaluation, over boxes of the full radius."""
         compiled = None if self.properties else SampleLoss.of(self.loss)
         if compiled is not None and compiled.classes and y is not None:
             x = keras.ops.cast(x, "float32")
@@ -187,7 +188,10 @@ class Certified(keras.Model):
     def _worst_loss(
         self, compiled: SampleLoss, inputs: TensorBounds, y: Any, weight: Any
     ) -> tuple[Any, Any, OutputBounds]:
-        """Return the loss of the worst outputs over boxes, these outputs, and their bounds."""
+        """Return the loss of the worst outputs over boxes, these outputs, and the output bounds.
+
+        The metric `proved` is updated too.
+        """
         ops = keras.ops
         bounds = OutputBounds.of(self.model, inputs, self._head)
         worst = compiled.worst(y, bounds)
@@ -201,7 +205,10 @@ class Certified(keras.Model):
     def _mix(
         self, compiled: SampleLoss, y: Any, outputs: Any, worst: Any, bounds: OutputBounds
     ) -> Any:
-        """Return the convex combination of attacked and worst outputs, for classes of logits."""
+        """Return the convex combination of attacked and worst outputs.
+
+        For classes with logits, the logits are combined relative to that of the true class.
+        """
         ops, softmax = keras.ops, bounds.head is not None and bounds.head.softmax
         if not compiled.classes or not (softmax or compiled.from_logits):
             return (1 - self.alpha) * outputs + self.alpha * worst
@@ -214,13 +221,13 @@ class Certified(keras.Model):
         return x if self.clip is None else keras.ops.clip(x, *self.clip)
 
 
-def _one_of(loss: Any) -> str:
+def _read_loss(loss: Any) -> str:
     if loss not in LOSSES:
         raise InputError(f"Certified: `loss` must be one of {LOSSES}. Received: loss={loss!r}.")
     return loss
 
 
-def _ends(clip: Any) -> tuple[float, float]:
+def _read_clip(clip: Any) -> tuple[float, float]:
     if not isinstance(clip, tuple | list) or len(clip) != 2:
         raise InputError(f"Certified: `clip` must be a pair (lo, hi). Received: {clip!r}.")
     lo, hi = (finite_number(end, "clip", "Certified") for end in clip)
@@ -229,7 +236,7 @@ def _ends(clip: Any) -> tuple[float, float]:
     return lo, hi
 
 
-def _properties(sets: Any) -> list[PropertyLoss]:
+def _read_properties(sets: Any) -> list[PropertyLoss]:
     parts = list(sets) if isinstance(sets, list | tuple) else [sets]
     if any(isinstance(part, PropertyLoss) for part in parts):
         if not all(isinstance(part, PropertyLoss) for part in parts):
@@ -241,7 +248,7 @@ def _properties(sets: Any) -> list[PropertyLoss]:
     return []
 
 
-def _radius(sets: Any) -> np.ndarray:
+def _read_radius(sets: Any) -> np.ndarray:
     try:
         radius = np.asarray(sets, float)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Bounds of linear forms of a model's outputs, which see through its last dense layer."""
+"""Bounds on linear forms of a model's outputs, merged with its last dense layer."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .interval import TensorBounds, bound_activation, bound_model
 
 @dataclass(frozen=True, eq=False)
 class LastDense:
-    """The last dense layer of a model.
+    """The last dense layer of a model, and whether a softmax follows.
 
     Args:
-        dense: A `Dense` layer, without its activation.
+        dense: The Keras `Dense` layer; only its affine map is used.
         softmax: Whether a softmax over the last axis follows it.
     """
 
@@ -23,7 +23,7 @@ class LastDense:
 
 
 def head_of(model: Any) -> LastDense | None:
-    """Return the last dense layer of a model, if only a softmax may follow it, otherwise None."""
+    """Return the last dense layer of a model; None if more than a softmax may follow it."""
     chain = _last_layers(model)
     if not chain:
         return None
@@ -39,7 +39,7 @@ def head_of(model: Any) -> LastDense | None:
 
 
 def _last_layers(model: Any) -> list[Any]:
-    """Return the last two layers of a chain of layers, or as many as are known."""
+    """Return the last two layers of a model, or fewer if they form no chain."""
     if isinstance(model, keras.Sequential):
         layers = list(model.layers)
     else:
@@ -74,8 +74,8 @@ class OutputBounds:
 
     Args:
         output: Bounds of the output, `(batch, outputs)`.
-        head: The last dense layer; None if another layer is last.
-        features: Bounds of the input of the last dense layer; None without one.
+        head: The last dense layer; None if another layer (except a softmax) is last.
+        features: Bounds of the input of that layer, `(batch, features)`; None without a `head`.
     """
 
     output: TensorBounds
@@ -84,7 +84,7 @@ class OutputBounds:
 
     @staticmethod
     def of(model: Any, inputs: TensorBounds, head: LastDense | None) -> OutputBounds:
-        """Compute the bounds over the boxes `inputs`, rows first."""
+        """Compute the bounds over boxes of inputs `(batch, *input_shape)`."""
         before: dict[int, TensorBounds] = {}
         output = bound_model(model, inputs, before)
         features = None if head is None else before.get(id(head.dense))
@@ -106,7 +106,8 @@ class OutputBounds:
     def linear_form(self, rows: Any) -> TensorBounds:
         """Return bounds of `output @ rows`, or of `logits @ rows` with a final softmax.
 
-        The rows are merged into the last dense layer, so what its units share cancels.
+        The rows are multiplied by the kernel of the last dense layer first, so terms that its units
+        share cancel.
 
         Args:
             rows: A matrix, `(outputs, forms)`, or one matrix per box, `(batch, outputs, forms)`.
@@ -128,7 +129,7 @@ class OutputBounds:
 
 
 def _product(x: Any, weights: Any) -> Any:
-    """Return `x @ weights` for rows `(batch, n)` and one matrix, or one matrix per row."""
+    """Return `x @ weights` for `x` of shape `(batch, n)`, and one matrix or one matrix per row."""
     if len(weights.shape) == 2:
         return keras.ops.matmul(x, weights)
     return keras.ops.matmul(x[:, None], weights)[:, 0]

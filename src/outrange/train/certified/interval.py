@@ -1,4 +1,4 @@
-"""Interval bounds of Keras models, computed with `keras.ops` so that they have gradients.
+"""Interval bounds of Keras models, computed with `keras.ops` so that they are differentiable.
 
 Reference: Gowal et al., *Scalable verified training for provably robust image classification*
 (ICCV 2019).
@@ -20,28 +20,28 @@ from ..layers.rules.ordered import Ordered
 
 @dataclass(frozen=True, eq=False)
 class TensorBounds:
-    """Lower and upper bounds of a tensor, of the same shape."""
+    """Elementwise lower and upper bounds of a tensor, in its shape."""
 
     lo: Any
     hi: Any
 
     @property
     def center(self) -> Any:
-        """The middle of the interval."""
+        """The midpoint of each interval."""
         return (self.hi + self.lo) / 2
 
     @property
     def radius(self) -> Any:
-        """Half of the width of the interval."""
+        """Half the width of each interval."""
         return (self.hi - self.lo) / 2
 
     def map(self, function: Callable[[Any], Any]) -> TensorBounds:
-        """Return the bounds of an increasing function."""
+        """Return the bounds of `function` of the tensor, which must increase in each entry."""
         return TensorBounds(function(self.lo), function(self.hi))
 
 
 Rule = Callable[[Any, TensorBounds], TensorBounds]
-"""A function of a layer and of the bounds of its input, which returns bounds of its output."""
+"""Function that returns the bounds of a layer's output, given the layer and its input bounds."""
 
 INCREASING = frozenset(
     "linear relu relu6 sigmoid hard_sigmoid tanh hard_tanh softplus softsign elu selu exponential "
@@ -57,13 +57,13 @@ SAME: tuple[type, ...] = (
     L.AveragePooling2D, L.GlobalAveragePooling1D, L.GlobalAveragePooling2D, L.GlobalMaxPooling1D,
     L.GlobalMaxPooling2D, Bounded, Ordered, L.Normalization,
 )  # fmt: skip
-"""Layers that move entries, or that increase in each of them."""
+"""Layers that rearrange entries, or whose outputs increase in each entry."""
 
 SILENT: tuple[type, ...] = (
     L.Dropout, L.SpatialDropout1D, L.SpatialDropout2D, L.GaussianNoise, L.GaussianDropout,
     L.ActivityRegularization,
 )  # fmt: skip
-"""Layers without effect in inference."""
+"""Layers that have no effect in inference."""
 
 
 def bound_model(
@@ -73,8 +73,9 @@ def bound_model(
 
     Args:
         model: A built Sequential or functional model with one input and one output.
-        inputs: Bounds of its input, rows first.
-        before: A dict that receives the input bounds of each layer, by the layer's `id`; or None.
+        inputs: Bounds of its input, `(batch, *input_shape)`.
+        before: A dict to which the input bounds of each layer are added, by the layer's `id`; or
+            None.
 
     Raises:
         UnsupportedError: The model contains an unsupported layer, which the message names.
@@ -110,7 +111,7 @@ def _bound_layer(
     if rule is not None:
         return rule(layer, inputs)
     if type(layer) in SAME:
-        return inputs.map(layer.call)  # Without losses of activities, which a call would add.
+        return inputs.map(layer.call)  # `layer.call` adds no activity losses.
     raise _refusal(layer)
 
 
@@ -123,6 +124,7 @@ def _refusal(layer: Any, detail: str = "") -> UnsupportedError:
 
 
 def _bound_merge(layer: Any, inputs: Any) -> TensorBounds:
+    """Return the bounds of the output of a layer with several inputs."""
     if type(layer) not in MERGES:
         raise _refusal(layer)
     ends = ([part.lo for part in inputs], [part.hi for part in inputs])
@@ -130,11 +132,11 @@ def _bound_merge(layer: Any, inputs: Any) -> TensorBounds:
 
 
 MERGES = (L.Add, L.Average, L.Maximum, L.Minimum, L.Concatenate)
-"""Layers that increase in each of several inputs."""
+"""Layers with several inputs whose outputs increase in each of them."""
 
 
 def bound_activation(layer: Any, activation: Any, inputs: TensorBounds) -> TensorBounds:
-    """Return bounds of an activation function of Keras.
+    """Return the bounds of an activation function or activation layer of Keras.
 
     Raises:
         UnsupportedError: The activation is not known to increase; the message names the layer.
@@ -143,15 +145,18 @@ def bound_activation(layer: Any, activation: Any, inputs: TensorBounds) -> Tenso
         return _bound_layer(None, activation, inputs)
     name = getattr(activation, "__name__", None)
     if name == "softmax":
-        return _softmax(inputs)
+        return _bound_softmax(inputs)
     # A user's function may have the name of a Keras activation.
     if name not in INCREASING or activation is not getattr(keras.activations, name, None):
         raise _refusal(layer, f" with activation {name or activation!r}")
     return inputs.map(activation)
 
 
-def _softmax(inputs: TensorBounds) -> TensorBounds:
-    """Return bounds of a softmax: each entry against the others at their other end."""
+def _bound_softmax(inputs: TensorBounds) -> TensorBounds:
+    """Return the bounds of a softmax.
+
+    An entry is least at its own lower bound and the upper bounds of all others.
+    """
     ops = keras.ops
     size = inputs.lo.shape[-1]
     diagonal = ops.eye(size, dtype=inputs.lo.dtype) > 0
@@ -163,8 +168,10 @@ def _softmax(inputs: TensorBounds) -> TensorBounds:
     return TensorBounds(against(inputs.lo, inputs.hi), against(inputs.hi, inputs.lo))
 
 
-def _affine(layer: Any, inputs: TensorBounds, apply: Callable[[Any, Any], Any]) -> TensorBounds:
-    """Return bounds of `activation(apply(x, kernel) + bias)`, with channels on the bias's axis."""
+def _bound_affine(
+    layer: Any, inputs: TensorBounds, apply: Callable[[Any, Any], Any]
+) -> TensorBounds:
+    """Return the bounds of `activation(apply(x, kernel) + bias)`, one bias per channel."""
     ops = keras.ops
     center = apply(inputs.center, layer.kernel)
     radius = apply(inputs.radius, ops.abs(layer.kernel))
@@ -176,19 +183,19 @@ def _affine(layer: Any, inputs: TensorBounds, apply: Callable[[Any, Any], Any]) 
     return bound_activation(layer, layer.activation, TensorBounds(center - radius, center + radius))
 
 
-def _dense(layer: Any, inputs: TensorBounds) -> TensorBounds:
+def _bound_dense(layer: Any, inputs: TensorBounds) -> TensorBounds:
     if getattr(layer, "quantization_mode", None) is not None:
         raise _refusal(layer, ", quantized")
-    return _affine(layer, inputs, keras.ops.matmul)
+    return _bound_affine(layer, inputs, keras.ops.matmul)
 
 
-def _convolution(layer: Any, inputs: TensorBounds) -> TensorBounds:
+def _bound_convolution(layer: Any, inputs: TensorBounds) -> TensorBounds:
     if layer.padding == "causal":
         raise _refusal(layer, " with causal padding")
-    return _affine(layer, inputs, layer.convolution_op)
+    return _bound_affine(layer, inputs, layer.convolution_op)
 
 
-def _depthwise(layer: Any, inputs: TensorBounds) -> TensorBounds:
+def _bound_depthwise(layer: Any, inputs: TensorBounds) -> TensorBounds:
     def apply(x: Any, kernel: Any) -> Any:
         return keras.ops.depthwise_conv(
             x,
@@ -199,7 +206,7 @@ def _depthwise(layer: Any, inputs: TensorBounds) -> TensorBounds:
             data_format=layer.data_format,
         )
 
-    return _affine(layer, inputs, apply)
+    return _bound_affine(layer, inputs, apply)
 
 
 def _bound_normalization(layer: Any, inputs: TensorBounds) -> TensorBounds:
@@ -211,42 +218,42 @@ def _bound_rescaling(layer: Any, inputs: TensorBounds) -> TensorBounds:
 
 
 def _sort_ends(ends: TensorBounds) -> TensorBounds:
-    """Return bounds of an entrywise linear map, whatever its sign, from its values at both ends."""
+    """Return the bounds of an entrywise affine map of any sign, from its values at both ends."""
     ops = keras.ops
     return TensorBounds(ops.minimum(ends.lo, ends.hi), ops.maximum(ends.lo, ends.hi))
 
 
-def _activation(layer: Any, inputs: TensorBounds) -> TensorBounds:
+def _bound_activation_layer(layer: Any, inputs: TensorBounds) -> TensorBounds:
     return bound_activation(layer, layer.activation, inputs)
 
 
-def _slope(layer: Any, inputs: TensorBounds) -> TensorBounds:
+def _bound_sloped(layer: Any, inputs: TensorBounds) -> TensorBounds:
     slope = layer.alpha if isinstance(layer, L.ELU) else layer.negative_slope
     if float(slope) < 0:
         raise _refusal(layer, f" with slope {slope} of negative inputs")
     return inputs.map(layer.call)
 
 
-def _softmax_layer(layer: Any, inputs: TensorBounds) -> TensorBounds:
+def _bound_softmax_layer(layer: Any, inputs: TensorBounds) -> TensorBounds:
     if layer.axis not in (-1, len(inputs.lo.shape) - 1):
         raise _refusal(layer, f" over axis {layer.axis}")
-    return _softmax(inputs)
+    return _bound_softmax(inputs)
 
 
 RULES: dict[type, Rule] = {
-    L.Dense: _dense,
-    MaskedDense: _dense,
-    L.Conv1D: _convolution,
-    L.Conv2D: _convolution,
-    L.Conv3D: _convolution,
-    L.DepthwiseConv1D: _depthwise,
-    L.DepthwiseConv2D: _depthwise,
+    L.Dense: _bound_dense,
+    MaskedDense: _bound_dense,
+    L.Conv1D: _bound_convolution,
+    L.Conv2D: _bound_convolution,
+    L.Conv3D: _bound_convolution,
+    L.DepthwiseConv1D: _bound_depthwise,
+    L.DepthwiseConv2D: _bound_depthwise,
     L.BatchNormalization: _bound_normalization,
     L.Rescaling: _bound_rescaling,
-    L.Activation: _activation,
-    L.ReLU: _slope,
-    L.LeakyReLU: _slope,
-    L.ELU: _slope,
-    L.Softmax: _softmax_layer,
+    L.Activation: _bound_activation_layer,
+    L.ReLU: _bound_sloped,
+    L.LeakyReLU: _bound_sloped,
+    L.ELU: _bound_sloped,
+    L.Softmax: _bound_softmax_layer,
 }
-"""The rule of each layer that is neither in `SAME` nor in `SILENT`."""
+"""The rules of layers that are neither in `SAME` nor in `SILENT`, by class."""

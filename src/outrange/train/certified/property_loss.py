@@ -30,14 +30,15 @@ class PropertyLoss(keras.layers.Layer):
     counterexamples, whose mean violation is added to that at the other inputs.
 
     Args:
-        property: As for `outrange.verify`; conditions on inputs and outputs.
+        property: The property, as for `outrange.verify`: linear conditions on inputs and outputs.
         box: The set of inputs, as for `outrange.verify`: boxes, without further conditions.
-        weight: Factor of this loss.
+        weight: Factor by which the loss is multiplied, at least 0.
         alpha: Share of the bounds, from 0 to 1.
         margin: Distance by which the property should hold, in the units of its inequalities.
-        pieces: Largest number of boxes.
-        points: Largest number of counterexamples in memory.
-        steps: Steps of gradient ascent from the center of each box.
+        pieces: Maximum number of boxes into which the set is divided; at least one per box of the
+            set.
+        points: Maximum number of counterexamples in memory.
+        steps: Number of gradient steps from the center of each box.
         name: Name of the layer.
 
     Raises:
@@ -49,7 +50,7 @@ class PropertyLoss(keras.layers.Layer):
         >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
         >>> model.set_weights([np.ones((1, 1))])
         >>> trained = outrange.training.Certified(model, loss)
-        >>> float(loss.violation(model))  # At -1, -0.5, 0 and 0.5 at worst; the bounds are equal.
+        >>> float(loss.violation(model))  # Worst inputs -1, -0.5, 0 and 0.5: (1 + 0.5) / 4.
         0.375
     """
 
@@ -78,7 +79,7 @@ class PropertyLoss(keras.layers.Layer):
         self._added = 0
 
     def attach(self, network: Any, shape: tuple[int, ...]) -> None:
-        """Read the property for a model; `Certified` calls this.
+        """Translate the property for a model, and create the boxes; `Certified` calls this method.
 
         Args:
             network: The model as a graph.
@@ -107,7 +108,7 @@ class PropertyLoss(keras.layers.Layer):
                 f"Received: property {self.text!r} on {len(regions)} regions."
             )
         count = max(1, self.pieces // len(regions))
-        ends = [_pieces(region.box.lo, region.box.hi, count) for region in regions]
+        ends = [_divide_box(region.box.lo, region.box.hi, count) for region in regions]
         self._lo, self._hi = (
             np.concatenate(end).astype("float32") for end in zip(*ends, strict=True)
         )
@@ -136,7 +137,7 @@ class PropertyLoss(keras.layers.Layer):
         """Add a counterexample, which replaces the oldest one if the memory is full.
 
         Args:
-            x: The input, flat, `(inputs,)`.
+            x: The flat input, `(inputs,)`.
         """
         place = self._added % self.points
         for variable, value in ((self.inputs, np.reshape(x, self._shape)), (self.used, 1.0)):
@@ -159,46 +160,50 @@ class PropertyLoss(keras.layers.Layer):
             ops.convert_to_tensor(end.reshape(-1, *self._shape)) for end in (self._lo, self._hi)
         )
         center = (lo + hi) / 2
-        worst = ascend(lambda x: ops.sum(self._values(x, model)), center, lo, hi, self.steps)
-        at_points = ops.mean(ops.relu(self._values(worst, model) + self.margin))
-        learned = ops.relu(self._values(ops.convert_to_tensor(self.inputs), model) + self.margin)
+        worst = ascend(
+            lambda x: ops.sum(self._evaluate_inputs(x, model)), center, lo, hi, self.steps
+        )
+        at_points = ops.mean(ops.relu(self._evaluate_inputs(worst, model) + self.margin))
+        learned = ops.relu(
+            self._evaluate_inputs(ops.convert_to_tensor(self.inputs), model) + self.margin
+        )
         used = ops.convert_to_tensor(self.used)
         at_points = at_points + ops.sum(learned * used) / ops.maximum(ops.sum(used), 1.0)
         if self.alpha == 0:
             return at_points
         bounds = OutputBounds.of(model, TensorBounds(lo, hi), head_of(model))
         if bounds.head is not None and bounds.head.softmax:
-            bounds = OutputBounds(bounds.output, None, None)  # The property reads probabilities.
+            bounds = OutputBounds(bounds.output, None, None)  # The property is about probabilities.
         above = self._hi @ np.maximum(self._x_rows, 0) + self._lo @ np.minimum(self._x_rows, 0)
         forms = bounds.linear_form(ops.convert_to_tensor(self._y_rows)).hi
         forms = ops.add(forms, (above + self._offsets).astype("float32"))
-        bound = ops.mean(ops.relu(self._value(self._formula, forms) + self.margin))
+        bound = ops.mean(ops.relu(self._evaluate_formula(self._formula, forms) + self.margin))
         return (1 - self.alpha) * at_points + self.alpha * bound
 
-    def _values(self, x: Any, model: Any) -> Any:
-        """Return the violation at inputs, `(batch,)`, positive where the property is broken."""
+    def _evaluate_inputs(self, x: Any, model: Any) -> Any:
+        """Return the violation at inputs, `(batch,)`, positive if the property fails."""
         ops = keras.ops
         outputs = ops.reshape(model(x, training=False), (x.shape[0], -1))
         flat = ops.reshape(x, (x.shape[0], -1))
         forms = ops.matmul(outputs, self._y_rows) + ops.matmul(flat, self._x_rows)
         forms = ops.add(forms, self._offsets)
-        return self._value(self._formula, forms)
+        return self._evaluate_formula(self._formula, forms)
 
-    def _value(self, formula: Formula, forms: Any) -> Any:
-        """Return the value of a formula from those of its inequalities, `(batch, atoms)`."""
+    def _evaluate_formula(self, formula: Formula, forms: Any) -> Any:
+        """Return a formula's value, `(batch,)`, from its inequalities' values, `(batch, atoms)`."""
         ops = keras.ops
         if isinstance(formula, Atom):
             place = next(k for k, atom in enumerate(self._atoms) if atom is formula)
             return forms[:, place]
-        parts = [self._value(part, forms) for part in formula.parts]
+        parts = [self._evaluate_formula(part, forms) for part in formula.parts]
         if not parts:
             return ops.full_like(forms[:, 0], -np.inf if isinstance(formula, And) else np.inf)
         stacked = ops.stack(parts, axis=-1)
         return (ops.max if isinstance(formula, And) else ops.min)(stacked, axis=-1)
 
 
-def _pieces(lo: np.ndarray, hi: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """Divide a box into at most `most` equal boxes, each time along the widest inputs."""
+def _divide_box(lo: np.ndarray, hi: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Divide a box into at most `most` equal boxes, always along the widest remaining side."""
     parts, width = np.ones(lo.size, int), hi - lo
     while True:
         widest = int((width / parts).argmax())

@@ -11,21 +11,21 @@ from .head import OutputBounds
 
 
 CLASSES = ("categorical_crossentropy", "sparse_categorical_crossentropy")
-"""Names of losses of class scores."""
+"""Names of losses whose outputs are scores of classes."""
 
 BINARY = ("binary_crossentropy",)
-"""Names of losses that fall with an output whose target is 1, and rise if the target is 0."""
+"""Names of losses that decrease in an output with target 1, and increase in one with target 0."""
 
 DISTANCES = ("mean_squared_error", "mean_absolute_error", "huber", "log_cosh")
-"""Names of losses that rise with the distance of an output from its target."""
+"""Names of losses that increase with the distance of an output from its target."""
 
 
 @dataclass(frozen=True, eq=False)
 class SampleLoss:
-    """The loss of each sample, and the worst outputs for it.
+    """A loss per sample, with the outputs at which it is largest.
 
     Args:
-        function: A function of targets and outputs, which returns one loss per sample.
+        function: Function from targets and outputs to one loss per sample.
         name: Name of the loss, one of `CLASSES`, `BINARY` and `DISTANCES`.
         from_logits: Whether the loss expects logits.
     """
@@ -36,7 +36,7 @@ class SampleLoss:
 
     @staticmethod
     def of(loss: Any) -> SampleLoss:
-        """Convert the loss of a compiled model.
+        """Convert the loss of a compiled model to a loss per sample.
 
         Raises:
             InputError: It is unknown which outputs are worst for this loss.
@@ -60,7 +60,7 @@ class SampleLoss:
         return self.name in CLASSES
 
     def mean(self, y: Any, outputs: Any, weight: Any) -> Any:
-        """Return the weighted mean of the losses of a batch."""
+        """Return the mean over a batch of the losses times the weights, if there are weights."""
         ops = keras.ops
         if self.name != CLASSES[1] and len(y.shape) == len(outputs.shape) - 1:
             y = ops.expand_dims(y, -1)
@@ -84,7 +84,7 @@ class SampleLoss:
         return bounds.linear_form(rows).lo
 
     def outputs_of(self, logits: Any, bounds: OutputBounds) -> Any:
-        """Convert logits to outputs: with a final softmax, the loss expects probabilities."""
+        """Convert logits to outputs: to probabilities if the model ends in a softmax."""
         if bounds.head is not None and bounds.head.softmax:
             return keras.ops.softmax(logits, axis=-1)
         return logits
@@ -92,8 +92,9 @@ class SampleLoss:
     def worst(self, y: Any, bounds: OutputBounds) -> Any:
         """Return outputs whose loss is at least that of all outputs within the bounds.
 
-        For classes, these are the negated lower bounds on the margins, as logits: adding a number
-        to all logits does not change the loss.
+        For classes with logits, the negated lower bounds on the margins serve as logits, since
+        adding a number to all logits does not change the loss. For classes without logits, the true
+        class gets its lower bound, and the others get their upper bounds.
         """
         ops = keras.ops
         lo, hi = bounds.output.lo, bounds.output.hi

@@ -17,11 +17,11 @@ from .numbers import number_dtype, read_matrix, round_down
 class AnyHalfspace(keras.layers.Layer):
     """Keeps the outputs in at least one of the half-spaces `a.y <= c`, for all weights of a model.
 
-    The layer computes `y - d relu(min over the rows of (a.y - c))` with a direction `d` along which
-    every row falls: `a.d >= 1`. If no row holds, all rows fall by at least the smallest excess, so
-    one of them holds afterwards. Outputs that satisfy the rule stay as they are. If all rows have
-    coefficients of the same sign for some output, `d` changes only this output. Otherwise, `d` is
-    the shortest vector with `a.d = 1` in every row.
+    The layer computes `y - d relu(min over the rows of (a.y - c))` with a direction `d` for which
+    `a.d >= 1` in every row. If no row holds, every `a.y` falls by at least the smallest excess, so
+    the row with the smallest excess holds afterwards. Outputs that satisfy the rule stay as they
+    are. If all rows have coefficients of the same sign for some output, `d` changes only this
+    output. Otherwise, `d` is the shortest vector with `a.d = 1` in every row.
 
     Args:
         a: The coefficients of the rows, `(rows, outputs)`.
@@ -31,7 +31,7 @@ class AnyHalfspace(keras.layers.Layer):
         **kwargs: Further arguments of `keras.layers.Layer`, such as `name`.
 
     Raises:
-        InputError: An argument is not a finite number, no direction reduces all rows, or the length
+        InputError: An argument is not a finite number, no direction `d` exists, or the length
             of the rows differs from the number of outputs (raised when the layer is built).
 
     Example:

@@ -43,7 +43,7 @@ class _RankRule(keras.layers.Layer):
         """Return the outputs, changed where they break the rule, in the shape of `inputs`."""
         return self.enforce(inputs, None)
 
-    def _split_classes(self, inputs: Any) -> tuple[Any, Any, Any]:
+    def _split_outputs(self, inputs: Any) -> tuple[Any, Any, Any]:
         """Return the outputs before `index`, the output `index`, and the outputs after it."""
         index = self.index % inputs.shape[-1]
         return inputs[..., :index], inputs[..., index : index + 1], inputs[..., index + 1 :]
@@ -59,7 +59,7 @@ class _RankRule(keras.layers.Layer):
 
 @registered
 class ArgmaxIs(_RankRule):
-    """Makes one output the largest: all others are cut off at its value less `margin`.
+    """Makes one output the largest: all others are limited to its value minus `margin`.
 
     Outputs that satisfy the rule stay as they are. The argmax is `index`, before, during and after
     training.
@@ -80,16 +80,16 @@ class ArgmaxIs(_RankRule):
     """
 
     def enforce(self, inputs: Any, slack: Any) -> Any:
-        """Cut all other outputs off, at a limit to which `slack` is added.
+        """Return the outputs with all others limited by the chosen one, plus `slack`.
 
         Args:
             inputs: The outputs to change, `(..., outputs)`.
-            slack: None, or a tensor `(..., 1)`.
+            slack: None, or a tensor `(..., 1)` that is added to the limit.
 
         Returns:
             The outputs, in the shape of `inputs`.
         """
-        before, chosen, after = self._split_classes(inputs)
+        before, chosen, after = self._split_outputs(inputs)
         limit = keras.ops.subtract(chosen, self._least)
         if slack is not None:
             limit = limit + slack
@@ -100,7 +100,7 @@ class ArgmaxIs(_RankRule):
 
 @registered
 class ArgmaxIsNot(_RankRule):
-    """Keeps one output below the largest: it is cut off at the best of the others less `margin`.
+    """Keeps one output below the largest: it is limited to the best of the others minus `margin`.
 
     Outputs that satisfy the rule stay as they are. The argmax is never `index`, before, during and
     after training.
@@ -121,17 +121,17 @@ class ArgmaxIsNot(_RankRule):
     """
 
     def enforce(self, inputs: Any, slack: Any) -> Any:
-        """Cut the output off, at a limit to which `slack` is added.
+        """Return the outputs with the chosen one limited by the others, plus `slack`.
 
         Args:
             inputs: The outputs to change, `(..., outputs)`.
-            slack: None, or a tensor `(..., 1)`.
+            slack: None, or a tensor `(..., 1)` that is added to the limit.
 
         Returns:
             The outputs, in the shape of `inputs`.
         """
         ops = keras.ops
-        before, chosen, after = self._split_classes(inputs)
+        before, chosen, after = self._split_outputs(inputs)
         others = ops.concatenate([before, after], axis=-1)
         limit = ops.subtract(ops.max(others, axis=-1, keepdims=True), self._least)
         if slack is not None:

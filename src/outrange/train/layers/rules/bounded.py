@@ -24,7 +24,7 @@ class Bounded(keras.layers.Layer):
 
     Args:
         lo: The lower limit: a number, None for no limit, or a list of them, `(outputs,)`.
-        hi: The upper limit, in the same form; a list is `(outputs,)`.
+        hi: The upper limit, in the same form as `lo`; a list is `(outputs,)`.
         smooth: Whether to use a sigmoid or a softplus instead of clipping.
         **kwargs: Further arguments of `keras.layers.Layer`, such as `name`.
 
@@ -102,7 +102,7 @@ class Bounded(keras.layers.Layer):
         return apply_by_groups(inputs, parts, functions, len(inputs.shape) - 1)
 
     def _limit(self, y: Any, lo: np.ndarray, hi: np.ndarray, slack: Any) -> Any:
-        """Limit outputs that all have the same kinds of limits."""
+        """Limit outputs that all have the same kinds of limits: lower, upper or both."""
         ops, dtype = keras.ops, self._dtype
         has_lo, has_hi = bool(np.isfinite(lo).all()), bool(np.isfinite(hi).all())
         low, high = (

@@ -24,7 +24,7 @@ RULES = (Bounded, Halfspaces, AnyHalfspace, Ordered, ArgmaxIs, ArgmaxIsNot)
 class BoxGuard(keras.layers.Layer):
     """Enforces a rule on the outputs where the inputs are in a box.
 
-    In the box, the guard is the rule itself, so the rule holds there whatever the weights of the
+    In the box, the guard applies the rule, so the rule holds there whatever the weights of the
     model are. Outside, the rule's limits are widened by `sum_i fade_i d_i(x)`, where `d_i(x)` is
     the distance of input `i` from its interval. So outputs change continuously, and far from the
     box they do not change at all. Outputs that satisfy the rule never change.
@@ -126,11 +126,11 @@ class BoxGuard(keras.layers.Layer):
 
 
 def _read_pair(pair: Any, where: str, dtype: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ends of a box, rounded outward to a dtype."""
+    """Convert a pair to the ends of a box, rounded outward to a dtype."""
     rule = f"{where}: `box` must be a pair `(lo, hi)`, or a list of one pair per input, lo <= hi."
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise InputError(f"{rule} Received: {pair!r}.")
-    lo, hi = _array(pair[0], rule), _array(pair[1], rule)
+    lo, hi = _read_array(pair[0], rule), _read_array(pair[1], rule)
     if (lo.ndim and hi.ndim and lo.shape != hi.shape) or not (lo <= hi).all():
         raise InputError(f"{rule} Received: {pair!r}.")
     return round_down(lo, dtype), round_up(hi, dtype)
@@ -138,13 +138,13 @@ def _read_pair(pair: Any, where: str, dtype: str) -> tuple[np.ndarray, np.ndarra
 
 def _read_rate(value: Any, where: str) -> np.ndarray:
     rule = f"{where}: `fade` must be positive and finite."
-    rate = _array(value, rule)
+    rate = _read_array(value, rule)
     if not (rate > 0).all():
         raise InputError(f"{rule} Received: fade={value!r}.")
     return rate
 
 
-def _array(value: Any, rule: str) -> np.ndarray:
+def _read_array(value: Any, rule: str) -> np.ndarray:
     try:
         array = np.asarray(value)
     except ValueError:
