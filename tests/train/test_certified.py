@@ -288,7 +288,7 @@ def test_the_violation_agrees_with_the_property(rng):
     a, b = np.asarray(model(x)).T
     expected = np.minimum(a - b - x[:, 0], np.maximum(-b, 2 * a - 1))
     np.testing.assert_allclose(
-        loss._values(keras.ops.convert_to_tensor(x), model), expected, atol=1e-5
+        loss._evaluate_inputs(keras.ops.convert_to_tensor(x), model), expected, atol=1e-5
     )
 
 
