@@ -44,7 +44,7 @@ MOST_TWICE = 8
 LONGEST_CLAIM = 80
 """Maximum number of characters of a claim in `repr` and titles; a longer one loses its middle."""
 
-REPAIR = "`outrange.repair` makes a copy of a Keras model for which the property holds."
+REPAIR = "`outrange.repair` can change a copy of a Keras model until linear properties are proved."
 """Sentence at the end of the text of a violated property."""
 
 TONE = {HOLDS: GOOD, VIOLATED: BAD, UNKNOWN: OPEN}

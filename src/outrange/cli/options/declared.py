@@ -109,7 +109,7 @@ REPORT_OPTIONS = (
         default="report.html",
         show_default=True,
         metavar="FILE",
-        help="Page to write.",
+        help="HTML file for the page.",
     ),
     option(
         "--property",

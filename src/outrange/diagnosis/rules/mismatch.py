@@ -186,7 +186,7 @@ def _probabilities(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Leve
             if head.recovered
             else "the loss divides each row by its sum, but predict() does not"
             if loss.name in CLASSES
-            else "the loss does not divide by the sum, and is smallest if all sigmoids are 1"
+            else "the loss does not scale the outputs to sum to 1, and it is smallest if all are 1"
         )  # fmt: skip
         return (
             Level.PROVED,

@@ -42,7 +42,7 @@ def read_bytes(path: Path) -> bytes:
                         f"{' after decompression' * is_gzip}; a larger file may be damaged or "
                         "hostile. If it is neither, store it uncompressed, with its weights in a "
                         f"separate file. Received: a file of {size} bytes"
-                        f"{', which decompresses to more bytes' * is_gzip}."
+                        f"{f', which decompresses to more than {most}' * is_gzip}."
                     )
             content = b"".join(parts)
     except (EOFError, zlib.error, OSError) as error:

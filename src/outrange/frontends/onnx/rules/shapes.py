@@ -178,7 +178,7 @@ def gather_elements(c: OnnxCall) -> Operand:
 
 def _check_index(c: OnnxCall, index: np.ndarray, length: int) -> None:
     if index.size and not (-length <= index.min() and index.max() < length):
-        raise c.refuse(f"its indices are outside an axis of length {length}")
+        raise c.refuse(f"its indices are out of bounds for an axis of length {length}")
 
 
 @op("Pad", types="T int64 T I -> T", T=EVERY, I=INDEX, chooses=True)
