@@ -114,6 +114,41 @@ def test_any_kernel_encloses_saturated_pairs(tmp_path, rng):
     assert not ((lo <= y) & (y <= hi)).all()
 
 
+WAYS = {
+    "as it is": (lambda w: w, None, {}),
+    "scaled": (lambda w: w, None, {"alpha": -2.0}),
+    "transposed": (lambda w: w.T, ("Transpose", ["W"], {"perm": [1, 0]}), {}),
+    "reshaped": (lambda w: w[None], ("Squeeze", ["W", "zero"], {}), {}),
+    "cut": (lambda w: np.concatenate([w, w]), ("Slice", ["W", "zero", "rows"], {}), {}),
+    "a vector": (lambda w: w[:, 0], None, None),
+}
+"""How weights of a product are stored, the node that restores them, and attributes of `Gemm`."""
+
+
+@pytest.mark.parametrize("way", some(sorted(WAYS), 3))
+def test_any_kernel_encloses_saturated_pairs_of_dequantized_weights(way, tmp_path, rng):
+    store, move, attributes = WAYS[way]
+    w = rng.integers(100, 128, (6, 3)).astype(np.int8)
+    constants = {"s": np.float32(0.25), "z": np.uint8(3), "t": np.float32(0.5), "w": store(w)}
+    constants |= {"zero": np.array([0]), "rows": np.array([6])}
+    nodes = [_node("QuantizeLinear", ["x", "s", "z"], "q")]
+    nodes += [_node("DequantizeLinear", ["q", "s", "z"], "a")]
+    nodes += [_node("DequantizeLinear", ["w", "t"], "W")]
+    if move is not None:
+        nodes.append(_node(move[0], move[1], "V", **move[2]))
+    product = "MatMul" if attributes is None else "Gemm"
+    nodes.append(_node(product, ["a", "W" if move is None else "V"], "y", **attributes or {}))
+    path = save(tmp_path / "model.onnx", nodes, constants, (1, 6), "y")
+    q = np.where(rng.random((100, 6)) < 0.7, 255, 0)
+    x, w = (q - 3) * 0.25, w.astype(np.int64)
+    y = (saturating_products(q, w) - 3 * w.sum(axis=0)) * 0.125 * (attributes or {}).get("alpha", 1)
+    for kernel, holds in (("any", True), ("pairs", True), ("float32", False)):
+        graph = load_onnx(path, check=None, kernel=kernel).graph
+        lo, hi = bounds(graph, x, x, "intervals")[graph.output]
+        seen = y[:, : lo.shape[1]]
+        assert ((lo <= seen) & (seen <= hi)).all() == holds
+
+
 def test_two_kernels_may_use_the_slack_in_different_ways(tmp_path):
     _, path, _ = quantized_pair(tmp_path, "dense", reduced=True)
     graph = load_onnx(path).graph
@@ -177,6 +212,15 @@ REFUSED = {
          _node("DequantizeLinear", ["w", "s"], "e"), _node("DequantizeLinear", ["b", "s"], "f"),
          _node("Gemm", ["d", "e", "f"], "y")],
         S | Z | {"w": np.ones((4, 2), np.int8), "b": np.ones(2, np.int32)}, "scale of a dequ"),
+    "two factors": (
+        [QUANTIZE, _node("DequantizeLinear", ["q", "s", "z"], "d"),
+         _node("QuantizeLinear", ["x", "s", "o"], "p"),
+         _node("DequantizeLinear", ["p", "s", "o"], "e"),
+         _node("Transpose", ["e"], "f"), _node("MatMul", ["d", "f"], "y")],
+        S | Z | {"o": np.int8(0)}, "float32"),
+    "a cast": (
+        [_node("Cast", ["x"], "q", to=TensorProto.UINT8), _node("MatMulInteger", ["q", "w"], "y")],
+        {"w": np.full((4, 2), 127, np.int8)}, "without such a bound"),
     "a softmax": (
         [QUANTIZE, _node("DequantizeLinear", ["q", "s", "z"], "d"), _node("Softmax", ["d"], "y")],
         S | Z, "without such a bound"),
@@ -189,6 +233,13 @@ def test_a_model_is_refused_by_name(name, tmp_path):
     path = save(tmp_path / "model.onnx", nodes, constants, (1, 4), "y", TensorProto.UINT8)
     with pytest.raises(UnsupportedError, match=words):
         load_onnx(path, check=None)
+
+
+@pytest.mark.parametrize("name", ["two factors", "a cast"])
+def test_kernels_without_saturation_accept_it(name, tmp_path):
+    nodes, constants, _ = REFUSED[name]
+    path = save(tmp_path / "model.onnx", nodes, constants, (1, 4), "y", TensorProto.UINT8)
+    assert load_onnx(path, check=None, kernel="float32").graph.nodes
 
 
 def test_float32_arithmetic_is_refused_by_name(tmp_path):
@@ -210,6 +261,8 @@ def test_a_kernel_is_refused_by_name(tmp_path):
     path = operator_model("QuantizeLinear", tmp_path / "model.onnx", 0)
     with pytest.raises(InputError, match="float32"):
         outrange.load(path, kernel="float23")
+    with pytest.raises(InputError, match="kernel"):
+        outrange.load(path, kernel=["any"])
     with pytest.raises(InputError, match="ONNX"):
         outrange.load(replace(load_onnx(path)), kernel="float32")
 

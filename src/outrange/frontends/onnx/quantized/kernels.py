@@ -65,7 +65,7 @@ def kernel_of(name: str) -> QuantizedKernel:
     Raises:
         InputError: There is no such kernel.
     """
-    if name not in KERNELS:
+    if not isinstance(name, str) or name not in KERNELS:
         raise InputError(
             f"`kernel` must be one of {tuple(KERNELS)}.{did_you_mean(str(name), KERNELS)} "
             f"Received: {name!r}."

@@ -12,7 +12,7 @@ from ....graph import Builder, Value
 from ....graph.builder import Operand
 from ..element_types import FLOATS, Tensor
 from ..records import OnnxNode
-from .kernels import QuantizedKernel, kernel_of, pair_loss
+from .kernels import QuantizedKernel, pair_loss
 from .roundings import ValueRoundings
 
 
@@ -40,11 +40,12 @@ class Quantization:
     """
 
     builder: Builder
-    kernel: QuantizedKernel = field(default_factory=lambda: kernel_of("any"))
+    kernel: QuantizedKernel
     quantizers: int = 0
     roundings: ValueRoundings = field(init=False)
     _weights: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     _scales: dict[str, float] = field(default_factory=dict)
+    _signed: set[str] = field(default_factory=set)
     _dequantized: set[str] = field(default_factory=set)
     _steps: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -74,17 +75,17 @@ class Quantization:
         return result
 
     def output(self, x: Operand, name: str, kind: str) -> Operand:
-        """Return an output of the model; behind a quantizer, add slack for its float32 errors.
+        """Return an output of the model, with slack for its float32 errors and pair losses.
 
-        Only roundings have slack. So integer outputs are rounded to integers, and floats to a grid
-        that is much finer than the errors.
+        A model without quantizers and pair losses needs none. Only roundings have slack. So integer
+        outputs are rounded to integers, and floats to a grid that is much finer than the errors.
 
         Args:
             x: The output, as a value of the graph or a constant.
             name: Its name, for messages.
             kind: Element type of the output in the file.
         """
-        if not self.quantizers or not isinstance(x, Value):
+        if not (self.quantizers or self.roundings.losses) or not isinstance(x, Value):
             return x
         error = self.roundings.largest(x.index, -np.inf, np.inf)
         if not np.isfinite(error):
@@ -113,10 +114,12 @@ class Quantization:
         if kind == "int8":
             self._weights[name] = integers.astype(np.float64), scale
 
-    def enter_scale(self, name: str, scale: np.ndarray) -> None:
-        """Record the largest scale of a dequantized value."""
+    def enter_scale(self, name: str, scale: np.ndarray, kind: str | None) -> None:
+        """Record the largest scale of a dequantized 8-bit value, and whether its type is int8."""
         self._dequantized.add(name)
         self._scales[name] = float(scale.max())
+        if kind == "int8":
+            self._signed.add(name)
 
     def lose(self, value: Operand, loss: np.ndarray) -> None:
         """Record a bound on the effect of pair saturation on sums of products.
@@ -129,13 +132,27 @@ class Quantization:
             losses = np.broadcast_to(loss, value.shape).ravel()
             self.roundings.losses[value.index] = losses
 
+    def check_factor(self, where: str) -> None:
+        """Reject a second factor of type int8 that is not constant, if pairs may saturate.
+
+        Args:
+            where: The node, for messages.
+        """
+        if self.kernel.saturates_pairs:
+            raise UnsupportedError(
+                "The second factor of a matrix product must be constant or of type uint8, because "
+                "sums of pairs with an int8 factor may saturate. Quantize it to uint8, or select "
+                'a kernel without saturation by `kernel="float32"`. '
+                f"Received: {where}, both of whose factors depend on the network's input."
+            )
+
     def follow(self, node: OnnxNode, results: Sequence[Tensor]) -> None:
         """Record the scale that a node passes on, or the pair losses of its dequantized product."""
         if node.domain or not node.inputs or not results:
             return
         source = node.inputs[0]
-        if node.op in _MOVES and source in self._scales:
-            self._scales[node.outputs[0]] = self._scales[source]
+        if node.op in _MOVES:
+            self._move(node, results[0].operand)
         elif node.op in PRODUCTS and len(node.inputs) > 1:
             self._check_product(node, results)
             self._check_bias(node)
@@ -145,12 +162,38 @@ class Quantization:
                 loss = product_loss(node, *stored)
                 self.lose(results[0].operand, loss * scale)
 
+    def _move(self, node: OnnxNode, result: Operand) -> None:
+        """Record that a node only moves the entries of a dequantized tensor."""
+        source, target = node.inputs[0], node.outputs[0]
+        if isinstance(result, Value):
+            if source in self._scales:
+                self._scales[target] = self._scales[source]
+            if source in self._signed:
+                self._signed.add(target)
+            return
+        if source in self._steps:
+            self._steps[target] = self._steps[source]
+        if source in self._dequantized:
+            self._dequantized.add(target)
+        if source in self._weights:
+            integers, scale = self._weights[source]
+            scale, shape = np.broadcast_to(scale, integers.shape), np.shape(result)
+            if node.op == "Transpose":
+                order = node.attributes.get("perm")
+                self._weights[target] = integers.transpose(order), scale.transpose(order)
+            elif np.size(result) == integers.size:
+                self._weights[target] = integers.reshape(shape), scale.reshape(shape)
+            else:  # Other int8 weights lose no more.
+                self._weights[target] = np.full(shape, -128.0), scale.max()
+
     def _check_product(self, node: OnnxNode, results: Sequence[Tensor]) -> None:
         """Reject a matrix product of dequantized weights and activations that are not dequantized.
 
         For such a product, onnxruntime rounds the activations to 8 bits, with one scale per row.
         """
         activation, weight = node.inputs[:2]
+        if weight in self._signed:
+            self.check_factor(f"node `{node.name}` ({node.op})")
         varies = isinstance(results[0].operand, Value)
         is_product = node.op != "Conv" and varies and weight in self._dequantized
         if is_product and activation not in self._dequantized:
@@ -201,6 +244,9 @@ def product_loss(node: OnnxNode, integers: np.ndarray, scale: np.ndarray) -> np.
         return (losses * factor.reshape(count, -1).max(1)).reshape(-1, *(1,) * rank)
     if node.attributes.get("transB", 0):
         weight, factor = weight.T, factor.T
+    if weight.ndim == 1:
+        weight, factor = weight[:, None], factor[:, None]
     flat = weight.reshape(-1, *weight.shape[-2:])
     losses = np.array([pair_loss(part) for part in flat]).max(axis=0)
-    return losses * factor.reshape(-1, weight.shape[-1]).max(axis=0)
+    alpha = abs(float(node.attributes.get("alpha", 1.0)))
+    return losses * factor.reshape(-1, weight.shape[-1]).max(axis=0) * alpha

@@ -96,8 +96,8 @@ def dequantize_linear(c: OnnxCall) -> Operand:
     result, name = _dequantize(c, x, scale, zero), c.node.outputs[0]
     if not isinstance(x, Value):
         c.quantization.enter_weights(name, np.asarray(x), scale, c.kinds[0])
-    elif isinstance(x, Value) and c.kinds[0] in BYTES:
-        c.quantization.enter_scale(name, scale)
+    elif c.kinds[0] in BYTES:
+        c.quantization.enter_scale(name, scale, c.kinds[0])
     return result if isinstance(result, Value) else result.astype(np.float32)
 
 
@@ -122,7 +122,8 @@ def _record_loss(c: OnnxCall, out: Operand, w: Operand, kind: str | None, unit: 
     """
     if kind == "int8":
         if isinstance(w, Value):
-            raise c.refuse("both of its factors depend on the network's input")
+            c.quantization.check_factor(c.where)
+            return
         c.quantization.lose(out, product_loss(c.node, np.asarray(w, np.float64), unit))
 
 
@@ -194,7 +195,7 @@ def qgemm(c: OnnxCall) -> Operand:
     else:
         bias = np.asarray(bias, np.float64) * np.ravel(factor) * scale * alpha
         out = affine(c, x, y, bias)
-    _record_loss(c, out, w, c.kinds[3], factor * scale * abs(alpha))
+    _record_loss(c, out, w, c.kinds[3], factor * scale)
     if not c.has(7):
         c.result_kind = "float32"
         return out
