@@ -294,7 +294,10 @@ class Monotone(Answer):
         )
 
     def _order(self) -> list[Block]:
-        """Return the blocks about the order of the chosen index; an empty list without groups."""
+        """Return blocks that state whether the chosen index never falls from group to group.
+
+        The list is empty if the question has no groups.
+        """
         if self.order is None:
             return []
         return [Paragraph(f"{self.order.claim}:"), *self.order.told]

@@ -65,7 +65,11 @@ def certify_optimum(
 
 
 def _most_scale(answer: Optimum, normal: float) -> float:
-    """Return `most_scale` for an optimum, with an estimate of the objective's range."""
+    """Return how far an optimum's bound may move for the checker, divided by `SLACK`.
+
+    See `most_scale`. The tolerance is relative to the objective's range, which is estimated from
+    the objective's values in `answer.seen` and the finite bounds.
+    """
     values = np.ravel([] if answer.seen is None else answer.seen)
     values = np.append(values, [end for end in (answer.lo, answer.hi) if np.isfinite(end)])
     size = float(range_size(values.min(), values.max())) or 1.0

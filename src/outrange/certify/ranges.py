@@ -94,7 +94,11 @@ def certify_range(
 
 
 def _most_scale(answer: Range, normal: np.ndarray) -> np.ndarray:
-    """Return `most_scale` for each output; a range of width 0 is treated like the widest one."""
+    """Return how far each output's bounds may move for the checker, divided by `SLACK`.
+
+    See `most_scale`. The tolerance is relative to the size of the output's attained range (see
+    `range_size`). An output of size 0 gets the size of the widest range, or 1 if all are 0.
+    """
     seen_lo, seen_hi, gap = (
         np.asarray(a, np.float64).ravel() for a in (answer.seen_lo, answer.seen_hi, answer.gap)
     )

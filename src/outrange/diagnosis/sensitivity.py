@@ -26,7 +26,7 @@ def sensitivity(case: DiagnosisContext, layers: Sequence[Layer]) -> float | None
     `|change of an output| / |largest change of an entry of the layers' outputs|`. Every op is
     replaced by the largest factor by which it can amplify a change: `|A|` for an affine op, the
     largest slope over the range of its input for a curve. Changes are propagated in the unfused
-    graph, where everything that depends on the layers reads their outputs.
+    graph: there, all values that depend on the layers are computed from their outputs.
 
     Sound: over the box of the data, with the stored weights; the range of each input includes the
     backend's rounding. Complete: no; cancellation between signs is ignored.
@@ -36,9 +36,10 @@ def sensitivity(case: DiagnosisContext, layers: Sequence[Layer]) -> float | None
         layers: Layer calls, all of whose outputs change simultaneously.
 
     Returns:
-        The bound, which is the maximum over the outputs. None if no such factor is known for an op
-        between the layers and an output, if some tensor is unknown (it may depend on the layers),
-        or if the layers' outputs are not values of the graph.
+        The bound, which is the maximum over the outputs. None if the model has no graph or its
+        values have no ranges, if no such factor is known for an op between the layers and an
+        output, if some tensor is unknown (it may depend on the layers), or if the layers' outputs
+        are not values of the graph.
     """
     part = case.program.whole
     tensors = [t for layer in layers for t in (layer.after, *layer.others)]

@@ -60,7 +60,7 @@ class Slot:
         shape: Its shape without the batch axis.
         whole: Whether an input accepts integers only.
         limits: The least and the largest number that an input accepts. Outside them, the graph may
-            differ from the model (an integer type may overflow, a table may end).
+            differ from the model (an integer type may overflow, or an index may exceed a table).
         column_of: Name of the model input of which this slot is one column. Columns of one input
             form one vector (a norm ball covers all of them), each with a name of its own.
     """

@@ -1,6 +1,6 @@
 """Checks that boxes stay within the limits in which a graph is known to equal the model.
 
-Outside these limits, an integer type may wrap around, or a table may end.
+Outside these limits, an integer type may wrap around, or an index may exceed a table.
 """
 
 from __future__ import annotations

@@ -155,7 +155,15 @@ class _Measure:
         )
 
     def _best(self, join: _Join, parts: list[tuple[np.ndarray, Operand]]) -> Operand:
-        """Return the largest or the smallest entry of a join; `parts` contains all its entries."""
+        """Return the largest or the smallest entry of a join, depending on `join.largest`.
+
+        Without entries, the result is a constant: -1 for the largest, 1 for the smallest.
+
+        Args:
+            join: The join.
+            parts: Pairs of indices of entries and their values; all entries of the join are among
+                them.
+        """
         if not join.entries:
             return np.full((1, 1), -1.0 if join.largest else 1.0)
         place = np.concatenate([p for p, _ in parts])

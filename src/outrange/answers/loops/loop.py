@@ -215,7 +215,11 @@ class Loop(Decided, Answer):
         return f"{self.warrant.name}, {self.cost}."
 
     def document(self) -> Document:
-        """Return a document with the sentence, the warnings, and the pipe at selected times."""
+        """Return a document with the sentence, the warnings, and a table of the pipe.
+
+        The sentence is omitted if there is neither a specification nor advice. The last paragraph
+        states the ratio of proved to simulated width, the warrant, the cost and the controller.
+        """
         blocks: list[Block] = [Paragraph(self.sentence)] if self.claim or self.helps else []
         if self.warnings:
             blocks.append(Listing("Warning:", self.warnings))

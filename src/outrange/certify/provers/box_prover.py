@@ -1,9 +1,9 @@
 """Proof trees of box splits, for networks with few inputs and any curves the checker supports.
 
-The bound to be proved is known, so the tree need not be searched best first. Boxes are bounded in
-batches as the checker will bound them (`float_bounds`), closed where every goal holds, and split
-otherwise. Bounding a box costs the checker a thousand times as much as it costs here. So several
-splits of each box are tried, and the checker bounds only the leaves of the tree.
+The bound to be proved is known, so the tree need not be searched in best-first order. Boxes are
+bounded in batches as the checker will bound them (`float_bounds`), closed where every goal holds,
+and split otherwise. Bounding a box costs the checker a thousand times as much as it costs here. So
+several splits of each box are tried, and the checker bounds only the leaves of the tree.
 
 Sound: regardless of errors here, since the checker proves every leaf again.
 Complete: given enough time, wherever the goals hold with some margin.

@@ -187,8 +187,9 @@ def box_off(graph: Graph, ends: Sequence[Bounds], computed: FloatType) -> list[n
         computed: The floating-point type of the backend's arithmetic.
 
     Returns:
-        A bound for each value, `(1, n)`. It is infinite if an operation may overflow or jump, or if
-        it has no rule.
+        A bound for each value, `(1, n)`. It is infinite if the value may overflow, or if its
+        operation has no rule. For a curve, it is also infinite if the rounded input may cross a
+        jump or leave the domain of the curve.
     """
     errors = [np.zeros(ends[0][0].shape)]
     with np.errstate(all="ignore"):

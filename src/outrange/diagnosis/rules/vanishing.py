@@ -30,7 +30,7 @@ FEWEST = 4
 """Minimum number of layers with weights; with fewer, depth is not the cause."""
 
 INSTEAD = ("relu", "elu")
-"""Activations to try instead of flat ones, in this order. In narrow layers, relus can die."""
+"""Activations to try instead of flat ones, in this order. In narrow layers, ReLUs may die."""
 
 FLATTENING = ("sigmoid", "tanh", "softsign", "hardsigmoid", "hardtanh")
 """Names of recorded activations that flatten out for large positive and negative inputs."""
@@ -202,7 +202,12 @@ def _compare_gradients(
 
 
 def _check_flat_stack(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report a stack of sigmoid-like activations if copies with relus instead learn much more."""
+    """Report saturating activations if copies trained with ReLU or ELU reach a much lower loss.
+
+    Dense and convolutional layers count, except those that compute an output. At least `FEWEST` of
+    them are needed, or only one if a convolution is among them. The copies are trained at the
+    model's learning rate. If this shows no clear gain, they are trained at a higher rate.
+    """
     ends = {head.layer for head in case.program.heads}
     stack = list(dict.fromkeys(
         step.layer for step in case.program.steps

@@ -133,7 +133,16 @@ def _reaches(least: np.ndarray, most: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def formula(op: object, before: Sequence[InputErrors]) -> Formula | None:
-    """Return the formula of an op's value from those of its inputs; None if it has no formula."""
+    """Return the formula of an op's result, that is, the result as a quotient of products.
+
+    Products, multiplication by constants, exponentials and powers have formulas. A power that is
+    not an integer has one only if all factors of its base are exponentials. Entries selected from
+    one value keep its formula. Returns None if the op has no formula.
+
+    Args:
+        op: The op.
+        before: The op's inputs with their formulas. An input without a formula is a single factor.
+    """
     if isinstance(op, Product):
         left, right = (Formula.of(x) for x in before)
         return left.at(op.left).times(right.at(op.right))

@@ -36,7 +36,8 @@ def trace(
         operands: Vectors without a batch axis: values, or arrays.
         size: Size of the result; None if any size is allowed.
         what: Description of the function, for messages.
-        nouns: Noun for each operand in messages, in the singular, such as "state".
+        nouns: Noun for the entries of each operand in messages, in the singular, such as "state";
+            `""` omits an operand from the messages.
 
     Raises:
         InputError: The function raises an exception, the result has another size, or a number is
@@ -98,7 +99,16 @@ def _check_finite(nodes: Sequence[Node], first: int, result: Operand) -> None:
 
 
 def _sizes(operands: Sequence[Operand], nouns: Sequence[str]) -> str:
-    """Return a sentence with the number of entries of each operand; `""` if there are no nouns."""
+    """Return a sentence on the sizes of operands, such as `" It is called with 2 states."`.
+
+    Args:
+        operands: The operands of a function.
+        nouns: Noun for the entries of each of the first operands, in the singular. The sentence
+            omits operands without a noun.
+
+    Returns:
+        The sentence after a space, or `""` if no operand has a noun.
+    """
     sizes = [int(np.prod(x.shape)) for x in operands[: len(nouns)]]
     counts = [f"{n} {noun}{'s' * (n != 1)}" for n, noun in zip(sizes, nouns, strict=True) if noun]
     return f" It is called with {' and '.join(counts)}." if counts else ""

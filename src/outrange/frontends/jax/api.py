@@ -118,7 +118,11 @@ class _Flattening:
         return makes
 
     def runner(self, eqn: Any) -> Callable[..., list[np.ndarray]]:
-        """Return a function that runs the primitive on arrays of operands or of entry positions."""
+        """Return a function that runs the primitive on one NumPy array per operand.
+
+        An array contains the values of a constant operand, or the integer positions of an operand's
+        entries. Positions in the result show which entry the primitive moves to which place.
+        """
         jnp = self.jax.numpy
         is_real = bool(eqn.invars) and jnp.issubdtype(eqn.invars[0].aval.dtype, jnp.inexact)
 

@@ -4,6 +4,9 @@ Every rule accepts arrays of the elements that it applies to, and returns an `En
 best line at `z` is the supporting line at `z` of the convex envelope of `f` on `[lo, hi]`. For a
 ReLU these lines, with the chord above, are the triangle relaxation.
 
+A *gap* is an interval between neighboring knots of the curve, or beyond the outermost ones. On a
+gap, the curve is a line, a *cup* (convex) or a *cap* (concave). At a knot, it may have a corner.
+
 Reference: R. Ehlers, *Formal Verification of Piece-Wise Linear Feed-Forward Neural Networks*
 (Planet), ATVA 2017, for the triangle relaxation.
 """
@@ -48,7 +51,7 @@ def tangent(
 
 
 def chord(side: Side, lo: np.ndarray, hi: np.ndarray) -> EnvelopeLine:
-    """Return the chord between both endpoints, below a cap or two lines that meet like a cap."""
+    """Return the chord of both endpoints, below a cap or two lines with a concave corner."""
     low, high = side.value(lo), side.value(hi)
     slope = (high - low) / (hi - lo)
     # Rounding spoils the slope of a very short chord, where any other slope is as good.
@@ -63,7 +66,7 @@ def chord(side: Side, lo: np.ndarray, hi: np.ndarray) -> EnvelopeLine:
 def fan(
     side: Side, lo: np.ndarray, hi: np.ndarray, gap: np.ndarray, theta: np.ndarray | None
 ) -> EnvelopeLine:
-    """Return a line through the knot where two exact lines form a cup.
+    """Return a line through the knot where two exact lines meet in a convex corner.
 
     The slope may be any number between the slopes of the two lines: see `theta` in `relax`.
     """
@@ -140,7 +143,12 @@ def polygon(
     stop: np.ndarray,
     theta: np.ndarray | None,
 ) -> EnvelopeLine:
-    """Return a line below a curve without cups: below the hull of its endpoints and knots."""
+    """Return a line below a curve all of whose gaps are lines or caps.
+
+    Corners at its knots may be convex. The curve lies above the lower convex hull of its endpoints
+    and knots, and the line supports this hull: by default at the midpoint. With `theta`, the slope
+    is that fraction of the way from the first to the last slope of the hull.
+    """
     dots = points(side, lo, hi, start, stop)
     z = 0.5 * lo + 0.5 * hi
     default, (first, last) = hull_slope(dots, z), hull_ends(dots, z)

@@ -41,7 +41,10 @@ def points(
 
 
 def least_at_points(dots: Sequence[Dot], slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return a lower bound on `f(x) - slope * x` over the points, and the point that attains it."""
+    """Return a lower bound on `f(x) - slope * x` over the points, and the point that yields it.
+
+    The value at each point is rounded down by its error. The bound is the least of these numbers.
+    """
     best, where = np.full(slope.shape, np.inf), np.zeros(slope.shape)
     for x, value, extra, present in dots:
         offset = np.where(present, fall(value, slope, x, extra), np.inf)

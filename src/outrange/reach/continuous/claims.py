@@ -96,7 +96,7 @@ def read_claim(spec: Any, where: Trajectory, end: Fraction) -> TimedClaim:
         end: The last time of the loop.
 
     Raises:
-        InputError: The specification uses an unknown name, or a time after the end of the loop.
+        InputError: The specification uses an unknown name, or a time after `end`.
     """
     return _claim(as_temporal(spec), where, end)
 
@@ -115,7 +115,7 @@ def window(spec: Temporal, end: Fraction) -> tuple[Fraction, Fraction]:
     """Return the first and the last time at which a temporal condition applies.
 
     Raises:
-        InputError: One of the times is later than the end of the loop, or not finite.
+        InputError: One of the times is later than `end`, or not finite.
     """
     ends = (0.0 if spec.start is None else spec.start, spec.stop)
     are_finite = all(time is None or isfinite(time) for time in ends)

@@ -107,7 +107,7 @@ def build_decision(
 
     Args:
         claim: The claim to imply.
-        times: Times of the simulations, up to the end of the loop.
+        times: Times of the simulations, up to the final time of the loop.
         flat: States and controls of the simulations, `(batch, times, states + controls)`. At least
             one simulation is needed if `claim.chooses`.
         early: See `choose_conditions`.

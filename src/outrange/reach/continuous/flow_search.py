@@ -110,7 +110,7 @@ class FlowSearch:
     def run(self, tol: float | None) -> Loop:
         """Search for a violation, then for a proof, and return the answer.
 
-        Without a proof, the states are then bounded regardless of the specification.
+        Unless the specification is proved, a pipe over the whole horizon is then computed.
 
         Args:
             tol: See `outrange.closed_loop`.
@@ -135,7 +135,7 @@ class FlowSearch:
         cover = self.decided
         if self.witness is not None or cover is None or not cover.complete:
             return False
-        # Every piece of a complete cover reached the end; otherwise nothing is proved.
+        # Every piece of a complete cover reached the final time; otherwise nothing is proved.
         return bool(cover.pipe.reached) and min(cover.pipe.reached) == self.system.end
 
     def _search(self, tol: float | None) -> None:
@@ -200,7 +200,10 @@ class FlowSearch:
             self._attack(claim)
 
     def _bound_pipe(self, tol: float | None) -> None:
-        """Bound the states up to the end of the loop, regardless of the specification."""
+        """Compute a pipe over the whole horizon, without deciding the specification.
+
+        If this pipe stops before a known violation, compute another pipe up to the violation.
+        """
         report_progress(Stage("bounding every time"))
         seconds = self._seconds_left()
         if self.claim is not None and tol is None:
@@ -213,7 +216,7 @@ class FlowSearch:
             self._bound_until(self.witness.time)
 
     def _bound_until(self, time: float) -> None:
-        """Bound the states up to the violation, if the pipe to the end stops before it."""
+        """Compute a pipe up to the violation, if the pipe over the horizon stops before it."""
         system, cover = self.system, self.cover
         periods = min(max(1, ceil(time / float(system.dt))), system.horizon)
         is_short = cover is None or min(cover.pipe.reached) < periods * system.dt

@@ -59,7 +59,7 @@ class Cover:
     Args:
         lo: `(N, n)`: lower corners of the pieces.
         hi: `(N, n)`: upper corners of the pieces.
-        proved: `(N,)`: whether the question is answered on each piece up to the end of the loop.
+        proved: `(N,)`: whether the question is answered on each piece up to the final time.
         pipe: The pipes of all pieces, in the order of the pieces. The pipes of open pieces stop
             early.
         share: Fraction of the initial set that is proved, from 0 to 1. All initial boxes have equal

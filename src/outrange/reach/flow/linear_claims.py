@@ -28,9 +28,9 @@ class Window:
         period: Period of the loop. It matters for a window that is an instant between two periods:
             if it is given, the question is about the segment of the instant only. If it is None,
             the question is also about the less sharp segments before and after the instant.
-        held_to: End of the loop, for questions about controls, which are constant over each period;
-            None for other questions. If it is given, an instant belongs to the period that begins
-            there, and the end of the loop belongs to the last period.
+        held_to: Final time of the loop, for questions about controls, which are constant over each
+            period; None for other questions. If it is given, an instant belongs to the period that
+            begins there, and the final time belongs to the last period.
     """
 
     start: Fraction

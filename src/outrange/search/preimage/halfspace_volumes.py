@@ -1,12 +1,13 @@
 """The fraction of a box on one side of a hyperplane, with every rounding error accounted for.
 
-After shifts and reflections, the box is `[0, 1]^d` and the plane `w @ s = t` with `w >= 0`. Then
+After shifts, reflections and scalings, the box is `[0, 1]^d` and the plane `w @ s = t` with
+`w >= 0`. Then
 
     volume{w @ s <= t} = sum over subsets S of (-1)^|S| max(0, t - w(S))^d / (d! prod w)
 
 Small weights cause cancellation in this sum. Omitting some of them moves the plane by at most their
-sum. So the largest weights alone, however many are used, yield bounds. The tightest of these bounds
-are used.
+sum. So the `k` largest weights alone yield bounds, for every `k`. The result is the tightest of the
+bounds for all `k` up to `SETTINGS.most_weights`.
 Reference: Barrow and Smith, *Spline notation applied to a volume problem* (1979).
 """
 

@@ -85,7 +85,15 @@ class MonotoneIndexHead(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        """Map `(..., features)` to `(..., groups * classes)`, with the classes group by group."""
+        """Return the probabilities of the classes, or the logits if `softmax` is False.
+
+        Args:
+            inputs: The features, `(..., features)`.
+
+        Returns:
+            `(..., groups * classes)`: all classes of the first group, then those of the second
+            group, and so on.
+        """
         ops = keras.ops
         z = ops.add(ops.matmul(inputs, self.kernel), self.bias)
         first, steps = z[..., : self.classes], ops.softplus(z[..., self.classes :])

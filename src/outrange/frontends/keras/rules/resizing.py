@@ -76,7 +76,14 @@ def resized_crop(c: KerasCall) -> Operand | None:
 
 
 def _move_entries(c: KerasCall) -> Operand:
-    """Run the operation on positions of entries, since backends disagree on the nearest entry."""
+    """Lower a nearest-neighbor resize as a selection of entries.
+
+    Backends disagree on which input entry is nearest to an output entry. So the operation itself is
+    run on an array of positions: the result shows which input entry each output entry copies.
+
+    Raises:
+        UnsupportedError: The image has `2**24` entries or more.
+    """
     ops = c.keras.ops
     if c.x.size >= 2**24:
         raise UnsupportedError(

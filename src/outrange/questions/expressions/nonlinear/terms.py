@@ -160,8 +160,9 @@ class Terms:
     def square_up(self, a: AffineForm) -> AffineForm:
         """Return an equal form in which a semidefinite quadratic part is a sum of squares.
 
-        The form stays as it is if it has maxima, if its quadratic part is indefinite or has only
-        squares of variables, or if a square would have coefficients that are not float64 numbers.
+        The form stays as it is if it has maxima, if its quadratic part is indefinite, or if a
+        square would have coefficients that are not float64 numbers. It also stays as it is if each
+        of its quadratic terms is the square of a variable that has no linear term.
         """
         if a.peaks:
             return a

@@ -8,10 +8,10 @@ LATEST = 16
 
 
 class Canvases:
-    """Points of the whole input that are filled in one part at a time.
+    """Points of the whole input, assembled from the values of one part after another.
 
     Args:
-        middle: `(d,)` a point of the box, which supplies all entries that no part fills.
+        middle: `(d,)` a point of the box, which supplies all entries to which no part writes.
     """
 
     def __init__(self, middle: np.ndarray) -> None:

@@ -8,13 +8,13 @@ from ...common.task import SearchTask
 
 
 def applies(task: SearchTask) -> bool:
-    """Return whether objectives over one box of real inputs depend on parts of the inputs."""
+    """Return whether a problem over one box of real inputs splits into independent parts."""
     problem = task.problem
     return task.engine == "auto" and problem.is_one_box and problem.parts is not None
 
 
 def begin(task: SearchTask) -> Search:
-    """Start the search of the parts, which alternate."""
+    """Start a search that takes turns among the searches of the problem's independent parts."""
     from .search import ConeSearch
 
     problem = task.problem

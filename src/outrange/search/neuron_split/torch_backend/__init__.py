@@ -1,1 +1,1 @@
-"""The alpha-beta ascent on PyTorch arrays."""
+"""The alpha-beta ascent on PyTorch tensors."""

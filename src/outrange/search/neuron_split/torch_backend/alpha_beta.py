@@ -1,4 +1,4 @@
-"""The ascent of `alpha_beta` on PyTorch arrays, on the CPU or a GPU.
+"""The ascent of `alpha_beta` on PyTorch tensors, on the CPU or a GPU.
 
 The ascent finds slopes and multipliers; NumPy computes the resulting bounds in float64.
 """

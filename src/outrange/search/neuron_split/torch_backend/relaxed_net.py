@@ -1,4 +1,4 @@
-"""A net of kinks on PyTorch arrays: every other op is a matrix, elementwise factors, or a gather.
+"""A net of kinks as PyTorch tensors: every other op is a matrix, elementwise factors, or a gather.
 
 Convolutions become matrices too, because GPUs are fastest at dense products.
 """

@@ -118,9 +118,11 @@ class Halfspaces(keras.layers.Layer):
 def directions_of(rows: np.ndarray, where: str) -> np.ndarray:
     """Return a matrix `D` in the dtype of `rows`, for which `rows @ D >= I` in every entry.
 
-    `D` is the pseudoinverse up to rounding: entry by entry, `rows @ D` exceeds the identity matrix
-    by a relative error of the dtype. The inequality is checked in rational arithmetic, and it
-    implies `rows @ (y - D relu(rows @ y - c)) <= c` for every `y`.
+    `D` is the pseudoinverse with a small correction: entry `(i, j)` of `rows @ D` exceeds that of
+    the identity matrix by about `overshoot * |rows[i]| / |rows[j]|`. The overshoot starts at the
+    epsilon of float32, or at `2**-50` for float64. It is doubled until the inequality holds, up to
+    at most `LARGEST_OVERSHOOT`. The inequality is checked in rational arithmetic, and it implies
+    `rows @ (y - D relu(rows @ y - c)) <= c` for every `y`.
 
     Args:
         rows: The coefficients, `(rows, outputs)`.

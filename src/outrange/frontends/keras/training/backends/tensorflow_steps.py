@@ -43,7 +43,7 @@ class TensorFlowTraining:
         """Build the optimizer, and return its variables.
 
         An optimizer runs about twenty operations per weight array. If they can run on one vector of
-        all weights instead, tracing and running take a fifth as long.
+        all trainable weights instead, tracing and running take a fifth as long.
 
         Args:
             one_by_one: Whether the optimizer must update the weights one by one.
@@ -61,7 +61,7 @@ class TensorFlowTraining:
         return list(optimizer.variables)
 
     def load(self) -> None:
-        """Copy the model's current weights to the vector of all weights, if there is one."""
+        """Copy the trainable weights to the vector that `build` created, if it created one."""
         if self._vector is not None:
             values = [v.value for v in self.model.trainable_variables]
             self._vector.assign(_concat_flat(self.tf, values))

@@ -39,7 +39,7 @@ class TorchTraining:
     def build(self, one_by_one: bool) -> list[Any]:
         """Build the optimizer, and return its variables.
 
-        If the optimizer can update one vector of all weights, the weights become views of it.
+        If the optimizer can update one vector of all trainable weights, these become views of it.
 
         Args:
             one_by_one: Whether the weights must stay separate.
@@ -61,7 +61,7 @@ class TorchTraining:
         return list(optimizer.variables)
 
     def load(self) -> None:
-        """Do nothing; a vector of all weights is always current, as the weights are its views."""
+        """Do nothing: the trainable weights are views of the vector of `build`, if any."""
 
     @contextlib.contextmanager
     def single_threaded(self) -> Iterator[None]:
