@@ -46,6 +46,8 @@ class _Pair:
         factor: Positive factors, from the scales of the quantizers, `(n,)`.
         shift: Numbers added to the scaled entries, `(n,)`.
         noise: Bounds of the noise, `(n,)` each.
+        reach: Largest magnitude of the shifts and of the limits of clips so far, in units of `P`,
+            and at least 1; 0 if the value is `P` itself.
     """
 
     second: int
@@ -55,6 +57,7 @@ class _Pair:
     factor: np.ndarray
     shift: np.ndarray
     noise: tuple[np.ndarray, np.ndarray]
+    reach: float = 0.0
 
 
 class _UnalignedError(Exception):
@@ -80,6 +83,11 @@ def align(first: Graph, second: Graph, box: Box) -> tuple[Graph, Box] | None:
         return _Alignment(first, second, [(lo[0], hi[0]) for lo, hi in ends]).build(box)
     except _UnalignedError:
         return None
+
+
+def _reach(pair: _Pair, *numbers: np.ndarray) -> float:
+    """Return the reach of a pair after further shifts or limits, in units of `P`."""
+    return max(1.0, pair.reach, *(float(np.abs(part).max(initial=0.0)) for part in numbers))
 
 
 def _is_clip(op: Curve) -> bool:
@@ -143,8 +151,8 @@ class _Alignment:
         """Return the pair for a node of the quantized network, whose value has bounds `ends`."""
         op, pair = node.op, self.pairs[node.inputs[0]]
         if isinstance(op, Affine) and op.factor is not None and (op.factor > 0).all():
-            return replace(pair, factor=pair.factor * op.factor,
-                           shift=pair.shift * op.factor + op.bias)  # fmt: skip
+            factor, shift = pair.factor * op.factor, pair.shift * op.factor + op.bias
+            return replace(pair, factor=factor, shift=shift, reach=_reach(pair, shift / factor))
         if isinstance(op, Step) and op.slack and (op.spacing, op.start) == (1.0, 0.5):
             reach = (0.5 + op.slack) / pair.factor
             return replace(pair, noise=(pair.noise[0] - reach, pair.noise[1] + reach))
@@ -154,7 +162,7 @@ class _Alignment:
             moved = self._match(op, [pair], tuple(self._move(op, e) for e in pair.ends))
             noise = self._move(op, pair.noise[0]), self._move(op, pair.noise[1])
             factor, shift = self._move(op, pair.factor), self._move(op, pair.shift)
-            return replace(moved, factor=factor, shift=shift, noise=noise)
+            return replace(moved, factor=factor, shift=shift, noise=noise, reach=pair.reach)
         return self._match(op, [self._settle(j) for j in node.inputs], ends)
 
     def _move(self, op: Rearrange | Largest, entries: np.ndarray) -> np.ndarray:
@@ -164,7 +172,7 @@ class _Alignment:
         """Write a clip as the next ReLU of the original, or as the identity, minus the excess."""
         least, most = op.knots[0], op.knots[-1]
         low, high = (least - pair.shift) / pair.factor, (most - pair.shift) / pair.factor
-        (lo, hi), noise = pair.ends, pair.noise
+        (lo, hi), noise, reach = pair.ends, pair.noise, _reach(pair, low, high)
         reader = self._reader((pair.base,), None)
         if reader and (np.abs(low) <= CLOSE * np.abs(high)).all():
             kink = self.first.nodes[reader - 1].op
@@ -175,7 +183,8 @@ class _Alignment:
             pair = replace(fresh, factor=pair.factor, shift=pair.shift)
             lo, hi = pair.ends
         # A clip never increases the distance between two numbers, and may reduce it to 0.
-        pair = replace(pair, noise=(np.minimum(noise[0], 0.0), np.maximum(noise[1], 0.0)))
+        noise = np.minimum(noise[0], 0.0), np.maximum(noise[1], 0.0)
+        pair = replace(pair, noise=noise, reach=reach)
         for sign, limit, excess in ((1.0, high, hi - high), (-1.0, low, low - lo)):
             if (excess > 0.0).any():
                 pair = self._subtract_excess(pair, sign, limit, excess > 0.0)
@@ -211,15 +220,16 @@ class _Alignment:
         """Turn pending noise into an input; factor and shift must be 1 and 0."""
         size = np.maximum(np.abs(pair.ends[0]), np.abs(pair.ends[1]))
         low, high = pair.noise
-        far = size + np.maximum(-low, high)
+        far = size + np.maximum(-low, high) + pair.reach
         if (np.abs(pair.factor - 1.0) > CLOSE).any() or not np.isfinite(far).all():
             raise _UnalignedError
         if (np.abs(pair.shift) > CLOSE * (1.0 + far)).any():
             raise _UnalignedError
-        if not low.any() and not high.any():
+        if not pair.reach and not low.any() and not high.any():
             return pair
-        # Covers roundings of the scales, and deviations of factor and shift from 1 and 0.
-        pad = 4.0 * CLOSE * (1.0 + far)
+        # Covers roundings of scales and limits, the difference between the lower limit of a clip
+        # and 0, and deviations of factor and shift from 1 and 0.
+        pad = 8.0 * CLOSE * (1.0 + far)
         low, high, n = low - pad, high + pad, low.size
         noise = self._add(Rearrange("input", np.arange(n), (n,), np.zeros(n)), (0,), n)
         self.noise.append((noise, low, high))
