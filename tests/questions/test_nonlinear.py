@@ -116,6 +116,7 @@ def test_a_counterexample_has_the_outputs_of_the_model():
         (x[0] ** y[0] <= 1, "exponent must be a constant"),
         (2 ** x[0] <= 1, "np.log"),
         (x[0] ** 1000 <= 1, "between -64 and 64"),
+        (x[0] ** ((0 * y[0] + 1) / 3) <= 1, "a float64 number"),
         (0 * np.log(x[0]) <= 1, "must not cancel out"),
         (x[0] <= 2 + np.sqrt(x[0]) - np.sqrt(x[0]), "must not cancel out"),
     ],
@@ -232,7 +233,9 @@ def test_quotients_hold_wherever_the_clause_holds(seed):
 def test_a_positive_factor_leaves_no_tie():
     """No bound separates `x[0] > 0` from `x[0] * (y[0] + 30) <= 0` near 0."""
     claim = outrange.implies(x[0] > 0, x[0] * (y[0] + 30) > 0)
-    assert outrange.verify(network(), claim, ([0, -1], [1, 1]), budget=5)
+    verdict = outrange.verify(network(), claim, ([0, -1], [1, 1]), budget=5)
+    # Near `x[0] = 0`, arbitrarily small changes break the claim, however large the quotient is.
+    assert verdict and verdict.margin == 0.0 and verdict.nearest is None
 
 
 def test_a_square_keeps_its_sign_in_a_divisor():
@@ -240,6 +243,11 @@ def test_a_square_keeps_its_sign_in_a_divisor():
     net = network(3)
     divisor = (y[0] * x[0] - np.sin(x[1])) ** 2 + 0.5
     assert outrange.verify(net, 1 / divisor <= 2.000001, (-1, 1)).status == "HOLDS"
+
+
+def test_squares_with_coefficients_beyond_float64_stay_monomials():
+    """As a square, `1e150 x^2 + 1e-300 x` needs integers of 450 digits."""
+    assert outrange.verify(network(), 1e150 * x[0] ** 2 + 1e-300 * x[0] <= 2e150, (-1, 1), budget=2)
 
 
 def test_coefficients_are_products_of_float64_numbers():

@@ -114,6 +114,8 @@ def verify(
     tied = solution.status is Status.ROUNDING and examiner.witness is None
     if tied:
         solution = _decide_without_rounding(solution, graph, unsafe, groups, clock.left)
+    if question.has_quotients:
+        solution = _drop_distances(solution)
     empty = False
     if solution.status is Status.UNSAT:
         points = [*examiner.shown, *([] if solution.point is None else [solution.point])]
@@ -156,6 +158,16 @@ def _decide_without_rounding(
         extra = (METHOD,)
     lower = np.maximum(solution.lower, 0.0)
     return replace(solution, status=Status.UNSAT, lower=lower, methods=(*solution.methods, *extra))
+
+
+def _drop_distances(solution: Solution) -> Solution:
+    """Return a solution without the values of its clauses, which have the units of quotients."""
+    is_proved = solution.status is Status.UNSAT
+    return replace(
+        solution,
+        lower=np.full_like(solution.lower, 0.0 if is_proved else -np.inf),
+        seen=np.full_like(solution.seen, np.inf),
+    )
 
 
 def _find_smaller_sets(

@@ -30,10 +30,13 @@ class ExpandedClauses:
         groups: Clauses, grouped by their boxes.
         apart: Lower bound, at least 0, on the values of the dropped clauses, which no input
             satisfies. A clause holds where its value is at most 0.
+        has_quotients: Whether quotients were added to a clause (see `divide_by_positive`). They
+            leave its sign unchanged, but not its value.
     """
 
     groups: list[ClauseGroup]
     apart: float
+    has_quotients: bool = False
 
 
 def expand_groups(
@@ -61,15 +64,15 @@ def expand_clauses(
         products: Factors of those variables of the formula that are products.
 
     Returns:
-        The groups of clauses (none if nothing remains to be decided), and a lower bound on the
-        values of the dropped clauses.
+        The groups of clauses (none if nothing remains to be decided), a lower bound on the values
+        of the dropped clauses, and whether quotients were added.
 
     Raises:
         InputError: An input is unbounded.
         OutOfTime: The deadline passed before the expansion was complete.
     """
     kinds: dict[tuple, tuple[Region, dict, dict]] = {}
-    apart = np.inf
+    apart, has_quotients = np.inf, False
     size = 1 + max((i for atom in different_atoms(formula) for i, _ in atom.terms), default=0)
     for region in integer_cases(regions):
         key = (region.integer.tobytes(), tuple(id(part) for part in region.distances))
@@ -81,13 +84,15 @@ def expand_clauses(
             if case is None:
                 apart = min(apart, max(0.0, partial.floor))
             else:
-                ends, terms = case
+                ends, terms, quotients = case
+                has_quotients = has_quotients or bool(quotients)
+                terms = (*terms, *quotients)
                 box = b"".join(end.tobytes() for end in ends)
                 boxes[box] = ends
                 clauses.setdefault(box, {})[terms] = None
         apart = min(apart, expansion.apart)
     groups = [group for kind in kinds.values() for group in _groups(*kind)]
-    return ExpandedClauses(groups, apart)
+    return ExpandedClauses(groups, apart, has_quotients)
 
 
 def _around(region: Region, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -121,8 +126,11 @@ def _case(
     hi: np.ndarray,
     name_input: Callable[[int], str],
     products: Products,
-) -> tuple[tuple[np.ndarray, np.ndarray], tuple[Formula, ...]] | None:
-    """Return a case's input box `(lo, hi)` and undecided terms; None for an infeasible case."""
+) -> tuple[tuple[np.ndarray, np.ndarray], tuple[Formula, ...], list[Atom]] | None:
+    """Return a case's input box `(lo, hi)`, its undecided terms, and quotients that these imply.
+
+    The result is None for an infeasible case.
+    """
     inputs = case.inputs
     lo, hi = lo.copy(), hi.copy()
     lo[:inputs], hi[:inputs] = case.lo[:inputs], case.hi[:inputs]
@@ -136,11 +144,11 @@ def _case(
             return None
         if truth is None:
             open_terms.append(part)
-    if products:
-        open_terms += divide_by_positive(open_terms, lo[:inputs], hi[:inputs], products)
-    if _contradicts_itself(open_terms):
+    lo, hi = lo[:inputs], hi[:inputs]
+    quotients = divide_by_positive(open_terms, lo, hi, products) if products else []
+    if _contradicts_itself([*open_terms, *quotients]):
         return None
-    return (lo[:inputs], hi[:inputs]), tuple(open_terms)
+    return (lo, hi), tuple(open_terms), quotients
 
 
 def _contradicts_itself(parts: Sequence[Formula]) -> bool:

@@ -93,9 +93,9 @@ def _append(graph: Graph, terms: Graph) -> Graph:
         return len(nodes)
 
     start = join((inputs, outputs), (0, graph.output))
-    nodes += renumber_nodes(terms, start, len(nodes), "")
-    added = len(nodes) if terms.output == len(terms.nodes) else start + terms.output
-    output = join((outputs, terms.value_size(terms.output)), (graph.output, added))
+    nodes += renumber_nodes(terms, start, start, "")
+    count = terms.value_size(terms.output)
+    output = join((outputs, count), (graph.output, start + terms.output))
     return replace(graph, nodes=tuple(nodes), output=output)
 
 

@@ -68,8 +68,8 @@ def complete_squares(
         for j, v in row.items():
             for k, w in row.items():
                 matrix[j][k] = matrix[j].get(k, Fraction(0)) - v * w / pivot
-        for j, v in whole.items():
-            if CONSTANT in whole:
+        if CONSTANT in whole:
+            for j, v in whole.items():
                 constants[j] = constants.get(j, Fraction(0)) - v * whole[CONSTANT] / pivot
     rest = {i: c if i == CONSTANT else 2 * c for i, c in constants.items() if c}
     return parts, rest

@@ -105,7 +105,7 @@ class Terms:
         """Return `a ** exponent`.
 
         Raises:
-            InputError: The exponent is too large.
+            InputError: The exponent is too large, or is no float64 number.
         """
         if exponent == 0:
             return AffineForm({}, 1)
@@ -114,10 +114,10 @@ class Terms:
         # The square of a quadratic form stays a square: its monomials no longer show its sign.
         if exponent == 2 and self._degree(a) < 2:
             return self.multiply(a, a)
-        if abs(exponent) > LARGEST_POWER:
+        if abs(exponent) > LARGEST_POWER or not _is_float(exponent):
             raise InputError(
-                f"An exponent must lie between -{LARGEST_POWER} and {LARGEST_POWER}. "
-                f"Received: {float(exponent):g}."
+                f"An exponent must be a float64 number between -{LARGEST_POWER} and "
+                f"{LARGEST_POWER}. Received: {exponent}."
             )
         if exponent < 0:
             return self.function("reciprocal", self.power(a, -exponent))
@@ -178,7 +178,7 @@ class Terms:
         if completed is None:
             return a
         squares, rest = completed
-        if not all(Fraction(float(v)) == v for _, row in squares for v in row.values()):
+        if not all(_is_float(v) for _, row in squares for v in row.values()):
             return a
         parts = [_linear(rest)]
         for c, row in squares:
@@ -252,6 +252,14 @@ def _linear(row: Row) -> AffineForm:
     """Return a form from the dict of its coefficients; `CONSTANT` is the key of the constant."""
     terms: dict[int, Number] = {i: c for i, c in row.items() if i != CONSTANT and c}
     return AffineForm(terms, row.get(CONSTANT, 0))
+
+
+def _is_float(number: Number) -> bool:
+    """Return whether a number is exactly a float64 number."""
+    try:
+        return float(number) == number
+    except OverflowError:
+        return False
 
 
 def _is_monomial(a: AffineForm) -> bool:
