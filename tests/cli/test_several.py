@@ -50,7 +50,7 @@ def test_hidden_values(call):
 
 
 @pytest.mark.parametrize(
-    ("models", "told"),
+    ("models", "words"),
     [
         (("f=f.onnx", "f=f.onnx"), "a second time"),
         (("f=f.onnx", "f.onnx"), "NAME=FILE"),
@@ -58,6 +58,6 @@ def test_hidden_values(call):
         (("f=f.onnx", "x=f.onnx"), "identifier"),
     ],
 )
-def test_misfits_are_refused(call, models, told):
+def test_misfits_are_refused(call, models, words):
     code, out, err = call(*models, "f.y[0] <= 5", *UNIT)
-    assert code == 2 and not out and told in err
+    assert code == 2 and not out and words in err

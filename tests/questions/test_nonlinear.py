@@ -12,6 +12,7 @@ from outrange import InputError, x, y
 from outrange.core import And, Atom, ContradictionError
 from outrange.core.formula import holds
 from outrange.frontends.network import Network
+from outrange.graph import Slot
 from outrange.questions.conditions.divide import divide_by_positive
 from outrange.questions.conditions.term_graph import extend_network
 from outrange.questions.decide_property import translate_property
@@ -88,6 +89,19 @@ def test_verdicts_agree_with_samples(seed):
         at = {"x": verdict.counterexample.x, "y": verdict.counterexample.model_y}
         assert eval(code, where | at) > bound
         assert verdict.counterexample.reproduced
+
+
+def test_dot_is_a_matrix_product_for_at_most_two_axes():
+    many, few = [Slot("x", (2, 2, 2))], [Slot("x", (2, 2))]
+    matrix = np.array([[1.0, 2.0], [3.0, 4.0]])
+    with pytest.raises(InputError, match="at most two axes"):
+        resolve(np.dot(matrix, x)[0, 0, 1] <= 1, many, [])
+    assert resolve(np.dot(x, matrix)[0, 1, 1] <= 1, many, []) == resolve(
+        2 * x[0, 1, 0] + 4 * x[0, 1, 1] <= 1, many, []
+    )
+    assert resolve(np.dot(matrix, x)[1, 0] <= 1, few, []) == resolve(
+        3 * x[0, 0] + 4 * x[1, 0] <= 1, few, []
+    )
 
 
 def test_monomials_cancel():

@@ -141,10 +141,10 @@ def test_float32_and_partly_shared_inputs():
     broken = verify(runs, "b.y[0] <= a.y[0]", boxes, **options)
     assert broken.status == "VIOLATED"
     assert broken.counterexample.x["a.x"][1] == broken.counterexample.x["b.x"][1]
-    found = counterexamples(models, "b.y[0] <= a.y[0]", boxes, where=same, count=3)
-    assert len(found) == 3
-    assert all(e.x["a.x"][1] == e.x["b.x"][1] for e in found)
-    assert all(2 * e.x["b.x"][0] > 2 * e.x["a.x"][0] for e in found)
+    examples = counterexamples(models, "b.y[0] <= a.y[0]", boxes, where=same, count=3)
+    assert len(examples) == 3
+    assert all(e.x["a.x"][1] == e.x["b.x"][1] for e in examples)
+    assert all(2 * e.x["b.x"][0] > 2 * e.x["a.x"][0] for e in examples)
 
 
 def test_extreme_values_over_several_networks():

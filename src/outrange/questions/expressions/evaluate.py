@@ -187,6 +187,11 @@ def _terms(node: ExpressionNode, scope: Scope) -> Terms:
 
 
 def _matmul(node: ExpressionNode, scope: Scope, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    if node.detail == "dot" and b.ndim > 2:  # There, `np.dot` and `@` have different axes.
+        raise InputError(
+            "The second argument of `np.dot` may have at most two axes; use `@`. "
+            f"Received: {node!r} of shapes {a.shape} and {b.shape}."
+        )
     fixed = [all(form.is_constant for form in side.flat) for side in (a, b)]
     left, right = (a[None] if a.ndim == 1 else a), (b[:, None] if b.ndim == 1 else b)
     if min(left.ndim, right.ndim) < 2 or left.shape[-1] != right.shape[-2]:

@@ -80,7 +80,7 @@ def call_function(function: Any, args: tuple[Any, ...], options: dict) -> Any:
         InputError: The function is not supported.
     """
     if function is np.dot and len(args) == 2 and not options:
-        return arithmetic("@", *args)
+        return Expression("@", tuple(map(as_expression, args)), "dot")
     if function is np.linalg.norm and len(args) == 1 and not options:
         return Expression("sqrt", ((as_expression(args[0]).ravel() ** 2).sum(),))
     name = METHODS.get(function)
