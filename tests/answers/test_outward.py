@@ -12,6 +12,7 @@ from outrange.answers.range import Range
 from outrange.answers.render.document import Interval
 from outrange.answers.render.numbers import DIGITS, number, outward
 from outrange.answers.render.text import cell_text
+from outrange.answers.repairs.repair import ModelRepair
 from outrange.answers.robustness import Robustness
 from outrange.answers.summary import hull
 from outrange.reports.plain.reader import FREE, round_text
@@ -79,6 +80,17 @@ def test_intervals_in_tables_and_sentences_are_rounded_outward():
         layer = hull((np.array([lo]), np.array([hi])))
         assert layer.lo <= lo <= hi <= layer.hi
         assert (layer.lo, layer.hi) == pytest.approx((lo, hi), rel=1e-2)
+
+
+def test_sentences_of_a_repair_are_rounded_outward():
+    fixed = KINDS[ModelRepair]()["weights"]
+    zero, ends = np.zeros(2), (0.12345678, 0.23456714)
+    for lo, hi in ((-0.12345649, 0.1), (-0.1, 0.12345649)):
+        change = replace(fixed.difference, lo=zero + lo, hi=zero + hi, seen_lo=zero, seen_hi=zero)
+        shown = replace(fixed, share=ends, difference=change)
+        low, high = (float(word) for word in shown.wrong.split() if word[0].isdigit())
+        assert low <= 12.345678 <= 23.456714 <= high
+        assert 0.12345649 <= float(shown.price.split()[-1].rstrip(".")) <= 0.12346
 
 
 @pytest.mark.parametrize("places", [None, 2, 5])

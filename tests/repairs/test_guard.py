@@ -85,6 +85,34 @@ def test_compile_settings_and_probabilities():
 
 
 @pytest.mark.parametrize(
+    ("last", "claim", "decision", "expected"),
+    [
+        (None, y[0] <= -0.5, None, None),
+        (None, y[0] <= -0.5, "argmin", "argmin"),
+        (None, y.argmax() == 1, None, "argmax"),
+        ("softmax", y[0] <= 0.1, None, "argmax"),
+    ],
+)
+def test_the_agreement_is_that_of_the_decisions(last, claim, decision, expected):
+    net = model(last=last)
+    fixed = outrange.repair(
+        net, claim, BOX, method="guard", decision=decision, domain=(-2, 2), budget=10
+    )
+    assert fixed.status == "REPAIRED", fixed
+    agreement = fixed.fidelity[0]
+    if expected is None:
+        assert agreement.same is None and agreement.same_where_safe is None
+        return
+    at = np.random.default_rng(0).uniform(*BOX, (20_000, 2))
+    old, new = (
+        getattr(m.predict(at, verbose=0, batch_size=20_000), expected)(axis=1)
+        for m in (net, fixed.model)
+    )
+    assert agreement.same == pytest.approx((old == new).mean(), abs=0.05)
+    assert agreement.same_where_safe in (None, 1.0)
+
+
+@pytest.mark.parametrize(
     "claim",
     [
         lambda: y[0] <= x[0],

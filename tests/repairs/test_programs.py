@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize
+from scipy.optimize import linprog, minimize, nnls
 
 from cases import some
-from outrange.repairs.program import WeightsProgram, least_norm
+from outrange.repairs.program import WeightsProgram, least_norm, nonnegative_least_squares
 
 
 @pytest.mark.parametrize("seed", some(range(30), 8))
@@ -29,6 +29,43 @@ def test_the_nearest_point_of_a_polyhedron(seed):
 
 def test_contradictory_constraints_have_no_solution():
     assert least_norm(np.array([[1.0], [-1.0]]), np.array([-1.0, -1.0])) is None
+
+
+@pytest.mark.parametrize("seed", some(range(40), 10))
+def test_a_solution_is_missing_only_if_a_linear_program_finds_none(seed):
+    rng = np.random.default_rng(seed)
+    count, size = int(rng.integers(2, 25)), int(rng.integers(1, 6))
+    rows = rng.normal(size=(count, size))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    most = rng.normal(size=count) + 0.5
+    free = [(None, None)] * (size + 1)
+    # The least violation `t` of all rows.
+    forms = np.concatenate([rows, -np.ones((count, 1))], axis=1)
+    least = linprog([*np.zeros(size), 1], forms, most, bounds=free)
+    least = -np.inf if least.status == 3 else least.fun
+    if abs(least) > 1e-3:
+        assert (least_norm(rows, most) is None) == (least > 0)
+
+
+@pytest.mark.parametrize("seed", some(range(40), 10))
+@pytest.mark.parametrize("kind", ["random", "dependent", "repeated", "zeros", "whole numbers"])
+def test_nonnegative_least_squares_agrees_with_scipy(kind, seed):
+    rng = np.random.default_rng(seed)
+    rows, columns = int(rng.integers(1, 15)), int(rng.integers(1, 25))
+    matrix, target = rng.normal(size=(rows, columns)), rng.normal(size=rows)
+    if kind == "dependent":
+        matrix = matrix @ rng.normal(size=(columns, 2)) @ rng.normal(size=(2, columns))
+        matrix /= np.abs(matrix).max()
+    if kind == "repeated":
+        matrix = np.repeat(matrix, 3, axis=1)
+    if kind == "zeros":
+        matrix = matrix * (rng.random(columns) < 0.5)
+    if kind == "whole numbers":
+        matrix, target = np.rint(matrix), np.rint(target)
+    v = nonnegative_least_squares(matrix, target)
+    assert (v >= 0).all()
+    least = nnls(matrix, target)[1]
+    assert np.linalg.norm(matrix @ v - target) <= least + 1e-8
 
 
 def test_the_objective_is_the_change_of_the_outputs():

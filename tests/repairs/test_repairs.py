@@ -6,7 +6,7 @@ import pytest
 import independent_milp
 import outrange
 from cases import some
-from outrange import InputError, UnsupportedError, y
+from outrange import InputError, UnsupportedError, x as x_, y
 
 
 keras = pytest.importorskip("keras")
@@ -151,6 +151,29 @@ def test_nothing_is_changed_if_the_property_holds():
         assert np.array_equal(a, b)
 
 
+@keras.saving.register_keras_serializable("tests")
+class Forgetful(keras.layers.Layer):
+    """A layer whose factor is not in its file."""
+
+    def __init__(self, factor=10.0, **options):
+        super().__init__(**options)
+        self.factor = factor
+
+    def call(self, inputs):
+        return self.factor * inputs
+
+    def get_config(self):
+        return {"name": self.name}
+
+
+def test_the_verdict_is_about_the_model_that_is_returned():
+    keras.utils.set_random_seed(0)
+    model = chain(dense(1, "sigmoid"), Forgetful(0.1), dense(1, None, kernel_initializer="ones"))
+    assert outrange.verify(model, y[0] <= 1, (0, 1), budget=5)
+    fixed = outrange.repair(model, y[0] <= 1, (0, 1), budget=5)
+    assert fixed.status == "REPAIRED" and outrange.verify(fixed.model, y[0] <= 1, (0, 1), budget=5)
+
+
 @pytest.mark.parametrize(
     ("name", "rule"),
     [("sigmoid", y[0] >= 1.5), ("relu head", y[1] <= -0.5), ("softmax", y[0] >= 2)],
@@ -158,6 +181,23 @@ def test_nothing_is_changed_if_the_property_holds():
 def test_what_no_output_satisfies_is_impossible(name, rule):
     fixed = outrange.repair(small(name=name), rule, (0, 1), budget=5)
     assert fixed.status == "IMPOSSIBLE" and fixed.model is None and "proved" in str(fixed)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Identity(keras.layers.Layer):
+    """A user's layer with the name of a Keras layer that changes nothing."""
+
+    def call(self, inputs):
+        return 10.0 * inputs
+
+
+def test_a_layer_of_the_user_is_not_mistaken_for_one_of_keras():
+    """The last sigmoid stays below 1, but the outputs do not."""
+    keras.utils.set_random_seed(0)
+    model = chain(dense(1, "sigmoid"), Identity())
+    assert outrange.repair(model, y[0] >= 9.5, (0, 1), budget=5).status == "REPAIRED"
+    with pytest.raises(UnsupportedError, match=r"tests.*Identity"):
+        outrange.repair(model, y[0] >= 9.5, (0, 1), method="weights", budget=5)
 
 
 def test_a_contradiction_is_not_repaired():
@@ -207,6 +247,9 @@ REFUSED = {
     "Conv1D": lambda: chain(layers.Reshape((2, 1)), layers.Conv1D(1, 2), layers.Flatten()),
     "gelu": lambda: chain(dense(4), dense(1, "gelu")),
     "Concatenate": shared,
+    "softmax over 3 entries": lambda: chain(
+        dense(6, None), layers.Reshape((2, 3)), layers.Softmax(), layers.Flatten()
+    ),
 }
 
 
@@ -214,6 +257,18 @@ REFUSED = {
 def test_a_last_layer_that_is_not_supported_is_named(word):
     with pytest.raises(UnsupportedError, match=word):
         outrange.repair(REFUSED[word](), "y[0] <= -100", (0, 1), method="weights", budget=5)
+
+
+def test_auto_uses_a_guard_behind_an_unsupported_last_layer():
+    keras.utils.set_random_seed(0)
+    fixed = outrange.repair(REFUSED["gelu"](), y[0] <= -0.05, (0, 1), budget=5)
+    assert fixed.status == "REPAIRED" and fixed.method == "guard"
+
+
+def test_an_error_of_auto_names_both_reasons():
+    keras.utils.set_random_seed(0)
+    with pytest.raises(UnsupportedError, match=r"Neither mode.*Weights: .*gelu.*Guard: .*closed"):
+        outrange.repair(REFUSED["gelu"](), y[0] <= x_[0] - 9, (0, 1), budget=5)
 
 
 @pytest.mark.parametrize(

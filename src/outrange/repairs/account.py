@@ -14,7 +14,6 @@ from ..answers.render.text import entry_names
 from ..answers.repairs.repair import Agreement, LayerChange, ModelRepair, Profile, Round
 from ..answers.verdict import Verdict
 from ..core import Box, Warrant
-from ..core.formula import value
 from ..frontends.keras.predict import predictor, split
 from ..frontends.keras.signature import signature
 from ..questions.difference import difference_range
@@ -64,7 +63,6 @@ class Account:
         method: str = "",
         changes: tuple[LayerChange, ...] = (),
         violation: float | None = None,
-        decision: str | None = None,
     ) -> ModelRepair:
         """Return the answer of the repair.
 
@@ -77,8 +75,6 @@ class Account:
             method: Mode of the repair; empty if nothing was changed.
             changes: One record per layer that was changed or added.
             violation: Least violation that was reached; None if unknown.
-            decision: `"argmax"` or `"argmin"` if the outputs are read as a class; None if they are
-                numbers.
         """
         task = self._task
         further: dict[str, Any] = {}
@@ -90,7 +86,7 @@ class Account:
                 "profile": self._evaluate_grid(network),
                 "loss": self._compute_losses(model),
             }
-            fidelity = self._compare_models(network, decision)
+            fidelity = self._compare_models(network)
         else:
             fidelity = ()
         claims = dict.fromkeys(demand.text for demand in task.demands)
@@ -151,7 +147,7 @@ class Account:
             solver=False,
         )
 
-    def _compare_models(self, network: Any, decision: str | None) -> tuple[Agreement, ...]:
+    def _compare_models(self, network: Any) -> tuple[Agreement, ...]:
         """Compare the models at random inputs of each set, and at the user's inputs."""
         task = self._task
         rng = np.random.default_rng(task.seed + 2)
@@ -163,9 +159,7 @@ class Account:
             sets.append(("outside", outside[~is_in]))
         if task.x is not None:
             sets.append(("x", task.x))
-        return tuple(
-            _measure_agreement(name, x, task, network, decision) for name, x in sets if len(x)
-        )
+        return tuple(_measure_agreement(name, x, task, network) for name, x in sets if len(x))
 
     def _compute_losses(self, model: Any) -> tuple[float, float] | None:
         task = self._task
@@ -193,7 +187,7 @@ class Account:
         if not len(x):
             return None
         before, after = (_outputs(net, x) for net in (self._task.network, network))
-        bad = _measure_violations(demand, x, before) > 0
+        bad = demand.violations(x, before) > 0
         inputs = {slot.name: slot.shape for slot in self._task.network.graph.inputs}
         names = entry_names(inputs)
         return Profile(
@@ -205,21 +199,13 @@ def _outputs(network: Any, x: np.ndarray) -> np.ndarray:
     return np.asarray(network.predict(x), np.float64).reshape(len(x), -1)
 
 
-def _measure_violations(demand: Demand, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return value(demand.safe, np.concatenate([x, y], axis=1))
-
-
-def _measure_agreement(
-    name: str, x: np.ndarray, task: RepairTask, network: Any, decision: str | None
-) -> Agreement:
+def _measure_agreement(name: str, x: np.ndarray, task: RepairTask, network: Any) -> Agreement:
     before, after = _outputs(task.network, x), _outputs(network, x)
     change = np.abs(after - before)
     same = good_same = None
-    if decision is not None:
-        equal = decisions(before, decision) == decisions(after, decision)
-        good = np.ones(len(x), bool)
-        for demand in task.demands:
-            good &= ~(demand.contains(x) & (_measure_violations(demand, x, before) > 0))
+    if task.decision is not None:
+        equal = decisions(before, task.decision) == decisions(after, task.decision)
+        good = ~np.any([demand.are_violations(x, before) for demand in task.demands], axis=0)
         same = float(equal.mean())
         good_same = float(equal[good].mean()) if good.any() else None
     return Agreement(name, len(x), same, good_same, float(change.mean()), float(change.max()))

@@ -64,7 +64,8 @@ class Anchors:
         elif domain:
             parts.append(Demand(demands[0].unsafe, domain, "").draw(rng, count))
         points = np.concatenate(parts)
-        good = self._are_good(points, demands)
+        y = heads.outputs(heads.logits(heads.features(points), self._original))
+        good = ~np.any([demand.are_violations(points, y) for demand in demands], axis=0)
         points = points[good] if good.any() else points
         rng.shuffle(points)
         split = int(len(points) * (1 - HELD_OUT)) if len(points) > 20 else len(points)
@@ -73,16 +74,6 @@ class Anchors:
         self._train, self._held = slice(0, split), slice(split if split < len(points) else 0, None)
         self.spread = float(np.std(self._logits, axis=0).max(initial=0.0)) or 1.0
         self.count = len(NEAR_TIES) if decision is not None else 1
-
-    def _are_good(self, x: np.ndarray, demands: Sequence[Demand]) -> np.ndarray:
-        """Return at which inputs `(n, d)` the original violates no property, `(n,)` bool."""
-        good = np.ones(len(x), bool)
-        for pool, demand in zip(self.pools, demands, strict=True):
-            probe = InputPool(self._heads, demand, self._original, np.random.default_rng(0))
-            probe.add(x)
-            bad = probe.violations(probe.logits(pool._original)) > 0
-            good &= ~(bad & demand.contains(x))
-        return good
 
     def program(self, start: Sequence[np.ndarray], choice: int) -> WeightsProgram:
         """Return the quadratic program that minimizes one of the objectives.

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from ..core import Formula, PropertySource, Region
-from ..core.formula import negate
+from ..core.formula import negate, value
 from ..questions.evidence.check_point import are_contained
 
 
@@ -37,6 +37,19 @@ class Demand:
     def contains(self, x: np.ndarray) -> np.ndarray:
         """Return which of the inputs `(n, d)` lie in the set, `(n,)` bool."""
         return are_contained(self.regions, x)
+
+    def violations(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return the violation of the property, `(n,)`, in the units of its inequalities.
+
+        Args:
+            x: Flat inputs, `(n, d)`, in the set or not.
+            y: Flat outputs, `(n, outputs)`.
+        """
+        return value(self.safe, np.concatenate([x, y], axis=1))
+
+    def are_violations(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return which of the inputs lie in the set and violate the property, `(n,)` bool."""
+        return (self.violations(x, y) > 0) & self.contains(x)
 
     def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
         """Draw at most `count` inputs of the set, uniform in the boxes of its regions.

@@ -185,11 +185,11 @@ def _head_of(tensor: Any) -> OutputHead:
         UnsupportedError: A layer between the last `Dense` layer and the output is not supported.
     """
     size = int(np.prod(tensor.shape[1:]))
-    scale, shift, activation = np.ones(size), np.zeros(size), "linear"
+    scale, shift, activation, group = np.ones(size), np.zeros(size), "linear", None
     while True:
         layer, _, _ = tensor._keras_history
-        kind = type(layer).__name__
-        if kind == "Dense" and type(layer).__module__.startswith("keras."):
+        kind = type(layer).__name__ if _is_of_keras(layer) else ""
+        if kind == "Dense":
             break
         name = _activation_of(layer) if kind in ("Activation", *_ACTIVATION_LAYERS) else None
         if kind not in (*PASSING, *SCALING) and name is None:
@@ -197,7 +197,7 @@ def _head_of(tensor: Any) -> OutputHead:
         if name is not None and name != "linear":
             if activation != "linear" or (scale != 1).any() or (shift != 0).any():
                 raise _refusal(layer)
-            activation = name
+            activation, group = name, tensor.shape[-1]
         if kind in SCALING:
             factor, summand = _scaling_of(layer, tensor.shape[1:])
             shift, scale = shift + scale * summand, scale * factor
@@ -205,6 +205,12 @@ def _head_of(tensor: Any) -> OutputHead:
     name = _activation_of(layer)
     if name != "linear" and (activation != "linear" or (scale != 1).any() or (shift != 0).any()):
         raise _refusal(layer)
+    if activation == SOFTMAX and group != layer.units:
+        raise UnsupportedError(
+            "Repair of the weights needs a softmax over the units of the last `Dense` layer. "
+            f"Received: a softmax over {group} entries behind `{layer.name}` with {layer.units} "
+            'units; pass `method="guard"` instead.'
+        )
     activation = name if name != "linear" else activation
     if getattr(layer, "quantization_mode", None) or getattr(layer, "lora_enabled", False):
         raise _refusal(layer)
@@ -213,6 +219,11 @@ def _head_of(tensor: Any) -> OutputHead:
         raise _refusal(layer)
     places = int(np.prod(source.shape[1:-1]))
     return OutputHead(layer, source, places, layer.units, scale, shift, activation)
+
+
+def _is_of_keras(layer: Any) -> bool:
+    """Return whether Keras defines the class of a layer; a user's class may have the same name."""
+    return type(layer).__module__.startswith("keras.")
 
 
 def _input_of(tensor: Any) -> Any:
@@ -257,8 +268,11 @@ def _scaling_of(layer: Any, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndar
 
 
 def _refusal(layer: Any) -> UnsupportedError:
+    kind = type(layer).__name__
+    if not _is_of_keras(layer):
+        kind = f"{type(layer).__module__}.{kind}"
     return UnsupportedError(
         "Repair of the weights needs a `Dense` layer at the end, followed by at most one "
         f"activation and by {', '.join((*PASSING, *SCALING))}. Received: "
-        f'{type(layer).__name__} `{layer.name}`; pass `method="guard"` instead.'
+        f'{kind} `{layer.name}`; pass `method="guard"` instead.'
     )

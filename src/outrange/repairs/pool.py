@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..core.formula import value
 from .demand import Demand
 from .heads import Heads
 
@@ -78,5 +77,4 @@ class InputPool:
 
     def violations(self, logits: np.ndarray) -> np.ndarray:
         """Return the violation of the property at all inputs, `(n,)`."""
-        y = self._heads.outputs(logits)
-        return value(self.demand.safe, np.concatenate([self.x, y], axis=1))
+        return self.demand.violations(self.x, self._heads.outputs(logits))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,10 @@ from ..answers.verdict import Verdict
 from ..core import Clock, UnsupportedError
 from ..core.formula import different_atoms
 from ..frontends.network import Network
+from ..graph import Graph
+from ..graph.rewrites.order import origin
 from ..questions.decide_property import decide_property
 from .account import Account
-from .activations import SOFTMAX
 from .anchors import Anchors
 from .candidate import candidate_network
 from .copies import reload_model
@@ -38,20 +40,51 @@ FIRST_SHARE = 0.3
 
 
 def run_repair(task: RepairTask) -> ModelRepair:
-    """Repair a copy of a model as `task` describes."""
+    """Repair a copy of a model as `task` describes.
+
+    Raises:
+        UnsupportedError: The mode of the task does not support the model or a property; for
+            `"auto"`, neither mode does.
+    """
+    if task.decision is None:
+        task = replace(task, decision=decision_of(task.network.graph, task.demands))
     before = verdicts_of(task, task.network, task.seconds(FIRST_SHARE), every=True)
     account = Account(task)
     if all(before):
-        return account.finish(reload_model(task.model), before, before, HOLDS)
-    if task.method != "guard":
-        answer = _repair_weights(task, account, before)
-        if answer or answer.status == IMPOSSIBLE or task.method == "weights":
-            return answer
-        try:
-            return _repair_by_guard(task, account, before)
-        except UnsupportedError:
-            return answer  # Its reason says why the weights were not repaired.
-    return _repair_by_guard(task, account, before)
+        return account.finish(task.model, before, before, HOLDS)
+    if task.method == "guard":
+        return _repair_by_guard(task, account, before)
+    copy = reload_model(task.model)
+    try:
+        heads = Heads(copy)
+    except UnsupportedError as refusal:
+        if task.method == "weights":
+            raise
+        return _repair_unsupported_head(task, account, before, refusal)
+    answer = _repair_weights(task, account, before, copy, heads)
+    if answer or answer.status == IMPOSSIBLE or task.method == "weights":
+        return answer
+    try:
+        return _repair_by_guard(task, account, before)
+    except UnsupportedError:
+        return answer  # Its reason says why the weights were not repaired.
+
+
+def _repair_unsupported_head(
+    task: RepairTask, account: Account, before: Sequence[Verdict], refusal: UnsupportedError
+) -> ModelRepair:
+    """Repair a model by guards if the weights mode refused its last layer.
+
+    Raises:
+        UnsupportedError: The guard mode does not support the model or a property either.
+    """
+    try:
+        return _repair_by_guard(task, account, before)
+    except UnsupportedError as error:
+        raise UnsupportedError(
+            f"Neither mode of `repair` supports this model and property. Weights: {refusal} "
+            f"Guard: {error}"
+        ) from error
 
 
 def _repair_by_guard(task: RepairTask, account: Account, before: Sequence[Verdict]) -> ModelRepair:
@@ -91,15 +124,14 @@ def verdicts_of(
     return verdicts
 
 
-def _repair_weights(task: RepairTask, account: Account, before: list[Verdict]) -> ModelRepair:
-    """Repair a copy of the model by changing the weights of its last layers."""
-    copy = reload_model(task.model)
-    heads = Heads(copy)
+def _repair_weights(
+    task: RepairTask, account: Account, before: Sequence[Verdict], copy: Any, heads: Heads
+) -> ModelRepair:
+    """Repair a copy of the model by changing the weights of its last layers, `heads`."""
     reason = unreachable(heads, task.demands, before)
     if reason:
         return account.finish(None, before, [], IMPOSSIBLE, reason=reason)
-    decision = task.decision or decision_of(heads, task.demands)
-    anchors = Anchors(heads, task.demands, task.x, task.domain, decision, task.seed)
+    anchors = Anchors(heads, task.demands, task.x, task.domain, task.decision, task.seed)
     original, last = heads.weights(), list[Any]()
 
     def verify() -> list[Verdict]:
@@ -127,13 +159,7 @@ def _repair_weights(task: RepairTask, account: Account, before: list[Verdict]) -
         for layer, old, new in zip(heads.layers, original, heads.weights(), strict=True)
     )
     return account.finish(
-        last[0],
-        before,
-        outcome.verdicts,
-        REPAIRED,
-        changes=changes,
-        method="weights",
-        decision=decision,
+        last[0], before, outcome.verdicts, REPAIRED, changes=changes, method="weights"
     )
 
 
@@ -142,16 +168,17 @@ def _layer_change(layer: Any, old: np.ndarray, new: np.ndarray) -> LayerChange:
     return LayerChange(layer.name, "weights", float(np.abs(new - old).max(initial=0.0)), share)
 
 
-def decision_of(heads: Heads, demands: Sequence[Demand]) -> str | None:
+def decision_of(graph: Graph, demands: Sequence[Demand]) -> str | None:
     """Return `"argmax"` if the outputs are to be read as a class, else None.
 
     They are if some output is a softmax, or if the model has a single output tensor and the
     properties compare its entries without limits on single entries.
     """
-    if any(head.activation == SOFTMAX for head in heads.heads):
+    entries = range(graph.value_size(graph.output))
+    if any(origin(graph, graph.output, i)[0] in graph.rankings for i in entries):
         return "argmax"
-    size = demands[0].regions[0].box.size
+    size = graph.size
     forms = [atom for demand in demands for atom in different_atoms(demand.safe)]
     outputs = [[c for i, c in atom.terms if i >= size] for atom in forms]
     compares = all(len(terms) != 1 for terms in outputs) and any(outputs)
-    return "argmax" if compares and len(heads.heads) == 1 else None
+    return "argmax" if compares and len(graph.outputs) == 1 else None

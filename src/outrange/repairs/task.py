@@ -28,7 +28,8 @@ class RepairTask:
         y: Targets of `x`; None for none.
         domain: Further regions in which outputs should change little.
         margin: Distance by which constraints are tightened, as a fraction of the logits' spread.
-        decision: `"argmax"` or `"argmin"`: how outputs are read as a class; None to infer it.
+        decision: `"argmax"` or `"argmin"`: how outputs are read as a class. For `run_repair`, None
+            means that it is inferred; after that, None means that outputs are numbers.
         seed: Seed of random inputs.
     """
 

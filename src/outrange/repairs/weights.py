@@ -41,8 +41,8 @@ class WeightsOutcome:
     """Result of the search for weights.
 
     Args:
-        status: `"HOLDS"` if all properties are proved, `"INFEASIBLE"` if the constraints have no
-            solution, else `"UNKNOWN"`.
+        status: `"HOLDS"` if all properties are proved, `"INFEASIBLE"` if the quadratic program has
+            no solution up to rounding (which proves nothing), else `"UNKNOWN"`.
         reason: A sentence that says why the search ended; empty with `"HOLDS"`.
         verdicts: Verdicts on the last candidate that was verified; empty without any.
         violation: Least violation of all candidates, each at its worst input tried; None without

@@ -9,12 +9,12 @@ import numpy as np
 
 from ...core import OutrangeError, Warrant
 from ..answer import Answer, Cost
-from ..bad_inputs import BadInputs
 from ..range import Range
 from ..render.diagrams import plot_strips
 from ..render.document import BAD, GOOD, OPEN, Document, Fold, Paragraph, Table
+from ..render.numbers import DIGITS, number, outward_ends, short
 from ..render.style import TONES
-from ..render.text import clipped_name, number
+from ..render.text import clipped_name
 from ..verdict import LONGEST_CLAIM, Verdict
 from .before_after import plot_before_after
 
@@ -54,8 +54,8 @@ class Agreement:
         points: Number of inputs compared.
         same: Fraction of the inputs with the same decision; None if outputs are not read as a
             class.
-        kept: The same fraction among the inputs at which the original satisfies all properties;
-            None if `same` is None or there are no such inputs.
+        same_where_safe: The same fraction among the inputs at which the original satisfies all
+            properties; None if `same` is None or there are no such inputs.
         mean: Mean absolute change of an output at these inputs.
         largest: Largest absolute change of an output at these inputs.
     """
@@ -63,7 +63,7 @@ class Agreement:
     where: str
     points: int
     same: float | None
-    kept: float | None
+    same_where_safe: float | None
     mean: float
     largest: float
 
@@ -125,7 +125,7 @@ class ModelRepair(Answer):
         method: `"weights"` or `"guard"`; empty with `HOLDS` and `IMPOSSIBLE`, which change nothing.
         model: The repaired Keras model; None with `UNREPAIRED` and `IMPOSSIBLE`, and in an answer
             that was read from a file.
-        before: One verdict per property on the original model.
+        before: One verdict per property on the original model, as saved and loaded again.
         verdicts: One verdict per property on `model`, as saved and loaded again. With `UNREPAIRED`,
             those on the last candidate verified, up to the first that does not hold; with
             `IMPOSSIBLE`, none.
@@ -136,8 +136,6 @@ class ModelRepair(Answer):
             None if not computed.
         difference: Proved bounds on new minus old outputs over the bounding box of the first
             property's input set; None if not computed.
-        affected: Inputs whose outputs changed by more than rounding, in the form of `bad_inputs`;
-            None if not computed. `outrange.repair` does not compute them.
         violation: Least violation that was reached, in the units of the property, or None.
         loss: Loss before and after the repair on `x` and `y`; None without targets.
         profile: Outputs before and after on a grid, for `plot`; None unless one or two inputs vary.
@@ -171,7 +169,6 @@ class ModelRepair(Answer):
     model: Any = field(default=None, kw_only=True, repr=False, metadata={"stored": False})
     share: tuple[float, float] | None = field(default=None, kw_only=True)
     difference: Range | None = field(default=None, kw_only=True)
-    affected: BadInputs | None = field(default=None, kw_only=True)
     violation: float | None = field(default=None, kw_only=True)
     loss: tuple[float, float] | None = field(default=None, kw_only=True)
     profile: Profile | None = field(default=None, kw_only=True)
@@ -202,8 +199,8 @@ class ModelRepair(Answer):
     def records(self) -> list[dict[str, Any]]:
         """Return one dict per record of `fidelity`."""
         return [
-            {"where": a.where, "points": a.points, "same": a.same, "kept": a.kept,
-             "mean": a.mean, "largest": a.largest}
+            {"where": a.where, "points": a.points, "same": a.same,
+             "same_where_safe": a.same_where_safe, "mean": a.mean, "largest": a.largest}
             for a in self.fidelity
         ]  # fmt: skip
 
@@ -215,7 +212,7 @@ class ModelRepair(Answer):
         if self.share is None:
             failed = sum(not verdict for verdict in self.before)
             return f"Before: {failed} of {len(self.before)} properties did not hold."
-        lo, hi = (number(100 * end) for end in self.share)
+        lo, hi = map(number, outward_ends(*(100 * end for end in self.share)))
         return f"Before: between {lo} % and {hi} % of the input set violated it (proved)."
 
     @property
@@ -236,7 +233,8 @@ class ModelRepair(Answer):
             parts.append(f"loss {number(self.loss[0])} before and {number(self.loss[1])} after")
         if self.difference is not None:
             largest = max(-self.difference.lo.min(), self.difference.hi.max())
-            parts.append(f"no output of the input set changes by more than {number(largest)}")
+            bound = number(short(float(largest), DIGITS, side=1))
+            parts.append(f"no output of the input set changes by more than {bound}")
         return f"Agreement: {'; '.join(parts) or 'not measured'}."
 
     @property

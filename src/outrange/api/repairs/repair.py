@@ -99,8 +99,9 @@ def repair(
     Raises:
         InputError: An argument is invalid; the message says which one and why.
         ModelError: The model or file cannot be read.
-        UnsupportedError: The model is not a Keras model, its last layer is of an unsupported kind,
-            or no guard can enforce a property.
+        UnsupportedError: The model is not a Keras model or cannot be saved, or `method` does not
+            support it: its last layer is of an unsupported kind, or no guard can enforce a
+            property. `"auto"` raises only if both is the case.
 
     Example:
         >>> import keras
@@ -124,12 +125,12 @@ def repair(
     modifications of deep neural networks using verification*, LPAR 2020, for the last layer.
     """
     from ...frontends.load import load
-    from ...repairs.copies import keras_model
+    from ...repairs.copies import keras_model, reload_model
     from ...repairs.run import run_repair
     from ...repairs.task import RepairTask
 
-    _check_options(method, margin, decision, certificate, property, keep)
-    original = keras_model(model)
+    _check_options(method, margin, decision)
+    original = reload_model(keras_model(model))
     network, clock = load_within_limit(original, time_limit, box)
     slots = network.graph.inputs
     demands = [
@@ -162,9 +163,7 @@ def repair(
     return add_provenance(answer, network, regions=demands[0].regions, property=demands[0].source)
 
 
-def _check_options(
-    method: Any, margin: Any, decision: Any, certificate: Any, property: Any, keep: Any
-) -> None:
+def _check_options(method: Any, margin: Any, decision: Any) -> None:
     """Check the options that only `repair` has.
 
     Raises:
@@ -236,7 +235,7 @@ def _certify(answer: ModelRepair, demand: Demand, path: Any, clock: Clock) -> Mo
     from ...frontends.load import load
 
     proof = Certifier.of(path, clock, "repair", load(answer.model))
-    if proof is None or not answer:
+    if proof is None:
         return answer
     verdict = proof.verdict(answer.verdicts[0], demand.unsafe, demand.regions, demand.text)
     return replace(answer, verdicts=(verdict,), certificate=verdict.certificate)

@@ -10,7 +10,6 @@ import numpy as np
 
 from ...answers.repairs.repair import LayerChange
 from ...core import Region, UnsupportedError
-from ...core.formula import value
 from ...frontends.keras.api import keras
 from ...frontends.keras.predict import predictor
 from ...frontends.keras.signature import Signature, signature
@@ -112,8 +111,8 @@ class _GuardBuilder:
                 f"{len(demand.regions)} for {demand.text!r}."
             )
         rules = rules_of(demand.safe, self._places, demand.text)
+        measured = self._measure(demand)
         for region in demand.regions:
-            measured = self._measure(demand)
             for rule in rules:
                 self._add_guard(rule, region, measured)
 
@@ -121,7 +120,7 @@ class _GuardBuilder:
         """Evaluate the model at random inputs of a property's input set."""
         x = demand.draw(np.random.default_rng(0), SAMPLES)
         y = np.asarray(self._predict(x), float)
-        worst = value(demand.safe, np.concatenate([x, y], axis=1)).max(initial=0.0)
+        worst = demand.violations(x, y).max(initial=0.0)
         size = float(np.abs(y).max(initial=0.0)) or 1.0
         sums = y.shape[1] > 1 and len(y) and bool((np.abs(y.sum(axis=1) - 1) < 1e-4).all())
         return _Measurements(float(worst) if worst > 0 else 1e-3 * size, size, bool(sums))
