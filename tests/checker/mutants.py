@@ -21,7 +21,7 @@ import pytest
 
 HERE = Path(__file__).parent
 SOURCE = HERE.parents[1] / "checker" / "src" / "outrange_check"
-MODULES = ("network", "curves", "bounds", "tree", "certificate", "__main__")
+MODULES = ("network", "curves", "bounds", "tree", "certificate", "command")
 TESTS = (
     "by_hand", "files_by_hand", "growth_by_hand", "last_unit", "trees", "bounds", "curves",
     "hostile", "memory", "second_checker", "growth",
@@ -30,7 +30,7 @@ TESTS = (
 
 FIRST = {
     "network": "files_by_hand", "curves": "curves", "bounds": "last_unit", "tree": "last_unit",
-    "certificate": "by_hand", "__main__": "files_by_hand",
+    "certificate": "by_hand", "command": "files_by_hand",
 }  # fmt: skip
 
 PATIENCE, MEMORY = 60, 4 << 30

@@ -29,6 +29,8 @@ from checker.certificates import pack_members
 from outrange_check.__main__ import main
 from outrange_check.build import text
 from outrange_check.certificate import check
+from outrange_check.command import run
+from outrange_check.network import Refused
 
 
 # The network's text.
@@ -305,6 +307,29 @@ def test_the_program(model, tmp_path, monkeypatch, capsys):
         )
         assert (f"Model (SHA-256): {digest}" in output) == bool(options and code == 0)
         assert output.startswith("REFUSED: ") == (code == 1)
+
+
+def test_a_second_checker_must_accept_too(tmp_path, monkeypatch, capsys):
+    data = certificate(LINE, [(0, 1)], LINES, claim(-1.0))
+    proof = tmp_path / "a.proof"
+    proof.write_bytes(pack_members(data))
+
+    def accept(claimed, net, tree):
+        assert claimed == json.loads(data["claim.json"])
+        assert (net, tree) == (LINE, data["proof.bin"])
+        return "It accepts."
+
+    def refuse(*evidence):
+        raise Refused("It does not.")
+
+    for confirm, options, code, end in (
+        (accept, ["--verified"], 0, "\nIt accepts.\nBoxes: 1\nCERTIFIED\n"),
+        (refuse, ["--verified"], 1, "REFUSED: It does not.\n"),
+        (refuse, [], 0, "in the certificate\nBoxes: 1\nCERTIFIED\n"),
+    ):
+        monkeypatch.setattr(sys, "argv", ["outrange-check", str(proof), *options])
+        assert run(confirm) == code
+        assert capsys.readouterr().out.endswith(end)
 
 
 def test_the_sentence_says_all_that_is_proved(tmp_path):

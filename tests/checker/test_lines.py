@@ -6,10 +6,9 @@ import tokenize
 from pathlib import Path
 
 
-CORE = ("network", "curves", "bounds", "tree", "certificate", "__main__")
+CORE = ("network", "curves", "bounds", "tree", "certificate", "command")
 FOLDER = Path(__file__).parents[2] / "checker" / "src" / "outrange_check"
-MOST = 405
-"""Five of these lines call the proved checker, which can only refuse more."""
+MOST = 400
 
 
 def lines_of_code(text):
@@ -31,7 +30,7 @@ def test_a_line_is_counted_once_and_docstrings_are_not():
     assert lines_of_code(text) == 3
 
 
-def test_the_core_has_few_lines():
+def test_the_core_has_at_most_400_lines():
     counts = {name: lines_of_code((FOLDER / f"{name}.py").read_text()) for name in CORE}
     assert sum(counts.values()) <= MOST, counts
 
@@ -40,12 +39,12 @@ def test_the_core_needs_nothing_else_but_the_readers():
     for name in CORE:
         for node in ast.walk(ast.parse((FOLDER / f"{name}.py").read_text())):
             if isinstance(node, ast.ImportFrom) and node.level:
-                assert node.module in (*CORE, "readers", "verified"), (name, node.module)
+                assert node.module in (*CORE, "readers"), (name, node.module)
             assert not isinstance(node, ast.ImportFrom) or ";" not in str(node.module)
 
 
 def test_lines_are_not_joined():
-    """No semicolons, and no body behind a colon: lines as they are usually written."""
+    """No semicolons, and no body behind a colon: 400 lines as lines are usually written."""
     for name in CORE:
         tree = ast.parse((FOLDER / f"{name}.py").read_text())
         starts = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.stmt)]

@@ -78,4 +78,4 @@ def test_its_distribution_is_what_the_library_expects():
 def test_without_the_proved_program_the_error_says_how_to_build_it(monkeypatch):
     monkeypatch.setattr(verified, "PROGRAM", "no-such-program")
     with pytest.raises(Refused, match="make verified"):
-        verified.program()
+        verified.find_program()

@@ -1,42 +1,12 @@
 """Entry point of `python -m outrange_check` and of the command `outrange-check`."""
 
-import argparse
-
-from .certificate import Refused, check
+from .command import run
+from .verified import check_proved
 
 
 def main() -> int:
-    """Check a certificate and print the result; return 0 if it is certified, 1 if it is refused.
-
-    Wrong arguments end the process with exit code 2.
-    """
-    parser = argparse.ArgumentParser(
-        "outrange-check", description="Check a certificate of outrange."
-    )
-    parser.add_argument("certificate", help="the certificate, such as arm.proof")
-    parser.add_argument(
-        "--model", help="the model that the certificate is about: .keras, .onnx or .onnx.gz"
-    )
-    parser.add_argument(
-        "--verified",
-        action="store_true",
-        help="run the proved checker too (built by `make verified`); both must accept",
-    )
-    asked = parser.parse_args()
-    try:
-        theorem = check(asked.certificate, asked.model, asked.verified)
-    except Refused as why:
-        print(f"REFUSED: {why}")
-        return 1
-    print(
-        *theorem.sentences,
-        f"Network (SHA-256): {theorem.network}",
-        f"Model (SHA-256): {theorem.model or 'none was given: the network is in the certificate'}",
-        *["The proved checker accepts it too."] * asked.verified,
-        f"Boxes: {theorem.boxes}\nCERTIFIED",
-        sep="\n",
-    )
-    return 0
+    """Run the command, with the proved checker for `--verified`; return its exit code."""
+    return run(check_proved)
 
 
 if __name__ == "__main__":

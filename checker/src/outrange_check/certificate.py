@@ -11,10 +11,9 @@ from flint import arb, fmpq
 
 from .bounds import Region
 from .curves import ONE_BITS, SMOOTH
-from .network import MOST_BITS, ONE, Block, Form, Network, Refused, exact_number, need
+from .network import MOST_BITS, ONE, Block, Form, Network, Refused, need
 from .readers import read
 from .tree import Proof, prove
-from .verified import check_proved
 
 
 FORMAT = "outrange certificate 1"
@@ -23,19 +22,19 @@ MOST_BYTES = 1 << 27
 """Largest number of bytes of one member of a certificate, unpacked."""
 
 
-Theorem = namedtuple("Theorem", ("sentences", "network", "model", "boxes"))
-"""The result of a check: the proved claims as sentences with all numbers, the SHA-256 of the
-network in the certificate, the SHA-256 of the model file (None without one), and the number of
-boxes in the proof."""
+Theorem = namedtuple("Theorem", ("sentences", "network", "model", "boxes", "evidence"))
+"""The result of a check: the proved claims as sentences with all numbers; the SHA-256 of the
+network in the certificate; the SHA-256 of the model file (None without one); the number of boxes in
+the proof; and the evidence for another checker, which is the claims, the network and the bytes of
+the trees."""
 
 
-def check(path: str, model: str | None = None, verified: bool = False) -> Theorem:
+def check(path: str, model: str | None = None) -> Theorem:
     """Check a certificate, and that its network is that of a model file.
 
     Args:
         path: The certificate.
         model: The model file. None trusts the network in the certificate to be the right one.
-        verified: Whether the proved checker must accept the certificate too.
 
     Returns:
         The proved theorem.
@@ -73,9 +72,7 @@ def check(path: str, model: str | None = None, verified: bool = False) -> Theore
         bool(parts) and next(proof.data, None) is None,
         "nothing is claimed, or bytes are left after the last tree",
     )
-    if verified:
-        check_proved(claim, network, tree)
-    return Theorem(parts, digest, file, proof.boxes)
+    return Theorem(parts, digest, file, proof.boxes, (claim, network, tree))
 
 
 def _members(path: str) -> list[bytes]:
@@ -97,6 +94,16 @@ def _members(path: str) -> list[bytes]:
         )
         # `archive.read` would unpack everything before it checks the declared size.
         return [archive.open(name).read(archive.getinfo(name).file_size) for name in MEMBERS]
+
+
+def exact_number(pair: Any) -> fmpq:
+    """Return the exact value of a pair `[decimal, hex]`, which writes one float twice."""
+    decimal, written = pair
+    need(
+        type(decimal) is float and decimal.hex() == written,
+        f"{decimal!r:.50} is not the number {written!r:.50}",
+    )
+    return fmpq(*decimal.as_integer_ratio())
 
 
 def _part(network: Network, part: Any, proof: Proof) -> str:
@@ -132,8 +139,10 @@ def _part(network: Network, part: Any, proof: Proof) -> str:
 
 def _objective(outputs: dict[str, Form], term: Any) -> Form:
     """Return `sum of coefficient * output + plus` as a form in the network's variables."""
-    unknown = term["y"].keys() - outputs.keys()
-    need(not unknown, f"the network has no output {', '.join(unknown)!r:.50}")
+    need(
+        term["y"].keys() <= outputs.keys(),
+        f"the network has no output {', '.join(term['y'].keys() - outputs.keys())!r:.50}",
+    )
     return _combined(
         [
             (exact_number(term["plus"]), {ONE: fmpq(1)}),

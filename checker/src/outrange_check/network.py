@@ -7,7 +7,6 @@ variables before it. Affine maps between curves are multiplied out in rational n
 
 import json
 from dataclasses import dataclass, field
-from typing import Any
 
 from flint import fmpq
 
@@ -34,16 +33,6 @@ def need(holds: bool, otherwise: str) -> None:
     """Raise `Refused` with the message `otherwise` unless `holds` is true."""
     if not holds:
         raise Refused(otherwise)
-
-
-def exact_number(pair: Any) -> fmpq:
-    """Return the exact value of a pair `[decimal, hex]`, which writes one float twice."""
-    decimal, written = pair
-    need(
-        type(decimal) is float and decimal.hex() == written,
-        f"{decimal!r:.50} is not the number {written!r:.50}",
-    )
-    return fmpq(*decimal.as_integer_ratio())
 
 
 @dataclass

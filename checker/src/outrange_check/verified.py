@@ -15,7 +15,8 @@ from typing import Any
 
 from flint import fmpq
 
-from .network import ONE, Form, Network, Refused, exact_number, need
+from .certificate import exact_number
+from .network import ONE, Form, Network, Refused, need
 
 
 PROGRAM = "outrange-check-verified"
@@ -23,7 +24,7 @@ MOST_MEMORY = 4 << 30
 """Maximum memory of the program in bytes; the limit applies on Linux only."""
 
 
-def program() -> str:
+def find_program() -> str:
     """Return the path of the proved program: the one built in this checkout, or one on PATH."""
     built = Path(__file__).parents[2] / "verified" / PROGRAM
     path = str(built) if built.exists() else shutil.which(PROGRAM)
@@ -35,8 +36,8 @@ def program() -> str:
     return str(path)
 
 
-def check_proved(claim: Any, network: Network, tree: bytes) -> None:
-    """Check the claims of a certificate with the proved program.
+def check_proved(claim: Any, network: Network, tree: bytes) -> str:
+    """Check the claims of a certificate with the proved program; return a sentence that says so.
 
     Args:
         claim: The claims, which the checker in Python has accepted.
@@ -46,14 +47,15 @@ def check_proved(claim: Any, network: Network, tree: bytes) -> None:
     Raises:
         Refused: The program is missing, cannot check such claims, or refuses these.
     """
-    verdict = answer(question(claim, network) + tree)
+    verdict = ask_program(format_question(claim, network) + tree)
     need(verdict == "CERTIFIED", f"the proved checker does not accept it ({verdict:.200})")
+    return "The proved checker accepts it too."
 
 
-def answer(text: bytes) -> str:
+def ask_program(text: bytes) -> str:
     """Run the proved program on a question, and return the last line that it prints."""
     done = subprocess.run(
-        [program()],
+        [find_program()],
         input=text,
         capture_output=True,
         check=False,
@@ -68,7 +70,7 @@ def answer(text: bytes) -> str:
     return verdict
 
 
-def question(claim: Any, network: Network) -> bytes:
+def format_question(claim: Any, network: Network) -> bytes:
     """Return the network and the claims as integers in base 16, ending in a newline."""
     return " ".join(_yield_question(claim, network)).encode() + b"\n"
 
