@@ -6,7 +6,7 @@ import pytest
 from keras import Input, Model, layers as L
 
 import outrange
-from outrange import y
+from outrange import implies, x, y
 from outrange.layers import ArgmaxIsNot, Bounded, BoxGuard, Halfspaces, Ordered
 from outrange.questions.evidence.output_tail import METHOD
 
@@ -34,6 +34,15 @@ def test_a_rule_layer_is_proved_without_a_search_of_the_network(name):
     head, claim = PROVED[name]
     verdict = outrange.verify(network(head), claim, (-1, 1))
     assert verdict.status == "HOLDS" and verdict.methods == (METHOD,)
+
+
+def test_the_search_decides_the_other_boxes():
+    model = network(Ordered(0.0))
+    top = float(outrange.output_range(model, BOX, tol=0.01).hi[0])
+    claim = implies(x[0] <= 0, y[1] >= y[0]) & implies(x[0] >= 0, y[0] <= top)
+    verdict = outrange.verify(model, claim, BOX)
+    assert verdict.status == "HOLDS" and METHOD in verdict.methods and len(verdict.methods) > 1
+    assert verdict.margin == 0.0
 
 
 def test_a_guard_is_proved_in_its_box_only():

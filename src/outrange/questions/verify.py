@@ -105,7 +105,8 @@ def verify(
             engine=engine,
         )  # fmt: skip
         if len(groups) < len(question.groups):
-            solution = replace(solution, lower=np.minimum(solution.lower, 0.0))
+            lower, methods = np.minimum(solution.lower, 0.0), (*solution.methods, TAIL)
+            solution = replace(solution, lower=lower, methods=methods)
     else:
         solution = Solution.unknown(Status.UNSAT, graph.size, lower=0.0, methods=(TAIL,))
         solution = replace(solution, seconds=clock.seconds)
