@@ -17,6 +17,7 @@ from outrange.questions.conditions.divide import divide_by_positive
 from outrange.questions.conditions.term_graph import extend_network
 from outrange.questions.decide_property import translate_property
 from outrange.questions.expressions import Terms, resolve
+from outrange.questions.expressions.nonlinear.squares import complete_squares
 from questions.nets import dense_net
 
 
@@ -262,6 +263,16 @@ def test_a_square_keeps_its_sign_in_a_divisor():
 def test_squares_with_coefficients_beyond_float64_stay_monomials():
     """As a square, `1e150 x^2 + 1e-300 x` needs integers of 450 digits."""
     assert outrange.verify(network(), 1e150 * x[0] ** 2 + 1e-300 * x[0] <= 2e150, (-1, 1), budget=2)
+
+
+def test_a_decomposition_ends_at_the_first_long_coefficient():
+    """In exact arithmetic, the coefficients of each square are longer than those of the last."""
+    rows = np.random.default_rng(0).normal(size=(5, 5))
+    matrix = rows @ rows.T
+    entries = {(i, j): Fraction(matrix[i, j]) for i in range(5) for j in range(i, 5)}
+    assert complete_squares(entries, {}) is None
+    parts, _ = complete_squares({key: Fraction(round(c)) for key, c in entries.items()}, {})
+    assert len(parts) == 5
 
 
 def test_coefficients_are_products_of_float64_numbers():

@@ -19,6 +19,7 @@ from ...graph.composites.splice import renumber_nodes
 from ...graph.domain import is_restricted
 from ...graph.values import Value
 from ...ops import Rearrange, curve
+from ..expressions.forms import is_float
 from ..expressions.nonlinear.terms import Operation, Terms
 
 
@@ -193,19 +194,21 @@ class _Writer:
         variables = list(dict.fromkeys(i for op in operations for i in op.operands))
         width = max(len(op.operands) for op in operations)
         windows = np.full((len(operations), width), -1)
+        column = {i: k for k, i in enumerate(variables)}
         for row, operation in zip(windows, operations, strict=True):
-            row[: len(operation.operands)] = [variables.index(i) for i in operation.operands]
+            row[: len(operation.operands)] = [column[i] for i in operation.operands]
         return self._builder.largest(self.gather(variables), windows, (1, len(operations)))
 
     def _form(self, operations: Sequence[Operation]) -> Value:
         variables = list(dict.fromkeys(i for op in operations for i in op.operands)) or [0]
+        column = {i: k for k, i in enumerate(variables)}
         sums = [_exact_sums((*op.detail[0], op.detail[1])) for op in operations]
         count = max(len(parts) for numbers, _ in sums for parts in numbers)
         weights = np.zeros((count, len(variables), len(operations)))
         biases = np.zeros((count, len(operations)))
         for k, (operation, (numbers, _)) in enumerate(zip(operations, sums, strict=True)):
             for i, parts in zip(operation.operands, numbers, strict=False):
-                weights[: len(parts), variables.index(i), k] = parts
+                weights[: len(parts), column[i], k] = parts
             biases[: len(numbers[-1]), k] = numbers[-1]
         operand = self.gather(variables)
         layers = [
@@ -228,7 +231,7 @@ def _exact_sums(numbers: Sequence[int | Fraction]) -> tuple[list[tuple[float, ..
     """
     for divisor in (1, math.lcm(*(number.denominator for number in numbers))):
         sums = [_float_parts(Fraction(number) * divisor) for number in numbers]
-        if all(sums) and len(_float_parts(Fraction(divisor))) == 1:
+        if all(sums) and is_float(divisor):
             return sums, float(divisor)
     raise InputError(
         "The coefficients inside a product or function must be float64 numbers, or quotients of "

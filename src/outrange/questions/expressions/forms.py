@@ -105,6 +105,14 @@ def largest(forms: Sequence[AffineForm]) -> AffineForm:
     return AffineForm({}, 0, ((1, tuple(flat)),))
 
 
+def is_float(number: Number) -> bool:
+    """Return whether a number is exactly a float64 number."""
+    try:
+        return float(number) == number
+    except OverflowError:
+        return False
+
+
 def is_absolute(a: AffineForm) -> bool:
     """Return whether a form is a positive multiple of the absolute value of another form."""
     if a.terms or a.offset or len(a.peaks) != 1:

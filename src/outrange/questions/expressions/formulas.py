@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from ...core import And, Atom, Formula, InputError, Or
 from ...core.formula import FALSE, TRUE
-from .forms import AffineForm, add, scale, subtract
+from .forms import AffineForm, add, is_float, scale, subtract
 
 
 MOST_ATOMS = 2**16
@@ -94,11 +94,7 @@ def _factor(form: AffineForm) -> int:
     if odd == 1:
         return 1
     larger = scale(form, Fraction(odd))
-    try:
-        exact = all(Fraction(float(v)) == v for v in (*larger.terms.values(), larger.offset))
-    except OverflowError:
-        return 1
-    return odd if exact else 1
+    return odd if all(map(is_float, (*larger.terms.values(), larger.offset))) else 1
 
 
 def _at_most_zero(form: AffineForm, strict: bool) -> Formula:

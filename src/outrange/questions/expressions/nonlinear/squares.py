@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from fractions import Fraction
 
-from ..forms import Number
+from ..forms import Number, is_float
 
 
 CONSTANT = -1
@@ -33,7 +33,7 @@ def complete_squares(
     Returns:
         A list of pairs of a coefficient and a linear form to be squared, and the linear rest. All
         coefficients of the squares have the same sign. The result is None if the form is
-        indefinite.
+        indefinite, or if a form to be squared has coefficients that are not float64 numbers.
 
     Example:
         >>> parts, rest = complete_squares({(0, 0): 1, (0, 1): -2, (1, 1): 1}, {0: 6})
@@ -64,6 +64,8 @@ def complete_squares(
         if constants.get(i):
             whole[CONSTANT] = constants[i]
         form = _primitive(whole)
+        if not all(map(is_float, form.values())):  # Later rows have even longer numbers.
+            return None
         parts.append((pivot / form[i] ** 2, form))
         for j, v in row.items():
             for k, w in row.items():

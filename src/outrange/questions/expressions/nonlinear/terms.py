@@ -18,7 +18,7 @@ import numpy as np
 
 from ....core import InputError
 from ....ops import CURVES
-from ..forms import AffineForm, Number, add, scale, subtract, total
+from ..forms import AffineForm, Number, add, is_float, scale, subtract, total
 from .squares import CONSTANT, Row, complete_squares
 
 
@@ -114,7 +114,7 @@ class Terms:
         # The square of a quadratic form stays a square: its monomials no longer show its sign.
         if exponent == 2 and self._degree(a) < 2:
             return self.multiply(a, a)
-        if abs(exponent) > LARGEST_POWER or not _is_float(exponent):
+        if abs(exponent) > LARGEST_POWER or not is_float(exponent):
             raise InputError(
                 f"An exponent must be a float64 number between -{LARGEST_POWER} and "
                 f"{LARGEST_POWER}. Received: {exponent}."
@@ -178,8 +178,6 @@ class Terms:
         if completed is None:
             return a
         squares, rest = completed
-        if not all(_is_float(v) for _, row in squares for v in row.values()):
-            return a
         parts = [_linear(rest)]
         for c, row in squares:
             variable = self._integer_power(self.variable(_linear(row)), 2)
@@ -252,14 +250,6 @@ def _linear(row: Row) -> AffineForm:
     """Return a form from the dict of its coefficients; `CONSTANT` is the key of the constant."""
     terms: dict[int, Number] = {i: c for i, c in row.items() if i != CONSTANT and c}
     return AffineForm(terms, row.get(CONSTANT, 0))
-
-
-def _is_float(number: Number) -> bool:
-    """Return whether a number is exactly a float64 number."""
-    try:
-        return float(number) == number
-    except OverflowError:
-        return False
 
 
 def _is_monomial(a: AffineForm) -> bool:
