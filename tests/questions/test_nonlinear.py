@@ -284,3 +284,10 @@ def test_coefficients_are_products_of_float64_numbers():
     first, second = net.graph.run(np.float32(points)).T
     seen = np.sin(0.13 * (-0.47 * first + 0.31) - 0.1 * second)
     assert answer.status == "exact" and seen.max() <= answer.hi <= seen.max() + 0.1
+
+
+def test_reciprocals_of_divisors_are_normal_numbers():
+    """The rounding error of a subnormal reciprocal is not relative."""
+    third = Fraction(1, 3 * 2**1022)
+    with pytest.raises(InputError, match="round them"):
+        outrange.verify(network(0), np.sin(third * y[0]) <= 2, (-1, 1))

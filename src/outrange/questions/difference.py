@@ -21,6 +21,11 @@ from .inputs.sets.regions import regions
 from .output_range import output_range
 
 
+NOISE_SHARE, NOISE_SECONDS = 0.5, 10.0
+"""Limits on bounds that replace quantizers with noise: fraction of the time limit, and seconds
+without a time limit."""
+
+
 @dataclass(frozen=True, eq=False)
 class _Difference:
     """A network whose output is the difference of the outputs of two networks."""
@@ -84,13 +89,6 @@ def difference_range(
     return replace(answer, subject="difference")
 
 
-_NOISE_SHARE = 0.5
-"""Fraction of the time limit for bounds that replace quantizers with noise."""
-
-_NOISE_SECONDS = 10.0
-"""Time in seconds for these bounds if there is no time limit."""
-
-
 def _range_with_noise(
     first: Graph, second: Graph, box: Any, rows: Any, tol: float | None, time_limit: float | None
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]] | None:
@@ -110,7 +108,7 @@ def _range_with_noise(
         graph, where = aligned
         wanted = target(graph, rows, None)
         forms = sign * np.concatenate([wanted.rows, -wanted.rows])
-        seconds = _NOISE_SECONDS if time_limit is None else _NOISE_SHARE * time_limit
+        seconds = NOISE_SECONDS if time_limit is None else NOISE_SHARE * time_limit
         solution = solve(wanted.graph, where, forms, tol=tol, time_limit=seconds, solver=False)
         k = len(wanted.rows)
         methods = ("noise instead of quantizers, layer by layer", *solution.methods)

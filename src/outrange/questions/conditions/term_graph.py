@@ -29,6 +29,10 @@ SOURCE = "condition"
 MOST_PARTS = 4
 """Maximum number of float64 numbers whose sum is one coefficient."""
 
+MOST_DIVISOR = 1 << 1000
+"""Maximum common divisor of coefficients: the reciprocal of a larger one may be subnormal, so its
+rounding error is no longer relative."""
+
 N = TypeVar("N", bound=Any)
 
 
@@ -231,7 +235,7 @@ def _exact_sums(numbers: Sequence[int | Fraction]) -> tuple[list[tuple[float, ..
     """
     for divisor in (1, math.lcm(*(number.denominator for number in numbers))):
         sums = [_float_parts(Fraction(number) * divisor) for number in numbers]
-        if all(sums) and is_float(divisor):
+        if all(sums) and divisor <= MOST_DIVISOR and is_float(divisor):
             return sums, float(divisor)
     raise InputError(
         "The coefficients inside a product or function must be float64 numbers, or quotients of "
