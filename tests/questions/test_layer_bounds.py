@@ -62,8 +62,8 @@ def test_a_file_is_read_again_and_has_the_documented_form(tmp_path):
     first = record["answer"]["layers"][0]
     assert (first["name"], first["pre"][0]["shape"]) == ("dense_0", [4])
     assert first["pre"][0]["data"] == answer["dense_0"].pre[0].tolist()
-    table = answer.to_frame() if pytest.importorskip("pandas") else None
-    assert table.loc["dense_0", "units"] == 4
+    pytest.importorskip("pandas")
+    assert answer.to_frame().loc["dense_0", "units"] == 4
 
 
 def test_several_inputs_and_outputs():

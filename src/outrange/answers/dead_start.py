@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core import UnknownKeyError
 from .answer import Answer
 from .render.diagrams import plot_chances
 from .render.document import Document, Interval, Table
 from .render.jsonable import field_dict
 from .render.text import clipped_name, short
+from .tables.layers import find_layer
 
 
 CLOSED, SAMPLED = "closed form", "sampled"
@@ -78,12 +78,7 @@ class DeadStart(Answer):
     INDEX = ("name",)
 
     def __getitem__(self, name: str) -> DeadLayer:
-        for layer in self.layers:
-            if layer.name == name:
-                return layer
-        raise UnknownKeyError(
-            f"The layers are {[layer.name for layer in self.layers]}. Received: {name!r}."
-        )
+        return find_layer(self.layers, name)
 
     @property
     def worst(self) -> DeadLayer | None:

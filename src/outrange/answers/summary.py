@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Bounds, UnknownKeyError, Warrant
+from ..core import Bounds, Warrant
 from .answer import Answer
 from .render.diagrams import plot_strips
-from .render.document import MOST_ROWS, Bar, Document, Fold, Interval, Paragraph, Table
+from .render.document import Bar, Document, Interval, Paragraph
 from .render.jsonable import field_dict, jsonable
 from .render.text import cell_text, short
+from .tables.layers import find_layer, label_layer, tabulate_layers
 
 
 COLORS = {"dead": "#b3312c", "saturated": "#d4a72c", "always_on": "#1a7f37", "constant": "#8a8a8a"}
@@ -100,12 +101,7 @@ class Summary(Answer):
     INDEX = ("layer",)
 
     def __getitem__(self, name: str) -> LayerRow:
-        for row in self.layers:
-            if row.name == name:
-                return row
-        raise UnknownKeyError(
-            f"The layers are {[row.name for row in self.layers]}. Received: {name!r}."
-        )
+        return find_layer(self.layers, name)
 
     def total(self, what: str) -> int:
         """Return the number of units of the whole model in a state.
@@ -147,13 +143,11 @@ class Summary(Answer):
         head = ("Layer (type)", "Shape", "Params", "Before", "After")
         head += ("Dead", "On", "Sat.", "Const.", "Range")
         rows = [self._row(row) for row in self.layers]
-        shown = rows[:MOST_ROWS]
-        table = Table(head, shown, "llrrrrrrrl", len(rows) - len(shown))
         return Document(
             "Model",
             f'"{self.model}"',
             (
-                table if len(rows) <= MOST_ROWS else Fold(f"The first {MOST_ROWS} layers", [table]),
+                tabulate_layers(head, rows, "llrrrrrrrl"),
                 Paragraph(
                     f"Total params: {self.parameters:,}. Ranges before and after the activation "
                     "are proved outer bounds over all units of a layer. The numbers of dead, "
@@ -167,7 +161,7 @@ class Summary(Answer):
     def _row(row: LayerRow) -> tuple:
         after = hull(row.after)
         return (
-            f"{row.name} ({row.kind})" if row.calls == 1 else f"{row.name} x {row.calls}",
+            label_layer(row),
             str((None, *row.shape)),
             row.parameters,
             hull(row.before),

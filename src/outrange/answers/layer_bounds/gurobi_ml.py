@@ -6,38 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from ...core import InputError
-from .match import (
-    EmbeddedLayer,
-    ProvedNetwork,
-    check_box,
-    check_samples,
-    intersect,
-    match_layers,
-    relu_bounds,
-)
+from .match import ProvedNetwork, check_box, intersect, match_predictor, read_layers, relu_bounds
 
 
 def bound_gurobi_ml(answer: ProvedNetwork, predictor: Any) -> int:
     """Set the bounds of an embedded network; see `outrange.answers.LayerBounds.to_gurobi_ml`."""
-    try:
-        layers, model = list(predictor), predictor.gp_model
-    except (AttributeError, TypeError) as error:
-        raise InputError(
-            "`predictor` must be the result of `gurobi_ml.add_predictor_constr` for a neural "
-            f"network. Received: {type(predictor).__name__}."
-        ) from error
+    layers, model = read_layers(predictor, "gurobi_ml", "gp_model")
     model.update()
     check_box(answer, predictor.input.LB, predictor.input.UB)
     bent = [_is_relu(layer) for layer in layers]
-    shapes = [
-        EmbeddedLayer(layer.output.shape[-1], b) for layer, b in zip(layers, bent, strict=True)
-    ]
-    matched = match_layers(answer, shapes)
-    weights = [
-        (layer.coefs, layer.intercept) if hasattr(layer, "coefs") else None for layer in layers
-    ]
-    check_samples(answer, matched, weights, bent)
+    matched = match_predictor(answer, layers, bent)
     fixed = 0
     for layer, ours, relu in zip(layers, matched, bent, strict=True):
         pre, post = relu_bounds(ours)

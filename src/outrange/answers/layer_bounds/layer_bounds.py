@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ...core import UnknownKeyError, Warrant
+from ...core import Warrant
 from ..answer import Answer, Cost
 from ..render.diagrams import plot_strips
-from ..render.document import MOST_ROWS, Document, Fold, Paragraph, Table
+from ..render.document import Document, Paragraph
 from ..render.text import cell_text
 from ..summary import COLORS, hull
 from ..tables.help import ENDED_EARLY, what_helps
+from ..tables.layers import find_layer, label_layer, tabulate_layers
 from .gurobi_ml import bound_gurobi_ml
 from .match import ProvedNetwork
 from .omlt import bound_omlt
@@ -66,12 +67,7 @@ class LayerBounds(Answer):
     INDEX = ("layer",)
 
     def __getitem__(self, name: str) -> UnitBounds:
-        for layer in self.layers:
-            if layer.name == name:
-                return layer
-        raise UnknownKeyError(
-            f"The layers are {[layer.name for layer in self.layers]}. Received: {name!r}."
-        )
+        return find_layer(self.layers, name)
 
     def __iter__(self) -> Iterator[UnitBounds]:
         return iter(self.layers)
@@ -200,9 +196,7 @@ class LayerBounds(Answer):
         head = ("Layer (type)", "Shape", "Before", "After", "Active", "Inactive", "Unstable")
         rows = [
             (
-                f"{layer.name} ({layer.kind})"
-                if layer.calls == 1
-                else f"{layer.name} x {layer.calls}",
+                label_layer(layer),
                 str((None, *np.shape(layer.post[0]))),
                 hull(layer.pre),
                 hull(layer.post),
@@ -210,9 +204,6 @@ class LayerBounds(Answer):
             )
             for layer in self.layers
         ]
-        shown = rows[:MOST_ROWS]
-        table = Table(head, shown, "llrrrrr", len(rows) - len(shown))
-        folded = Fold(f"The first {MOST_ROWS} layers", [table])
         notes = [
             "Ranges before and after the activation are proved outer bounds over all units of a "
             "layer. Active and inactive units are proved to stay on one linear piece of their "
@@ -224,5 +215,5 @@ class LayerBounds(Answer):
         return Document(
             "Layer bounds",
             f'"{self.model}"',
-            (table if len(rows) <= MOST_ROWS else folded, *map(Paragraph, notes)),
+            (tabulate_layers(head, rows, "llrrrrr"), *map(Paragraph, notes)),
         )

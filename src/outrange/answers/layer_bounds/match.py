@@ -116,6 +116,52 @@ def match_layers(answer: ProvedNetwork, layers: Sequence[EmbeddedLayer]) -> list
     return matched
 
 
+def read_layers(predictor: Any, package: str, attribute: str) -> tuple[list[Any], Any]:
+    """Return the layers of a network that a package has embedded, and the optimization model.
+
+    Args:
+        predictor: The package's object for the network.
+        package: Name of the package, for messages.
+        attribute: Attribute of `predictor` that contains the optimization model.
+
+    Raises:
+        InputError: The object is not an embedded neural network.
+    """
+    try:
+        return list(predictor), getattr(predictor, attribute)
+    except (AttributeError, TypeError) as error:
+        raise InputError(
+            f"`predictor` must be the result of `{package}.add_predictor_constr` for a neural "
+            f"network. Received: {type(predictor).__name__}."
+        ) from error
+
+
+def match_predictor(
+    answer: ProvedNetwork, layers: Sequence[Any], bent: Sequence[bool], sampled: bool = True
+) -> list[UnitBounds]:
+    """Return the bounds of each layer of a predictor, whose weights are checked at samples.
+
+    Args:
+        answer: The proved bounds.
+        layers: Layers with the attribute `output`, and with `coefs` and `intercept` if affine.
+        bent: Whether each layer applies an activation other than the identity function.
+        sampled: Whether to check the weights, which is possible if all activations are ReLUs.
+
+    Raises:
+        InputError: The layers do not correspond to those of the bounds.
+    """
+    shapes = [
+        EmbeddedLayer(layer.output.shape[-1], b) for layer, b in zip(layers, bent, strict=True)
+    ]
+    matched = match_layers(answer, shapes)
+    if sampled:
+        weights = [
+            (layer.coefs, layer.intercept) if hasattr(layer, "coefs") else None for layer in layers
+        ]
+        _check_samples(answer, matched, weights, bent)
+    return matched
+
+
 def _has_same_bounds(ends: Bounds, other: Bounds | None) -> bool:
     """Return whether two values have equal bounds, which is so for a value and its copy."""
     return other is not None and all(
@@ -130,7 +176,7 @@ def _mismatch(answer: ProvedNetwork, reason: str) -> InputError:
     )
 
 
-def check_samples(
+def _check_samples(
     answer: ProvedNetwork,
     matched: Sequence[UnitBounds],
     weights: Sequence[tuple[np.ndarray, np.ndarray] | None],

@@ -6,16 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core import Bounds, InputError
-from .match import (
-    EmbeddedLayer,
-    ProvedNetwork,
-    check_box,
-    check_samples,
-    intersect,
-    match_layers,
-    relu_bounds,
-)
+from ...core import Bounds
+from .match import ProvedNetwork, check_box, intersect, match_predictor, read_layers, relu_bounds
 
 
 if TYPE_CHECKING:
@@ -24,24 +16,11 @@ if TYPE_CHECKING:
 
 def bound_pyscipopt_ml(answer: ProvedNetwork, predictor: Any) -> int:
     """Set the bounds of an embedded network; see `outrange.answers.LayerBounds.to_pyscipopt_ml`."""
-    try:
-        layers, model = list(predictor), predictor.scip_model
-    except (AttributeError, TypeError) as error:
-        raise InputError(
-            "`predictor` must be the result of `pyscipopt_ml.add_predictor_constr` for a neural "
-            f"network. Received: {type(predictor).__name__}."
-        ) from error
+    layers, model = read_layers(predictor, "pyscipopt_ml", "scip_model")
     check_box(answer, *_ends(model, predictor.input))
     bent = [layer.activation != "identity" for layer in layers]
-    shapes = [
-        EmbeddedLayer(layer.output.shape[-1], b) for layer, b in zip(layers, bent, strict=True)
-    ]
-    matched = match_layers(answer, shapes)
-    weights = [
-        (layer.coefs, layer.intercept) if hasattr(layer, "coefs") else None for layer in layers
-    ]
-    if all(layer.activation in ("identity", "relu") for layer in layers):
-        check_samples(answer, matched, weights, bent)
+    sampled = all(layer.activation in ("identity", "relu") for layer in layers)
+    matched = match_predictor(answer, layers, bent, sampled)
     return sum(_bound_layer(answer, model, *pair) for pair in zip(layers, matched, strict=True))
 
 

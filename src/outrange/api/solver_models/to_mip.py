@@ -70,9 +70,9 @@ def to_mip(
         >>> path.read_text().split()[:4]
         ['Minimize', 'obj:', '-1', 'y_1']
 
-    Sound: the program contains the network's exact function, and the file states its numbers in
-    full. A solver's result is not a proof, because solvers satisfy constraints only up to a
-    tolerance; `outrange.minimize` and `outrange.maximize` prove their bounds.
+    Sound: the bounds account for every float64 rounding error. A solver's result is not a proof,
+    because the coefficients of the program are rounded to float64, and solvers satisfy constraints
+    only up to a tolerance. `outrange.minimize` and `outrange.maximize` prove their bounds.
     Complete: as `outrange.layer_bounds`.
     Cost: as `outrange.layer_bounds`, and memory for rows times columns.
 

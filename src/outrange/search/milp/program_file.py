@@ -77,11 +77,12 @@ def write_program(
             _write_mps(encoding, columns[output], sign, part)
         os.replace(part, path)
     except OSError as error:
-        with suppress(OSError):
-            part.unlink()
         raise InputError(
             f"The program cannot be written ({error.strerror}). Received: `{path}`."
         ) from error
+    finally:
+        with suppress(OSError):
+            part.unlink()
 
 
 def _write_mps(encoding: Encoding, column: int, sign: float, path: Path) -> None:
