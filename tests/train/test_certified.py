@@ -224,6 +224,44 @@ def test_the_worst_numbers_are_worse_than_all_samples(name, rng):
         )
 
 
+@pytest.mark.parametrize(
+    "loss",
+    [
+        keras.losses.BinaryCrossentropy(),
+        keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.2),
+        keras.losses.Huber(0.1),
+        keras.losses.LogCosh(),
+    ],
+    ids=lambda loss: loss.name,
+)
+def test_the_worst_end_of_an_interval_is_worst_for_soft_targets(loss, rng):
+    from outrange.train.certified.worst_case import SampleLoss
+
+    compiled = SampleLoss.of(loss)
+    targets = rng.uniform(size=(200, 1)).astype("float32")
+    lo, hi = np.sort(rng.uniform(0.01, 0.99, (2, 200, 1)), axis=0).astype("float32")
+    ends = TensorBounds(*map(keras.ops.convert_to_tensor, (lo, hi)))
+    worst = compiled.worst(targets, OutputBounds(ends, None, None))
+    most = np.asarray(compiled.function(targets, worst))
+    for share in np.linspace(0, 1, 11, dtype="float32"):
+        inside = np.asarray(compiled.function(targets, lo + share * (hi - lo)))
+        assert (inside <= most + 1e-5).all()
+
+
+@pytest.mark.parametrize("loss", ["ibp", "mtl-ibp", "cc-ibp", "sabr"])
+def test_penalties_of_weights_count_fully(loss):
+    """With radius 0, every loss is the compiled one."""
+    keras.utils.set_random_seed(0)
+    penalty = keras.regularizers.L2(1.0)
+    model = Sequential([Input((2,)), L.Dense(1, kernel_regularizer=penalty)])
+    trained = Certified(model, 0.0, loss, alpha=0.75)
+    trained.compile(keras.optimizers.SGD(0.0), "mse")
+    x, y = np.ones((8, 2)), np.zeros(8)
+    history = trained.fit(x, y, verbose=0).history
+    assert history["loss"][0] == pytest.approx(trained.evaluate(x, y, verbose=0), rel=1e-5)
+    assert list(history) == ["loss"]  # Numbers have no class that could be proved.
+
+
 def test_the_wrapper_trains_the_model_and_evaluates_plainly(rng):
     x, y = classes(rng, 64)
     model = classifier()
@@ -260,6 +298,14 @@ def test_a_net_trained_for_a_property_ends_proved(rng, tmp_path):
     assert prove.verdict.status == "HOLDS" and (tmp_path / "c").exists()
     model.save(tmp_path / "m.keras")
     assert outrange.verify(tmp_path / "m.keras", text, (0, 1)).status == "HOLDS"
+
+
+def test_a_property_of_a_sequence_of_outputs():
+    model = Sequential([Input((2, 1)), L.Dense(1, use_bias=False)])
+    model.set_weights([np.ones((1, 1))])
+    loss = PropertyLoss("y[1, 0] - y[0, 0] <= 1", (-1, 1), pieces=1)
+    Certified(model, loss)
+    assert float(loss.violation(model)) == pytest.approx(1.0)  # At -1 and 1, by intervals too.
 
 
 def test_counterexamples_are_learned(rng):
@@ -314,9 +360,14 @@ def test_one_sentence_names_the_argument(make, message):
         make(classifier())
 
 
-def test_an_unknown_loss_is_refused(rng):
-    x, y = classes(rng, 8)
+def test_an_unknown_loss_is_refused():
     trained = Certified(classifier(), 0.1)
-    trained.compile("adam", lambda truth, output: keras.ops.sum(output))
     with pytest.raises(InputError, match="knows the worst outputs"):
-        trained.fit(x, y, verbose=0)
+        trained.compile("adam", lambda truth, output: keras.ops.sum(output))
+
+
+def test_classes_of_a_sequence_are_refused():
+    trained = Certified(Sequential([Input((4, 3)), L.Dense(2)]), 0.1)
+    trained.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    with pytest.raises(InputError, match="one vector of scores"):
+        trained.fit(np.zeros((8, 4, 3)), np.zeros((8, 4)), verbose=0)

@@ -147,6 +147,15 @@ def test_other_dtypes_keep_their_rule(dtype, rng):
         assert holds(name, out).all() if name else (out[:, 1] >= out.max(axis=1)).all()
 
 
+@pytest.mark.parametrize("kind", [ArgmaxIs, ArgmaxIsNot])
+def test_the_margin_for_large_outputs_excludes_ties(kind, rng):
+    y = (10.0 ** rng.uniform(-3, 6, (300, 3)) * rng.choice([-1, 1], (300, 3))).astype("float32")
+    for row in y:
+        margin = 1.2e-7 * float(np.abs(row).max())
+        result = np.asarray(kind(2, margin=margin)(row[None]))[0]
+        assert (result.argmax() == 2) == (kind is ArgmaxIs)
+
+
 # ---- half-spaces --------------------------------------------------------------------------------
 
 

@@ -41,8 +41,8 @@ class Prove(keras().callbacks.Callback):
         stop: Whether to stop the training when the property holds.
 
     Raises:
-        InputError: An argument is invalid; raised when training begins if the property does not
-            fit the model.
+        InputError: An argument is invalid. The first verification raises it if the property does
+            not fit the model.
 
     Attributes:
         verdict: The latest verdict; None before the first one.

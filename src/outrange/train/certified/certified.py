@@ -38,8 +38,8 @@ class Certified(keras.Model):
 
     A small `alpha` keeps more accuracy, and needs a complete verifier such as
     `outrange.robust_accuracy` afterwards. With a loss of classes, `fit` and `evaluate` also report
-    `proved`: the fraction of the samples whose class is proved by interval bounds. Training uses
-    the boxes of the loss, and evaluation those of the full radius.
+    `proved`: the fraction of the samples whose class is proved by interval bounds, apart from
+    rounding errors. Training uses the boxes of the loss, and evaluation those of the full radius.
 
     Args:
         model: A built Sequential or functional Keras model with one input and one output.
@@ -55,7 +55,8 @@ class Certified(keras.Model):
         name: Name of the wrapper.
 
     Raises:
-        InputError: An argument is invalid, or the compiled loss is unknown (raised by `fit`).
+        InputError: An argument is invalid; or the worst outputs are unknown for the compiled loss
+            (raised by `compile`).
         UnsupportedError: The model has a layer without interval bounds.
 
     Example:
@@ -108,11 +109,28 @@ class Certified(keras.Model):
             network = load(model)
             for part in self.properties:
                 part.attach(network, shape)
-        self.proved = None if self.properties else keras.metrics.Mean("proved")
+        self.proved = keras.metrics.Mean("proved")
+        self._sample_loss: SampleLoss | None = None
         self.seen = self.add_weight(
             name="seen", shape=(), dtype="float32", initializer="zeros", trainable=False
         )
         self.built = True
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Compile the wrapper, with the arguments of `keras.Model.compile`.
+
+        Raises:
+            InputError: The worst outputs are unknown for the loss; only with a radius.
+        """
+        super().compile(*args, **kwargs)
+        self._sample_loss = None if self.properties else SampleLoss.of(self.loss)
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The metrics, with `proved` only for a radius and a loss of classes."""
+        loss = self._sample_loss
+        has_classes = loss is not None and loss.classes
+        return [m for m in super().metrics if has_classes or m.name != "proved"]
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Return the model's outputs."""
@@ -135,25 +153,27 @@ class Certified(keras.Model):
             sample_weight: Weights of the samples, `(batch,)`, or None.
             training: Whether the model is being trained.
         """
-        plain = super().compute_loss(x, y, y_pred, sample_weight, training)
         if not training:
             self._count_proved(x, y)
-            return plain
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
         self.seen.assign_add(1.0)
         share = keras.ops.minimum(1.0, self.seen / self.ramp) if self.ramp else 1.0
         if self.properties:
+            plain = super().compute_loss(x, y, y_pred, sample_weight, training)
             extra = sum(part.weight * part.violation(self.model) for part in self.properties)
             return plain + share * extra
-        compiled = SampleLoss.of(self.loss)
+        compiled = self._sample_loss
+        assert compiled is not None
         x = keras.ops.cast(x, "float32")
         robust = self._robust_loss(compiled, x, y, sample_weight, share)
-        if self.kind != "ibp":
-            return robust + sum(self.model.losses)
-        return (1 - self.alpha) * plain + self.alpha * robust
+        if self.kind == "ibp":
+            nominal = compiled.mean(y, y_pred, sample_weight)
+            robust = (1 - self.alpha) * nominal + self.alpha * robust
+        return robust + sum(self.model.losses)
 
     def _count_proved(self, x: Any, y: Any) -> None:
         """Update the metric `proved` in evaluation, over boxes of the full radius."""
-        compiled = None if self.properties else SampleLoss.of(self.loss)
+        compiled = self._sample_loss
         if compiled is not None and compiled.classes and y is not None:
             x = keras.ops.cast(x, "float32")
             radius = np.asarray(self.radius, "float32")
@@ -195,7 +215,7 @@ class Certified(keras.Model):
         ops = keras.ops
         bounds = OutputBounds.of(self.model, inputs, self._head)
         worst = compiled.worst(y, bounds)
-        if compiled.classes and self.proved is not None:
+        if compiled.classes:
             truth = compiled.index(y, worst)
             best = ops.max(ops.where(truth > 0, -np.inf, worst), axis=-1)
             proved = ops.sum(ops.where(truth > 0, worst, 0.0), axis=-1) > best

@@ -73,8 +73,9 @@ class OutputBounds:
     """Bounds of a model's output over boxes of inputs, and of linear forms of the output.
 
     Args:
-        output: Bounds of the output, `(batch, outputs)`.
-        head: The last dense layer; None if another layer (except a softmax) is last.
+        output: Bounds of the output, `(batch, *output_shape)`.
+        head: The last dense layer, applied to one vector per box; None if another layer (except a
+            softmax) is last.
         features: Bounds of the input of that layer, `(batch, features)`; None without a `head`.
     """
 
@@ -88,7 +89,9 @@ class OutputBounds:
         before: dict[int, TensorBounds] = {}
         output = bound_model(model, inputs, before)
         features = None if head is None else before.get(id(head.dense))
-        return OutputBounds(output, head if features is not None else None, features)
+        if features is None or len(features.lo.shape) != 2:
+            return OutputBounds(output, None, None)
+        return OutputBounds(output, head, features)
 
     @property
     def logits(self) -> TensorBounds:
@@ -104,20 +107,22 @@ class OutputBounds:
         )
 
     def linear_form(self, rows: Any) -> TensorBounds:
-        """Return bounds of `output @ rows`, or of `logits @ rows` with a final softmax.
+        """Return bounds of `output @ rows`, or of `logits @ rows` if `head` has a softmax.
 
         The rows are multiplied by the kernel of the last dense layer first, so terms that its units
         share cancel.
 
         Args:
-            rows: A matrix, `(outputs, forms)`, or one matrix per box, `(batch, outputs, forms)`.
+            rows: A matrix for flat outputs, `(outputs, forms)`, or one matrix per box,
+                `(batch, outputs, forms)`.
 
         Returns:
             Bounds `(batch, forms)`.
         """
         ops = keras.ops
         if self.head is None or self.features is None:
-            weights, source = rows, self.logits
+            weights = rows
+            source = self.output.map(lambda end: ops.reshape(end, (end.shape[0], -1)))
         else:
             dense = self.head.dense
             weights, source = ops.matmul(dense.kernel, rows), self.features

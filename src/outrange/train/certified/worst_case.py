@@ -13,11 +13,10 @@ from .head import OutputBounds
 CLASSES = ("categorical_crossentropy", "sparse_categorical_crossentropy")
 """Names of losses whose outputs are scores of classes."""
 
-BINARY = ("binary_crossentropy",)
-"""Names of losses that decrease in an output with target 1, and increase in one with target 0."""
-
-DISTANCES = ("mean_squared_error", "mean_absolute_error", "huber", "log_cosh")
-"""Names of losses that increase with the distance of an output from its target."""
+CONVEX = (
+    "binary_crossentropy", "mean_squared_error", "mean_absolute_error", "huber", "log_cosh"
+)  # fmt: skip
+"""Names of losses that are a mean over the outputs, and convex in each output."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +25,7 @@ class SampleLoss:
 
     Args:
         function: Function from targets and outputs to one loss per sample.
-        name: Name of the loss, one of `CLASSES`, `BINARY` and `DISTANCES`.
+        name: Name of the loss, one of `CLASSES` and `CONVEX`.
         from_logits: Whether the loss expects logits.
     """
 
@@ -45,7 +44,7 @@ class SampleLoss:
         function = loss.call if isinstance(loss, keras.losses.Loss) else loss
         plain = getattr(loss, "fn", loss)
         name = getattr(plain, "__name__", type(loss).__name__)
-        names = (*CLASSES, *BINARY, *DISTANCES)
+        names = (*CLASSES, *CONVEX)
         if name not in names or plain is not getattr(keras.losses, name, None):
             raise InputError(
                 f"Certified training knows the worst outputs for these losses: {', '.join(names)}. "
@@ -94,17 +93,25 @@ class SampleLoss:
 
         For classes with logits, the negated lower bounds on the margins serve as logits, since
         adding a number to all logits does not change the loss. For classes without logits, the true
-        class gets its lower bound, and the others get their upper bounds.
+        class gets its lower bound, and the others get their upper bounds. Targets must be integers
+        or one-hot. A loss that is convex in an output is largest at one of the output's two bounds.
+
+        Raises:
+            InputError: The loss is of classes, and the model returns more than a vector per sample.
         """
         ops = keras.ops
         lo, hi = bounds.output.lo, bounds.output.hi
         if self.classes:
+            if len(lo.shape) != 2:
+                raise InputError(
+                    "Certified training with a loss of classes needs one vector of scores per "
+                    f"sample. Received: outputs of shape {tuple(lo.shape)}."
+                )
             has_logits = self.from_logits or (bounds.head is not None and bounds.head.softmax)
             if has_logits:
                 return self.outputs_of(-self.margins(y, bounds), bounds)
             return ops.where(self.index(y, lo) > 0, lo, hi)
         y = ops.cast(y, lo.dtype)
         y = ops.expand_dims(y, -1) if len(y.shape) == len(lo.shape) - 1 else y
-        if self.name in BINARY:
-            return ops.where(y > 0.5, lo, hi)
-        return ops.where(hi - y >= y - lo, hi, lo)
+        at_lo, at_hi = (self.function(y[..., None], end[..., None]) for end in (lo, hi))
+        return ops.where(at_hi >= at_lo, hi, lo)

@@ -62,11 +62,13 @@ class ArgmaxIs(_RankRule):
     """Makes one output the largest: all others are limited to its value minus `margin`.
 
     Outputs that satisfy the rule stay as they are. The argmax is `index`, before, during and after
-    training.
+    training. Only outputs that are so large that `margin` is below their spacing may tie in float32
+    inference; then `argmax` returns the first.
 
     Args:
         index: The output that must be the largest; negative numbers count from the end.
-        margin: Least distance to the other outputs.
+        margin: Least distance to the other outputs. For float32, 1.2e-7 times the largest magnitude
+            of an output is enough.
         **kwargs: Further arguments of `keras.layers.Layer`, such as `name`.
 
     Raises:
@@ -103,11 +105,13 @@ class ArgmaxIsNot(_RankRule):
     """Keeps one output below the largest: it is limited to the best of the others minus `margin`.
 
     Outputs that satisfy the rule stay as they are. The argmax is never `index`, before, during and
-    after training.
+    after training. Only outputs that are so large that `margin` is below their spacing may tie in
+    float32 inference; then `argmax` returns the first.
 
     Args:
         index: The output that must not be the largest; negative numbers count from the end.
-        margin: Least distance to the largest output.
+        margin: Least distance to the largest output. For float32, 1.2e-7 times the largest
+            magnitude of an output is enough.
         **kwargs: Further arguments of `keras.layers.Layer`, such as `name`.
 
     Raises:
