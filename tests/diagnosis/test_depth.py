@@ -1,13 +1,17 @@
 """Networks too deep for their initial weights, rates too small, and the copies that show it."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 import outrange
 from diagnosis.test_trials import program, rehearse
 from outrange.diagnosis import RULES
+from outrange.diagnosis.changes import AS_IS, replaced_with
 from outrange.diagnosis.context import DiagnosisContext
-from outrange.diagnosis.rules.depth import check_depth
+from outrange.diagnosis.rules.depth import _describe_clear_gain, check_depth
+from outrange.diagnosis.trials import LEAST, Trials
 from outrange.frontends.keras.training.program import read_program
 
 
@@ -35,6 +39,35 @@ def test_too_many_layers_are_named_with_the_depth_that_learns():
     assert "without 12 of these layers" in finding.message
     assert finding.fix.startswith("fewer layers")
     assert not list(check_depth(RULES["OR012"], tower(3)))
+
+
+class Copies(Trials):
+    """Trials with planned ratios by the rate and whether layers are left out."""
+
+    def __init__(self, planned):
+        self.planned, self.started = planned, set()
+
+    def run(self, change=AS_IS, seed=0):
+        self.started.add((change, seed))
+        return SimpleNamespace(losses=[1.0] * LEAST, change=change)
+
+    def ratio(self, training, change=AS_IS):
+        return self.planned[change.rate, bool(change.bent)]
+
+    def describe_gain(self, left, how, loss="loss"):
+        return f"{left}"
+
+
+@pytest.mark.parametrize(("apart", "is_gain"), [(np.inf, False), (1.2, False), (0.5, True)])
+def test_copies_that_diverge_are_no_gain(apart, is_gain):
+    """Unchanged copies diverge at the higher rate; a change must do more than diverge less."""
+    change = replaced_with(["middle"], "identity")
+    fast = {(1.0, False): 0.95, (1.0, True): 0.95, (10.0, False): np.inf, (10.0, True): apart}
+    copies = Copies(fast)
+    assert (copies.gain_at_faster_rate(change) is not None) == is_gain
+    assert len(copies.started) == (9 if is_gain else 3)
+    deep = SimpleNamespace(trials=Copies({(1.0, False): np.inf, (1.0, True): apart - 0.25}))
+    assert (_describe_clear_gain(deep, change, "") is not None) == is_gain
 
 
 def words(rate):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -37,7 +37,8 @@ loss without the change."""
 
 FASTER, AHEAD = 10.0, 0.85
 """At `FASTER` times the learning rate, a change helps if unchanged copies learn almost nothing (see
-`BEHIND`), and if every changed copy's loss is at most `AHEAD` times their least loss."""
+`BEHIND`), and if every changed copy's loss is at most `AHEAD` times their least loss, and at most
+`BEHIND`."""
 
 BEHIND, NOTHING = 0.9, 0.99
 """Losses above which unchanged copies have learned almost nothing: at their own learning rate, and
@@ -355,22 +356,23 @@ class Trials(ShortTrainings):
         first = self.run()
         if first is None or len(first.losses) < LEAST:
             return None
-        fast = replace(AS_IS, rate=FASTER)
-        for copies, bound in ((AS_IS, BEHIND), (fast, NOTHING)):
-            if not all(ratio >= bound for ratio in self._yield_ratios(copies)):
+        fast, changed = replace(AS_IS, rate=FASTER), replace(change, rate=FASTER)
+        least, largest = np.inf, 0.0
+        for seed in range(SEEDS):  # The first seed often decides, which saves training more copies.
+            if not self.ratio_of(AS_IS, seed) >= BEHIND or not self.ratio_of(fast, seed) >= NOTHING:
                 return None
-        least = min(self.ratios(fast), default=0.0)
-        changed = replace(change, rate=FASTER)
-        if not least or not all(ratio <= AHEAD * least for ratio in self._yield_ratios(changed)):
-            return None
-        return least, max(self.ratios(changed))
+            least = min(least, self.ratio_of(fast, seed))
+            ratio = self.ratio_of(changed, seed)
+            if not ratio <= min(AHEAD * least, BEHIND):
+                return None
+            largest = max(largest, ratio)
+        return (least, largest) if largest <= AHEAD * least else None
 
-    def _yield_ratios(self, change: Change) -> Iterator[float]:
-        """Yield the `ratio` of each run with a change, trained only when needed; NaN if unknown."""
-        for seed in range(SEEDS):
-            training = self.run(change, seed)
-            ratio = None if training is None else self.ratio(training, change)
-            yield np.nan if ratio is None else ratio
+    def ratio_of(self, change: Change, seed: int) -> float:
+        """Return the `ratio` of the training run with a change and a seed; NaN if unknown."""
+        training = self.run(change, seed)
+        ratio = None if training is None else self.ratio(training, change)
+        return np.nan if ratio is None else ratio
 
     def describe_gain(self, left: tuple[float, float], how: str, loss: str = "loss") -> str:
         """Describe the result of `gain` in a sentence.

@@ -21,8 +21,8 @@ SHRINKS = 0.9
 """Factor per layer below which a finding reports that initial weights shrink the signal."""
 
 CLEARLY = 0.3
-"""Fraction of the best unchanged copy's loss that every copy with fewer layers must reach if some
-unchanged copies have learned."""
+"""Fraction of the best unchanged copy's loss, or of the best constant's loss if that is lower, that
+every copy with fewer layers must reach if some unchanged copies have learned."""
 
 
 def check_depth(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
@@ -74,10 +74,10 @@ def _describe_clear_gain(case: DiagnosisContext, change: Change, how: str) -> st
     before = case.trials.ratios()
     if len(before) < SEEDS or float(np.median(before)) < HALFWAY:
         return None
-    after = case.trials.ratios(change)
-    if len(after) < SEEDS or max(after) > CLEARLY * min(before):
+    most = CLEARLY * min(1.0, *before)
+    if not all(case.trials.ratio_of(change, seed) <= most for seed in range(SEEDS)):
         return None
-    middle = float(np.median(before)), max(after)
+    middle = float(np.median(before)), max(case.trials.ratios(change))
     return f"In the median of {SEEDS} runs: {case.trials.describe_gain(middle, how)}"
 
 
