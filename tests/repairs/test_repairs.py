@@ -7,6 +7,8 @@ import independent_milp
 import outrange
 from cases import some
 from outrange import InputError, UnsupportedError, x as x_, y
+from outrange.frontends.load import load
+from outrange.repairs.heads import Heads
 
 
 keras = pytest.importorskip("keras")
@@ -22,6 +24,12 @@ def two_heads():
     x = keras.Input((2,), name="x")
     hidden = dense(6)(x)
     return keras.Model(x, {"a": dense(2, None)(hidden), "b": dense(1, "sigmoid")(hidden)})
+
+
+def unsorted_heads():
+    x = keras.Input((2,), name="x")
+    hidden = dense(6)(x)
+    return keras.Model(x, {"b": dense(1, "sigmoid")(hidden), "a": dense(2, None)(hidden)})
 
 
 def residual():
@@ -64,6 +72,7 @@ MODELS = {
     ),
     "residual": residual,
     "two heads": two_heads,
+    "unsorted heads": unsorted_heads,
 }  # fmt: skip
 
 
@@ -92,6 +101,15 @@ def outputs(model, x):
 
 def cases():
     return [(name, seed) for seed, name in enumerate(MODELS)]
+
+
+@pytest.mark.parametrize("name", some(MODELS, 8))
+def test_the_last_layers_reproduce_the_model(name, rng):
+    """IMPOSSIBLE is about the outputs in the order of the graph."""
+    model, x = MODELS[name](), rng.uniform(-1, 1, (20, 2))
+    heads = Heads(model)
+    logits = heads.logits(heads.features(x), heads.weights())
+    np.testing.assert_allclose(heads.outputs(logits), load(model).predict(x), atol=1e-5)
 
 
 @pytest.mark.slow

@@ -20,9 +20,6 @@ FEASIBLE = 1e-7
 """Largest permitted violation of a row by a solution, as a fraction of the largest violation at the
 origin."""
 
-INFEASIBLE = 1e-9
-"""Norm of the residual below which no solution exists; without constraints, the norm is 1."""
-
 
 class WeightsProgram:
     """A quadratic program: the least weighted mean square change of logits under constraints.
@@ -90,7 +87,8 @@ def least_norm(rows: np.ndarray, most: np.ndarray) -> np.ndarray | None:
         most: Right-hand side of each constraint, `(r,)`.
 
     Returns:
-        The minimizer `(d,)`, or None if the solver finds no feasible point.
+        The minimizer `(d,)`, or None if the solver finds no feasible point. Rounding may be the
+        cause, so None does not prove that there is no such point.
     """
     unit = float(np.max(-most, initial=0.0))
     if unit <= 0.0:
@@ -99,8 +97,9 @@ def least_norm(rows: np.ndarray, most: np.ndarray) -> np.ndarray | None:
     target = np.zeros(len(matrix))
     target[-1] = 1.0
     residual = matrix @ nonnegative_least_squares(matrix, target) - target
-    if np.linalg.norm(residual) < INFEASIBLE or residual[-1] >= 0:
+    if residual[-1] >= 0:
         return None
+    # Where the residual is zero up to rounding, `x` is arbitrary, and the check rejects it.
     x = unit * (-residual[:-1] / residual[-1])
     return x if (rows @ x - most).max() <= FEASIBLE * unit else None
 
