@@ -28,6 +28,8 @@ from outrange.core import Box, InputError, UnsupportedError
 from outrange.domains import bounds
 from outrange.frontends.onnx import load_onnx
 from outrange.frontends.onnx.quantized.kernels import KERNELS, pair_loss
+from outrange.frontends.onnx.quantized.roundings import ValueRoundings
+from outrange.graph import Builder, Slot
 from outrange.graph.difference import difference
 from outrange.questions.common.aligned import align
 
@@ -147,6 +149,17 @@ def test_any_kernel_encloses_saturated_pairs_of_dequantized_weights(way, tmp_pat
         lo, hi = bounds(graph, x, x, "intervals")[graph.output]
         seen = y[:, : lo.shape[1]]
         assert ((lo <= seen) & (seen <= hi)).all() == holds
+
+
+def test_relative_errors_of_many_scalings_have_no_bound():
+    b = Builder([Slot("x", (2,))])
+    b.operation = "Mul"
+    few = many = b.affine_map(b.input_values()[0], 1.5)
+    for _ in range(700):
+        many = b.affine_map(many, 1.0)
+    roundings = ValueRoundings(b)
+    assert roundings.largest(few.index, -128.0, 127.0) < 1e-3
+    assert roundings.largest(many.index, -128.0, 127.0) == np.inf
 
 
 def test_two_kernels_may_use_the_slack_in_different_ways(tmp_path):

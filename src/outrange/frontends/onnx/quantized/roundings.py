@@ -33,6 +33,9 @@ UNIT = 2.0**-24
 TINY = 2.0**-125
 """Bound on an underflow: a runtime may flush a result below `2^-126` to zero."""
 
+LARGEST_RELATIVE = 2.0**-11
+"""Maximum relative error of a value that a quantizer reads; hundreds of scalings exceed it."""
+
 EXTRA_TERMS = 12
 """Number of roundings in a sum besides those of its terms: of the scales, their products and
 quotients, the weights and the bias."""
@@ -95,8 +98,11 @@ class ValueRoundings:
         The result is infinite if no bound is known.
         """
         size, errors = self.of(value)
+        if errors.relative.max(initial=0.0) > LARGEST_RELATIVE:
+            return np.inf
         limit = max(abs(least), abs(most)) + 1.0 + errors.absolute
-        # Slightly beyond the limits, an error may still move a value back inside.
+        # Up to `1.001 limit`, the result covers the error. Beyond it, a value moves by at most
+        # `|v| / 2048 + absolute`, so it stays beyond `most` or `least`, and is clipped.
         return 1.001 * float(errors.within(np.minimum(size, limit)).max(initial=0.0))
 
     def _extend(self, value: int) -> None:
