@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 from ..framework import keras
@@ -122,7 +123,7 @@ class OutputBounds:
         ops = keras.ops
         if self.head is None or self.features is None:
             weights = rows
-            source = self.output.map(lambda end: ops.reshape(end, (end.shape[0], -1)))
+            source = self.output.map(lambda end: ops.reshape(end, (-1, prod(end.shape[1:]))))
         else:
             dense = self.head.dense
             weights, source = ops.matmul(dense.kernel, rows), self.features
