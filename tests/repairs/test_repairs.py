@@ -329,3 +329,22 @@ def test_a_certificate_is_about_the_new_model(tmp_path):
     bound = float(outputs(model, np.random.default_rng(0).uniform(size=(99, 2)))[:, 0].max()) - 0.1
     fixed = outrange.repair(model, y[0] <= bound, (0, 1), certificate=path, budget=20)
     assert fixed.status == "REPAIRED" and str(path) in fixed.certificate and path.exists()
+
+
+def test_a_missing_file_is_reported_with_its_folder(tmp_path):
+    with pytest.raises(InputError, match="looked in"):
+        outrange.repair(str(tmp_path / "m.keras"), y[0] <= 0, (0, 1))
+
+
+@pytest.mark.parametrize("method", ["auto", "weights", "guard"])
+def test_a_repair_without_time_says_so(method):
+    model, bound = MODELS["relu"](), 1e-3
+    fixed = outrange.repair(model, y[0] <= -bound, (0, 1), method=method, budget=1e-3)
+    assert (fixed.status, fixed.model) == ("UNREPAIRED", None)
+    assert "time limit" in fixed.reason and "time_limit" in fixed.reason
+
+
+def test_auto_leaves_time_for_a_guard(monkeypatch):
+    monkeypatch.setattr(outrange.repairs.weights, "MOST_ROUNDS", 0)
+    fixed = outrange.repair(MODELS["relu"](), y[0] <= -1, (0, 1), budget=20)
+    assert (fixed.status, fixed.method) == ("REPAIRED", "guard")

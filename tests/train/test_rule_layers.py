@@ -283,3 +283,16 @@ def test_one_sentence_names_the_argument(make, message):
     with pytest.raises(InputError, match=message) as raised:
         make()
     assert "Received: " in str(raised.value)
+
+
+@pytest.mark.parametrize("limits", [(None, 1.0), (-1.0, 1.0), (0.0, None)])
+@pytest.mark.parametrize("smooth", [False, True])
+def test_a_limit_is_read_operation_by_operation(limits, smooth, monkeypatch):
+    """Operators between limits and symbolic tensors failed, so all code of the layer was traced."""
+    from outrange.frontends.keras.trace import trace
+
+    monkeypatch.setattr(trace, "NativeCall", None)
+    x, rule = keras.Input((2,)), Bounded(*limits, smooth=smooth)
+    y = keras.layers.Dense(3)(x)
+    y = rule(y) if smooth else BoxGuard(rule, (0.0, 1.0))([y, x])
+    assert outrange.output_range(keras.Model(x, y), (0, 1), budget=2).hi.shape == (3,)

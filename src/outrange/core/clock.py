@@ -282,6 +282,10 @@ class Clock:
         left = max(0.0, seconds_left()) + self.seconds
         self.limit = left if limit is None else min(limit, left)
 
+    def partial(self, share: float) -> Clock:
+        """Return a clock with the same start that leaves only a fraction of the remaining time."""
+        return Clock(self.seconds + share * self.left, self._began)
+
     @property
     def seconds(self) -> float:
         """Seconds since the start."""

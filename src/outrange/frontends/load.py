@@ -123,14 +123,14 @@ def _load_model(
     if is_onnx_file(name):
         from .onnx import load_onnx
 
-        return load_onnx(_require_file(name), hidden=hidden, kernel=kernel)
+        return load_onnx(require_file(name), hidden=hidden, kernel=kernel)
     if name.lower().endswith(_KERAS_FILES):
-        path = _require_file(name)
+        path = require_file(name)
         from .keras import load_keras
 
         return load_keras(path, **options)
     if name.lower().endswith(_TORCH_FILES):
-        path = _require_file(name)
+        path = require_file(name)
         from .torch import load_torch
 
         return load_torch(path, safe_mode=safe_mode)
@@ -199,7 +199,12 @@ def _suggest_file(name: str) -> str:
     return f" Did you mean `{stem}{close[0]}`?" if close else ""
 
 
-def _require_file(name: str) -> Path:
+def require_file(name: str) -> Path:
+    """Return the path of an existing model file.
+
+    Raises:
+        InputError: There is no such file; the message says where it was looked for.
+    """
     path = Path(name)
     if path.is_dir():
         raise InputError(f"A model must be a file. Received: the folder `{name}`.")

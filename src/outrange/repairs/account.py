@@ -24,6 +24,7 @@ from .demand import Demand
 
 
 if TYPE_CHECKING:
+    from ..frontends.network import Network
     from .task import RepairTask
 
 METHODS = ("cutting planes on the last layer (Boetius, Leue, Sutter 2023; Goldberger et al. 2020)",)
@@ -54,11 +55,11 @@ class Account:
 
     def finish(
         self,
-        model: Any,
         before: Sequence[Verdict],
         verdicts: Sequence[Verdict],
         status: str,
         *,
+        new: tuple[Any, Network] | None = None,
         reason: str = "",
         method: str = "",
         changes: tuple[LayerChange, ...] = (),
@@ -67,10 +68,11 @@ class Account:
         """Return the answer of the repair.
 
         Args:
-            model: The new model, as saved and loaded again; None if there is none.
             before: Verdicts on the original, one per property.
             verdicts: Verdicts on the new model, or on the last candidate.
             status: Status of the answer.
+            new: The new Keras model, as saved and loaded again, and its graph; None if there is
+                none.
             reason: Why the repair failed; empty otherwise.
             method: Mode of the repair; empty if nothing was changed.
             changes: One record per layer that was changed or added.
@@ -78,8 +80,8 @@ class Account:
         """
         task = self._task
         further: dict[str, Any] = {}
-        if model is not None and changes:
-            network = task.load(model)
+        model, network = new or (None, None)
+        if network is not None and changes:
             further = {
                 "share": self._bound_violating_fraction(),
                 "difference": self._bound_difference(network),

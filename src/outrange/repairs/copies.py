@@ -10,6 +10,7 @@ from typing import Any
 from ..core import UnsupportedError
 from ..frontends.keras.api import is_keras_object, keras
 from ..frontends.keras.files import read
+from ..frontends.load import require_file
 
 
 def keras_model(model: Any, safe_mode: bool = True) -> Any:
@@ -20,11 +21,12 @@ def keras_model(model: Any, safe_mode: bool = True) -> Any:
         safe_mode: Whether to refuse code stored in the file.
 
     Raises:
+        InputError: The file does not exist.
         UnsupportedError: The model is of another framework.
     """
     is_path = isinstance(model, str | os.PathLike)
     if is_path and os.fspath(model).lower().endswith((".keras", ".h5", ".hdf5")):
-        return read(Path(os.fspath(model)), None, safe_mode, compiled=True)
+        return read(require_file(os.fspath(model)), None, safe_mode, compiled=True)
     if is_keras_object(model) and isinstance(model, keras().Model):
         return model
     received = f"the file `{model}`" if is_path else type(model).__name__

@@ -16,8 +16,8 @@ from ..answers.repairs.repair import (
     LayerChange,
     ModelRepair,
 )
-from ..answers.verdict import Verdict
-from ..core import Clock, UnsupportedError
+from ..answers.verdict import REASONS, Verdict
+from ..core import Clock, OutOfTime, UnsupportedError, check_deadline, deadline
 from ..core.formula import different_atoms
 from ..frontends.network import Network
 from ..graph import Graph
@@ -30,13 +30,19 @@ from .copies import reload_model
 from .demand import Demand
 from .guards.guard import guarded_model
 from .heads import Heads
-from .task import RepairTask
+from .task import TIME_ENDED, RepairTask
 from .unreachable import unreachable
 from .weights import WeightsSearch
 
 
 FIRST_SHARE = 0.3
 """Maximum fraction of the remaining time for the verdicts on the original model."""
+
+WEIGHTS_SHARE = 0.7
+"""Maximum fraction of the remaining time for the weights if guards may follow.
+
+A guard that suits the property is proved in a few seconds, so the smaller part is enough for it.
+"""
 
 
 def run_repair(task: RepairTask) -> ModelRepair:
@@ -51,7 +57,7 @@ def run_repair(task: RepairTask) -> ModelRepair:
     before = verdicts_of(task, task.network, task.seconds(FIRST_SHARE), every=True)
     account = Account(task)
     if all(before):
-        return account.finish(task.model, before, before, HOLDS)
+        return account.finish(before, before, HOLDS, new=(task.model, task.network))
     if task.method == "guard":
         return _repair_by_guard(task, account, before)
     copy = reload_model(task.model)
@@ -61,7 +67,9 @@ def run_repair(task: RepairTask) -> ModelRepair:
         if task.method == "weights":
             raise
         return _repair_unsupported_head(task, account, before, refusal)
-    answer = _repair_weights(task, account, before, copy, heads)
+    share = WEIGHTS_SHARE if task.method == "auto" else 1.0
+    search = replace(task, clock=task.clock.partial(share))
+    answer = _repair_weights(search, account, before, copy, heads)
     if answer or answer.status == IMPOSSIBLE or task.method == "weights":
         return answer
     try:
@@ -89,13 +97,24 @@ def _repair_unsupported_head(
 
 def _repair_by_guard(task: RepairTask, account: Account, before: Sequence[Verdict]) -> ModelRepair:
     """Repair a copy of the model by guards, and prove the properties."""
-    model, changes = guarded_model(reload_model(task.model), task.demands)
-    model = reload_model(model)
-    verdicts = verdicts_of(task, task.load(model), task.seconds())
+    verdicts: list[Verdict] = []
+    try:
+        with deadline(task.seconds()):
+            model, changes = guarded_model(reload_model(task.model), task.demands)
+            model = reload_model(model)
+            network = task.load(model)
+            check_deadline()
+        verdicts = verdicts_of(task, network, task.seconds())
+    except OutOfTime:
+        return account.finish(before, verdicts, UNREPAIRED, reason=TIME_ENDED, method="guard")
     if not all(verdicts):
-        reason = "the properties of the guarded model were not proved."
-        return account.finish(None, before, verdicts, UNREPAIRED, reason=reason, method="guard")
-    return account.finish(model, before, verdicts, REPAIRED, changes=changes, method="guard")
+        reason = f"the guarded model is not proved: {REASONS[verdicts[-1].reason]}."
+        if verdicts[-1].status == "VIOLATED":
+            reason = "a counterexample to the guarded model was found; please report it."
+        return account.finish(before, verdicts, UNREPAIRED, reason=reason, method="guard")
+    return account.finish(
+        before, verdicts, REPAIRED, new=(model, network), changes=changes, method="guard"
+    )
 
 
 def verdicts_of(
@@ -130,7 +149,7 @@ def _repair_weights(
     """Repair a copy of the model by changing the weights of its last layers, `heads`."""
     reason = unreachable(heads, task.demands, before)
     if reason:
-        return account.finish(None, before, [], IMPOSSIBLE, reason=reason)
+        return account.finish(before, [], IMPOSSIBLE, reason=reason)
     anchors = Anchors(heads, task.demands, task.x, task.domain, task.decision, task.seed)
     original, last = heads.weights(), list[Any]()
 
@@ -140,26 +159,34 @@ def _repair_weights(
             verdicts = verdicts_of(task, quick, task.seconds())
             if verdicts[-1].status == "VIOLATED":
                 return verdicts
-        last[:] = [reload_model(copy)]
-        return verdicts_of(task, task.load(last[0]), task.seconds())
+        with deadline(task.seconds()):
+            last[:] = [reload_model(copy)]
+            last.append(task.load(last[0]))
+            check_deadline()
+        return verdicts_of(task, last[1], task.seconds())
 
     search = WeightsSearch(heads, task.demands, anchors, verify, task.clock, task.margin, task.seed)
     for pool, verdict in zip(anchors.pools, before, strict=True):
         if verdict.counterexample is not None:
             search.learn(pool, verdict.counterexample.flat_x, original)
-    outcome = search.run()
+    outcome = search.outcome
+    try:
+        search.run()
+    except OutOfTime:
+        outcome.reason = TIME_ENDED
     account.history = outcome.history
     if outcome.status != "HOLDS":
         return account.finish(
-            None, before, outcome.verdicts, UNREPAIRED, reason=outcome.reason,
+            before, outcome.verdicts, UNREPAIRED, reason=outcome.reason,
             violation=outcome.violation, method="weights",
         )  # fmt: skip
     changes = tuple(
         _layer_change(layer, old, new)
         for layer, old, new in zip(heads.layers, original, heads.weights(), strict=True)
     )
+    model, network = last
     return account.finish(
-        last[0], before, outcome.verdicts, REPAIRED, changes=changes, method="weights"
+        before, outcome.verdicts, REPAIRED, new=(model, network), changes=changes, method="weights"
     )
 
 

@@ -13,6 +13,10 @@ from ..frontends.network import Network
 from .demand import Demand
 
 
+TIME_ENDED = "the time limit ended the repair; a larger `time_limit` may help."
+"""Reason of an unfinished repair."""
+
+
 @dataclass(frozen=True, eq=False)
 class RepairTask:
     """A repair: the model, the properties, and the options.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..answers.repairs.repair import Round
-from ..answers.verdict import Verdict
+from ..answers.verdict import REASONS, Verdict
 from ..core import Clock
 from .anchors import Anchors
 from .cuts import CutRules
@@ -16,6 +16,7 @@ from .demand import Demand
 from .heads import Heads
 from .pool import InputPool
 from .program import WeightsProgram
+from .task import TIME_ENDED
 
 
 MOST_ROUNDS = 400
@@ -97,7 +98,7 @@ class WeightsSearch:
         program = self._anchors.program(self._original, 0)
         for _ in range(MOST_ROUNDS):
             if self._clock.expired:
-                outcome.reason = outcome.reason or "the time limit ended the search."
+                outcome.reason = outcome.reason or TIME_ENDED
                 break
             weights = program.solve(np.array(self._rows), np.array(self._most))
             if weights is None:
@@ -123,7 +124,7 @@ class WeightsSearch:
                 break
             if last.status == "UNKNOWN":
                 if self._clock.expired or stuck >= STUCK:
-                    outcome.reason = f"the proof did not finish ({last.reason})."
+                    outcome.reason = f"the proof did not finish: {REASONS[last.reason]}."
                     break
                 stuck += 1
                 self._tighten(10.0)

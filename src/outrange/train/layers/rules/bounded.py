@@ -102,20 +102,26 @@ class Bounded(keras.layers.Layer):
         return apply_by_groups(inputs, parts, functions, len(inputs.shape) - 1)
 
     def _limit(self, y: Any, lo: np.ndarray, hi: np.ndarray, slack: Any) -> Any:
-        """Limit outputs that all have the same kinds of limits: lower, upper or both."""
+        """Limit outputs that all have the same kinds of limits: lower, upper or both.
+
+        Operators such as `+` between a limit and a symbolic tensor fail in some backends; functions
+        of `keras.ops` work in all of them.
+        """
         ops, dtype = keras.ops, self._dtype
         has_lo, has_hi = bool(np.isfinite(lo).all()), bool(np.isfinite(hi).all())
         low, high = (
             ops.convert_to_tensor(end) for end in (round_up(lo, dtype), round_down(hi, dtype))
         )
         if self.smooth and has_lo and has_hi:
-            y = low + (high - low) * ops.sigmoid(y)
+            y = ops.add(low, ops.multiply(high - low, ops.sigmoid(y)))
+        elif self.smooth and has_lo:
+            y = ops.add(low, ops.softplus(ops.subtract(y, low)))
         elif self.smooth:
-            y = low + ops.softplus(y - low) if has_lo else high - ops.softplus(high - y)
+            y = ops.subtract(high, ops.softplus(ops.subtract(high, y)))
         if has_lo:
-            y = ops.maximum(y, low if slack is None else low - slack)
+            y = ops.maximum(y, low if slack is None else ops.subtract(low, slack))
         if has_hi:
-            y = ops.minimum(y, high if slack is None else high + slack)
+            y = ops.minimum(y, high if slack is None else ops.add(high, slack))
         return y
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
