@@ -22,8 +22,8 @@ from .output_range import output_range
 
 
 NOISE_SHARE, NOISE_SECONDS = 0.5, 10.0
-"""Limits on bounds that replace quantizers with noise: fraction of the time limit, and seconds
-without a time limit."""
+"""Time for bounds in which noise replaces quantizers: as a fraction of the question's time limit,
+and in seconds if the question has none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,11 +92,13 @@ def difference_range(
 def _range_with_noise(
     first: Graph, second: Graph, box: Any, rows: Any, tol: float | None, time_limit: float | None
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]] | None:
-    """Bound the difference of a network and its quantization, layer by layer.
+    """Bound the difference of a network and its quantization.
+
+    Each quantizer is replaced with the identity plus bounded noise, so that equal layers cancel.
 
     Returns:
-        Lower and upper bounds of each requested form, and the methods; None if neither network is a
-        quantization of the other, or if the input set is not a box.
+        Lower and upper bounds of each requested form, and the names of the methods used; None if
+        neither network is a quantization of the other, or if the input set is not a box.
     """
     sets = regions(first.inputs, box)
     if len(sets) > 1 or not sets[0].is_box:

@@ -223,7 +223,7 @@ def _best_values(
 def _better(values: np.ndarray, mine: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Return the row of the smallest value in each column of `values`, `(columns,)`.
 
-    If several rows are tied in a column, its row in `mine` is preferred, then its row in `other`.
+    If several rows are tied in column `j`, row `mine[j]` is preferred, then row `other[j]`.
     """
     column = np.arange(values.shape[1])
     best = np.argmin(values, axis=0)

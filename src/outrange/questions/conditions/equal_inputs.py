@@ -24,6 +24,9 @@ derive bounds on inputs from bounds on other inputs."""
 def equal_inputs(specification: Specification) -> np.ndarray:
     """Return for each flat input its index among the inputs that remain when equal ones are merged.
 
+    Two inputs are equal if the unsafe formula has conjuncts `x_i <= x_j` and `x_j <= x_i`, or if a
+    chain of such pairs connects them.
+
     Returns:
         `(inputs,)` integers; `0, 1, 2, ...` if no two inputs are equal.
     """
@@ -49,7 +52,7 @@ def equal_inputs(specification: Specification) -> np.ndarray:
 
 
 def merge_equal_inputs(specification: Specification) -> tuple[Specification, np.ndarray]:
-    """Merge equal inputs of a specification and add the bounds that it implies.
+    """Merge inputs that a specification states to be equal, and add input bounds that it implies.
 
     Args:
         specification: The specification as read from the file.
@@ -72,8 +75,8 @@ def merge_equal_inputs(specification: Specification) -> tuple[Specification, np.
 def _renumber(specification: Specification, index: np.ndarray) -> Formula | None:
     """Rewrite the unsafe formula over the inputs that remain after equal ones are merged.
 
-    The result is None if a merged coefficient is not a float64 number, or if a sum that float32 may
-    round would lose terms.
+    The result is None if the sum of merged coefficients is not a float64 number, or if float32 may
+    round a sum and merging would remove some of its terms.
     """
     moved = _new_indices(specification, index)
 
@@ -101,18 +104,24 @@ def _renumber(specification: Specification, index: np.ndarray) -> Formula | None
 
 
 def _new_indices(specification: Specification, index: np.ndarray) -> list[int]:
-    """Return the new index of each variable: inputs, outputs and products."""
+    """Return the index of each variable (input, output or product) after equal inputs are merged.
+
+    `index` contains the new index of each input.
+    """
     left = int(index.max(initial=-1)) + 1
     rest = specification.outputs + len(specification.products)
     return [*index.tolist(), *range(left, left + rest)]
 
 
 class _Inexact(Exception):
-    """Error raised if a coefficient is not a float64 number, or a rounded sum loses terms."""
+    """Error raised if merging inputs yields a coefficient that is not a float64 number.
+
+    It is also raised if merging removes terms from a sum that float32 may round.
+    """
 
 
 def _implied_bounds(specification: Specification) -> list[Atom]:
-    """Return missing input bounds that follow from conditions on several inputs.
+    """Return bounds for inputs without an explicit bound, implied by conditions on several inputs.
 
     The result is empty if float32 may round the sums in the conditions.
     """
@@ -147,9 +156,10 @@ def _tighten(ends: dict[tuple[int, bool], Fraction], i: int, upper: bool, end: F
 
 
 def _ends(atom: Atom, ends: dict[tuple[int, bool], Fraction]) -> list[tuple[int, Fraction]]:
-    """Return the bounds that an atom implies for its inputs, given the bounds `ends`.
+    """Return the bounds that an atom implies for its inputs, as pairs of an input and a bound.
 
-    An input gets a bound if all other inputs of the atom have one.
+    An input gets a bound if every other input of the atom has a bound on the required side in
+    `ends`, a dict from `(input, whether the bound is an upper one)` to the bound.
     """
     # If c > 0, the least value of c * x is at the lower bound of x.
     parts = {

@@ -26,7 +26,8 @@ class PartialClause:
         inputs: Number of flat inputs, which come first in `lo` and `hi`.
         terms: Constraints that the bounds of the inputs do not imply.
         pending: Disjunctions that are not expanded yet.
-        floor: Proved lower bound on the conjunction's value, from its parts so far.
+        floor: Lower bound on the conjunction's value, proved from the parts added so far. A
+            formula's value is at most 0 where the formula holds.
     """
 
     lo: np.ndarray
@@ -54,7 +55,8 @@ class Expansion:
         lo: Lower bounds, `(inputs + outputs,)`.
         hi: Upper bounds, in the same order.
         whole: `(inputs,)` bool: whether each input is an integer.
-        value_below: Function that bounds a formula's value from below.
+        value_below: Function that bounds a formula's value from below; the value is at most 0 where
+            the formula holds.
         most: Limit on the number of conjunctions, beyond which disjunctions stay nested. The first
             disjunction is always expanded.
     """
@@ -106,7 +108,7 @@ class Expansion:
                     stack.append((branch, wider))
 
     def _add(self, case: PartialClause, formula: Formula) -> bool:
-        """Add a part to a case; return False if this makes the case impossible."""
+        """Add a formula to a partial conjunction; return False if bounds then refute it."""
         waiting = [formula]
         while waiting:
             part = waiting.pop()
@@ -158,8 +160,8 @@ class Expansion:
         """Remove refuted alternatives from the pending disjunctions, until nothing changes.
 
         An alternative is refuted if it holds nowhere in the box of `case`. Return False if all
-        alternatives of a disjunction are refuted, or if the only one left makes the case
-        impossible.
+        alternatives of a disjunction are refuted, or if bounds refute `case` together with the only
+        alternative left.
         """
         changed = True
         while changed:
@@ -190,7 +192,7 @@ class Expansion:
         return True
 
     def _truth_on(self, case: PartialClause, formula: Formula) -> bool | None:
-        """Return whether a formula holds throughout a case's box.
+        """Return whether a formula holds throughout the box of a partial conjunction.
 
         The result is True or False only if bounds prove that the formula holds everywhere or
         nowhere in the box; otherwise it is None.

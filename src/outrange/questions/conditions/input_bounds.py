@@ -63,7 +63,8 @@ class SplitConjunction:
         variable: Input index of each bound.
         sign: 1 for an upper bound, -1 for a lower bound.
         end: The bound times `sign`.
-        floor: Lower bound on the conjunction's value, from the parts in the arrays.
+        floor: Lower bound on the conjunction's value (at most 0 where it holds), from the parts in
+            the arrays.
         rest: All other parts of the conjunction, in order.
     """
 
@@ -105,11 +106,14 @@ class SplitConjunction:
 
 
 class InputBounds:
-    """Cache of split conjunctions and their atoms, keyed by `id`, since they occur repeatedly.
+    """Cache of conjunctions in array form and of their parts, keyed by `id`.
+
+    One object may occur in a formula many times.
 
     Args:
         inputs: Number of inputs; they come before the outputs.
-        value_below: Function that bounds a formula's value from below.
+        value_below: Function that bounds a formula's value from below; the value is at most 0 where
+            the formula holds.
     """
 
     def __init__(self, inputs: int, value_below: Callable[[Formula], float]) -> None:
@@ -141,7 +145,7 @@ class InputBounds:
         return SplitConjunction(formula, variable.astype(np.int64), sign, end, floor, rest)
 
     def _enter(self, part: Formula) -> int:
-        """Return the table row of a part, adding it if it is new.
+        """Return the row of a conjunction's part in the table of bounds; add it if it is new.
 
         The result is -1 if the part is not an exact bound on an input.
         """

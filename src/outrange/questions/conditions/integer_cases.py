@@ -30,7 +30,7 @@ def integer_cases(regions: Sequence[Region]) -> list[Region]:
     conditions.
 
     Returns:
-        Regions with the same union.
+        Regions whose union contains the same inputs as the union of the given regions.
 
     Raises:
         OutOfTime: The deadline passed.
@@ -41,8 +41,8 @@ def integer_cases(regions: Sequence[Region]) -> list[Region]:
 def union_of_boxes(regions: Sequence[Region]) -> DomainBoxes | None:
     """Return the boxes whose union is the given input set.
 
-    The result is None if other conditions or balls restrict a region, if regions differ in their
-    integer inputs, or if a box or the whole set is empty.
+    The result is None if norm balls or conditions that `integer_cases` keeps restrict a region, if
+    regions differ in their integer inputs, or if a box or the whole set is empty.
 
     Raises:
         OutOfTime: The deadline passed.
@@ -59,7 +59,10 @@ def union_of_boxes(regions: Sequence[Region]) -> DomainBoxes | None:
 
 @lru_cache(maxsize=64)
 def _cases(region: Region) -> list[Region]:
-    """Split one region; the result is cached, because a question and its answer both use it."""
+    """Split one region as `integer_cases` does.
+
+    The result is cached, because a question and its answer both use it.
+    """
     parts = list(_conjuncts(region.condition))
     atoms = [part for part in parts if isinstance(part, Atom) and _reads_integers(part, region)]
     if not atoms:
@@ -89,7 +92,10 @@ def _conjuncts(formula: Formula) -> Iterator[Formula]:
 
 
 def _reads_integers(atom: Atom, region: Region) -> bool:
-    """Return whether a comparison relates several integer inputs by small integer coefficients."""
+    """Return whether a comparison has several inputs, all integer, and integer coefficients.
+
+    The total magnitude of its terms must also be below `LARGEST_EXACT`.
+    """
     index = [i for i, _ in atom.terms]
     ends = np.abs([region.box.lo[index], region.box.hi[index]]).max(initial=1.0)
     numbers = np.array([c for _, c in atom.terms] + [atom.offset])
@@ -98,9 +104,9 @@ def _reads_integers(atom: Atom, region: Region) -> bool:
 
 
 def _expand(rows: np.ndarray, most: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> Iterator[Box]:
-    """Yield parts of a box that contain all its integer points where `rows @ x <= most`.
+    """Yield parts of a box in which `rows @ x <= most`; they contain all such integers `x`.
 
-    The boxes are found by branching on one integer at a time.
+    The parts are found by branching on one integer at a time.
     """
     stack = [(lo, hi)]
     while stack:
@@ -122,7 +128,10 @@ def _expand(rows: np.ndarray, most: np.ndarray, lo: np.ndarray, hi: np.ndarray) 
 
 
 def _propagate(rows: np.ndarray, most: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> bool:
-    """Tighten the bounds of integer inputs in place; return False if an inequality cannot hold."""
+    """Tighten in place the bounds of integers `x` that satisfy `rows @ x <= most`.
+
+    Return False if one of these inequalities cannot hold within the bounds.
+    """
     while True:
         parts = np.where(rows > 0, rows * lo, rows * hi)
         least = parts.sum(axis=1)

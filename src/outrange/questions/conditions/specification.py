@@ -93,7 +93,7 @@ def input_constraints(specification: Specification) -> Formula:
 
 
 def implied_atoms(formula: Formula, inputs: int) -> Iterator[Atom]:
-    """Yield inequalities on inputs alone that hold wherever the formula holds."""
+    """Yield the conjuncts of a formula that are inequalities on inputs alone."""
     if isinstance(formula, Atom):
         if all(i < inputs for i, _ in formula.terms):
             yield formula
@@ -103,9 +103,10 @@ def implied_atoms(formula: Formula, inputs: int) -> Iterator[Atom]:
 
 
 def own_box(specification: Specification) -> Region:
-    """Return a box with float64 bounds that contains every input that the property covers.
+    """Return a box with float64 bounds that contains every input which satisfies `unsafe`.
 
-    Rounding errors can be bounded over this box; over the whole space they are unbounded.
+    The bounds are those that conjuncts of `unsafe` state for single inputs. Rounding errors can be
+    bounded over a finite box; over the whole space they are unbounded.
     """
     lo, hi = (np.full(specification.inputs, end) for end in (-np.inf, np.inf))
     for atom in implied_atoms(specification.unsafe, specification.inputs):

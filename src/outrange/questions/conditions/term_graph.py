@@ -30,8 +30,8 @@ MOST_PARTS = 4
 """Maximum number of float64 numbers whose sum is one coefficient."""
 
 MOST_DIVISOR = 1 << 1000
-"""Maximum common divisor of coefficients: the reciprocal of a larger one may be subnormal, so its
-rounding error is no longer relative."""
+"""Maximum divisor that the coefficients of a form share: the reciprocal of a larger one may be
+subnormal, so its rounding error is no longer relative."""
 
 N = TypeVar("N", bound=Any)
 
@@ -76,7 +76,10 @@ def extend_network(network: N, terms: Terms, formulas: Sequence[Formula]) -> N:
 def _predict(
     run: Callable[[np.ndarray], np.ndarray], terms: Graph
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a function that runs the model, and appends the terms, computed in float64."""
+    """Return a function that runs the model and appends the terms to its outputs.
+
+    The terms are computed in float64 from the model's input and output.
+    """
 
     def predict(x: np.ndarray) -> np.ndarray:
         y = np.asarray(run(x), np.float64).reshape(len(x), -1)
@@ -226,9 +229,12 @@ class _Writer:
 
 
 def _exact_sums(numbers: Sequence[int | Fraction]) -> tuple[list[tuple[float, ...]], float]:
-    """Return sums of float64 numbers, and a divisor; the quotients of both are exactly `numbers`.
+    """Write numbers exactly as sums of float64 numbers, divided by one common divisor.
 
-    The product of two float64 numbers is the sum of two.
+    For example, the product of two float64 numbers is usually a sum of two float64 numbers.
+
+    Returns:
+        The summands of each number, and the divisor.
 
     Raises:
         InputError: There are no such float64 numbers.

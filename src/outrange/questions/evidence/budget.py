@@ -39,7 +39,8 @@ MOST_SHARE = 0.3
 evaluated."""
 
 _TOGETHER = 2**18
-"""Target number of graph values in the timed evaluation; fewer if there are not enough points."""
+"""Maximum number of entries of graph values in the timed evaluation, which runs at least one
+point."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,9 @@ class EvidenceBudget:
     """Time reserved for evaluating the points that an answer reports.
 
     Args:
-        seconds: Part of the time limit, in seconds, that the search must leave for the points.
-        points: Number of points that can be evaluated in that time.
+        seconds: Part of the time limit, in seconds, that the search must leave for the points; 0 if
+            there is no time limit.
+        points: Number of needed points that can be evaluated in that time, at least 1.
     """
 
     seconds: float

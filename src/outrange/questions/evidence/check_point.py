@@ -166,7 +166,7 @@ class CounterexampleChecker:
         self._since: float | None = None
         self.witness: Witness | None = None
         self.shown: list[np.ndarray] = []
-        """The earliest and the latest checked points, `(d,)` each; see `REMEMBERED`."""
+        """The earliest `REMEMBERED` checked points and as many of the latest, `(d,)` each."""
 
     def __call__(self, x: np.ndarray) -> bool:
         """Check a point; return whether the search may end with this or an earlier point."""

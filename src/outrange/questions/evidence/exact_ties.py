@@ -159,7 +159,7 @@ def _coefficients(graph: Graph) -> int | None:
 
 
 def _bisect(lo: np.ndarray, hi: np.ndarray) -> list[Bounds] | None:
-    """Bisect a box along its longest side; return None if no float64 lies strictly inside it."""
+    """Bisect a box along its longest side; None if no float64 number lies inside this side."""
     i = int(np.argmax(hi - lo))
     middle = 0.5 * lo[i] + 0.5 * hi[i]
     if not lo[i] < middle < hi[i]:

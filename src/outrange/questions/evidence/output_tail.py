@@ -29,16 +29,19 @@ MOST_OUTPUTS = 64
 """Maximum number of outputs of a network whose tail is searched."""
 
 MOST_LEAVES = 128
-"""Maximum number of values that the tail reads."""
+"""Maximum number of entries of earlier values that the tail may read."""
 
 MOST_ROOTS = 8
-"""Maximum number of boxes of a group."""
+"""Maximum number of boxes of a group of clauses that the tail may refute."""
 
 MOST_CUTS = 3
 """Maximum number of places that are tried as the start of the tail."""
 
 SAMPLES = 256
-"""Number of random inputs of a tail; a low output at one of them makes the enumeration futile."""
+"""Number of random inputs at which a tail is run before its linear regions are enumerated.
+
+If an output at one of them is below the bound to prove, the enumeration is skipped.
+"""
 
 MOST_PATTERNS = 1 << 12
 """Maximum number of activation patterns of a tail that are enumerated without bisecting its box."""
@@ -104,7 +107,10 @@ def _is_refuted(graph: Graph, group: ClauseGroup, cuts: Sequence[int]) -> bool:
 
 
 def _is_positive(tail: Graph, box: Box, strict: np.ndarray) -> bool:
-    """Return whether all outputs of a tail are proved to be at least 0 (strict) or `LEAST`."""
+    """Return whether all outputs of a tail are proved to be large enough to refute their clauses.
+
+    The output of a strict clause must be at least 0, and that of any other at least `LEAST`.
+    """
     least = np.where(strict, 0.0, LEAST)
     if (tail.run(box.sample(np.random.default_rng(0), SAMPLES)) < least).any():
         return False

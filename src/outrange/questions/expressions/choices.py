@@ -12,7 +12,10 @@ from .formulas import MOST_ATOMS, all_of, any_of, compare_forms
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IndexChoice:
-    """Index of the largest of `entries`, or of the first one if several tie for the largest."""
+    """Index of the largest of `entries`, or of the first one if several tie for the largest.
+
+    For `argmin`, the entries are negated.
+    """
 
     entries: tuple[AffineForm, ...]
 

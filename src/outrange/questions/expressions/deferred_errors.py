@@ -10,7 +10,7 @@ from ...core import InputError
 class DeferredExpression:
     """Base class of expressions whose value is not known yet.
 
-    It refuses conversions to a truth value or a number, and nonlinear operations.
+    It raises an error for conversions to a truth value or a number, and for `in`, `//` and `%`.
     """
 
     __slots__ = ()

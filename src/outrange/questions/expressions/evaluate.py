@@ -34,7 +34,8 @@ def evaluate(node: ExpressionNode, scope: Scope) -> np.ndarray:
     """Evaluate a node as an object array of `AffineForm`, `IndexChoice` or `Formula`.
 
     Raises:
-        InputError: An operation does not fit the model's names and shapes, or is not linear.
+        InputError: An operation does not fit the model's names and shapes, or it is nonlinear and
+            the question supports only linear conditions.
     """
     values_of: dict[int, np.ndarray] = {}
     for current in in_order(node):
@@ -99,7 +100,7 @@ def _index(node: ExpressionNode, scope: Scope, array: np.ndarray) -> np.ndarray:
 
 
 def _plain(index: Any) -> Any:
-    """Convert lists to arrays, so that an empty list is a valid index, too."""
+    """Convert the lists in an index to arrays, so that an empty list is a valid index, too."""
     if isinstance(index, tuple):
         return tuple(_plain(entry) for entry in index)
     return np.asarray(index, None if index else int) if isinstance(index, list) else index

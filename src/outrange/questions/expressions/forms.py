@@ -89,7 +89,10 @@ def total(forms: Iterable[AffineForm], weights: Iterable[Number] | None = None) 
 
 
 def largest(forms: Sequence[AffineForm]) -> AffineForm:
-    """Return the maximum of forms as a form; simple nested maxima are flattened."""
+    """Return the maximum of forms as a form.
+
+    A form with a single added maximum is replaced with one form per alternative of that maximum.
+    """
     if len(forms) == 1:
         return forms[0]
     if all(form.is_constant for form in forms):

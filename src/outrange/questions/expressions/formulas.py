@@ -87,7 +87,10 @@ def linear_atom(form: AffineForm, strict: bool = False, *, may_scale: bool = Tru
 
 
 def _factor(form: AffineForm) -> int:
-    """Return the odd part of a form's denominators if its multiples fit in float64; otherwise 1."""
+    """Return the odd part of the common denominator of a form's numbers, or 1.
+
+    The result is 1 if multiplying the form by the odd part does not yield float64 numbers.
+    """
     numbers = [*form.terms.values(), form.offset]
     denominator = math.lcm(*(number.denominator for number in numbers))
     odd = denominator // (denominator & -denominator)

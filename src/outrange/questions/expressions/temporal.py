@@ -67,7 +67,10 @@ class Temporal(DeferredExpression):
 
 
 class Timed:
-    """Temporal operators on a condition; times are steps, or real numbers if the loop has `dt`."""
+    """Base class that adds temporal operators to conditions.
+
+    Times are numbers of steps, or real numbers if the closed loop has a period `dt`.
+    """
 
     __slots__ = ()
 

@@ -27,9 +27,12 @@ def prove_margin(
     seconds: float,
     has_sums: bool = False,
 ) -> float | None:
-    """Prove a margin by which every float32 run fails to satisfy `unsafe`.
+    """Prove a lower bound, at least 0, on the value of `unsafe` in every float32 run.
 
-    Returns the margin, or None if none is proved.
+    The value of a clause is the largest left-hand side of its inequalities `... <= 0`. If the bound
+    is proved, no float32 run satisfies `unsafe`.
+
+    Returns the bound, or None if none is proved.
 
     Args:
         network: The network under study.

@@ -45,7 +45,7 @@ ONNX = frozenset((
 ).split())  # fmt: skip
 
 CASTS = frozenset({"Cast to int32", "Cast to int64", "OneHot"})
-"""Operations of the nodes that may truncate floats to integers; see `check_casts`."""
+"""Names of the ONNX operations that may truncate floats to integers; see `check_casts`."""
 
 EXACT_INTEGERS = 2.0**24
 """Magnitude that the argument of a cast must not reach.

@@ -161,7 +161,7 @@ def _flat(at: Any, k: int) -> np.ndarray:
 
 
 def _float32_point(x: np.ndarray, sets: Sequence[Region]) -> np.ndarray:
-    """Return a float32 point of the set at or next to `x`; `x` itself if there is none."""
+    """Return a float32 point of the set at or next to `x`; `x` itself if none is found there."""
     for near in nearby(x, sets):
         single = np.array_equal(near, near.astype(np.float32).astype(np.float64))
         if single and any(contains(region, near) for region in sets):

@@ -24,11 +24,11 @@ AT_ONCE = 32
 """Number of parts that are split in one step."""
 
 MOST_PARTS = 1 << 16
-"""Maximum number of parts."""
+"""Maximum number of parts into which the boxes are split."""
 
 PATIENCE = 24
-"""Splitting stops after this many steps in a row in which no widening by rounding falls by one
-percent."""
+"""Splitting stops after this many steps in a row, none of which reduces the widening of a bound by
+at least one percent."""
 
 
 @dataclass(frozen=True, eq=False)

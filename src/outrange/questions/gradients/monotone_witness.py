@@ -51,7 +51,7 @@ class MonotoneWitnesses:
     ) -> FallingPair | None:
         """Find two points on the line through `x` between which `sign * output` provably falls.
 
-        Both points have integers and single categories where the set demands it. The result is None
+        Both points satisfy the integer and one-hot constraints of the input set. The result is None
         if no such points are found, and if no two points of the set differ in the input alone, as
         in a one-hot group.
 

@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 
 
 EVIDENCE = 5.0
-"""Number of rows with several 1s that independent columns would have on average, from which their
-absence shows that the columns exclude each other. By chance, it has a probability below 1 %."""
+"""Minimum expected number of pairs of 1s in the same row, if the columns were independent.
+
+If columns with at least this expectation have no such pair, they are taken to exclude each other.
+Independent columns have no pair with a probability below 1 %.
+"""
 
 
 class ColumnBox(dict[str, Any]):

@@ -94,9 +94,9 @@ class _Search:
 
     @property
     def step(self) -> float:
-        """Next radius as a fraction of the ceiling, while only radius 0 is proved.
+        """Next radius, while only radius 0 is proved, as a fraction of `ceiling`.
 
-        Margins fall about linearly with the radius. The result is half of the fraction at which the
+        The ceiling is the smallest radius that is violated or was left open. Margins fall about linearly with the radius. The result is half of the fraction at which the
         margin would be 0, limited to the range from 2^-10 to 1/4; it is 1/4 if the margins are not
         informative.
         """

@@ -56,7 +56,8 @@ def counterexamples(
         regions: The input set, as a union of regions.
         text: The property as text, for the answer.
         count: Requested number of counterexamples.
-        apart: Minimum distance between two counterexamples, relative to the input set's width.
+        apart: Minimum distance between two counterexamples: the largest difference of an input,
+            relative to the width of the input set in this input.
         time_limit: Limit in seconds; None for no limit.
         seed: Random seed of the points tried.
         engine: `"auto"` uses the compiled kernel if it supports the graph; `"array"` never uses it.
@@ -143,7 +144,10 @@ class _Collection:
         return np.array(points).reshape(-1, self._unit.size)
 
     def distance(self, x: np.ndarray) -> float:
-        """Return the distance to the nearest counterexample, relative to the input set's width."""
+        """Return the distance to the nearest counterexample; infinity if there is none.
+
+        The distance is the largest difference of an input, relative to the input set's width in it.
+        """
         gaps = np.abs(self.at - x) / self._unit
         return float(gaps.max(axis=1).min(initial=np.inf))
 

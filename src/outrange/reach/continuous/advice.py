@@ -52,7 +52,7 @@ def explain_undecided(
 
 
 def safe_until(cover: Cover | None, proved: bool, end: Fraction) -> float:
-    """Return the time up to which every piece is proved.
+    """Return the time up to which the specification is proved on every piece.
 
     The result is -1 if a piece is open from the start, or if nothing is proved because no piece was
     tried.

@@ -35,7 +35,9 @@ exceeds 1 because curves take most of the time."""
 
 @dataclass(frozen=True, eq=False)
 class Band:
-    """The bound `|u - (T x + Q(eps) + c)| <= r` on every state of a set.
+    """The bound `|u - (T x + Q(eps) + c)| <= r` on the controls `u` at every state `x` of a set.
+
+    `eps` are the initial variables from which the state is computed.
 
     Args:
         slope: `T`, `(B, m, n)`.
@@ -254,7 +256,10 @@ def _forms(plan: CrownPlan, sets: FormBatch, count: int) -> tuple[LinearForm, Li
 
 
 def _parallel(plan: CrownPlan, sweep: CrownPass, net: RelaxedGraph) -> RelaxedGraph:
-    """Return a relaxation with parallel lines around curves, except steps, where possible."""
+    """Replace the two lines around each curve with parallel lines, where possible.
+
+    Steps keep their lines.
+    """
     lines = dict(net.lines)
     for value, source, op in plan.curves:
         relaxation = net.lines.get(value)

@@ -105,7 +105,8 @@ class Terms:
         """Return `a ** exponent`.
 
         Raises:
-            InputError: The exponent is too large, or is no float64 number.
+            InputError: The exponent's magnitude exceeds `LARGEST_POWER`, or the exponent is not a
+                float64 number.
         """
         if exponent == 0:
             return AffineForm({}, 1)
