@@ -24,8 +24,8 @@ STEPS = 20
 """Maximum number of ascent steps on the slopes of an objective."""
 
 ROOM = 1 << 23
-"""Limit on the number of rows times the number of entries of all values that are optimized
-together."""
+"""Limit on the number of rows whose slopes are optimized together, times the number of entries of
+all values of the graph; more rows are optimized in several batches."""
 
 MOST_FORMS = 1 << 28
 """Maximum product of the number of inputs and the number of entries of all values for which forward

@@ -44,8 +44,9 @@ def attribute_gap(ascent: AlphaAscent) -> np.ndarray:
 def product_blame(ascent: AlphaAscent, value: int) -> list[np.ndarray]:
     """Return the slack of a product as one array `(P, n)` per factor.
 
-    The slack is `|a|` times half the plane's distance at the worst corner. It is divided equally
-    between the factors.
+    The slack is `|a|` times half the distance between the product and its active plane at the
+    worst corner, where `a` is the row's coefficient of the product. It is divided equally between
+    the factors.
     """
     sweep = ascent.sweep
     sources, op = next((s, op) for v, s, op in sweep.plan.products if v == value)
@@ -84,7 +85,11 @@ def _distribute(ascent: AlphaAscent, source: int, blame: np.ndarray) -> np.ndarr
 
 
 def curve_blame(ascent: AlphaAscent, value: int) -> np.ndarray:
-    """Return `|a|` times the largest sampled gap between curve and active line, `(P, n)`."""
+    """Return the slack `(P, n)` that a curve's units cause in each row.
+
+    It is the absolute value of the row's coefficient of the unit, times the largest distance
+    between the curve and its active line at the ends, the middle and the knots of the range.
+    """
     sweep = ascent.sweep
     node = sweep.plan.graph.nodes[value - 1]
     op, source = node.op, node.inputs[0]
@@ -111,7 +116,10 @@ def curve_blame(ascent: AlphaAscent, value: int) -> np.ndarray:
 
 
 def pick_blame(ascent: AlphaAscent, value: int) -> np.ndarray:
-    """Return the slack `(P, n)` of window maxima, assigned to the picked entries of their input."""
+    """Return the slack of window maxima, `(P, n)` over the entries of their input.
+
+    The slack of a window is assigned to the entry that its lower bound uses.
+    """
     sweep, picks = ascent.sweep, ascent.net.lines[value]
     node = sweep.plan.graph.nodes[value - 1]
     op, source = node.op, node.inputs[0]

@@ -74,5 +74,8 @@ class OptimizedCrownPass(CrownPass):
         return True
 
     def _late(self, net: RelaxedGraph, value: int) -> bool:
-        """Return True if a value is settled; otherwise, back-substitute it without ascent."""
+        """Bound a value without ascent; return whether its bounds are final.
+
+        A value in `settled` keeps its bounds; any other value is back-substituted.
+        """
         return value in self.settled or super()._refine(net, value)

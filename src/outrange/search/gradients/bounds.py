@@ -122,7 +122,12 @@ class DerivativeEngine:
     def _share(
         self, sweep: CrownPass, source: int, spread: np.ndarray, tangent: Bounds, blame: np.ndarray
     ) -> np.ndarray:
-        """Add a variation `spread` times `tangent` to `blame`; count the entries that vary."""
+        """Add to `blame` the effect of varying factors of the entries of `source`.
+
+        The effect of an entry is its `spread` times its largest absolute tangent. It is divided
+        among the inputs that cause the entry's width. Return the number of entries per box
+        whose `spread` is positive.
+        """
         open_ = spread > 0
         if open_.any() and (source in sweep.shares or source == 0):
             size_of = np.maximum(np.abs(tangent[0]), np.abs(tangent[1])).max(axis=1)

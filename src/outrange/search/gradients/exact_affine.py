@@ -250,7 +250,7 @@ class ArrangementCell:
         return _reduce(whole, over << self._scale)
 
     def _at_lo(self, row: list[int]) -> int:
-        """Return a form at the lower corner of the box, times a power of two."""
+        """Return the value of a form at the lower corner of the box, times `2**self._scale`."""
         *slopes, constant = row
         return sum(c * x for c, x in zip(slopes, self._lo, strict=True)) + (constant << self._scale)
 
@@ -262,7 +262,11 @@ def _reduce(whole: list[int], over: int) -> RationalPoint:
 
 
 def _leaving(table: list[list[int]], enter: int, basis: list[int]) -> int:
-    """Return the index of the row with the least ratio; ties go to the first variable."""
+    """Return the index of the row whose variable leaves the basis, by the simplex ratio test.
+
+    Among rows with the same least ratio, the one with the smallest basic variable is chosen
+    (Bland's rule). Return -1 if no entry of column `enter` is positive.
+    """
     leaving = -1
     for i, row in enumerate(table):
         if row[enter] <= 0:

@@ -98,7 +98,7 @@ class ExactCells:
         """Return bounds of the objectives on the box `[lo, hi]`, or None if the box must be split.
 
         A box must be split if it has too many patterns or cells, if the budget is used up, if the
-        graph has products, or if the graph has inexact ops and no unit of the box is open.
+        graph has products, or if the graph has inexact ops and no unit of the box is unstable.
 
         Args:
             lo: Array of shape `(d,)`.
@@ -158,7 +158,7 @@ class ExactCells:
 
 @dataclass(eq=False)
 class _Branch:
-    """Cells that share the linear pieces chosen so far.
+    """The cells on which the units processed so far lie on given linear pieces.
 
     Args:
         values: The affine forms of the values computed so far, or None if a value has none.
@@ -218,7 +218,7 @@ class _CellEnumeration:
         return self.count <= MOST_CELLS
 
     def _follow(self, branch: _Branch) -> list[_Branch]:
-        """Compute values up to an open unit; return a branch for each of its possible pieces.
+        """Compute values up to the next unstable unit; return a branch for each possible piece.
 
         A branch that reaches the output is a cell; it has no further branches.
         """

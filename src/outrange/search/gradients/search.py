@@ -61,7 +61,10 @@ class _CellEngine:
         wanted: np.ndarray,
         cutoff: np.ndarray,
     ) -> BoxBounds:
-        """Bound the objectives by constants; boxes whose bounds are final count as decided."""
+        """Bound the objectives by constants, not by linear forms.
+
+        The number of undecided units is set to 0 for boxes whose bounds cannot be improved.
+        """
         step = self._engine.chunk
         parts = [
             self._bound_chunk(lo[i : i + step], hi[i : i + step], wanted[i : i + step], cutoff)
@@ -128,9 +131,10 @@ def _first(
     objectives: int,
     rng: np.random.Generator,
 ) -> Points:
-    """Return the least values of the objectives over `count` random points, and their points.
+    """Evaluate the objectives at `count` random points of the boxes.
 
-    Also return the largest finite values.
+    Return the least value of each objective, the points that attain these values, and the
+    largest finite value of each objective.
     """
     x = boxes.hull.uniform(rng, count)
     y = evaluate(x)
@@ -201,7 +205,10 @@ def _begin_search(
 def _by_intervals(
     graph: Graph, box: Box, derivatives: Objectives, incumbent: Incumbent, status: Status
 ) -> Solution:
-    """Return a solution without points, with as many interval bounds as time allows."""
+    """Return a solution with interval bounds and without points.
+
+    A bound is `-inf` if the time or the memory does not suffice to compute it.
+    """
     m, lower = derivatives.form.size, np.full(derivatives.form.size, -np.inf)
     with suppress(OutOfTime, MemoryError), no_deadline(), deadline(BEGIN):
         plain = fold(piecewise_to_pairs(graph))
@@ -241,7 +248,11 @@ def _in_parts(derivatives: Objectives, graph: Graph) -> Iterator[tuple[np.ndarra
 
 
 def _rows(derivatives: Objectives) -> np.ndarray:
-    """Return a row per objective; rows are opposite only for the two bounds of one range."""
+    """Return one row `(1,)` per objective.
+
+    Two rows are the negatives of each other only if their objectives are the two bounds of the
+    range of one partial derivative.
+    """
     if isinstance(derivatives, LipschitzObjective):
         return _each(derivatives.form.size)
     pairs = (
@@ -253,7 +264,7 @@ def _rows(derivatives: Objectives) -> np.ndarray:
 
 
 def _each(count: int) -> np.ndarray:
-    """Return rows of one column, none the negative of another; a full matrix would be huge."""
+    """Return `count` rows `(1,)`: the numbers 1, 2, ..., none of which is another's negative."""
     return np.arange(1.0, count + 1.0)[:, None]
 
 

@@ -31,7 +31,7 @@ class OpenBoxAttack:
     """
 
     share = 0.3
-    """Fraction of the elapsed search time; no attempt starts if earlier attempts took longer."""
+    """Fraction of the elapsed search time that attempts may take; above it, none starts."""
 
     def __init__(
         self, gradient: PacedGradient, roots: DomainBoxes, rng: np.random.Generator

@@ -147,7 +147,10 @@ class KernelSearch(BestFirstSearch):
         self._under_way, self._pool = None, ArrayPool()
 
     def _explore(self) -> None:
-        """Run one call; with many open boxes, store the previous call's results while it runs."""
+        """Run one kernel call.
+
+        If many boxes are open, the results of the previous call are stored while it runs.
+        """
         last, call = self._under_way, None
         waiting = len(self.frontier)
         if last is None or self._pace.is_ahead(waiting):

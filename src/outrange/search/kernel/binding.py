@@ -229,7 +229,10 @@ class CompiledProgram:
             self.handle = None
 
     def go_deep(self, deep: bool) -> None:
-        """Set whether `explore` bounds a task's least urgent box first, to keep few boxes open."""
+        """Set whether a kernel call bounds the least urgent box below each of its boxes first.
+
+        In this order, fewer boxes are open at a time.
+        """
         self.lib.tape_deep(self.handle, int(deep))
 
     def sharpen(self, steps: int) -> None:

@@ -75,7 +75,7 @@ def _kept_entries(net: RelaxedNet) -> dict[int, np.ndarray]:
 
 
 def _is_dense(graph: Graph, value: int) -> bool:
-    """Return whether a value is a dense affine op of moderate size."""
+    """Return whether a value is computed by a dense affine op of at most `MOST_ENTRIES` entries."""
     op = graph.nodes[value - 1].op
     if not isinstance(op, Affine) or len(op.sizes) != 1 or op.factor is not None:
         return False

@@ -54,7 +54,11 @@ class StableForm:
 
 
 def drop_stable(net: RelaxedNet) -> RelaxedNet:
-    """Return an equivalent net without stable ReLU-like units, or `net` if this saves little."""
+    """Return an equivalent net without stable ReLU-like units, or `net` if it is not worthwhile.
+
+    It is not if all units are unstable, the new matrices would have more than `MOST_ENTRIES`
+    entries, or the ratio of multiplications would exceed `WORTH`.
+    """
     unstable = net.unstable(net.lo, net.hi)
     widest = max([net.graph.size, *(node.size for node in net.graph.nodes)])
     if unstable.all() or widest * (net.graph.size + int(unstable.sum())) > MOST_ENTRIES:

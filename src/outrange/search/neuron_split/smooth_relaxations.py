@@ -65,7 +65,8 @@ class SmoothActivation:
     def split_point(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
         """Return the points at which to split ranges.
 
-        A range is split at a knot near its middle, or at its middle if it has no suitable knot.
+        A range is split at the knot nearest to its middle, or at its middle if no knot lies inside
+        it. For curves that are not piecewise linear, knots in the outer tenths are ignored.
         """
         middle = 0.5 * lo + 0.5 * hi
         out = middle.copy()
@@ -97,7 +98,10 @@ class SmoothActivation:
     def gap(
         self, lo: np.ndarray, hi: np.ndarray, alpha: np.ndarray, rows: np.ndarray
     ) -> np.ndarray:
-        """Estimate the largest distance between the curve and its chord."""
+        """Estimate the largest distance between the curve and its chord, at three inner points.
+
+        Return 0 for stable units.
+        """
         low, high = self.curve.f(lo), self.curve.f(hi)
         out = np.zeros(lo.shape)
         for part in (0.25, 0.5, 0.75):

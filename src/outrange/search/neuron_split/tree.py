@@ -167,7 +167,7 @@ class SplitTree:
         return self.net.corner(form)
 
     def _divide(self, leaves: list[SplitNode]) -> list[list[SplitNode]]:
-        """Divide the leaves among the cores, if there are enough of them."""
+        """Divide the leaves into parts, one per core, of at least `least_share` entries each."""
         least = max(1, SETTINGS.least_share // self.net.units)
         return [leaves[part] for part in even_parts(len(leaves), SETTINGS.batch, least)]
 

@@ -81,7 +81,8 @@ Forms = tuple[np.ndarray, np.ndarray]
 """`(n, d)` slopes and `(n,)` constants."""
 
 _Branch = tuple[list[Forms], Vertices]
-"""The forms of the inputs and of the layers decided so far, and the cell where they are valid."""
+"""The affine forms of the inputs and of the layers whose phases are already chosen, and the cell
+of inputs where they are valid."""
 
 
 class _PatternEnumeration:
@@ -168,9 +169,9 @@ class _PatternEnumeration:
             yield phase, part
 
     def only(self) -> Iterator[PatternPolytope]:
-        """Yield the parts where clauses hold in a box whose units all have known phases.
+        """Yield the parts of the box where clauses hold, for a box that has only one pattern.
 
-        No vertices are computed.
+        The phases of all units must be known. No vertices are computed.
         """
         leaf, values = self._leaf, [self._inputs]
         for k, layer in enumerate(self._program.layers):

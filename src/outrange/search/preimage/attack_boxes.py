@@ -65,7 +65,11 @@ def _descend(
     whole: np.ndarray,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the least value found in each box, `(B,)`, and its point, `(B, d)`."""
+    """Descend on the open clauses from random points of each box.
+
+    Return the least value of an open clause that was found in each box, `(B,)`, and its point,
+    `(B, d)`.
+    """
     count, d = lo.shape
     low, high, on = (np.repeat(a, SETTINGS.starts, axis=0) for a in (lo, hi, open_))
     share = rng.random((count, SETTINGS.starts, d))

@@ -87,7 +87,9 @@ def _unit_shares(
 
 
 def _corner(weight: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the module's sum over subsets, minus and plus a bound on its rounding error.
+    """Return `volume{w @ s <= t}`, minus and plus a bound on its rounding error, `(B,)` each.
+
+    The volume is computed by the sum over subsets in the module's docstring.
 
     On overflow, neither is a finite number.
     """

@@ -233,7 +233,10 @@ class Paving:
         return None
 
     def _unenumerable_share(self, cell: PavingBox) -> float:
-        """Return a mixed box's fraction of the volume if it has too many patterns, or 0."""
+        """Return a box's fraction of the volume if its patterns cannot be enumerated, or 0.
+
+        This is the case for a mixed box with more unstable units than `most_units`.
+        """
         clauses = self.clauses
         too_many = len(cell.lo) <= SETTINGS.most_inputs and cell.undecided > SETTINGS.most_units
         return cell.share if clauses.exact_units and too_many and cell.label == MIXED else 0.0
@@ -245,10 +248,10 @@ def _gap(cell: PavingBox) -> float:
 
 
 def _blame(result: BoxBounds, open_: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Attribute the slack of the bounds to the inputs, `(B, d)`.
+    """Attribute the slack of the bounds of open clauses to the inputs, `(B, d)`.
 
-    The volume of a half-space is computed from the slopes of its form. So the slack of a bound
-    matters, and its slopes hardly do.
+    Unlike a branching score, the result hardly counts the slopes of the forms. The volume of a
+    half-space accounts for them exactly, so that only the slack leaves a volume uncertain.
     """
     both = np.concatenate([open_, open_], axis=1)[:, :, None]
     width = (hi - lo)[:, None]

@@ -60,7 +60,10 @@ def cut_by_knots(op: Curve, source: int, cells: Cells, has_room: Callable[[int],
 
 
 def enclose(op: Curve, source: int, cells: Cells) -> Cells:
-    """Return the cells with a form that encloses the curve by lines over the units' ranges."""
+    """Enclose a curve on each cell between lines over each unit's range, without any cut.
+
+    Return the cells, to which the form of the curve's value is added.
+    """
     form = cells.forms[source]
     low, high, pad = form_ends(cells.polytopes, form)
     error = inflate(pad + error_of(form, cells.polytopes[0].size))
@@ -114,7 +117,14 @@ def _on_pieces(
     pad: np.ndarray,
     size: int,
 ) -> Zonotopes:
-    """Return the form of a curve on cells that no knot crosses; `size` is the number of inputs."""
+    """Return the form of a curve's value on cells in which every unit stays on one piece.
+
+    Args:
+        low: Lower bounds of `z - knot`, `(B, knots, n)`.
+        high: Upper bounds of `z - knot`, `(B, knots, n)`.
+        pad: Float64 errors of these bounds.
+        size: Number of inputs.
+    """
     assert op.lines is not None
     lines = np.array([line for line in op.lines if line is not None])
     gap = (low + high >= 0).sum(axis=1)
@@ -147,7 +157,13 @@ def _excess(low: np.ndarray, high: np.ndarray, gap: np.ndarray, error: np.ndarra
 
 
 def _cut_in_two(op: Curve, source: int, cells: Cells, crossed: np.ndarray) -> Cells:
-    """Cut each cell in two along the plane of one of its knots, as long as there is time."""
+    """Cut each cell in two along the plane of one knot that crosses it.
+
+    Once the time is up, the remaining cells are returned whole.
+
+    Args:
+        crossed: `(B, knots, n)` mask of the knots that cross each cell.
+    """
     form = cells.forms[source]
     cell_of: list[int] = []
     polytopes: list[CutPolytope] = []

@@ -20,7 +20,8 @@ from .polytope import CutPolytope, face_of
 
 
 WORTH = 0.5
-"""Error of a map, as a fraction of the half width of the box, above which the box is used."""
+"""Error of the fitted map at an entry, as a fraction of half the width of the entry's range, above
+which the range is used instead of the map."""
 
 
 NUMBERS = 256

@@ -1,4 +1,4 @@
-"""The record of the search through a bottleneck."""
+"""The `Method` record of the search through a bottleneck: when it applies, and how it starts."""
 
 from __future__ import annotations
 
@@ -11,13 +11,19 @@ from ...common.task import FEW_INPUTS, Kind, SearchTask
 
 
 def applies(task: SearchTask) -> bool:
-    """Return whether a task is a decision whose many inputs would be split."""
+    """Return whether a task is a decision that input splits would search over many inputs.
+
+    Many means more than `FEW_INPUTS` inputs that vary.
+    """
     is_split = task.splits is Kind.INPUT_SPLIT and task.engine == "auto"
     return is_split and task.decides and task.problem.free > FEW_INPUTS
 
 
 def begin(task: SearchTask) -> Search | None:
-    """Return a search that starts at its first turn, or None if there is no bottleneck."""
+    """Return a search through the bottleneck, or None if the graph has no bottleneck.
+
+    The search does no work before its first turn.
+    """
     from .search import BottleneckSearch, find_bottleneck
 
     problem, incumbent = task.problem, task.incumbent

@@ -53,7 +53,11 @@ TOLERANCE = 1e-2
 
 
 ABOVE_ZERO = float(np.nextafter(0.0, 1.0))
-"""Smallest lower bound on a region's value that proves that no input reaches the region."""
+"""Smallest positive float64 number.
+
+A region's value at an input is at most 0 if and only if the bottleneck values lie in the region. So
+a lower bound of this size proves that no input reaches the region.
+"""
 
 Ends = tuple[np.ndarray, np.ndarray]
 """Lower and upper bounds `(n,)` of the `n` entries of a bottleneck."""
@@ -123,7 +127,7 @@ class BottleneckSearch(Search):
     Args:
         problem: The whole problem: a decision about one box.
         bottleneck: Bottleneck of the problem's small graph, with the objectives as outputs.
-        begin: Function that starts the searches of the front.
+        begin: Function that starts a search of a problem about the front, for ranges and regions.
     """
 
     methods = (

@@ -49,7 +49,7 @@ class Clauses:
         return number
 
     def rewind(self) -> None:
-        """Adjust to the trail after events were removed from it."""
+        """Reset the position of the next unread event after events were removed from the trail."""
         self._read = min(self._read, len(self._trail.events))
 
     def run(self) -> Antecedent | None:

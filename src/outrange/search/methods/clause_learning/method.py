@@ -1,4 +1,4 @@
-"""The record of the conflict-driven search."""
+"""The `Method` record of the conflict-driven search: when it applies, and how it starts."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from ...common.task import Kind, SearchTask
 
 
 def applies(task: SearchTask) -> bool:
-    """Return whether a task is a decision over enough inputs for neuron splits.
+    """Return whether a task has targets, its search splits neurons, and no attack replaces it.
 
-    With few inputs, input splits are faster. An open decision about jumps gets an attack instead.
+    Neuron splits are chosen only for problems with more than a few inputs. A decision about a
+    graph with jumps gets an attack instead.
     """
     by_neurons = task.splits in (Kind.NEURON_SPLIT, Kind.PORTFOLIO)
     if not by_neurons or task.incumbent.target is None:
@@ -21,7 +22,11 @@ def applies(task: SearchTask) -> bool:
 
 
 def begin(task: SearchTask) -> Search | None:
-    """Start the search, or return None unless one hidden layer's conjunction fixes many phases."""
+    """Start the search, or return None if it is not promising.
+
+    It is promising for a conjunction over a network with one hidden layer, if the root is refuted
+    or a large fraction (`HELD`) of the unstable units is fixed before any decision.
+    """
     from .one_layer import one_layer
     from .search import ConflictSearch
 

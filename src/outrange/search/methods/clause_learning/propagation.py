@@ -141,7 +141,12 @@ class Propagation:
         return None
 
     def _near(self, left: np.ndarray) -> np.ndarray:
-        """Return the units whose sums may tighten a bound, given their distances from limits."""
+        """Return the units whose sums may tighten the bound of an input.
+
+        Args:
+            left: `(U,)` distance of each sum's least or largest value from the sum's limit. It
+                must be below the width of some input's interval times its weight.
+        """
         width = np.maximum(self.trail.hi - self.trail.lo - self.least, 0.0)
         near = np.flatnonzero(left < self._steepest * float(width.max(initial=0.0)))
         reach = (np.abs(self.net.inner[near]) * width).max(axis=1, initial=0.0)
@@ -175,10 +180,7 @@ class Propagation:
                     trail.push(LOW, int(at), min(end, trail.hi[at]), reason)
 
     def explain(self, index: int) -> list[int]:
-        """Return the indices of the events that imply event `index`.
-
-        The reason for this event is a unit or a row.
-        """
+        """Return the indices of the events that imply event `index`, derived from a unit or row."""
         event = self.trail.events[index]
         reason = event.reason
         if reason.kind == "unit":
@@ -263,7 +265,10 @@ class Propagation:
     def _fewer(
         self, step: _Step, phases: dict[int, int], box: tuple[np.ndarray, np.ndarray]
     ) -> dict[int, int]:
-        """Return `phases` without those that a step does not need, dropping the latest first."""
+        """Return the phases that remain after dropping, latest first, those a step can do without.
+
+        A phase is dropped if the step still follows from the rest and the box.
+        """
         used = dict(phases)
         for unit in sorted(phases, key=phases.__getitem__, reverse=True):
             event = used.pop(unit)

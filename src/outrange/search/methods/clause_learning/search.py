@@ -90,7 +90,11 @@ class ConflictSearch(Search):
 
     @property
     def promising(self) -> bool:
-        """Whether the root is refuted, or the phases of enough unstable units are fixed."""
+        """Whether the search is worthwhile.
+
+        It is if the root is refuted, or if the conjunction fixes the phases of at least the
+        fraction `HELD` of the unstable units before any decision.
+        """
         rows = self._rows
         either = (rows.lo < 0) & (rows.hi > 0)
         held = either & ((rows.limit <= NOTHING * rows.hi) | (self.trail.phase != 0))
@@ -190,7 +194,11 @@ class ConflictSearch(Search):
         self._back_to(0)
 
     def _next(self) -> int | None:
-        """Return the most active unit of unknown phase whose relaxation is not exact, or None."""
+        """Return the unit to decide next, or None if none is left.
+
+        It is the unit of largest activity among those that have no phase, whose sums may have
+        either sign, and that some row reads.
+        """
         rows, open_ = self._rows, self.trail.phase == 0
         lo, hi = rows.sums(self.trail.lo, self.trail.hi)
         high = np.minimum(hi, rows.limit)
@@ -225,7 +233,11 @@ class ConflictSearch(Search):
             self.incumbent.start(np.array([value]), whole[None], np.array([value]))
 
     def _leaf(self) -> None:
-        """Solve the linear program that remains when all relevant phases are known."""
+        """Refute the current phases by a linear program, or offer its solution.
+
+        It is called when no unit is left to decide. If the program is refuted, learn a clause that
+        excludes the decisions. If it is not, and no point meets the target, give up.
+        """
         if not self._is_refuted_by_lp():
             self._stuck = not self.incumbent.met
             return

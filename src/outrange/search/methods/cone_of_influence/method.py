@@ -1,4 +1,4 @@
-"""The record of cone-of-influence reduction."""
+"""The `Method` record of cone-of-influence reduction: when it applies, and how it starts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from ...common.task import SearchTask
 
 
 def applies(task: SearchTask) -> bool:
-    """Return whether a problem over one box of real inputs splits into independent parts."""
+    """Return whether a problem over one box of real inputs has independent parts.
+
+    In such a problem, different objectives depend on different inputs.
+    """
     problem = task.problem
     return task.engine == "auto" and problem.is_one_box and problem.parts is not None
 

@@ -131,7 +131,7 @@ class ConeSearch(Search):
         return stop
 
     def _share(self, run: _Running) -> None:
-        """Pass goals, dropped objectives and bounds of the whole problem on to a part."""
+        """Pass goals, dropped objectives and proved bounds from the whole problem to a part."""
         whole, first = self.incumbent, run.part.places[0][0]
         if whole.goal is not None:
             every = np.array([whole.goal[objectives] for objectives, _ in run.part.places])
@@ -158,7 +158,7 @@ class ConeSearch(Search):
         self._gather(run)
 
     def _raise_floor(self, run: _Running) -> None:
-        """Set the rounding floor of all objectives that a part represents to the part's floor."""
+        """Set the smallest gaps that rounding allows (`floor`) for a part's objectives."""
         whole = self.incumbent
         floor = np.broadcast_to(whole.floor, self._lower.shape).copy()
         for objectives, _ in run.part.places:

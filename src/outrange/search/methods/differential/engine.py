@@ -105,7 +105,7 @@ def _blame(
     relaxed: PairedRelaxation | None,
     source: int,
 ) -> np.ndarray:
-    """Attribute the losses of planes to the inputs that cause them, `(B, m, d)`.
+    """Attribute the slack of the planes or lines of one curve to the inputs, `(B, m, d)`.
 
     Return zeros `(1, 1, 1)` if no losses are recorded.
     """

@@ -1,4 +1,4 @@
-"""The record of differential verification."""
+"""The `Method` record of differential verification: when it applies, and how it starts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .pairs import pair_counterparts
 
 
 def applies(task: SearchTask) -> bool:
-    """Return whether splits are used in this process.
+    """Return whether a task is searched by splits, and no workers are available.
 
     Workers could not share the tree of differential verification.
     """

@@ -81,7 +81,7 @@ class PairedGraph:
 
 
 def pair_counterparts(graph: Graph) -> PairedGraph | None:
-    """Find the counterparts of a graph, or return None if no curve has a usable counterpart.
+    """Find the counterparts of a graph, or return None if no curve has a counterpart.
 
     Also return None if a value has more than `WIDEST` entries.
 
@@ -155,7 +155,10 @@ class _Pairing:
 
 
 def _is_one_curve(a: Curve, b: Curve) -> bool:
-    """Return whether two curves are certainly the same function, not just equal at points."""
+    """Return whether two curves are proved to be the same function by how they are defined.
+
+    They share the Python function, have the same exact pieces, or have equal `origin`s.
+    """
     if a is b or a.f is b.f:
         return True
     if a.lines is not None and None not in a.lines:

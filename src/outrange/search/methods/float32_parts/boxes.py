@@ -26,7 +26,7 @@ unstable units."""
 
 @dataclass(frozen=True, eq=False)
 class Float32Goal:
-    """Lower bounds to be proved for objectives in float32.
+    """Objectives of a float32 network, and the lower bounds to be proved for them.
 
     Args:
         signs: `(m, k)` objectives as rows over the plan's forms.

@@ -1,4 +1,4 @@
-"""The record of float32 parts."""
+"""The `Method` record of float32 parts: when it applies, and how it starts."""
 
 from __future__ import annotations
 

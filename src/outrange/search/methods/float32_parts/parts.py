@@ -57,7 +57,8 @@ PATIENCE = 512
 worst gap by 1%."""
 
 IMPATIENCE = 24
-"""The same limit as long as the worst gap is infinite."""
+"""As long as the worst gap is infinite, the search ends after more than this number of halved
+parts in a row that did not improve it."""
 
 AT_ONCE = 8
 """Maximum number of parts halved in one step."""
@@ -71,14 +72,14 @@ the bound that is provable near a point."""
 
 
 AIMING = 0.2
-"""Maximum fraction of the remaining time spent on lowering the target to bounds provable near
-points."""
+"""Maximum fraction of the remaining time that one call of `_lower_target` may take."""
 
 FEW = 14
-"""Maximum number of unstable units for which a part's bounds get many ascent steps."""
+"""Maximum number of unstable units of a part for which its search takes `STEPS` ascent steps."""
 
 MOST_ASKED = 16
-"""Maximum number of objectives per part for which the reachability of the target is checked."""
+"""Maximum number of objectives per part for which runs with worst-case errors are checked. Such a
+run below the target shows that the target cannot be proved on the part."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -287,7 +288,7 @@ class _PartSearch:
     def _is_hopeless(self, program: LayerProgram, part: _SizedPart) -> bool:
         """Return whether a run with the part's worst-case errors lies below the target.
 
-        Only a few points of the part are checked.
+        In that case, no search can close the part. Only a few random points are checked.
         """
         lo, hi = part.lo[self.free], part.hi[self.free]
         objectives = np.argsort(-self._miss(part.lower), kind="stable")[:MOST_ASKED]

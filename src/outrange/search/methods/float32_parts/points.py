@@ -17,7 +17,8 @@ from .boxes import STEPS, Float32Goal, explore_box
 
 
 SAMPLES = 8
-"""Number of random points of a part at which the reachability of the target is checked."""
+"""Number of points of a part, its center included, at which a run with worst-case errors is
+compared with the target."""
 
 NEAR = 256
 """Number of random points at each distance from a given point, and number of boxes after which a
@@ -29,7 +30,7 @@ nearby kink, a float32 run may deviate by more."""
 
 
 BESIDE = 8
-"""Number of points whose mean slope determines the signs of the errors."""
+"""Number of points near a given point whose mean slope determines the signs of the errors."""
 
 TRIES = 24
 """Number of sign choices tried at each distance from the best point."""

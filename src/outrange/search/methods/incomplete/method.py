@@ -1,4 +1,4 @@
-"""The record of incomplete verification."""
+"""The `Method` record of incomplete verification: when it applies, and how it starts."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from ...common.task import FEW_INPUTS, SearchTask, is_wide
 
 
 def applies(task: SearchTask) -> bool:
-    """Return whether a graph has 2^18 entries or more, and splits would not suit it.
+    """Return whether a graph has 2^18 entries or more, and is not left to input splits.
 
-    They suit it if inputs and rows are few, and the graph has neither steps nor maxima.
+    Input splits are used if inputs and rows are few, and the graph has neither steps nor maxima.
     """
     problem = task.problem
     if task.engine != "auto" or not problem.is_one_box or not is_wide(problem.graph):

@@ -145,7 +145,7 @@ class WideSearch(Search):
     def _prepare_pass(
         self, plan: CrownPlan, value_bounds: dict[int, Bounds], effort: float, deep: frozenset[int]
     ) -> CrownPass:
-        """Prepare the next pass, for the units that open objectives depend on."""
+        """Create the next pass, which bounds only the units that open objectives depend on."""
         output, open_ = self.graph.output, self._open
         return CrownPass(
             plan,
@@ -175,10 +175,11 @@ class WideSearch(Search):
         return self._forms_fit() and self._forms_settle()
 
     def _forms_settle(self) -> bool:
-        """Return whether forms prove almost all units of a layer stable in a sampled unit's cone.
+        """Return whether forward forms prove almost all units stable in a trial on a small cone.
 
-        The sample is the middle unit of the deepest layer in which its cone is small. Return True
-        if there is no such layer.
+        The trial bounds only the cone of one unit: the middle unit of the deepest layer in which
+        this cone has at most `PILOT` entries. The units counted are those of the last curve in the
+        cone. Return True if there is no such layer.
         """
         graph = self.graph
         for source in sorted({node.inputs[0] for node in graph.nodes}, reverse=True):

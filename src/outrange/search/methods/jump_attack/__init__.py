@@ -1,1 +1,1 @@
-"""Attacks on networks with jumps, which pass no gradient."""
+"""Attacks on networks with jumps, through which no gradient passes."""

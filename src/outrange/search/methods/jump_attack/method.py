@@ -1,4 +1,4 @@
-"""The record of the attack on networks with jumps."""
+"""The `Method` record of the attack on networks with jumps: when it applies, and how it starts."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ class JumpAttack(Search):
         return self._idle < PATIENCE
 
     def _measure_spreads(self) -> dict[int, np.ndarray]:
-        """Return the spread of each jump's argument over random points.
+        """Return the standard deviation of each jump's argument over random points.
 
         The keys are the values with jumps, and each spread has shape `(n,)`. Spreads of staircases
         are 1.
@@ -149,7 +149,7 @@ class JumpAttack(Search):
         return open_ if open_.size else np.arange(cutoff.size)
 
     def _values(self, y: np.ndarray) -> np.ndarray:
-        """Return how far the best open objective of each point is above its goal, `(b,)`.
+        """Return, for each point, the least excess of an open objective over its goal, `(b,)`.
 
         Without goals, return the least value of an open objective at each point.
         """

@@ -1,4 +1,4 @@
-"""The record of searches whose inputs lie in a norm ball."""
+"""The `Method` record of searches over a norm ball: when it applies, and how it starts."""
 
 from __future__ import annotations
 

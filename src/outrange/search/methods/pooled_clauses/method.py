@@ -1,4 +1,4 @@
-"""The record of pooled clauses and subdivided boxes."""
+"""The `Method` record of pooled clauses: when it applies, and how it starts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .subdivide import MANY as MANY_BOXES
 
 
 def applies(graph: Graph, groups: Sequence[ClauseGroup]) -> bool:
-    """Return whether there are many groups of clauses, or a group of many boxes."""
+    """Return whether there are at least 16 groups of clauses, or a group of at least 16 boxes."""
     return len(groups) >= MANY or any(len(group.roots.lo) >= MANY_BOXES for group in groups)
 
 

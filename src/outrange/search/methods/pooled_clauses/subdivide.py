@@ -21,8 +21,8 @@ MANY = 16
 """Minimum number of boxes that are subdivided; fewer go straight to a search."""
 
 FREE = 3
-"""Maximum number of free inputs of a box that is halved (1 if the box kernel bounds boxes
-faster)."""
+"""Maximum number of free inputs of a box that is halved. The limit is 1 if the box kernel can bound
+the graph, because it is faster."""
 
 WIDER = 3
 """Base of the limit on the number of boxes: the sum of `WIDER**free` over the boxes that may be
@@ -43,7 +43,7 @@ def open_boxes(
     late: Callable[[], bool],
     met: Met = lambda x, y: False,
 ) -> tuple[DomainBoxes, np.ndarray]:
-    """Return the boxes on which cheap bounds leave some output below its target.
+    """Return the boxes on which the bounds of forward forms leave some output below its target.
 
     Boxes of few free inputs are halved as long as this closes boxes.
 

@@ -193,7 +193,10 @@ class ConjunctionEngine(ArrayEngine):
 def _region_below(
     cutting: list[QuadraticForms], level: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return bounds, in units of the radii, on the region where all forms may be below `level`."""
+    """Enclose the region of each box in which all forms may be below `level`.
+
+    Return its lower and upper bounds `(P, d)`, as offsets from the center in units of the radii.
+    """
     shape = cutting[0].rows.shape
     start, end = -np.ones(shape), np.ones(shape)
     for _ in range(CUTS):
@@ -203,7 +206,8 @@ def _region_below(
 
 
 PAD = 1e-9
-"""Outward padding of the remaining part of a box, in units of its radii."""
+"""Distance by which the part of a box that remains after cuts is enlarged, in units of its
+radii."""
 
 
 def _mixture(
@@ -213,11 +217,12 @@ def _mixture(
     blame: np.ndarray,
     cutoff: np.ndarray,
 ) -> tuple[QuadraticForms, np.ndarray]:
-    """Return a good mixture of the forms in each row of `pair` `(Q, k)`, and its blame `(Q, d)`.
+    """Return a mixture of the forms in each row of `pair` `(Q, k)`, and its blame `(Q, d)`.
 
-    Up to two parts are added to the first, one after another. The next part is the one that is
-    largest near the minimum of the current mixture. Its weight is chosen so that the part is close
-    to the current mixture at the minimum of the new mixture.
+    The mixture starts with the form that has the largest bound. Up to two more forms are added,
+    one after another. The next form is the one that is largest near the minimum of the current
+    mixture. Its weight is chosen by bisection, so that the form is close to the current mixture at
+    the minimum of the new mixture.
     """
     first = least[pair].argmax(axis=1)
     rows = np.arange(len(pair))

@@ -1,4 +1,4 @@
-"""The record of second-order forms."""
+"""The `Method` record of second-order forms: when it applies, and how it starts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def applies(plan: CrownPlan, objectives: int, steps: int) -> bool:
-    """Return whether a graph has products or smooth curves, but few of them and few inputs."""
+    """Return whether a graph has products or smooth curves, but few of them and few inputs.
+
+    See `tangents.affords_tangents` for the limits.
+    """
     from .tangents import affords_tangents
 
     return affords_tangents(plan)

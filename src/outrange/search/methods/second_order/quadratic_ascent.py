@@ -95,7 +95,9 @@ class QuadraticAscent(AlphaAscent):
     def _remainder(
         self, record: Record, box: np.ndarray, reach: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return what tangents omit of products and curves: quadratic forms, losses, and blame.
+        """Return the difference between products or curves and their tangents, summed per row.
+
+        The results are quadratic forms, losses (bounds on the rest), and blame.
 
         The forms `(P, d, d)` are in units of the radii. The losses have shape `(P,)`. The blame
         `(P, d)` is the part of the losses that each input causes.

@@ -209,7 +209,8 @@ class QuadraticForms:
 
 
 SHARES = np.linspace(0.0625, 1.0, 16)
-"""Fractions of the interval of one input that `below` tries to cut off, in ascending order."""
+"""Fractions of the interval of one input, in ascending order, that `below` tries to cut off at
+each end."""
 
 
 def _least_on(slope: np.ndarray, bend: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -236,8 +237,8 @@ def _minimize_convex(slope: np.ndarray, convex: np.ndarray) -> np.ndarray:
 
 
 FLAT = 1e-6
-"""Largest slope that is treated as 0, as a fraction of the sum of its two terms' absolute
-values."""
+"""Limit on the slope `s + 2 (C z)_i` of an input below which the slope is treated as 0, as a
+fraction of the sum of the two terms' absolute values."""
 
 LARGEST = 1e100
 """Largest matrix entry for which eigenvectors are computed."""

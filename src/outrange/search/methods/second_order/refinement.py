@@ -40,7 +40,7 @@ class SecondOrderRefinement:
         """Return whether to try second-order forms in this call.
 
         They are tried until `TRIALS` pairs have been refined. After that, they are tried if they
-        often help, or if a retry is due.
+        have helped at least the fraction `OFTEN` of these pairs, or in every `RETRY`-th call.
         """
         self._calls += 1
         enough = self._tried < TRIALS or self._helped >= OFTEN * self._tried

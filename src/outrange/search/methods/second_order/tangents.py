@@ -90,7 +90,7 @@ class Bend:
 
 
 def affords_tangents(plan: CrownPlan) -> bool:
-    """Return whether a graph has products or smooth curves, but few of them and few inputs.
+    """Return whether a graph has products or smooth curves, within `ROOM` and `MOST_INPUTS`.
 
     Curves that only saturate (tanh) do not justify tangents: for them, lines work equally well in a
     third of the time.

@@ -1,1 +1,1 @@
-"""Semidefinite relaxations: units of a layer are bounded together, by products of known forms."""
+"""Semidefinite relaxations: the units of a box are bounded together, by products of two forms."""

@@ -38,7 +38,8 @@ class ProductSums:
         self.signed = np.concatenate([[False], ~products.free])
         """Mask of the entries of `(height, multipliers)` that must be at least 0."""
         self.degree = len(self.left) + int(self.signed.sum())
-        """The number of complementarity products."""
+        """The number of complementarity products: one per variable, and one per product that must
+        be at least 0."""
 
     def weighted_sum(self, dual: np.ndarray) -> np.ndarray:
         """Return the matrix `(n, n)` of `height - sum_k lambda_k (left_k . y)(right_k . y)`.

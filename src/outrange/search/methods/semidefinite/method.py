@@ -1,4 +1,4 @@
-"""The record of semidefinite relaxations."""
+"""The `Method` record of semidefinite relaxations: when it applies, and how it starts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ def applies(
     gap: np.ndarray,
     rng: np.random.Generator,
 ) -> bool:
-    """Return whether a net is small enough, and its linear bounds are loose."""
+    """Return whether a net is small enough, and its linear bounds are loose.
+
+    See `SemidefiniteTurns.suit`.
+    """
     from .turns import SemidefiniteTurns
 
     return SemidefiniteTurns.suit(net, gap)

@@ -88,7 +88,10 @@ class SemidefiniteRelaxation:
         return self.net.graph.output
 
     def prepare(self, value: int) -> bool:
-        """Prepare the method for all rows of a value; return whether they can be bounded."""
+        """Create the interior-point method for all rows of a value, unless it exists already.
+
+        Return False if the method finds no interior point, so that the rows cannot be bounded.
+        """
         count = self._forms.variables_of(value)
         if count not in self._methods:
             self._methods[count] = self._method(self._products.first(count), count)
@@ -118,7 +121,11 @@ class SemidefiniteRelaxation:
     def _add(
         self, row: SemidefiniteRow, added: Products, multipliers: Multipliers, base_count: int
     ) -> None:
-        """Choose the products to add in the row's next turn: those that are active or violated."""
+        """Choose the products to add in the row's next turn.
+
+        They are those of the added products whose multiplier is not negligible (`IDLE`), and the
+        products of parts of units that the last moments violate most.
+        """
         if self._parts is None:
             row.ended = True
             return

@@ -11,7 +11,7 @@ from .relaxation import SemidefiniteRelaxation, SemidefiniteRow
 
 
 FEWEST_UNITS = 16
-"""Minimum number of unstable units for these relaxations; fewer units are split immediately."""
+"""Minimum number of unstable units for semidefinite relaxations; fewer are split immediately."""
 
 MOST_VARIABLES = 320
 """Maximum number of inputs plus unstable units: the time of a step grows with their cube."""
@@ -53,7 +53,10 @@ class SemidefiniteTurns:
 
     @staticmethod
     def suit(net: RelaxedNet, gap: np.ndarray) -> bool:
-        """Return whether these relaxations suit the size and kind of a net.
+        """Return whether semidefinite relaxations are worth trying on a net.
+
+        The net must have kinks only, at least `FEWEST_UNITS` unstable units, at most
+        `MOST_VARIABLES` inputs and unstable units, finite ranges, and a mean gap above `LOOSE`.
 
         Args:
             net: A net whose units' ranges have already been tightened by linear bounds.

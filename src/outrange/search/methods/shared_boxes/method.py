@@ -1,4 +1,4 @@
-"""The record of the search over boxes that all objectives share."""
+"""The `Method` record of shared boxes: when it applies, and how it starts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from ...common.task import Kind, SearchTask
 
 
 def applies(task: SearchTask) -> bool:
-    """Return whether few inputs would be split for many objectives of one output each."""
+    """Return whether a task is solved by input splits, and its problem passes `shares_boxes`.
+
+    Such a problem has few inputs, and many objectives that each read one output.
+    """
     from .search import shares_boxes
 
     is_split = task.splits is Kind.INPUT_SPLIT and task.engine == "auto"
