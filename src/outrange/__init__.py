@@ -134,7 +134,7 @@ _MOVED = {
     "training": "assert_no_findings dead_start",
     "vnnlib": "read_property",
 }
-"""Dict from module to the names that the package itself had before, separated by spaces."""
+"""Dict from module to the names that moved there from `outrange` itself, separated by spaces."""
 
 _RENAMED = {
     "expected": "training.dead_start",

@@ -1,10 +1,12 @@
-"""Bounds of a network's units over a box, by intervals and by back-substitution through lines.
+"""Bounds of a network's units over a box, by intervals and by back-substitution.
+
+Back-substitution replaces each unit's value by a line below or above the unit's curve.
 
 All numbers are integers that represent multiples of 2^-BITS. A row is a form: a dict from variable
-to coefficient, with the constant at ONE. Its variables are inputs and undecided units. Divisions by
-2^BITS round down. A rounded coefficient is off by less than 2^-BITS, so its term is off by less
-than 2^-BITS times the size of its variable. `Region.unit` exceeds the sum of these errors over all
-variables.
+to coefficient, with the constant at ONE. Its variables are inputs and units that are not settled
+(see `Region`). Divisions by 2^BITS round down. A rounded coefficient is off by less than 2^-BITS,
+so its term is off by less than 2^-BITS times the largest absolute value of its variable.
+`Region.unit` exceeds the sum of these errors over all variables.
 """
 
 from collections import defaultdict
@@ -23,16 +25,16 @@ MOST_HELD = 1 << 25
 """Largest number of table entries and 64-bit words along one path of a tree, about 2 GB."""
 
 COPIED = ("rows", "errors", "ranges", "lines", "settled")
-"""Tables that a part of a region gets as copies. It shares the other tables, or computes them
-anew."""
+"""Attributes of a region that `Region.part` copies. The new region shares the other tables, or
+computes them anew."""
 
 
 class Region:
-    """A network over a box, or over those inputs of a box for which certain units have given signs.
+    """A network over a box, or over the inputs of a box at which certain units' z have given signs.
 
-    Every unit is `a = curve(z)`, where z is within `errors[k]` of the value of `rows[k]`. A kink
-    whose z has a known sign is settled: it is linear, and is substituted into the rows that read
-    it.
+    Unit `k` is `a = curve(z)`, where z is within `errors[k]` of the value of `rows[k]`. A kink is
+    the curve `below * z` for z < 0, `above * z` for z >= 0. A kink whose z provably has one sign is
+    settled: it is linear, and is substituted into the rows that read it.
     """
 
     def __init__(
@@ -59,8 +61,8 @@ class Region:
             for k, row in self.rows.items()
             if all(c == ONE or isinstance(self.curves.get(c), int) for c in row)
         }
-        """Rows that read only gates and ONE. Gates never settle, so coefficients keep their
-        signs."""
+        """Numbers of the rows that read only gates (see `network.Block`) and ONE. Gates never
+        settle, so no substitution changes the coefficients of these rows or their signs."""
         self.inputs: dict[int, tuple[int, int]] = {
             ONE: (ONE_BITS, ONE_BITS),
             **dict(enumerate(box)),
@@ -69,7 +71,7 @@ class Region:
         changes an input for a subtree restores it afterwards."""
         self.errors = dict.fromkeys(self.rows, 0)
         self.ranges: dict[int, tuple[int, int]] = {}
-        """Bounds of each unit's z, once it has been bounded."""
+        """Lower and upper bound of z, by unit; `bound` fills the table in order."""
         self.lines: dict[int, Lines] = {}
         self.settled: dict[int, int] = {}
         """Slopes of the settled units that may still occur in rows."""
@@ -110,8 +112,9 @@ class Region:
         """Bound all units and goals again, in order.
 
         Args:
-            deep: Whether this is a box of the tree. Its units are then also bounded through lines,
-                and all its settled units are substituted everywhere, so they are dropped.
+            deep: Whether the region is a whole box, without given signs. Its units are then also
+                bounded by back-substitution, and its settled units, which no row reads any more,
+                are dropped.
         """
         self.values, size = {}, sum(max(-low, high) for low, high in self.inputs.values())
         self.count(len(self.inputs))
@@ -152,7 +155,12 @@ class Region:
         self.errors[k] = (error >> BITS) + 2 * self.unit
 
     def _bound(self, k: int, deep: bool) -> None:
-        """Bound a unit, compute lines about its curve, and settle it if the curve is a line."""
+        """Bound a unit's z, compute lines below and above its curve, and settle a linear kink.
+
+        Args:
+            k: Number of the unit.
+            deep: Whether z is also bounded by back-substitution.
+        """
         kink, low, high = isinstance(self.curves[k], tuple), self._flat(1, k), -self._flat(-1, k)
         if k in self.ranges:
             low, high = max(low, self.ranges[k][0]), min(high, self.ranges[k][1])
@@ -169,7 +177,11 @@ class Region:
             self.settled[k] = self.lines[k][0]
 
     def _drawn(self, k: int, share: int | None = None) -> Lines:
-        """Return lines about a unit's curve; a gate lies between kinks with its unit's slopes."""
+        """Return lines below and above a unit's curve over the bounds of its z.
+
+        A gate is z times a slope in `[low, high]`. So it lies above the kink with the slopes
+        `(high, low)` and below the kink with the slopes `(low, high)`.
+        """
         curve = self.curves[k]
         if isinstance(curve, int):
             low, high = slopes(self.curves[curve], *self.ranges[curve])
@@ -187,7 +199,7 @@ class Region:
         return max(bound, 0) if of in self.kept and min(ends, default=0) >= 0 else bound
 
     def _ends(self, row: Row, times: int = 1) -> list[int]:
-        """Return the least value of each term of a row, multiplied by 2^BITS."""
+        """Return the least value of each term of `times` times a row, multiplied by 2^BITS."""
         self.count(len(row))
         return [
             times * v * (self.inputs.get(c) or self.values[c])[(v < 0) is (times > 0)]
@@ -206,7 +218,8 @@ class Region:
             times: The factor.
             of: Number of the unit or goal whose row is bounded.
             pulls: Multipliers by unit; this multiple of the unit's z is subtracted first.
-            shares: Shares by unit, which turn the free lines about kinks (see `lines`).
+            shares: By unit, the share that chooses the slope of a kink's free line (see
+                `curves.lines`).
         """
         row, error, offsets = self.rows[of], abs(times) * self.errors[of] << BITS, 0
         total: Row = defaultdict(int, {c: times * v << BITS for c, v in row.items()})
@@ -221,7 +234,7 @@ class Region:
         return bound if pulls or of not in self.kept else max(bound, self._flat(times, of))
 
     def _add(self, total: Row, factor: int, k: int) -> int:
-        """Add `factor` times a unit's row to `total`, exactly; return the error of the product."""
+        """Add `factor` times row `k` to `total`, exactly; return `|factor| * errors[k]`."""
         need(factor.bit_length() <= MOST_BITS, f"a coefficient grows to more than {MOST_BITS} bits")
         self.count(len(self.rows[k]) * (1 + (factor.bit_length() ** 2 >> 16)))
         for c, v in self.rows[k].items():

@@ -19,7 +19,7 @@ from .tree import Proof, prove
 FORMAT = "outrange certificate 1"
 MEMBERS = ("claim.json", "network.json", "proof.bin")
 MOST_BYTES = 1 << 27
-"""Largest number of bytes of one member of a certificate, unpacked."""
+"""Largest number of bytes of one file in a certificate, unpacked."""
 
 
 Theorem = namedtuple("Theorem", ("sentences", "network", "model", "boxes", "evidence"))
@@ -76,7 +76,10 @@ def check(path: str, model: str | None = None) -> Theorem:
 
 
 def _members(path: str) -> list[bytes]:
-    """Return the members of a certificate; unpack no more bytes than the archive declares."""
+    """Return the bytes of the three files in a certificate, which is a ZIP archive.
+
+    No more bytes are unpacked than the archive declares.
+    """
     need(isfile(path) or not exists(path), "it is not a regular file")  # a device has no end
     with zipfile.ZipFile(path) as archive:
         need(
@@ -97,7 +100,11 @@ def _members(path: str) -> list[bytes]:
 
 
 def exact_number(pair: Any) -> fmpq:
-    """Return the exact value of a pair `[decimal, hex]`, which writes one float twice."""
+    """Return the exact value of a float that is written as a pair `[decimal, hex]`.
+
+    Raises:
+        Refused: The two are different numbers.
+    """
     decimal, written = pair
     need(
         type(decimal) is float and decimal.hex() == written,
@@ -160,7 +167,11 @@ def _combined(terms: list[tuple[fmpq, Form]]) -> Form:
 
 
 def growth(network: Network, by: int) -> dict[int, Form]:
-    """Append the gates of derivatives by an input; return each variable's derivative as a form."""
+    """Append one gate per unit to a network: the unit's derivative by input `by`.
+
+    Returns:
+        The derivative of each variable that may depend on the input, as a form.
+    """
     need(type(by) is int and 0 <= by < network.inputs, f"the network has no input {by!r:.50}")
     rises, forms = {by: {ONE: fmpq(1)}}, [form for block in network.blocks for form in block.forms]
     for unit, form in enumerate(forms, network.inputs):
@@ -211,7 +222,11 @@ def _sum(form: Form, values: dict[int, Any]) -> Any:
 
 
 def _curve(block: Block, z: Any) -> Any:
-    """Return the value of a curve: rational for a kink at a short rational number, else a ball."""
+    """Return the value of a curve at `z`.
+
+    The value is rational if the curve is a kink and `z` is a rational number of at most `MOST_BITS`
+    bits. Otherwise, it is a ball.
+    """
     z = arb(z) if isinstance(z, fmpq) and z.height_bits() > MOST_BITS else z
     if block.slopes is None:
         return SMOOTH[str(block.curve)][0](arb(z))

@@ -1,7 +1,7 @@
-"""Lines below and above a curve on an interval, proved from the curve's bends.
+"""Lines below and above a curve on an interval, proved from the sign of its second derivative.
 
 Numbers are integers that represent multiples of 2^-BITS, and balls. A line may have any slope. Its
-offset makes it a bound, and is computed from the sign of the second derivative.
+offset makes it a bound, and is computed from the sign of the second derivative, called the bend.
 """
 
 from collections.abc import Callable
@@ -70,7 +70,7 @@ Lines = tuple[int, int, int, int]
 
 
 def down(x: arb) -> int:
-    """Return the largest integer below all of a ball, in multiples of 2^-BITS."""
+    """Return an integer `n` for which `n * 2^-BITS` is at most every number in a ball."""
     need(abs(x) < 1 << 4096, "the value of a curve is too large")  # or is not finite
     return int((x * ONE_BITS).lower().floor().unique_fmpz())  # pyright: ignore[reportArgumentType]
 
@@ -104,8 +104,8 @@ def lines(curve: str | tuple[int, int], low: int, high: int, share: int | None =
         curve: The curve.
         low: The lower end of the interval.
         high: The upper end of the interval.
-        share: Slope of the free line through a kink, from 0 for `below` to 255 for `above`; None
-            for the default choice.
+        share: Slope of a kink's free line, from 0 for `below` to 255 for `above`. The free line
+            touches the kink at 0; the other line is the chord. None chooses 0 or 255.
     """
     if isinstance(curve, str):
         return _smooth(curve, low, high)
@@ -124,10 +124,10 @@ def lines(curve: str | tuple[int, int], low: int, high: int, share: int | None =
 
 
 def slopes(curve: Curve, low: int, high: int) -> tuple[int, int]:
-    """Return bounds of a curve's slope over `low <= z <= high`; a kink has those of its two sides.
+    """Return bounds of a curve's slope over `low <= z <= high`.
 
-    On a piece with one bend, the slope of a smooth curve is monotone, so its extremes are at the
-    ends.
+    A kink has the slopes of its sides. Where the sign of its second derivative is constant, the
+    slope of a smooth curve is monotone, so its extremes are at the ends.
     """
     if isinstance(curve, tuple):
         sides = curve[low >= 0 : 1 + (low >= 0 or high > 0)]
@@ -138,7 +138,11 @@ def slopes(curve: Curve, low: int, high: int) -> tuple[int, int]:
 
 
 def _pieces(bends: list[tuple[float, int]], low: int, high: int) -> list[tuple[int, int, int]]:
-    """Cut an interval where a curve's bend changes; return `(low, high, bend)` of each piece."""
+    """Cut an interval where the sign of a curve's second derivative changes.
+
+    Returns:
+        Of each piece: its ends and the sign, `(low, high, bend)`.
+    """
     cuts = sorted({low, *(int(min(max(low, end), high)) for end, _ in bends)})
     return [(a, b, next(bend for end, bend in bends if b <= end)) for a, b in pairwise(cuts)]
 
@@ -169,7 +173,15 @@ def _smooth(name: str, low: int, high: int) -> Lines:
 def _least(
     f: Callable, df: Callable, pieces: list[tuple[int, int, int]], sign: int, slope: int
 ) -> int:
-    """Return a lower bound of `sign * (f(z) - slope * z)` over pieces with one bend each."""
+    """Return a lower bound of `sign * (f(z) - slope * z)` over pieces.
+
+    Args:
+        f: The curve.
+        df: Its derivative.
+        pieces: The ends of each piece, and the sign of `f''` there (0 if unknown).
+        sign: 1 or -1.
+        slope: The slope, in multiples of 2^-BITS.
+    """
 
     def g(z: arb) -> arb:
         return sign * (f(z) - ball(slope) * z)

@@ -42,7 +42,8 @@ class Block:
     Args:
         curve: `"kink"` (`below * z` for z < 0, `above * z` for z >= 0) or the name of a smooth
             curve. A number makes the unit a gate: its value is its form times the slope of the
-            curve of the unit with this number. Derivatives consist of gates; no text contains any.
+            curve of the unit with this number. The checker appends gates to bound derivatives; the
+        text of a network contains none.
         slopes: The slopes `(below, above)` of a kink; None for other curves.
         forms: The form `z` of each unit.
     """

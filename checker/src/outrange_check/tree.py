@@ -1,4 +1,6 @@
-"""The check of a proof tree, which splits boxes and units; bounds at the leaves are recomputed.
+"""The check of a proof tree, which splits boxes by inputs and by the signs of units.
+
+The checker computes the bounds at the leaves itself.
 
 The page `docs/certificates.md` of outrange explains the format and the mathematics.
 """
@@ -9,11 +11,18 @@ from .network import need
 
 
 BOUND, LINEAR, CASES, SPLIT, UNITS = 1, 2, 4, 8, 16
-"""Actions of a node in the tree of boxes; the first byte of a node is their sum. With UNITS, the
-trees of cases number units by a list that precedes them."""
+"""Actions of a node in the tree of boxes; the first byte of a node is their sum.
+
+BOUND bounds the units of the box. LINEAR proves claims by back-substitution, and CASES proves
+claims by trees of cases. SPLIT halves the box at an input. With UNITS, a list of units precedes the
+trees of cases, which refer to a unit by its position in the list."""
 
 DECIDE, TIGHTEN, SHARES, VOID = 1, 2, 4, 8
-"""Actions of a node in a tree of cases; a node without DECIDE is a leaf."""
+"""Actions of a node in a tree of cases; the first byte of a node is their sum.
+
+DECIDE splits by the sign of a unit's z; a node without it is a leaf. TIGHTEN bounds all units again
+in both cases. SHARES gives each unit's share (see `curves.lines`). VOID proves that no input is
+left."""
 
 
 class Proof:
@@ -85,7 +94,9 @@ def prove(region: Region, todo: dict[int, int], proof: Proof) -> None:
 
 
 def _case(units: list[int], case: Region, signs: Row, goal: tuple[int, int], proof: Proof) -> None:
-    """Check a tree of cases by the signs of units' z; each leaf proves the goal, or is empty.
+    """Check a tree of cases, which are the signs of units' z.
+
+    Each leaf must prove the lower bound of the goal, or contain no input.
 
     Args:
         units: The units, by their number in the tree.

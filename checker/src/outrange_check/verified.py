@@ -45,7 +45,8 @@ def check_proved(claim: Any, network: Network, tree: bytes) -> str:
         tree: The bytes of the proof trees.
 
     Raises:
-        Refused: The program is missing, cannot check such claims, or refuses these.
+        Refused: The program is missing, does not support the kind of a claim or a curve, or does
+            not accept the claims.
     """
     verdict = ask_program(format_question(claim, network) + tree)
     need(verdict == "CERTIFIED", f"the proved checker does not accept it ({verdict:.200})")

@@ -43,8 +43,8 @@ class VerifyProgress:
     Args:
         seconds: Wall-clock time so far, in seconds.
         boxes: Number of sub-problems bounded.
-        margin: Proved lower bound on the distance of every input from breaking the property; None
-            as long as nothing is proved.
+        margin: Proved lower bound on the distance of every input from breaking the property, in
+            the units of the property's inequalities; None as long as nothing is proved.
         nearest: Smallest such distance among the inputs tried.
         open: Number of sub-problems still waiting to be processed.
     """

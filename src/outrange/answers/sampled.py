@@ -69,7 +69,7 @@ class SampledRange(Answer):
         return list(self.labels) or entry_names(self.outputs)
 
     def __getitem__(self, key: Any) -> SampledRange:
-        """Return some of the outputs, by index or by name, as for a `Range`.
+        """Return the range of selected outputs, as for a `Range`.
 
         Args:
             key: Name of an output or of an entry, or an index as in NumPy.

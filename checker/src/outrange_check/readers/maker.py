@@ -11,8 +11,8 @@ from .tensors import Tensor, common, room
 
 
 MOST_WORK = MOST_TERMS
-"""Largest amount of work to read a file, in products of short numbers; other work is converted
-roughly."""
+"""Largest amount of work to read a file, in products of short numbers. Other work counts as about
+as many products as take the same time."""
 
 MOST_INPUTS = 1 << 20
 

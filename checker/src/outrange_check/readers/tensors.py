@@ -23,7 +23,8 @@ class Tensor:
     Args:
         shape: The shape, including the batch axis if the format has one.
         items: The entries: forms, or for a constant `fmpq` numbers or integers.
-        kind: `"form"`, `"real"` or `"whole"`.
+        kind: `"form"` if the entries are forms, `"real"` if they are `fmpq` numbers, and
+            `"whole"` if they are integers.
     """
 
     shape: tuple[int, ...]
@@ -153,10 +154,10 @@ def axes_of(axes: list[int], rank: int) -> list[int]:
 
 
 def single(number: float) -> fmpq:
-    """Return a number in a model file or a standard, rounded to the float32 that is used for it.
+    """Return the exact value of the float32 number that is nearest to `number`.
 
     Raises:
-        Refused: The number is not a real number.
+        Refused: The number is NaN, infinite, or too large for float32.
     """
     try:
         return fmpq(*struct.unpack("<f", struct.pack("<f", number))[0].as_integer_ratio())

@@ -83,10 +83,10 @@ def check_box(answer: ProvedNetwork, lo: Any, hi: Any) -> None:
 
 
 def match_layers(answer: ProvedNetwork, layers: Sequence[EmbeddedLayer]) -> list[UnitBounds]:
-    """Return, for each layer of an embedded network, the bounds of the same layer.
+    """Return, for each layer of an embedded network, the proved bounds of the corresponding layer.
 
-    Layers of the model may have no counterpart if they copy the value before them, or compute the
-    input of the activation after them.
+    A layer of the proved network may have no counterpart if it copies the value before it, or
+    computes the input of the activation after it.
 
     Raises:
         InputError: The layers do not correspond to those of the bounds.

@@ -183,7 +183,10 @@ def directions(star: Star) -> np.ndarray:
 
 
 def shared_face(star: Star, other: Star) -> np.ndarray:
-    """Return, for each row of `star`, whether its plane bounds `other` from the other side."""
+    """Return, for each constraint (row) of `star`, whether it is a face shared with `other`.
+
+    It is if `other` has the same plane as a constraint in the opposite direction.
+    """
     opposite = (star.a[:, None] == -other.a[None]).all(axis=2)
     # Two planes may have equal rounded rows, and still a gap between them.
     same = (star.planes[:, None] == other.planes[None]) & (star.planes[:, None] >= 0)
@@ -211,7 +214,11 @@ def _is_onto(slopes: np.ndarray) -> bool:
 
 
 def _measure(slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return `T` and `C`, as defined in the module docstring, for one map or two."""
+    """Return the matrices `T` and `C` of the module docstring for one affine map or two.
+
+    Args:
+        slopes: Matrices of the maps, `(1 or 2, outputs, inputs)`.
+    """
     back = np.linalg.pinv(slopes.mean(axis=0))
     if len(slopes) == 1:
         return np.eye(slopes.shape[1]), back

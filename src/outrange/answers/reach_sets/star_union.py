@@ -17,8 +17,8 @@ from .star import Star
 
 
 DEEPER = (0.5, 0.9, 0.99, 0.999, 0.99999)
-"""Relative positions of an output between the middle and the edge of a piece's image. They are
-tried in this order to find an input inside the piece."""
+"""Possible positions of an output between the middle of a piece's image, 0, and a second point, 1.
+`_inputs_near` uses the first for which the second point lies in the image, too."""
 
 
 INSIDE, OUTSIDE, OPEN = range(3)
@@ -150,7 +150,11 @@ class StarUnion:
         return {}
 
     def _tests(self, i: int) -> tuple[np.ndarray, FixedPoint | None, Separation]:
-        """Return the center of a piece, and tests that prove outputs attained or not attained."""
+        """Return the mean of a piece's corners and two tests.
+
+        The first test proves that outputs are attained (None unless `_is_provable`), the second
+        that they are not attained.
+        """
         if i not in self._known_tests:
             piece, (lo, hi) = self.pieces[i], self._ends
             proof = FixedPoint([piece]) if self._is_provable(i, hi[i] - lo[i]) else None
@@ -158,7 +162,11 @@ class StarUnion:
         return self._known_tests[i]
 
     def _is_provable(self, i: int, scale: np.ndarray) -> bool:
-        """Return whether a piece is large enough relative to its error to prove anything."""
+        """Return whether to try to prove that outputs of a piece are attained.
+
+        This is so if the error of each output is less than a quarter of `scale`, the width of the
+        piece's range, `(outputs,)`.
+        """
         return bool((4 * self.pieces[i].error < np.maximum(scale, np.finfo(float).tiny)).all())
 
     def _side(self, y: np.ndarray) -> int:

@@ -15,10 +15,12 @@ import numpy as np
 
 
 MOST_ROWS = 100
-"""Maximum number of rows of most long tables; data frames contain all rows."""
+"""Maximum number of rows of a long table (of layers, outputs, times, or pairs of an output and an
+input); data frames contain all rows."""
 
 MOST_PRINTED = 20
-"""Usual limit on the rows shown outside a fold; longer tables are abridged or summarized."""
+"""Maximum number of rows that a table of outputs, of pairs, or of values outside a training set
+shows outside a fold. Longer tables are cut, or replaced by a summary."""
 
 GOOD, BAD, OPEN = "good", "bad", "open"
 """Tones of outcomes: as desired, refuted, unknown. Pages show them as colors, text in words."""

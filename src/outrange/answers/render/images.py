@@ -67,7 +67,11 @@ class Triple:
 
 
 def is_image(x: np.ndarray) -> bool:
-    """Return whether an input has the shape of an image rather than of a table row."""
+    """Return whether an input is drawn as an image.
+
+    It is if it has two or three axes, `to_image` accepts its shape, and each side of the image has
+    at least `SHORTEST_SIDE` pixels.
+    """
     if np.ndim(x) not in (2, 3):
         return False
     try:

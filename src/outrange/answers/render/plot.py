@@ -110,7 +110,11 @@ def plain(label: str, most: int = 0) -> str:
 
 
 def row_labels(ax: Any, names: Sequence[str], most: int = LONGEST) -> None:
-    """Label the rows from top to bottom; if there are more than `MOST_BARS`, label some of them."""
+    """Label the rows from top to bottom.
+
+    If there are more than `MOST_BARS` rows, only every k-th row has a label, with the smallest `k`
+    for which at most `MOST_BARS` rows do.
+    """
     every = max(1, -(-len(names) // MOST_BARS))
     shown = range(0, len(names), every)
     ax.set_yticks(list(shown), [plain(names[i], most) for i in shown])

@@ -18,9 +18,10 @@ MIXED = 20.0
 
 
 def are_mixed(bars: Sequence[Bar]) -> bool:
-    """Return whether bars are too different in size for a common scale, and few enough for rows.
+    """Return whether bars are drawn on separate scales.
 
-    The result is False if a bar is unbounded.
+    They are if there are 2 to `MOST_BARS` bars, all are bounded, and the largest size is more than
+    `MIXED` times the smallest size that is not 0.
     """
     sizes = [size for size in map(_size, bars) if size > 0]
     bounded = all(bar.is_bounded for bar in bars)

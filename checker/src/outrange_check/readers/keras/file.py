@@ -17,7 +17,7 @@ MOST_LEVELS = 128
 
 
 def opened(data: bytes) -> tuple[dict[str, Any], Hdf5]:
-    """Return the description of the model, and its weights.
+    """Return the description of the model in a `.keras` file, and its weights.
 
     Raises:
         Refused: The bytes are not a `.keras` file of Keras 3, or are too large.

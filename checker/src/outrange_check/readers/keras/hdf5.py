@@ -182,7 +182,7 @@ class Hdf5:
         return start, where
 
     def _leaves(self, root: int) -> list[int]:
-        """Return the addresses of the tables to which the B-tree of a group leads, in order."""
+        """Return the addresses of a group's symbol tables, the leaves of its B-tree, in order."""
         level, seen = [root], set()
         for _ in range(_MOST_LEVELS):
             found: list[int] = []

@@ -93,7 +93,10 @@ class Layer:
         return found
 
     def pairs(self, key: str, rank: int) -> list[tuple[int, int]]:
-        """Return an argument as two integers per axis, in any of the forms that Keras writes."""
+        """Return an argument as two integers per axis, such as the padding before and after.
+
+        Keras writes one integer for all axes, one integer per axis, or one pair per axis.
+        """
         found = self.get(key)
         if rank == 1 and isinstance(found, list) and len(found) == 2 and type(found[0]) is int:
             found = [found]
@@ -127,7 +130,7 @@ class Layer:
         return found
 
     def flag(self, key: str, default: bool) -> bool:
-        """Return an argument that must be a truth value."""
+        """Return an argument that must be True or False."""
         found = self.get(key, default)
         if type(found) is not bool:
             raise Refused(f"`{key}` is not a Boolean")

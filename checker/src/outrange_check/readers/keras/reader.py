@@ -68,7 +68,7 @@ class _Reader:
             part: Description of the model.
             path: Path of the model's weights; empty, or with a slash at its end.
             given: Inputs of the model.
-            depth: Number of models around it.
+            depth: Number of models that contain this model.
         """
         kind, config = _model(part, depth)
         layers = _layers(config)
@@ -229,7 +229,10 @@ def _without_batch(shape: Any) -> tuple[int, ...]:
 
 
 def _ends(found: Any) -> list[Place]:
-    """Return the inputs or outputs of a graph: one, a list, or a dict in the order of its names."""
+    """Return the input or output tensors that a model's description lists.
+
+    The description lists one tensor, a list, or a dict. A dict is sorted by its names.
+    """
     if isinstance(found, dict):
         found = [found[name] for name in sorted(found)]
     if isinstance(found, list) and len(found) == 3 and isinstance(found[0], str):
@@ -240,7 +243,11 @@ def _ends(found: Any) -> list[Place]:
 
 
 def _outputs(config: Part, layers: list[Part]) -> list[Place]:
-    """Return the output tensors; here Keras counts the calls of a Functional model from 1."""
+    """Return the output tensors of a model.
+
+    In its list of outputs, Keras counts the calls of a nested Functional model from 1, and those of
+    other layers from 0.
+    """
     inner = {layer["name"] for layer in layers if layer.get("class_name") == "Functional"}
     ends = _ends(config.get("output_layers"))
     return [(name, node - (name in inner), tensor) for name, node, tensor in ends]
