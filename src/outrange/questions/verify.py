@@ -162,7 +162,10 @@ def _decide_without_rounding(
 
 
 def _drop_distances(solution: Solution) -> Solution:
-    """Return a solution without the values of its clauses, which have the units of quotients."""
+    """Return a solution without the values of its clauses.
+
+    The values have no clear unit if quotients were added to a clause (see `ExpandedClauses`).
+    """
     is_proved = solution.status is Status.UNSAT
     return replace(
         solution,

@@ -96,9 +96,10 @@ class _Search:
     def step(self) -> float:
         """Next radius, while only radius 0 is proved, as a fraction of `ceiling`.
 
-        The ceiling is the smallest radius that is violated or was left open. Margins fall about linearly with the radius. The result is half of the fraction at which the
-        margin would be 0, limited to the range from 2^-10 to 1/4; it is 1/4 if the margins are not
-        informative.
+        The ceiling is the smallest radius that is violated or was left open. Margins fall about
+        linearly with the radius. The result is half of the fraction at which the margin would
+        be 0, limited to the range from 2^-10 to 1/4. It is 1/4 unless the margin is positive at
+        radius 0 and negative at the ceiling.
         """
         least, here = self.margins.get(0.0, 0.0), self.margins.get(self.ceiling, 0.0)
         if not (least > 0 > here and np.isfinite(least - here)):
