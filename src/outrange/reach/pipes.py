@@ -133,8 +133,8 @@ def bound_pipe(search: LoopState, tol: float | None, spent: float) -> Bounds:
 
     Args:
         search: The search for the verdict; its boxes may be refined.
-        tol: The gap to reach. If it is None, defaults apply, and the time is limited by `LEAST` (or
-            `BROKEN`) and `SHARE`.
+        tol: Tolerated excess of the pipe over the simulated range, relative to its width. If it is
+            None, defaults apply, and the time is limited by `LEAST` (or `BROKEN`) and `SHARE`.
         spent: Time that the verdict took, in seconds.
     """
     least = LEAST if search.witness is None else BROKEN
@@ -190,7 +190,10 @@ def _narrow(
 
 
 def _is_far(search: LoopState) -> bool:
-    """Return whether the unrolled loop is too large to be solved exactly, or is curved."""
+    """Return whether the unrolled loop has too many operations, or is not piecewise linear.
+
+    Otherwise, a search of the unrolled loop quickly finds the exact ranges of the states.
+    """
     return len(search.graph.nodes) > MANY_NODES or is_curved(search.graph)
 
 
@@ -222,7 +225,8 @@ def _sharpen(tubes: Tubes, near: float, enough: float) -> None:
 def _meet_unrolled(search: LoopState, bounds: Bounds, tol: float | None, clock: Clock) -> None:
     """Intersect `bounds` with ranges of the unrolled loop, and add bounds for the inequalities.
 
-    If the loop has too many rows or an unsuitable initial set, do nothing.
+    Do nothing if more than `MOST_ROWS` bounds are needed, or if the initial set is a union, a norm
+    ball, or a set of real points with further conditions.
     """
     system, steps = search.system, search.system.horizon
     n, m = len(system.states), len(system.controls)

@@ -21,8 +21,8 @@ def sharpen(tubes: Tubes, nearest: float, near: float = LOOSE) -> bool:
         near: Tolerated distance of a margin from `nearest`, relative to `nearest`.
 
     Returns:
-        Whether boxes were replaced by their parts. False if no box needs a cut, if too few boxes
-        can be cut, or if a part is not closed.
+        Whether boxes were replaced by their parts. False if no box needs a cut, if sides are too
+        thin to bisect, or if a part is not closed.
     """
     wanted = nearest - near * abs(nearest)
     low = sorted((box for box in tubes.done if box.margin < wanted), key=lambda b: b.margin)
@@ -53,8 +53,8 @@ def refine(tubes: Tubes, seen_lo: np.ndarray, seen_hi: np.ndarray, near: float =
         near: Tolerated excess over the simulated range, relative to its width.
 
     Returns:
-        Whether boxes were replaced by their parts. False if no box needs a cut, or if too few boxes
-        can be cut.
+        Whether boxes were replaced by their parts. False if no box needs a cut, or if sides are too
+        thin to bisect.
     """
     over = _over(tubes, seen_lo, seen_hi)
     worst = over.max(axis=0)

@@ -26,7 +26,8 @@ from ..ops import Affine, Product
 
 
 WORTH = 0.999
-"""A join of the branches is used if its reach is less than this fraction of the form's reach."""
+"""A join of the branches is used if the half-width of its range is less than this fraction of the
+half-width without the join."""
 
 
 def select_branch(
@@ -98,7 +99,10 @@ def _join(a: Zonotopes, b: Zonotopes) -> Zonotopes:
 
 
 def _narrower(form: Zonotopes, join: Zonotopes) -> Zonotopes:
-    """Return the form with less reach for each entry; the error of a join becomes a new symbol."""
+    """Return, for each entry, the join if its range is narrow enough (see `WORTH`), else the form.
+
+    The error of each join becomes a new symbol.
+    """
     with np.errstate(invalid="ignore"):
         use = (join.reach < WORTH * form.reach) & np.isfinite(join.center) & np.isfinite(join.rest)
     if not use.any():

@@ -211,7 +211,7 @@ def _is_empty(clause: Sequence[Formula]) -> bool:
 
 
 def conjunction(clause: Sequence[Formula]) -> list[Atom]:
-    """Return the inequalities that a clause implies; disjunctions in it are skipped."""
+    """Return the inequalities among the parts of a nested conjunction; skip its disjunctions."""
     inequalities: list[Atom] = []
     for part in clause:
         if isinstance(part, Atom):

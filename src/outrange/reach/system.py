@@ -28,7 +28,8 @@ class LoopSystem:
         noise: Bounds on the disturbance of one step, `(w,)` each.
         varies: Whether the disturbance may vary from step to step.
         parameters: Bounds on the constant parameters, `(p,)` each.
-        choices: `(c,)`: number of alternatives of each choice; choices are made anew at every step.
+        choices: `(c,)`: number of possible values of each choice. A choice is an input that may
+            take any of finitely many values, a different one at every step.
         model_step: Function that computes a step with the user's own controller in its own
             arithmetic. It maps the index of the step and inputs `(batch, inputs)` to outputs
             `(batch, states + controls)`. None if there is none.

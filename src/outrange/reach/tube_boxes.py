@@ -37,8 +37,8 @@ class TubeBox:
         reached: The last step up to which no violation is possible.
         margin: Proved distance of the box's trajectories from a violation.
         blame: `(d,)`: contribution of each variable to the form with this margin.
-        assumed: Levels assumed for conditions. The key is the step, its graph, the condition's
-            value in the graph, and its entry.
+        assumed: Values that conditions (steps with two levels) are assumed to have. The key is the
+            step of the loop, its graph, the index of the condition's value, and its entry.
         guard: The first undecided condition, with its step and graph; None if there is none.
         empty: Whether no trajectory satisfies the assumptions.
     """
@@ -131,7 +131,7 @@ def _shrink(
 def cut_box(box: TubeBox, scores: np.ndarray, levels: int = 1) -> list[TubeBox]:
     """Bisect a box repeatedly across the variable with the largest score.
 
-    Sides that are too thin are not bisected.
+    Sides of a relative width of at most 1e-12 are not bisected.
 
     Args:
         box: The box to cut.

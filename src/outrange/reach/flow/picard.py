@@ -44,8 +44,8 @@ REFINEMENTS = 1
 """Number of further applications of the operator, which tighten a verified remainder."""
 
 LATE = 2e-4
-"""A step is short enough if its truncated powers of time are at most this fraction of the
-radius."""
+"""A step is short enough if its truncated powers of time are at most this fraction of the radius
+of every state's model."""
 
 JUMPS = 4
 """Largest number of bisections of a period to locate the time of a jump."""

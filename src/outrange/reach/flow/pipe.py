@@ -164,8 +164,9 @@ class PipeDecision:
 
 
 Decide = Callable[[Segment], PipeDecision]
-"""A question about a pipe: a function of a segment, called for each segment and each instant while
-the models still exist."""
+"""A question about a pipe: a function from a segment to a `PipeDecision`.
+
+It is called for each segment and each instant while the models still exist."""
 
 
 @dataclass(frozen=True)

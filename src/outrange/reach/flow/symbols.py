@@ -15,7 +15,7 @@ from ..polynomials.models import Models, with_rounding
 
 
 KINDS = ("controller", "flow")
-"""The kinds of remainders that become symbols."""
+"""The kinds of remainders that become symbols: those of the controller, and those of the flow."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +190,10 @@ def parallelotopes(parts: np.ndarray, whole: np.ndarray) -> tuple[np.ndarray, np
 
 
 def _inverse_off(turns: np.ndarray) -> np.ndarray:
-    """Return upper bounds on `|I - T T'|` for matrices `T`, including rounding, `(B,)`."""
+    """Return upper bounds on the row-sum norm of `I - T T'` for matrices `T`, `(B,)`.
+
+    They include the rounding errors of their own computation.
+    """
     n = turns.shape[1]
     off = np.abs(np.eye(n) - np.matmul(turns, turns.transpose(0, 2, 1))).sum(axis=2).max(axis=1)
     return (off + gamma(n + 2) * n * n) * (1.0 + 2.0**-20)

@@ -210,7 +210,12 @@ def _symbols_lost(a: Models, b: Models, a0: np.ndarray, b0: np.ndarray) -> np.nd
 
 
 def _without(norms: np.ndarray, step: int) -> np.ndarray:
-    """Return the sum of the norms of all groups that are not constant in `eps`."""
+    """Return the sum of the norms of all groups that are not constant in `eps`.
+
+    Args:
+        norms: Norms of the groups, `(..., G)`, ordered by the power of `tau`, then of `eps`.
+        step: Number of groups per power of `tau`.
+    """
     return norms.reshape(*norms.shape[:-1], -1, step)[..., 1:].sum(axis=(-2, -1))
 
 

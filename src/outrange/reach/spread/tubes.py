@@ -44,7 +44,8 @@ class SentBox:
 
     Args:
         box: The box without its references to graphs.
-        assumed: Assumed levels, by step, index of the graph, value and entry.
+        assumed: Values that conditions are assumed to have, keyed by step, index of the graph,
+            value and entry.
         guard: The first undecided condition, with its step and the index of the graph; None if
             there is none.
     """
@@ -75,7 +76,8 @@ class BoundedBoxes:
     Args:
         boxes: The boxes, with bounds on their trajectories.
         closed: `(B,)`: whether each box is closed.
-        blame: `(B, d)`: each variable's blame, which determines where open boxes are cut.
+        blame: `(B, d)`: contribution of each initial variable to the open inequality, which
+            determines where open boxes are cut.
         margin: `(B,)`: margins of the boxes.
         trouble: A sentence that says where the plant may be undefined; empty if nowhere.
     """
