@@ -36,7 +36,8 @@ FEW_SECONDS = 2.0
 """Maximum duration of each proof that only describes the repair, in seconds."""
 
 FRESH = 5_000
-"""Number of random inputs for comparisons, from all input sets together and from the domain."""
+"""Number of random inputs at which models are compared: this many from all input sets together
+(but at least 50 from each), and as many from the domain."""
 
 GRID = {1: 401, 2: 81}
 """Number of grid points per input of a profile, by the number of varying inputs."""
@@ -173,7 +174,7 @@ class Account:
         )
 
     def _evaluate_grid(self, network: Any) -> Profile | None:
-        """Evaluate both models on a grid over the first input set, if few inputs vary."""
+        """Evaluate both models on a grid over the first input set, if one or two inputs vary."""
         demand = self._task.demands[0]
         hull = self._hull(demand)
         if hull is None:
@@ -214,7 +215,10 @@ def _measure_agreement(name: str, x: np.ndarray, task: RepairTask, network: Any)
 
 
 def _compute_loss(model: Any, task: RepairTask) -> float:
-    """Return the compiled loss of a model on the user's data, or the mean squared error."""
+    """Return the loss of a model on the user's data.
+
+    It is the loss with which the model was compiled, or the mean squared error without any.
+    """
     assert task.x is not None
     inputs = signature(model)
     if getattr(model, "compiled", False) and getattr(model, "loss", None) is not None:

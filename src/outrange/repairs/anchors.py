@@ -14,8 +14,8 @@ from .program import WeightsProgram
 
 
 POINTS = 10_000
-"""Maximum number of inputs taken from `x` or `domain`, and maximum number drawn from the input sets
-of all properties together (but at least 100 from each)."""
+"""Maximum number of inputs taken from `x` or `domain`. At most as many are drawn from the input
+sets of all properties together, but at least 100 from each set."""
 
 INSIDE = 3_000
 """Maximum number of anchors from the input set of each property."""

@@ -55,7 +55,7 @@ class CutRules:
     def cuts(
         self, formula: Formula, x: np.ndarray, logits: np.ndarray, usual: np.ndarray
     ) -> list[WeightCut] | None:
-        """Return constraints that make a formula hold at an input; None if there are none.
+        """Return constraints that make a formula hold at an input; None if no logits satisfy it.
 
         They imply the formula exactly or to first order (see the class). Of a disjunction, only
         one part is enforced: the one that the original outputs are closest to satisfying.

@@ -61,7 +61,10 @@ class InputPool:
         self.usual = np.concatenate([self.usual, base])
 
     def neighbors(self, x: np.ndarray, count: int) -> np.ndarray:
-        """Return up to about `count` inputs of the set near each of the inputs `(n, d)`."""
+        """Return random inputs of the set near given inputs `(n, d)`, about `count` for each.
+
+        Random steps that leave the set are dropped, so there may be fewer.
+        """
         parts = []
         for scale in SCALES:
             each = np.repeat(x, max(1, count // len(SCALES)), axis=0)

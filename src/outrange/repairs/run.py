@@ -41,7 +41,7 @@ FIRST_SHARE = 0.3
 WEIGHTS_SHARE = 0.7
 """Maximum fraction of the remaining time for the weights if guards may follow.
 
-A guard that suits the property is proved in a few seconds, so the smaller part is enough for it.
+Guards are proved in a few seconds, so the rest of the time is enough for them.
 """
 
 

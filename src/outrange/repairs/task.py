@@ -14,7 +14,7 @@ from .demand import Demand
 
 
 TIME_ENDED = "the time limit ended the repair; a larger `time_limit` may help."
-"""Reason of an unfinished repair."""
+"""Reason that a repair states if it ran out of time."""
 
 
 @dataclass(frozen=True, eq=False)

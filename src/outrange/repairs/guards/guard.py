@@ -71,7 +71,7 @@ class _Measurements:
     """Measurements at random inputs of a set.
 
     Args:
-        violation: Largest violation of the property, or a small positive number without any.
+        violation: Largest violation of the property; a small fraction of `size` if there is none.
         size: Largest magnitude of an output.
         sums_to_one: Whether the outputs of every input add up to 1.
     """
