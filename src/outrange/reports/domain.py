@@ -79,8 +79,8 @@ def _row(
 def _runs_of_equal_inputs(alone: Sequence[int], lo: np.ndarray, hi: np.ndarray) -> list[list[int]]:
     """Group the indices of the inputs into runs; each run is a row of the table.
 
-    If there are many inputs, consecutive inputs with equal bounds form one run. Otherwise, each
-    input forms a separate run.
+    If there are more than `MOST_PRINTED` inputs, consecutive inputs with equal bounds form one run.
+    Otherwise, each input forms a separate run.
     """
     if len(alone) <= MOST_PRINTED:
         return [[i] for i in alone]

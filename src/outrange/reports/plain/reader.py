@@ -21,7 +21,8 @@ MOST_DECIMALS, LARGEST = 8, 1e12
 instead."""
 
 FREE = 1e-6
-"""Tolerance for float64 rounding in a round number, in units of its last displayed decimal."""
+"""Distance, in units of the last displayed decimal, below which a number is taken for a float64
+rounding of the displayed number, and is not rounded up or down as a bound."""
 
 
 @dataclass(frozen=True)

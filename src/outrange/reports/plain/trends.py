@@ -36,7 +36,7 @@ MOST_ENTRIES = 64
 
 
 def trend_outcome(answer: Monotone, reader: Reader) -> str:
-    """Return a phrase with the known directions, or with the count of each if more than three."""
+    """Return a phrase with up to three known directions; beyond three, with the count of each."""
     decided = [trend for trend in answer.trends if trend.direction != "unknown"]
     if not answer.trends:
         return "there is no pair of an output and an input"
