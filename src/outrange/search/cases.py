@@ -188,7 +188,12 @@ class CaseSearch(Search):
         return True
 
     def _has_gained(self, i: int, before: np.ndarray) -> bool:
-        """Return whether the last turn closed enough of some gap to justify another turn."""
+        """Return whether the last turn closed the fraction `WORTH` of some objective's gap.
+
+        Args:
+            i: Index of the case.
+            before: `(m,)` lower bounds before the turn.
+        """
         gap, left = (self.incumbent.cutoff() - lower for lower in (before, self._lower[i]))
         return bool(((gap > 0) & ~(left > (1.0 - WORTH) * gap)).any())
 

@@ -83,7 +83,7 @@ class Elite:
     x: np.ndarray | None = None
 
     def join(self, samples: np.ndarray, hull: Box, rng: np.random.Generator) -> np.ndarray:
-        """Return the best points followed by `samples`, every second one moved near a best point.
+        """Return the best points, then `samples`, every second of which is moved near a best point.
 
         Args:
             samples: Random points, `(b, d)`, which are changed in place.

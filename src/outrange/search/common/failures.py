@@ -19,7 +19,8 @@ class SearchFailedError(Exception):
 def attempt(work: Callable[[], T], part: str) -> T:
     """Run part of a search, and report internal errors as a warning.
 
-    Errors meant for the user, memory errors and timeouts propagate.
+    Errors of the class `OutrangeError` (such as `InputError` and `OutOfTime`) and memory errors
+    propagate unchanged.
 
     Args:
         work: The part to run.

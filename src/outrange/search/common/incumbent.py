@@ -60,7 +60,10 @@ class Incumbent:
         self.target: np.ndarray | None = None
         """`(m,)` targets of a decision: a bound at or above its target closes an objective."""
         self.ends_stalled = False
-        """Whether the search ends when its gaps hardly shrink."""
+        """Whether the gaps are recorded, so that the search ends once it has stalled.
+
+        See `Convergence.has_stalled`.
+        """
         self.goal: np.ndarray | None = None
         """`(m,)` goals of a decision: a value below its goal interrupts the search for validation.
         """
@@ -183,7 +186,10 @@ class Incumbent:
 
     @property
     def suffices(self) -> bool:
-        """Whether the gaps are small enough, and smaller gaps would cost too much."""
+        """Whether the acceptable gap is reached, and the search for the target gap costs too much.
+
+        See `Convergence.suffices`.
+        """
         return self.convergence.suffices(self.clock.seconds, self.boxes)
 
 

@@ -28,7 +28,8 @@ class Role(StrEnum):
 
 
 BeginMethod = Callable[[], Search | None]
-"""Function that starts the search of a method, or returns None if it does not suit the problem."""
+"""Function that starts the search of a method, or returns None if the method cannot handle the
+problem."""
 
 Join = Callable[[BeginMethod, Callable[[], Search], SearchTask], Search]
 """Function that arranges turns: it receives functions that start the method and the usual search,
@@ -46,9 +47,9 @@ class Method:
         name: Name of the method, as in the literature if the method is not our own.
         reference: Authors and year of the method, or "own".
         role: How the method takes part in a search.
-        applies: Returns whether the method suits a problem, as far as a quick look shows.
-        begin: Starts the method; returns None if a closer look shows that it does not suit.
-        evidence: The kind of problem that shows that the method earns its place.
+        applies: Returns whether the method may handle a problem; a cheap necessary condition.
+        begin: Starts the method; returns None if it cannot handle the problem after all.
+        evidence: The kind of problem on which the method is known to help.
         join: Arranges the turns of a method whose role is `Role.BESIDE`.
     """
 

@@ -71,8 +71,8 @@ def independent_parts(
 ) -> list[Part] | None:
     """Split a problem by cones of influence, or return None if the problem should not be split.
 
-    For example, it should not be split if a part would read all free inputs, if there are too many
-    parts, or if the parts are too large.
+    It should not be split if a part would read all free inputs, or if a limit of this module is
+    exceeded, such as `MOST_PROBLEMS` or `OVERLAP`.
 
     Args:
         rows: Coefficients of the objectives, shape `(m, outputs)`.
@@ -129,7 +129,7 @@ def _inputs(part: Cone) -> np.ndarray:
 
 
 def _distinct_parts(whole: Part, groups: _Groups) -> list[Part] | None:
-    """Return one part per different problem, or None if they are too many or too large."""
+    """Return one part per different problem; None beyond `MOST_PROBLEMS` or `OVERLAP`."""
     most = OVERLAP * sum(node.size for node in whole.graph.nodes)
     free = whole.domain.hull.lo < whole.domain.hull.hi
     parts: dict[Hashable, Part] = {}

@@ -81,7 +81,7 @@ class Portfolio(Search):
         self._stood = -np.inf
         """Value of `_standing` for the leader when it was last chosen."""
         self._stalled: set[int] = set()
-        """The `id` of each leader that gained too little in a turn."""
+        """The `id` of each leader that closed less than `LEAST_GAIN` of its gap in a turn."""
         self._ended_by: type[MemoryError | SearchFailedError] | None = None
         self._turn_ends = self.incumbent.clock.seconds + parts[0].share * FIRST_TURN
 

@@ -55,8 +55,8 @@ class Problem:
     def small(self) -> Graph:
         """The simplified graph, or `graph` itself if nothing changes.
 
-        The simplified graph writes maxima as pairs, merges gates (and clips their values to known
-        hulls), and drops unneeded entries.
+        The simplified graph writes maxima as pairs, merges gates, and drops entries that the output
+        does not need. A merged gate is clipped to the hull of the values that it mixes.
         """
         graph, small = self.graph, _without_unread(simplify(self.graph))
         same = [*map(id, small.nodes)] == [*map(id, graph.nodes)] and small.output == graph.output
@@ -64,7 +64,10 @@ class Problem:
 
     @cached_property
     def parts(self) -> list[Part] | None:
-        """The independent parts by cones of influence, or None if splitting does not pay."""
+        """The independent parts by cones of influence; see `independent_parts`.
+
+        None if the problem should not be split into parts.
+        """
         return independent_parts(self.small, self.rows, self.offset, self.domain)
 
     @property

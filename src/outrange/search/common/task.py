@@ -31,7 +31,7 @@ class Kind(StrEnum):
 
 
 Begin = Callable[[Problem, Incumbent], Search]
-"""Function that starts the search that suits a problem."""
+"""Function that selects the kind of search for a problem, and starts this search."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,5 +65,5 @@ class SearchTask:
 
 
 def is_wide(graph: Graph) -> bool:
-    """Return whether a graph is usually too large for branch and bound."""
+    """Return whether a graph has so many entries that branch and bound is usually too slow."""
     return graph.entries >= WIDE_ENTRIES

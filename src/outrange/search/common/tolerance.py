@@ -119,7 +119,10 @@ class Convergence:
             self._enough_at = seconds, boxes
 
     def suffices(self, seconds: float, boxes: int) -> bool:
-        """Return whether the gap is acceptable, and the finer target has cost too much since then.
+        """Return whether the search may stop because the finer target costs too much.
+
+        This is the case `GRACE` seconds after the acceptable gap was reached, and with `AGAIN`
+        times as many sub-problems.
 
         Args:
             seconds: Time since the search began.

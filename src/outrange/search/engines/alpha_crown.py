@@ -30,7 +30,8 @@ from .relaxed_values import Chosen, Record, relaxed_values
 
 
 KINK_PACE = 2.0
-"""Step in theta, in units of (z - pivot) / width, if theta is a slope at a kink."""
+"""Step in theta, the free parameter of a line, if theta is a slope at a kink; in units of
+(z - pivot) / width."""
 TANGENT_PACE = 0.7
 """Step in theta, in the same units, if theta is a tangent point; a step of 1 would move it to z."""
 PLANE_PACE = 0.5
@@ -40,7 +41,8 @@ DECAY = 0.8
 
 
 Relaxations = dict[int, CurveRelaxation | MaxRelaxation | ProductRelaxation]
-"""The lines, picks or planes of every nonlinear node, keyed by the index of its value."""
+"""The relaxation of every nonlinear node, keyed by the index of its value: the lines of curves, the
+picked arguments of window maxima, or the planes of products."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -252,7 +254,10 @@ class AlphaAscent:
         active: np.ndarray,
         pace: float,
     ) -> None:
-        """Tilt every active plane toward the corner nearest to its point, in place."""
+        """Tilt every active plane, in place, toward the corner nearest to its minimizing point.
+
+        Corner and point are those of the two factors of a product.
+        """
         plan = self.sweep.plan
         node = plan.graph.nodes[value - 1]
         op = node.op
