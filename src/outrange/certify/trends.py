@@ -32,7 +32,7 @@ def certify_monotone(
         path: The file to write.
         about: The network in exact numbers.
         answer: The result of the search.
-        pairs: Indices of the flat output and the flat input of each trend.
+        pairs: Indices of the flat output and the flat input of each entry of `answer.trends`.
         box: The flat input set.
         notes: Notes that are stored in the file but not certified.
 
@@ -125,6 +125,10 @@ def _claim(about: Subject, output: int, by: int, sign: float, least: float) -> C
 
 
 def _parts(box: Box, claims: Sequence[tuple[Claim, float]]) -> list[Part]:
-    """Group claims into one part per input, because one derivative network covers all outputs."""
+    """Group claims by their input into parts of the certificate, one part per input.
+
+    The network of the derivatives with respect to one input has all outputs, so one part is enough
+    for all claims about that input.
+    """
     inputs = sorted({claim.by for claim, _ in claims if claim.by is not None})
     return [(box, [(claim, size) for claim, size in claims if claim.by == by]) for by in inputs]

@@ -35,7 +35,7 @@ def certify_verdict(
         path: The file to write.
         about: The network in exact numbers.
         answer: The result of the search: the property holds.
-        unsafe: The negated property, over `[x, y]`.
+        unsafe: The negated property; its variables are the flat inputs, then the flat outputs.
         regions: The regions whose union is the input set.
         notes: Notes that are stored in the file but not certified.
 
@@ -61,7 +61,7 @@ def check_covered(inputs: int, outputs: int, unsafe: Formula, regions: Sequence[
     Args:
         inputs: Number of flat inputs.
         outputs: Number of flat outputs.
-        unsafe: The negated property, over `[x, y]`.
+        unsafe: The negated property; its variables are the flat inputs, then the flat outputs.
         regions: The regions whose union is the input set.
 
     Raises:

@@ -31,7 +31,7 @@ MOST_BOXES = 4096
 
 
 def prove_on_all_cores(prover: TreeProver) -> bytes | None:
-    """Complete the tree of a prover on all cores; return its bytes, or None if there is no tree.
+    """Complete the tree of a prover on all cores; return its bytes, or None if the prover gives up.
 
     Raises:
         NoCertificateError: The tree is larger than the checker accepts.
@@ -48,7 +48,7 @@ def prove_on_all_cores(prover: TreeProver) -> bytes | None:
 
 
 def _prove_alone(prover: TreeProver) -> bytes | None:
-    """Complete a prover's tree in this thread; return its bytes, or None if there is no tree."""
+    """Complete a prover's tree in this thread; return its bytes, or None if the prover gives up."""
     size, end = _CallSize(), 0
     while not end:
         check_deadline()
@@ -58,9 +58,10 @@ def _prove_alone(prover: TreeProver) -> bytes | None:
 
 @dataclass(frozen=True, eq=False)
 class _TreeShare:
-    """The bytes that one prover wrote, and the parts at its end that idle cores stole.
+    """The bytes that one prover wrote, and the later parts of its tree that idle cores took over.
 
-    The first stolen part is the last one of the tree. `tree` is None if the prover did not finish.
+    Parts are taken from the end of the tree, so `stolen` lists them in reverse order of the tree.
+    `tree` is None if the prover did not finish.
     """
 
     tree: bytes | None

@@ -18,7 +18,7 @@ of the time limit of the command. An import cannot be interrupted, and an answer
 worthless."""
 
 LEAST_SEARCH = 1e-3
-"""Time limit in seconds of a search if reading the model used up all of the command's time."""
+"""Minimum time limit, in seconds, of a search: its limit if no time of the command is left."""
 
 
 _seconds: ContextVar[float] = ContextVar("outrange_start_up", default=0.0)

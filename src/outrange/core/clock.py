@@ -219,7 +219,12 @@ _ends_stalled: ContextVar[bool] = ContextVar("outrange_ends_stalled", default=Fa
 
 @contextmanager
 def ending_stalled() -> Iterator[None]:
-    """Let a search inside the context end before its deadline if its gap hardly shrinks anymore."""
+    """Set a context variable that lets searches end before their deadline once their gaps stall.
+
+    Searches read the variable by `ends_stalled`. Gaps stall if none of them fell by a fixed
+    fraction in the second half of the elapsed time (`Convergence.has_stalled` in
+    `search/common/tolerance.py`).
+    """
     token = _ends_stalled.set(True)
     try:
         yield
@@ -228,7 +233,10 @@ def ending_stalled() -> Iterator[None]:
 
 
 def ends_stalled() -> bool:
-    """Return whether a search should end early if its gap hardly shrinks: see `ending_stalled`."""
+    """Return whether a search should end before its deadline once its gap stalls.
+
+    See `ending_stalled`.
+    """
     return _ends_stalled.get()
 
 

@@ -156,10 +156,14 @@ def clauses(formula: Formula, most: int = MOST_CLAUSES) -> list[tuple[Formula, .
 
 
 def remove_scale(distance: float, formula: Formula) -> float:
-    """Convert a lower bound on the distance from breaking a formula to the units of its text.
+    """Undo the scaling of a formula's inequalities in a lower bound on the formula's value.
 
     The result is exact up to rounding if all inequalities were multiplied by the same number.
     Otherwise, it is a smaller bound.
+
+    Args:
+        distance: A lower bound on the formula's value over a set, computed from its scaled atoms.
+        formula: The formula. The `scale` of each atom is the factor to undo.
 
     Example:
         >>> remove_scale(3.0, Atom(((0, 1.0),), -6.0, scale=3.0))

@@ -19,7 +19,8 @@ class SizeLimit:
 
     Args:
         most: The largest permitted total.
-        rule: Subject of the sentence in the error message.
+        rule: Subject of the error message, such as "The weights of a model"; followed by "must not
+            exceed" and the limit.
         remedy: Advice for the error message.
         unit: Plural noun for the counted items.
     """
@@ -45,8 +46,8 @@ WEIGHTS = SizeLimit(
 INPUTS = SizeLimit(
     2**22, "The inputs of a model", "ask about a smaller image, or about a part of the model"
 )
-"""Limited because several random points, each with an entry for every input, are in memory while a
-graph is compared with its model.
+"""Limit on the number of flat inputs. While a graph is compared with its model, several random
+points are in memory, each with an entry for every input.
 """
 
 NODES = SizeLimit(

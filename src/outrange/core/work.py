@@ -7,31 +7,33 @@ answer.
 """
 
 TERM = 4
-"""Cost of a gathered or scattered term of a sparse sum, including its memory traffic."""
+"""Operations charged per gathered or scattered term of a sparse sum, including memory traffic."""
 
 VALUE = 10
-"""Cost of an entry of a value at a point, or of a coefficient in back-substitution."""
+"""Operations charged per entry of a value at a point, or per coefficient in back-substitution."""
 
 INTERVAL = 40
-"""Cost of an entry of a value's interval."""
+"""Operations charged per entry of a value's interval."""
 
 LINE = 400
-"""Cost of an entry of a linear relaxation of a curve."""
+"""Operations charged per entry of a linear relaxation of a curve."""
 
 BALL = 100
-"""Cost of a product of two 64-bit numbers in ball arithmetic."""
+"""Operations charged per product of two 64-bit numbers in ball arithmetic."""
 
 COMPILED = 1 / 14
-"""Cost of a product in the compiled back-substitution kernel, which computes eight at a time."""
+"""Operations charged per product in the compiled kernel, which computes eight products at a
+time."""
 
 ARRAY = 2000
-"""Cost of a NumPy operation on arrays of any size, in addition to the cost of their entries."""
+"""Operations charged per call of NumPy, in addition to the operations on array entries."""
 
 MODEL = 3e5
-"""Cost of a product of Taylor models, in addition to its terms."""
+"""Operations charged per product of Taylor models, in addition to its terms."""
 
 PIVOT = 20
-"""Cost of a coefficient in the small linear program of a leaf, or per iteration in a large one."""
+"""Operations charged per coefficient of a linear program: once for the program of a leaf, and per
+iteration for a program that HiGHS solves."""
 
 SOLVER_CHECK = 4e5
-"""Cost of a column of a mixed-integer program between two points where HiGHS can be interrupted."""
+"""Operations charged per column of a mixed-integer program at each interrupt check of HiGHS."""

@@ -25,8 +25,8 @@ class Behaviour:
 def curves_of(case: DiagnosisContext, layer: Layer) -> list[Curve]:
     """Return the scalar functions that a layer's activation applies to its input.
 
-    The list is empty if the layer has no known activation, or if its output also depends on values
-    that pass through no such function.
+    The list is empty if the layer has no activation that the graph represents. It is also empty if
+    the layer's output depends on its input in another way than through these functions.
     """
     part, ends = case.program.whole, [t for t in (layer.before, layer.after) if t is not None]
     if part is None or len(ends) < 2 or not all(t in part.places for t in ends):
@@ -125,6 +125,9 @@ def _with_edges(
 
 
 def behind_noise(case: DiagnosisContext, layer: Layer) -> bool:
-    """Return whether a layer or its inputs may differ between training and inference."""
+    """Return whether a layer's output may differ between training and inference.
+
+    The reason is noise, such as dropout, in the layer itself or in a layer before it.
+    """
     del case
     return layer.behind or layer.noisy

@@ -43,7 +43,7 @@ def constant(loss: Loss, y: np.ndarray, width: int) -> float | None:
 
     Returns:
         The loss. None if the loss is not supported, or if the targets are empty, not finite or
-        unsuitable for the loss.
+        outside the loss's domain, such as class numbers of at least `width`.
     """
     function = _CONSTANTS.get(loss.name)
     if function is None or not loss.known or not y.size or not np.isfinite(y).all():

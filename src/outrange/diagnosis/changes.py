@@ -37,7 +37,7 @@ class Case(Protocol):
 
     @property
     def runs(self) -> bool:
-        """Whether the model may be run."""
+        """Whether the model may be run: nothing forbids it, and it is small or `steps` is given."""
         ...
 
     @property
@@ -47,7 +47,7 @@ class Case(Protocol):
 
     @property
     def batch_normalized(self) -> bool:
-        """Whether training may use batch statistics or unknown values, unlike inference."""
+        """Whether some layer may use batch statistics, or run other code, in training only."""
         ...
 
     def targets(self, loss: Loss) -> np.ndarray | None:

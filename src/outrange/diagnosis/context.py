@@ -316,7 +316,9 @@ class DiagnosisContext:
         )
 
     def _repeat_rows(self, rows: np.ndarray) -> tuple[Any, Any]:
-        """Return inputs and targets of the given rows, repeated until there are enough rows.
+        """Return inputs and targets of the given rows, repeated cyclically up to a fixed number.
+
+        The number is 512, or the number of all rows if that is smaller.
 
         Other measurements use the same number of rows, so the model does not have to be compiled
         again.
@@ -343,7 +345,7 @@ class DiagnosisContext:
 
     @property
     def batch_normalized(self) -> bool:
-        """Whether training may use batch statistics or unknown values, unlike `measurement`."""
+        """Whether some layer may use batch statistics, or run other code, in training only."""
         return any(layer.statistics for layer in self.program.layers)
 
 

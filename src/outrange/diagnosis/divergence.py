@@ -17,8 +17,8 @@ def diverges(training: Rehearsal | None) -> bool:
     """Return whether a training run diverged.
 
     It diverged if its loss was finite at first and became NaN or infinite later. It also diverged
-    if the loss grew more than a thousandfold and, at the end, still exceeds ten times the initial
-    loss. The result is False if there is no training run.
+    if the loss exceeded `GROWTH` times the initial loss and, at the end, still exceeds `WILD` times
+    it. The result is False if there is no training run.
     """
     if training is None or not training.looks or not np.isfinite(training.losses[0]):
         return False

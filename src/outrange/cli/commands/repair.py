@@ -14,7 +14,7 @@ from .verify import read_question
 
 
 DEFAULT_SECONDS = 60.0
-"""Time limit in seconds if the command has no limit."""
+"""Time limit in seconds of a command without `--time-limit`, `--budget` and `--effort`."""
 
 SUFFIXES = (".keras",)
 
@@ -48,7 +48,7 @@ def ask_repair(
         method: `"auto"`, `"weights"` or `"guard"`.
         decision: `"argmax"` or `"argmin"`; None to derive it from the property.
         seconds: Limit of wall-clock time; None for `DEFAULT_SECONDS`, or with an `effort`.
-        effort: `"quick"`, `"normal"` or `"exact"`, instead of the other two limits.
+        effort: `"quick"`, `"normal"` or `"exact"`, instead of `seconds` and `budget`.
         budget: Limit in units of work, instead of `seconds`.
         seed: Seed of random inputs.
         certificate: Certificate file to write if the property is proved.

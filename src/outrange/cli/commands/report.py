@@ -160,7 +160,7 @@ def read_units(texts: Sequence[str]) -> dict[str, str] | str:
 
 
 def _region(box: BoxOptions, data: Any, network: Network) -> Any:
-    """Return the input set, or None for the range of the data."""
+    """Return the input set of the options; None lets `report` use the range of the data."""
     if any(part is not None for part in (box.box, box.lo, box.hi, box.ball, box.inputs or None)):
         rest = replace(
             box, data=None, target=None, names=None, clip=None if box.ball is None else box.clip

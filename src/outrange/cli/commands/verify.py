@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FILES = (".vnnlib", ".vnnlib.gz")
 
 DEFAULT_SECONDS = 60.0
-"""Time limit in seconds if the command has no limit."""
+"""Time limit in seconds of a command without `--time-limit`, `--budget` and `--effort`."""
 
 
 def ask_verify(
@@ -56,7 +56,7 @@ def ask_verify(
         where: A condition on `x` as text.
         seconds: Limit of wall-clock time, including the time to read the files; None for
             `DEFAULT_SECONDS`, or for no limit with an `effort`.
-        effort: `"quick"`, `"normal"` or `"exact"`, instead of the other two limits.
+        effort: `"quick"`, `"normal"` or `"exact"`, instead of `seconds` and `budget`.
         budget: Limit in units of work, instead of `seconds`.
         seed: Seed of the counterexample search.
         arithmetic: `"real"` or `"float32"`; None for what the file declares.
@@ -118,7 +118,8 @@ def _load_models(
 ) -> tuple[Any, Any]:
     """Return the model, or a dict of models, as an argument of `verify`, and the input set.
 
-    Models of a property file stay paths, since the file may be about tensors inside them.
+    If the property is a file, the models are not loaded here: their paths are returned, since the
+    file may mention tensors inside the models.
     """
     if len(models) == 1 and not is_named(models[0]):
         with reading(models[0], clock):

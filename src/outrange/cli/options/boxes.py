@@ -107,7 +107,14 @@ def box_of(options: BoxOptions, slots: Sequence[Slot], note: bool = True) -> Any
 def _table(
     parts: dict[str, np.ndarray], box: tuple[np.ndarray, np.ndarray], whole: bool, note: bool
 ) -> ColumnBox | Mixed:
-    """Return the input set of a table; with `note`, report its restricted columns on stderr."""
+    """Return the input set of a table: its box, with integer and one-hot columns restricted.
+
+    Args:
+        parts: Columns of the table by name.
+        box: Lower and upper bounds of the columns.
+        whole: Whether to restrict columns; if False, every column may take any real value.
+        note: Whether to report the restricted columns on stderr.
+    """
     ends = zip(*(end.tolist() for end in box), strict=True)
     columns = ColumnBox(zip(parts, ends, strict=True))
     if not whole:

@@ -25,7 +25,7 @@ def _element_types() -> list[str]:
 
 
 def _operators() -> list[str]:
-    """Return operators in the syntax of the standard; an operator without a type supports all."""
+    """Return operators in the standard's syntax; one without a type supports all element types."""
     from ...frontends.onnx.lower import operators
     from ...questions.float32.described import ONNX
 

@@ -18,16 +18,18 @@ from ..baselines import EPSILON
 
 
 WORK = 20_000_000
-"""Maximum number of target entries. With more, no floor is computed, because sorting is slow."""
+"""Maximum number of target entries. With more, no lower bound on the loss is computed, because
+sorting is slow."""
 
 ROUNDED = 1e-9
-"""Relative amount by which a floor is lowered to cover the rounding of its own arithmetic."""
+"""Relative amount by which a computed lower bound on a loss is lowered, to cover its rounding."""
 
 
 def is_plain_mean(program: Program, loss: Loss) -> bool:
-    """Return whether a loss is known to be the mean of its values over all entries, without masks.
+    """Return whether a loss is provably the mean of elementwise losses, without masks or weights.
 
-    The result is False for losses that are not in `FLOORS`, and for label smoothing.
+    The recorded steps must compute the loss from the output and the targets alone. The result is
+    False for losses that are not in `FLOORS`, and for label smoothing.
     """
     makers = {t: step for step in program.steps if not step.inside for t in step.gives}
     last = makers.get(-1 if loss.tensor is None else loss.tensor)
@@ -109,7 +111,10 @@ def _binary(y: np.ndarray, groups: _Grouping) -> float:
 
 
 def _classes(y: np.ndarray, groups: _Grouping) -> float:
-    """Return the floor for targets `(rows, positions, classes)` that sum to about 1 or less."""
+    """Return the least categorical cross-entropy if all rows of a group get the same probabilities.
+
+    The targets are `(rows, positions, classes)`; the last axis sums to about 1 or less.
+    """
     p = groups.means(y)
     mass = p.sum(axis=-1)
     left = _entropy(p).sum(axis=-1) - _entropy(mass)
@@ -117,7 +122,10 @@ def _classes(y: np.ndarray, groups: _Grouping) -> float:
 
 
 def _sparse_classes(y: np.ndarray, groups: _Grouping) -> float:
-    """Return the floor for class numbers `(rows, positions)`, from class counts in each group."""
+    """Return the least sparse cross-entropy if all rows of a group get the same probabilities.
+
+    The targets are class numbers, `(rows, positions)`; the result follows from class counts.
+    """
     classes, places = int(y.max()) + 1, y.shape[1]
     number = np.repeat(np.arange(len(groups.counts)), groups.counts)[:, None]
     keys = (number * places + np.arange(places)) * classes + y[groups.order].astype(np.int64)
@@ -131,7 +139,10 @@ FLOORS: dict[str, Callable[[np.ndarray, _Grouping], float]] = {
     "binary_crossentropy": _binary, "categorical_crossentropy": _classes,
     "sparse_categorical_crossentropy": _sparse_classes,
 }  # fmt: skip
-"""Map from the name of a loss to a function of targets and groups that returns its floor."""
+"""Map from the name of a loss to a function that returns its floor from targets and groups.
+
+The floor is the least mean loss of predictions that are equal for all rows of a group.
+"""
 
 
 def _rows_of(loss: Loss, y: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:

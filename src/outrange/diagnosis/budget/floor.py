@@ -18,7 +18,7 @@ from .weight_box import WeightBox
 
 WORK = 4_000_000
 """Limit on the number of graph values times the number of bounded rows. From larger data sets, only
-some rows are used."""
+evenly spaced rows are used."""
 
 MOST, SECONDS = 200_000, 0.5
 """Limits, in steps and in seconds, of the search in `BudgetedLoss.least_steps`."""

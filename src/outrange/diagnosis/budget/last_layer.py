@@ -34,7 +34,7 @@ STEPS = 300
 """Maximum number of gradient steps."""
 
 GAP = 0.01
-"""The search stops when the gap is at most this fraction of the value."""
+"""The gradient descent stops when the Frank-Wolfe gap is at most this fraction of the mean loss."""
 
 MOST = 4096
 """Maximum size, outputs times inputs, of a last layer that is bounded here."""

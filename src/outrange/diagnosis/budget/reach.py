@@ -153,10 +153,12 @@ def reach_of(stepping: Stepping, steps: int) -> Reach | str:
 
 
 def _moments(b: float, c: float) -> tuple[float, float, float, float] | None:
-    """Return upper bounds on `b` and `1 - b`, and lower bounds on `c` and `1 - c`.
+    """Return upper bounds on `b` and `1 - b`, and lower bounds on `c` and `1 - c`, as floats.
 
-    They cover the rounding errors of one step. Returns None if a coefficient is out of range or too
-    close to 1.
+    `b` and `c` are the decay coefficients of the first and the second moment.
+
+    The bounds cover the rounding errors of one step. Returns None if `b < 0`, if `c < 0.01`, or if
+    `b` or `c` exceeds `1 - 2 POWER`.
     """
     off, most = ROUNDINGS * HALF_ULP, 1.0 - 2.0 * POWER
     if not (0 <= b <= most and 0.01 <= c <= most):
@@ -213,7 +215,7 @@ def _adam(settings: _Settings) -> float | str:
 
 
 def _ratios(wide: tuple[float, float, float, float], count: int) -> np.ndarray:
-    """Compute the bounds `R_t` of the module's docstring for `t = 1 .. count`, `(count,)`."""
+    """Compute `R_t`, with `|m_t| <= R_t sqrt(v_t)` for Adam's moments, for `t = 1 .. count`."""
     b, rest, c, share = wide
     again, fresh = b * b / c, rest * rest / share
     squares, squared = np.empty(count), 0.0
@@ -224,7 +226,10 @@ def _ratios(wide: tuple[float, float, float, float], count: int) -> np.ndarray:
 
 
 def _growth_bound(count: int, most: float, least: float, decay: float, share: float) -> float:
-    """Bound the sum of `x_t` over `count` steps, as derived in the module's docstring.
+    """Bound the sum of `x_t = |g_t| / sqrt(V_t)` over `count` steps.
+
+    `g_t` is the gradient, and `V_t` is the squared denominator of the step. The module's docstring
+    has the proof.
 
     Args:
         most: Upper bound on the squared denominator after the last step.

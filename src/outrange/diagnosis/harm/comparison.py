@@ -141,7 +141,9 @@ def score_unless_better(
     case: DiagnosisContext, fixed: DiagnosisContext, originals: Sequence[Scores], rows: np.ndarray,
     renamed: bool = False,
 ) -> list[Scores] | None:  # fmt: skip
-    """Score copies of a changed program, unless they are clearly better than the originals.
+    """Score copies of a changed program; return None if they are clearly better than the originals.
+
+    Clearly better means that a score improves by more than the limits at `SLIGHT, CLEAR`.
 
     Args:
         case: The original program.

@@ -19,7 +19,8 @@ METRIC_NAMES = {"right": "a balanced accuracy", "explained": "an R²", "loss": "
 """Phrases for the reported metrics, in the order of the message."""
 
 ORDER = "OR028"
-"""The rule whose fix is to shuffle the rows. Its measured findings, too, start a comparison."""
+"""Code of the rule whose fix is to shuffle the rows. Copies are trained and compared for its
+measured findings too; other rules need a proved finding."""
 
 NEGLIGIBLE = 0.005
 """Largest improvement by a fix for which a message says that the fault does no harm."""

@@ -134,7 +134,7 @@ def _add_outcome(finding: Finding, outcome: Outcome) -> Finding:
 
 
 def try_fix(case: DiagnosisContext, finding: Finding, layers: Sequence[str] = ()) -> Outcome | None:
-    """Try the fix of a finding; return None if no alternative has an outcome.
+    """Try the fix of a finding; return None if no alternative could be applied and trained.
 
     Args:
         layers: Paths of all layers to repair together; empty for the layer of the finding.
@@ -188,7 +188,7 @@ def _outcome(case: DiagnosisContext, finding: Finding, repair: Repair) -> Outcom
 
 
 def _loss_at(training: Rehearsal, step: int) -> float:
-    """Return the last loss on the first rows that was measured at or before a step.
+    """Return the last loss that `Rehearsal.looks` records at or before a step.
 
     If there is none, returns the first measured loss.
     """

@@ -32,7 +32,8 @@ threshold times its value. One pair is sufficient."""
 
 TIMES, USUAL_BATCH = 3, 32
 """Minimum ratio of the steps of a longer training run to the planned steps, if both have the same
-batch size; and a batch size that may replace planned batches of more than half of the rows."""
+batch size; and the batch size that is tried instead of planned batches of more than half of the
+rows."""
 
 FASTER = 3.0
 """The largest fall of the loss per step that is regarded as possible, divided by the largest one
@@ -72,7 +73,11 @@ def _prices(keras: ModuleType, offset: float) -> ModelAndData:
     Example(lambda k: _prices(k, 1000.0), lambda k: _prices(k, 0.0), options={"epochs": 5}),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report losses that are proved or measured to stay too high in the planned steps."""
+    """Report losses that are proved or measured to stay close to the best constant's loss.
+
+    The planned number of steps is too small to reduce the loss to `SHARE` times that loss. Without
+    such a finding, longer training runs of copies are compared.
+    """
     plan, stepping = case.plan, case.program.stepping
     if plan is None or stepping is None or not case.program.losses:
         return
@@ -119,7 +124,7 @@ class _Case:
 
 
 def _data(case: DiagnosisContext, loss: Loss, size: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return rows of inputs and targets, spread over the data and rounded to float32.
+    """Return evenly spaced rows of inputs and targets, rounded to float32.
 
     Returns None if an entry is not finite or if there are no numeric targets.
 
@@ -217,10 +222,10 @@ def _fix(case: _Case, most: int | None) -> str:
 
 
 def _measure_pace(case: _Case, steps: int) -> Finding | None:
-    """Return a finding if the loss stays too high even at `FASTER` times its measured pace.
+    """Return a finding if the loss cannot fall far even at `FASTER` times its measured pace.
 
     The pace is the fastest fall of the loss per step in a short training run. Returns None if the
-    loss may get low enough, or if that cannot be judged.
+    loss may fall to `SHARE` times the best constant's loss, or if no pace or no such loss is known.
     """
     context, head = case.context, case.context.head(case.loss)
     training = context.trials.run()
@@ -253,7 +258,10 @@ def _measure_pace(case: _Case, steps: int) -> Finding | None:
 
 
 def _compare_longer(case: _Case) -> Iterator[Finding]:
-    """Report copies that learn little in the planned steps but much more in a longer run."""
+    """Report copies whose loss is high after the planned steps, and low after more steps.
+
+    `TOO_FEW` contains the thresholds.
+    """
     context, plan = case.context, case.plan
     trials, steps = context.trials, plan.steps(context.rows)
     training = trials.run()

@@ -16,7 +16,8 @@ from ..registry import Example, ModelAndData, Rule, register
 
 
 ENOUGH = 0.9
-"""A model is good enough if it removes more than this fraction of the best constant's error."""
+"""An affine model suffices if ridge regression or a short training run removes more than this
+fraction of the best constant's error. The finding is then a note."""
 
 
 def _digits(keras: ModuleType, activation: str | None) -> ModelAndData:
@@ -171,8 +172,9 @@ def _find_stretches(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 def stretches(program: Program) -> list[tuple[str, str]]:
     """Return pairs of paths of successive layers without a nonlinearity between them.
 
-    Max pooling is not regarded as a nonlinearity here. Pairs with a bottleneck or a layer that is
-    called several times are omitted.
+    Max pooling is not regarded as a nonlinearity here. A pair is omitted if its first layer has
+    fewer units than it has inputs and than the second layer has units. Layers that are called
+    several times are omitted, too.
     """
     readers: dict[int, list[RecordedStep]] = {}
     for step in program.steps:

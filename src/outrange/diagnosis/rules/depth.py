@@ -26,7 +26,11 @@ every copy with fewer layers must reach if some unchanged copies have learned.""
 
 
 def check_depth(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report a deep network if copies with far fewer layers reach a much lower loss."""
+    """Report a deep network if copies without half or all but one of its square layers learn more.
+
+    The layers are dense layers of equal input and output width. See `describe_effect` and `CLEARLY`
+    for when a loss is clearly lower.
+    """
     square = _square_kernels(case)
     if len(square) < MANY:
         return
@@ -57,7 +61,8 @@ def describe_effect(case: DiagnosisContext, change: Change, how: str) -> str | N
         how: The change as a phrase, such as `"with relu in these layers"`.
 
     Returns:
-        A sentence, or None if the loss is not clearly lower.
+        A sentence. None if the loss is not lower by the thresholds of `Trials.gain` or
+        `Trials.gain_at_faster_rate`.
     """
     trials = case.trials
     gained = trials.gain(change)
@@ -70,7 +75,11 @@ def describe_effect(case: DiagnosisContext, change: Change, how: str) -> str | N
 
 
 def _describe_clear_gain(case: DiagnosisContext, change: Change, how: str) -> str | None:
-    """Describe a change that beats the median and even the best unchanged copy; None otherwise."""
+    """Describe a change that lowers the loss to `CLEARLY` times the best unchanged one, if it does.
+
+    Returns None otherwise, and if the median unchanged copy gets below `HALFWAY` times the best
+    constant's loss.
+    """
     before = case.trials.ratios()
     if len(before) < SEEDS or float(np.median(before)) < HALFWAY:
         return None

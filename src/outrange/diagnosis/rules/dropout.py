@@ -13,7 +13,7 @@ from ..wording import names, short
 
 
 MOST = 0.7
-"""Dropout rate at or above which few units remain."""
+"""Dropout rate at or above which a layer is reported."""
 
 DROPOUTS = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout")
 

@@ -96,7 +96,7 @@ HOLDING = (
     "clipnorm", "clipvalue", "global_clipnorm", "use_ema", "gradient_accumulation_steps",
     "loss_scale_factor",
 )  # fmt: skip
-"""Settings that change how a step uses the gradient, or that skip steps."""
+"""Optimizer settings that change how a step uses the gradient, or that skip steps."""
 
 
 def _harm(case: DiagnosisContext, measured: Measured | None) -> str:

@@ -62,9 +62,10 @@ def _bias(weight: Weight) -> np.ndarray:
 
 
 def _looks_drawn(weight: Weight) -> bool:
-    """Return whether a kernel's mean and spread are those of a usual initializer for its shape.
+    """Return whether a kernel's mean and standard deviation are those of a usual initializer.
 
-    Both may differ by the deviations that random drawing causes.
+    The initializers are Glorot, He and LeCun, for the kernel's shape. Both numbers may differ from
+    theirs by four standard errors of a random draw.
     """
     kernel = np.asarray(weight.read(), np.float64)
     field = float(np.prod(weight.shape[:-2]))

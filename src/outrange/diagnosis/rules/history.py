@@ -25,7 +25,8 @@ FAR = 10.0
 """Ratio of the last loss to the first that shows divergence whatever the losses in between are."""
 
 SWING = 0.3
-"""A loss may oscillate if its median change per epoch exceeds this fraction of the median loss."""
+"""A loss oscillates only if its median change per epoch exceeds this fraction of the median
+loss."""
 
 DEPARTS = 1.3
 """A model overfits if its last validation losses exceed the least one by more than this factor."""
@@ -160,7 +161,11 @@ def _faster(case: DiagnosisContext) -> str:
 
 
 def _oscillates(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
-    """Report losses that jump up and down by a large fraction of their value and hardly fall."""
+    """Report losses that jump up and down by more than `SWING` times their level and hardly fall.
+
+    The last two thirds of the epochs are judged: their second half lies below their first half, on
+    average, by less than a typical jump.
+    """
     if len(losses) < 8:
         return None
     late = losses[len(losses) // 3 :]
@@ -196,7 +201,7 @@ def _row_loss(case: DiagnosisContext) -> RowLoss | None:
 
 
 def _as_a_constant(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
-    """Report a training run that ended no better than the best constant prediction."""
+    """Report a training run that ends with at least `NEAR` times the best constant's loss."""
     rows = _row_loss(case)
     if rows is None or len(losses) < 2:
         return None

@@ -14,8 +14,8 @@ from ..wording import names, share, short
 
 
 LARGE, SMALL = 3.0, 0.1
-"""A kernel's spread is unusual if it is at least the first factor times the largest usual spread,
-or at most the second factor times the smallest usual spread."""
+"""A kernel's standard deviation is unusual if it is at least the first factor times the largest
+usual one, or at most the second factor times the smallest usual one."""
 
 
 def _start(keras: ModuleType, deviation: float) -> ModelAndData:
@@ -46,7 +46,10 @@ def _start(keras: ModuleType, deviation: float) -> ModelAndData:
     Example(lambda k: _start(k, 10.0), lambda k: _start(k, 0.4), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report unusual spreads of kernels if copies with newly drawn weights learn much more."""
+    """Report unusual spreads of kernels if copies with newly drawn weights reach a lower loss.
+
+    `Trials.gain` defines how much lower. The spread of a kernel is its standard deviation.
+    """
     kernels = [
         w for w in case.program.weights
         if w.trainable and len(w.shape) >= 2 and "embed" not in w.path
@@ -70,9 +73,9 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _times(weight: Weight) -> float | None:
-    """Return a kernel's spread divided by the closest usual spread; None if unknown.
+    """Return a kernel's standard deviation divided by the closest usual one; None if unknown.
 
-    The ratio is 1 if the spread is in the range of the usual initializers.
+    The ratio is 1 if the deviation lies between those of the usual initializers.
     """
     kernel = np.asarray(weight.read(), np.float64)
     spread = float(kernel.std())

@@ -54,9 +54,10 @@ def _classes(keras: ModuleType, units: int) -> ModelAndData:
     Example(lambda k: _classes(k, 1), lambda k: _classes(k, 16), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report a narrow layer if copies in which only this layer is wider learn much more.
+    """Report a narrow layer if copies in which only this layer is wider reach a lower loss.
 
-    At most one layer is reported.
+    Their loss must be at most `BETTER` times that of unchanged copies. At most one layer is
+    reported.
     """
     for layer, width, entering in _narrow(case.program):
         if _returns_inputs(case):

@@ -50,7 +50,7 @@ def _ridge(keras: ModuleType, strength: float) -> ModelAndData:
     Example(lambda k: _ridge(k, 1.0), lambda k: _ridge(k, 1e-5), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report large penalties if copies of the model learn much more without them.
+    """Report large penalties if copies reach a lower loss without them (see `Trials.gain`).
 
     If nothing could be trained, penalties that exceed the best constant's loss are reported too.
     The penalties are computed as the measured total loss minus the loss on the data.

@@ -21,10 +21,10 @@ STILL = 1e-5
 size. With fewer steps, the fraction is smaller."""
 
 FOREVER = 1e7
-"""Training that would take more steps than this at the measured pace practically never ends."""
+"""Number of steps, extrapolated from the measured pace, above which training is reported."""
 
 SMALLER = (0.1, 0.01)
-"""Factors for smaller learning rates to try."""
+"""Factors by which the learning rate is multiplied to try smaller rates."""
 
 USUAL, LARGEST = {True: 3e-3, False: 3e-2}, {True: 0.1, False: 1.0}
 """Usual learning rates of small networks, and the largest rates to try.
@@ -210,7 +210,10 @@ def _too_large(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal
 def _jumps(
     case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal, level: float
 ) -> Said | None:
-    """Report a loss that jumps far above its start if copies learn more at a smaller rate."""
+    """Report a loss that jumps to `WILD` times its start if copies learn more at a smaller rate.
+
+    `Trials.gain` defines how much more they must learn.
+    """
     highest = max(loss for _, loss in training.looks)
     if not highest > WILD * max(abs(training.looks[0][1]), level):
         return None
@@ -232,7 +235,7 @@ LIMITS = ("clipnorm", "global_clipnorm", "clipvalue")
 def _clips_too_much(
     case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal
 ) -> Said | None:
-    """Report gradient clipping if copies of the model learn much more without it."""
+    """Report gradient clipping if copies reach a lower loss without it (see `Trials.gain`)."""
     limit = next((n for n in LIMITS if optimizer.options.get(n)), "")
     measured = case.measurement
     if not limit or measured is None or measured.error:
@@ -255,7 +258,10 @@ def _instead(case: DiagnosisContext, level: float) -> str:
 
 
 def _too_small(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> Said | None:
-    """Report a rate at which learning takes far too many steps, although a larger one learns."""
+    """Report a rate at which learning takes more steps than planned, although a larger one learns.
+
+    Without a plan, `MANY` steps are assumed.
+    """
     trials = case.trials
     if not (trials.stuck or _stands_still(case)):
         return None
@@ -280,7 +286,10 @@ def _too_small(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal
 
 
 def _stands_still(case: DiagnosisContext) -> bool:
-    """Return whether the loss hardly changes in every short training run; False if unknown."""
+    """Return whether the loss changes by less than `STAYS` allows in every short training run.
+
+    Returns False if that is unknown.
+    """
     trials = case.trials
     if trials.constant is None:
         return False
@@ -295,10 +304,11 @@ def _stands_still(case: DiagnosisContext) -> bool:
 def _learns_too_little(
     case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal
 ) -> Said | None:
-    """Report a rate at which copies learn much less than at a larger rate in as many steps.
+    """Report a rate at which copies learn less than at a larger rate in as many steps.
 
-    Without a plan, the user may intend many more steps. Then only plain gradient descent is
-    checked, and the larger rate must leave hardly any loss.
+    After all planned steps, the loss must be at least half of the best constant's loss, and at most
+    half as large at the larger rate. Without a plan, the user may intend many more steps. Then only
+    plain gradient descent is checked, with the thresholds `SLOW, DONE`.
     """
     trials, steps = case.trials, len(training.losses)
     plain = optimizer.kind == "SGD" and not optimizer.momentum
@@ -344,7 +354,7 @@ def _moved_weights(
 
 
 def _slow(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> Said | None:
-    """Report weights that do not move, or a regression that would take far too many steps."""
+    """Report weights that do not move, or a regression that takes more than `FOREVER` steps."""
     if case.measurement is None or not case.measurement.has_nonzero_gradient:
         return None
     steps = len(training.losses)
