@@ -90,7 +90,11 @@ def choose_usual(task: SearchTask) -> Method | Kind:
 
 
 def _join(method: Method, task: SearchTask, usual: Callable[[], Search]) -> Search:
-    """Start the usual search, in turns with a method if it suits the task."""
+    """Start the search by splits, in turns with a special-purpose method if it suits the task.
+
+    Args:
+        usual: Function that starts the search by splits, perhaps already joined with other methods.
+    """
     if not method.suits(task):
         return usual()
     assert method.join is not None
@@ -117,7 +121,11 @@ def _start_splits(task: SearchTask) -> Search:
 
 
 def _case_search(task: SearchTask, hull: bool = False) -> Search:
-    """Start searches of single boxes, with neuron splits if these support the graph."""
+    """Start a `CaseSearch`, whose cases are searched by neuron splits if these support the graph.
+
+    Args:
+        hull: Whether to search the hull of all boxes instead of each box.
+    """
     from .cases import CaseSearch
     from .neuron_split.search import supports
 
@@ -130,7 +138,10 @@ def _case_search(task: SearchTask, hull: bool = False) -> Search:
 
 
 def _with_case_searches(task: SearchTask) -> Search:
-    """Start input splits, alternating with searches of single boxes and perhaps their hull."""
+    """Start input splits of all boxes, alternating with a `CaseSearch`.
+
+    If there are several boxes, a second `CaseSearch`, of their hull, takes turns as well.
+    """
     first = _input_split_search(task)
     lo, hi = task.problem.domain.lo, task.problem.domain.hi
     if (lo < hi).sum(axis=1).max() < HARD_INPUTS:

@@ -75,7 +75,11 @@ def solve(
 
 
 def _before_any_search(problem: Problem, incumbent: Incumbent, status: Status) -> Solution:
-    """Return a solution with interval bounds or better, and values at the middle of a box."""
+    """Return a solution for a search that could not start.
+
+    It contains the bounds proved so far, or interval bounds if there are none, and the values at
+    the middle of a box.
+    """
     middle = problem.domain.middle()
     with no_deadline():
         if np.isneginf(incumbent.known).all():

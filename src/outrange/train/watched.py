@@ -12,7 +12,8 @@ from .snapshot import Moment, moment, names_of
 
 
 ROWS = 128
-"""Maximum number of rows of the data to measure: every k-th finite row, for some k."""
+"""Maximum number of rows of the data to measure. If there are more finite rows, every k-th is
+measured, with the smallest sufficient k."""
 
 SLACK = 1e-9
 """Distance up to which targets outside the bounds are ignored, because it may be due to rounding.

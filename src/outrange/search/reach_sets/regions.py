@@ -82,7 +82,11 @@ class LinearRegions:
         return cells
 
     def _bend(self, cells: Cells, others: int) -> Cells:
-        """Propagate cells through a curve, by cuts or by enclosure."""
+        """Propagate cells through a curve: cut them, or enclose its values once cutting is over.
+
+        Args:
+            others: Number of all other cells, waiting or finished.
+        """
         node = self.graph.nodes[cells.value]
         op, (source,) = node.op, node.inputs
         assert isinstance(op, Curve)

@@ -116,7 +116,7 @@ class Checkpoint:
 
     @property
     def is_due(self) -> bool:
-        """Whether a checkpoint is due."""
+        """Whether enough time has passed since the last checkpoint; see `EVERY` and `SHARE`."""
         return read_wall_clock() >= self._next
 
     def save(self, state: TreeState) -> None:

@@ -211,7 +211,7 @@ class SpreadSearch(Search):
         return boxes
 
     def _give(self, ended: Sequence[TaskResult] = ()) -> None:
-        """Send a task to every node that is idle or soon will be.
+        """Send tasks until every node has its task and the number queued by `tasks_ahead`.
 
         Args:
             ended: Tasks that have ended but have not been processed yet.

@@ -79,7 +79,7 @@ class StepPace(Pace):
             self.budget = WIDE_BUDGET
 
     def is_ahead(self, waiting: int) -> bool:
-        """Return whether several cores share calls, and enough boxes wait for another call."""
+        """Return whether several cores share calls, and the waiting boxes fill another call."""
         return self.threads > 1 and waiting >= self.most
 
     def learn(self, seconds: float) -> None:

@@ -13,7 +13,7 @@ from ..framework import keras
 
 
 def ascend(score: Callable[[Any], Any], start: Any, lo: Any, hi: Any, steps: int) -> Any:
-    """Search boxes for inputs with a large score by gradient ascent.
+    """Search boxes for inputs with a large score by projected gradient ascent.
 
     Gradients do not flow through the search.
 
@@ -22,8 +22,8 @@ def ascend(score: Callable[[Any], Any], start: Any, lo: Any, hi: Any, steps: int
         start: First inputs, one in each box, `(batch, ...)`.
         lo: Lower ends of the boxes, in the shape of `start`.
         hi: Upper ends of the boxes, in the shape of `start`.
-        steps: Number of steps. Each moves every input by half the width of its interval, and
-            clips it to the interval.
+        steps: Number of steps. Each moves every input by half the width of its interval, in the
+            direction of its derivative's sign, and clips it to the interval.
     """
     ops, x = keras.ops, keras.ops.stop_gradient(start)
     length = (hi - lo) / 2

@@ -24,7 +24,10 @@ class LastDense:
 
 
 def head_of(model: Any) -> LastDense | None:
-    """Return the last dense layer of a model; None if more than a softmax may follow it."""
+    """Return the last dense layer of a model.
+
+    Return None if anything but a softmax may follow its affine map, or if it is quantized.
+    """
     chain = _last_layers(model)
     if not chain:
         return None

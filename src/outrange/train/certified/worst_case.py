@@ -59,7 +59,7 @@ class SampleLoss:
         return self.name in CLASSES
 
     def mean(self, y: Any, outputs: Any, weight: Any) -> Any:
-        """Return the mean over a batch of the losses times the weights, if there are weights."""
+        """Return the mean of the samples' losses over a batch, each times its weight if given."""
         ops = keras.ops
         if self.name != CLASSES[1] and len(y.shape) == len(outputs.shape) - 1:
             y = ops.expand_dims(y, -1)

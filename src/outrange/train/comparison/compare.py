@@ -213,7 +213,7 @@ class Comparison:
         self.report(record)
 
     def report(self, record: ComparisonRecord) -> None:
-        """Report the progress, and save the study from time to time."""
+        """Report the progress, and save the study if `SAVE_EVERY` seconds have passed."""
         if self.file is not None and read_clock() - self.saved > SAVE_EVERY:
             record.save(self.file, "interrupted", self.earlier + self.seconds)
             self.saved = read_clock()

@@ -65,8 +65,8 @@ def linear_problem_of(model: Any, x: Any, y: Any) -> LinearProblem | None:
         y: The classes: for each row, a class number or a one-hot vector.
 
     Returns:
-        The problem, or None if the model or the rows are unsuitable, if there is no proof that the
-        rows are not separable, or if a nonlinear model is not expected to fit them clearly better.
+        The problem, or None if `linear_problem` refuses the model or the rows, if there is no proof
+        that the rows are not separable, or if `is_fault` expects no gain from a nonlinear model.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

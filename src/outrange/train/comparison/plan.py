@@ -102,7 +102,7 @@ class Group(ABC):
 
     Args:
         models: One built, uncompiled model per start.
-        rebuild: Function that creates another model of the same kind.
+        rebuild: Function that creates another model with the same layers, by the user's `build`.
         objectives: The losses with their targets and metrics.
         optimizers: The optimizer factories with their labels.
         data: The data that all lanes train on.

@@ -32,7 +32,8 @@ SLOWER = 10.0
 large because a new worker must compile."""
 
 GRACE = 60.0
-"""Seconds that are added to this time limit of a slice, since its worker may still be starting."""
+"""Seconds that are added to `SLOWER` times the longest slice before a slice is treated as hung,
+since its worker may still be starting."""
 
 
 class Laps:
@@ -59,10 +60,11 @@ class Laps:
         ]
 
     def until(self, group: int) -> int:
-        """Return the tick to which a group may train: not far beyond that of the slowest group.
+        """Return the tick to which a group may train.
 
         The first slice of a group may last until the last tick. Later, the group must wait at its
-        own tick until the slowest group has completed a slice.
+        own tick until the slowest group has completed a slice. After that, it may train up to two
+        slices of the slowest group beyond that group's tick.
         """
         if group not in self.gained:
             return self.record.ticks
@@ -83,7 +85,7 @@ class Laps:
         return min(ready, key=self.record.at, default=None)
 
     def lose(self, group: int) -> None:
-        """Record that a worker was lost; give up the group after several losses in a row."""
+        """Record the loss of a group's worker; give the group up after `ATTEMPTS` in a row."""
         self._lost[group] += 1
         if self._lost[group] >= ATTEMPTS:
             self.given_up.add(group)
@@ -153,7 +155,11 @@ class Spread:
             )
 
     def hear(self, seconds: float) -> None:
-        """Wait briefly, and process the training slices that have ended."""
+        """Wait up to `TICK` seconds, and process the training slices that have ended.
+
+        Args:
+            seconds: A shorter limit on the wait, in seconds.
+        """
         for done in self.dispatcher.wait(max(0.0, min(TICK, seconds))):
             self.conclude(done)
 

@@ -62,7 +62,8 @@ class Trainings:
             The group, and the metric by which training runs are compared.
 
         Raises:
-            InputError: `build` or the metric is unsuitable, or the model does not fit the data.
+            InputError: `build` fails or returns no trainable model with one output, the metric is
+                invalid, or the model does not fit the data.
         """
         activation, seed = self.activations[label], self.options.seed
         models = [build_model(self.build, activation, seed + s) for s in range(self.starts)]

@@ -82,7 +82,7 @@ class ArgmaxIs(_RankRule):
     """
 
     def enforce(self, inputs: Any, slack: Any) -> Any:
-        """Return the outputs with all others limited by the chosen one, plus `slack`.
+        """Return the outputs, with all but `index` limited to output `index` - `margin` + `slack`.
 
         Args:
             inputs: The outputs to change, `(..., outputs)`.
@@ -125,7 +125,7 @@ class ArgmaxIsNot(_RankRule):
     """
 
     def enforce(self, inputs: Any, slack: Any) -> Any:
-        """Return the outputs with the chosen one limited by the others, plus `slack`.
+        """Return the outputs, with `index` limited to the largest other - `margin` + `slack`.
 
         Args:
             inputs: The outputs to change, `(..., outputs)`.

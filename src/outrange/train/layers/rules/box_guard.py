@@ -93,7 +93,10 @@ class BoxGuard(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        """Return the outputs `inputs[0]`, with the rule enforced where `inputs[1:]` require it."""
+        """Return the outputs `inputs[0]` under the rule, whose limits widen outside the box.
+
+        The distances from the box are those of `inputs[1:]`.
+        """
         ops, outputs = keras.ops, inputs[0]
         slack = 0.0
         for x, (lo, hi), rate in zip(inputs[1:], self.box, self.fade, strict=True):
