@@ -12,8 +12,8 @@ from .snapshot import Moment, moment, names_of
 
 
 ROWS = 128
-"""Maximum number of rows of the data to measure. If there are more finite rows, every k-th is
-measured, with the smallest sufficient k."""
+"""Maximum number of rows of the data to measure. Of `n` finite rows, every k-th is measured, with
+`k = max(1, n // ROWS)`, up to this number."""
 
 SLACK = 1e-9
 """Distance up to which targets outside the bounds are ignored, because it may be due to rounding.

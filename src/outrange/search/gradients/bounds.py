@@ -66,7 +66,7 @@ class DerivativeEngine:
 
     @property
     def chunk(self) -> int:
-        """Number of boxes that one call bounds efficiently and within the memory limit."""
+        """Maximum number of boxes per call, limited by the CROWN pass and by `AT_ONCE`."""
         return max(1, min(self._values.boxes, AT_ONCE // (2 * self.entries)))
 
     def samples(self, most: int) -> int:

@@ -69,7 +69,10 @@ class ExactGraph:
         self._matrices: dict[int, Matrices] = {}
 
     def knows(self, value: int) -> bool:
-        """Return whether the coefficients of an op are exactly the numbers stored in it."""
+        """Return whether an op is a rearrangement, or affine with exactly stored coefficients.
+
+        The stored coefficients of an affine op are exact if its `ulps` are 0.
+        """
         op = self.graph.nodes[value - 1].op
         return isinstance(op, Rearrange) or (isinstance(op, Affine) and op.ulps == 0)
 

@@ -12,7 +12,7 @@ from ..kernel.layer_program import UNSTABLE
 
 
 ResultArrays = dict[str, np.ndarray]
-"""Result arrays of one call, by name."""
+"""The arrays to which the kernel writes the results of one call, by name."""
 
 
 class ArrayPool:

@@ -36,7 +36,7 @@ ASCENT = 5
 """Maximum number of slope ascent steps per objective of a box."""
 
 MOST_TASKS = 512
-"""Maximum number of boxes per call."""
+"""Maximum number of boxes that one kernel call receives."""
 
 MOST_BUDGET = 16
 """Maximum number of boxes bounded per box of a call, children included."""
@@ -65,7 +65,8 @@ class Pace:
         self.budget = 1
         self.most = 2 * self.threads
         self.is_busy = False
-        """Whether calls are long enough for their threads to compete with BLAS's."""
+        """Whether the last call took at least `BUSY` seconds, so that its threads would compete
+        with BLAS's."""
 
     def tasks(self, waiting: int) -> int:
         """Return the number of boxes for the next call, given the number of waiting boxes."""

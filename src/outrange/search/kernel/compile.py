@@ -221,7 +221,11 @@ class Compiler:
         return True
 
     def _single(self, value: int, node: Node, slopes: np.ndarray) -> None:
-        """Append a curve with one kink at 0; merge it with the last layer if possible."""
+        """Append a curve with one kink at 0.
+
+        If the curve is the only reader of the last layer, in order, and this layer is linear, the
+        curve becomes the activation of this layer. Otherwise, it gets a layer of its own.
+        """
         view = self.views[node.inputs[0]]
         n = len(self.layers)
         is_mergeable = (

@@ -14,7 +14,8 @@ from .layer_program import UNSTABLE
 
 
 MOST_INPUTS = 64
-"""Maximum number of inputs that the simplex method for leaves closed by cases supports."""
+"""Maximum number of inputs for which this prover is used, because its simplex method, which closes
+leaves by enumerating cases, supports no more."""
 
 LEAF_UNITS = 12
 """Maximum number of undecided units of a box that is closed by enumerating cases. Boxes with more

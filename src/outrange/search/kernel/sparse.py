@@ -91,7 +91,7 @@ class SparseMatrix:
 
 
 Matrix = np.ndarray | SparseMatrix
-"""A matrix of a layer program."""
+"""A matrix of a layer program: a dense array, or a sparse matrix."""
 
 
 def as_array(matrix: Matrix) -> np.ndarray:

@@ -79,7 +79,7 @@ class MilpTurns(Search):
         self._boxes.recover()
 
     def advance(self) -> bool:
-        """Advance the box search, after a turn of the solver if one is due."""
+        """Advance the box search; if its turn is over, run the solver first."""
         clock = self.incumbent.clock
         if clock.seconds > self._turn_ends:
             self._turn_ends = np.inf

@@ -41,7 +41,7 @@ WORTH = 0.8
 """Maximum ratio of the new net's multiplications to the old net's, for the new net to be used."""
 
 ROUNDED_UP = 1.0 + 1e-9
-"""Factor that covers the rounding of an error, which is a sum of non-negative float64 numbers."""
+"""Factor by which a computed error bound is multiplied, to cover the rounding of its own sum."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -166,7 +166,7 @@ class NeuronSplitSearch(Search):
             yield True
 
     def _bound_jointly(self) -> Iterator[bool]:
-        """Bound all open objectives by joint bounds on all units, if these suit the net.
+        """Bound all open objectives by `joint` bounds on all units, unless `joint` refuses the net.
 
         Yield True after every turn, until no objective is worth another turn.
         """
@@ -237,7 +237,7 @@ class NeuronSplitSearch(Search):
             self.incumbent.offer(y.min(axis=0), x[y.argmin(axis=0)])
 
     def _grow(self, progress: _TreeProgress, k: int) -> None:
-        """Run one round of tightening, or split one batch of sub-problems, in a tree."""
+        """Tighten the root of a tree; after the last such round, split a batch of sub-problems."""
         tree, began, cutoff = progress.tree, self.incumbent.clock.seconds, self._cutoff(k)
         before = tree.nodes
         if progress.rounds > 0:

@@ -24,10 +24,12 @@ from .settings import SETTINGS
 
 
 _WIDE = 1 << 9
-"""Length of a value above which nets are cut to the windows of neighboring units."""
+"""Number of entries of the longest value above which units are bounded in groups, each in the net
+of its own window."""
 
 _ROOM = 1 << 19
-"""Maximum number of entries of a window's rows in its widest value."""
+"""Maximum number of coefficients of a group's rows in the widest value of the group's window, which
+limits the size of the group."""
 
 
 def tighten_layer(net: RelaxedNet, activation: Activation, steps: int) -> None:

@@ -75,12 +75,15 @@ class RidgeAttack(OpenBoxAttack):
             pass
 
     def attempt(self, frontier: Frontier, incumbent: Incumbent, offer: Offer) -> None:
-        """Climb for one round, if an attempt is due."""
+        """Climb for one round, if boxes are open and `is_due` returns True."""
         if len(frontier) and self.is_due(incumbent.clock.seconds):
             self._climb(incumbent, offer)
 
     def _climb(self, incumbent: Incumbent, offer: Offer) -> bool:
-        """Climb for one round and offer its points; return whether another round is worthwhile."""
+        """Climb for one round, and offer its points.
+
+        Return False if the goal is met, or if there is no open objective with a goal.
+        """
         began, goal = incumbent.clock.seconds, incumbent.goal
         if goal is None or incumbent.met:
             return False

@@ -231,12 +231,18 @@ class _PartSearch:
             return None, []
 
     def _bound_halves(self, parts: list[_SizedPart]) -> list[_SizedPart]:
-        """Return parts with new bounds, from deviations that are computed for all of them."""
+        """Return the parts with new bounds, from float32 deviations computed for all together."""
         lo, hi = np.stack([p.lo for p in parts]), np.stack([p.hi for p in parts])
         return self._bound_parts(parts, bound_deviations(self.plan, lo, hi))
 
     def _bound_parts(self, parts: list[_SizedPart], strays: Deviations) -> list[_SizedPart]:
-        """Bound parts by real bounds minus deviations, and by search if these miss the target."""
+        """Bound each part by its real bounds minus its deviations.
+
+        If these bounds miss the target, the kernel searches the part.
+
+        Args:
+            strays: The float32 deviations on all parts.
+        """
         rising, falling = np.maximum(self.goal.signs, 0.0), np.minimum(self.goal.signs, 0.0)
         # The rows have one entry, 1 or -1, so these products are exact.
         real = strays.lo @ rising.T + strays.hi @ falling.T

@@ -35,7 +35,10 @@ def begin(task: SearchTask) -> Search:
 
 
 def join(begin: BeginMethod, usual: Callable[[], Search], task: SearchTask) -> Search:
-    """Start the attack after the usual search, or before it if the graph is large."""
+    """Start the attack after the search by splits.
+
+    If the graph has more than `QUICK_ENTRIES` entries, start it before that search.
+    """
     if task.problem.graph.entries <= QUICK_ENTRIES:
         return usual_first(begin, usual, task)
     return method_first_usual_deferred(begin, usual, task)

@@ -73,7 +73,11 @@ def pool_clauses(graph: Graph, groups: Sequence[ClauseGroup]) -> list[PooledClau
 
 
 def _can_pool(graph: Graph, group: ClauseGroup) -> bool:
-    """Return whether a group may be pooled: few free inputs, no distances, and no wide graph."""
+    """Return whether a group may be pooled.
+
+    Its boxes must have at most `FEW_INPUTS` free inputs, its clauses must not contain norm balls,
+    and the graph must not be wide (`is_wide`).
+    """
     roots = group.roots
     free = (roots.lo < roots.hi).sum(axis=1).max(initial=0)
     return not group.distances and free <= FEW_INPUTS and not is_wide(graph)

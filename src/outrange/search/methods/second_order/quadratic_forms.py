@@ -158,7 +158,10 @@ class QuadraticForms:
         return cells.least(out)[:, 0], out, at
 
     def tangents(self) -> "QuadraticForms":
-        """Return lower forms in which tangents near the minimum replace the convex parts."""
+        """Return lower forms in which a tangent plane replaces the convex part of each form.
+
+        The tangent plane touches the convex part near the minimum of this part plus `g . x`.
+        """
         reach, center = self.cells.reach, self.cells.center
         with np.errstate(all="ignore"):
             usual = np.abs(self.total).max(axis=(1, 2)) < LARGEST
@@ -237,8 +240,8 @@ def _minimize_convex(slope: np.ndarray, convex: np.ndarray) -> np.ndarray:
 
 
 FLAT = 1e-6
-"""Limit on the slope `s + 2 (C z)_i` of an input below which the slope is treated as 0, as a
-fraction of the sum of the two terms' absolute values."""
+"""Limit up to which the slope of a form with tangents in an input is treated as 0. It is a fraction
+of `|g| + |t|`, where `g` is the slope of the form without tangents and `t` that of the tangent."""
 
 LARGEST = 1e100
 """Largest matrix entry for which eigenvectors are computed."""

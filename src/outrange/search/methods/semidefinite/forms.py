@@ -21,7 +21,7 @@ from ...neuron_split.relaxed_net import RelaxedNet
 
 
 GUARD = 1.0 + 1e-9
-"""Factor that covers the rounding of an error, which is a sum of non-negative numbers."""
+"""Factor by which a computed error bound is multiplied, to cover the rounding of its own sum."""
 
 TINY = 1e-290
 """Upper bound on the effect of underflow in a form, far below any useful accuracy."""

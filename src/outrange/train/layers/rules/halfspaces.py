@@ -14,7 +14,7 @@ from .numbers import number_dtype, read_matrix, round_down
 
 
 LARGEST_OVERSHOOT = 2.0**-7
-"""Rows are refused if rounding to the layer's dtype needs a larger relative correction."""
+"""Largest overshoot that `directions_of` tries before it refuses rows as nearly dependent."""
 
 
 @registered
