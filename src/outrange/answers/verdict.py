@@ -39,7 +39,8 @@ MOST_NUMBERS = 64
 """Maximum number of inputs and outputs of a counterexample that is shown in full."""
 
 MOST_TWICE = 8
-"""Maximum size of an input or output for which only the text with all digits is shown."""
+"""Maximum number of inputs, and of outputs, of a counterexample that is shown once, with all
+digits. A larger one is shown abridged, followed by all digits in a fold."""
 
 LONGEST_CLAIM = 80
 """Maximum number of characters of a claim in `repr` and titles; a longer one loses its middle."""

@@ -80,7 +80,7 @@ def check_shared_arguments(takes: Signature, values: Mapping[str, Any]) -> None:
         values: Arguments by name, with defaults.
 
     Raises:
-        InputError: One of the arguments is not usable.
+        InputError: One of these arguments is invalid.
     """
     from ..questions.common.arguments import check_hooks, check_limits
 
@@ -168,7 +168,11 @@ def parse_condition(where: Any) -> Any:
 
 
 def _is_set(value: Any) -> bool:
-    """Return whether a value looks like an input set rather than a property."""
+    """Return whether a value is taken for an input set, to detect swapped arguments.
+
+    It is a tuple, list or dict, or it has the attribute `dtype` (an array), `regions` (a set of
+    this package) or `columns` (a DataFrame).
+    """
     parts = ("dtype", "regions", "columns")
     return isinstance(value, tuple | list | dict) or any(hasattr(value, part) for part in parts)
 

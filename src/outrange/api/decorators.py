@@ -44,7 +44,8 @@ EFFORTS = {"quick": 5.0, "normal": 45.0, "exact": None}
 The default, `"normal"`, is less than a minute, because few users wait longer."""
 
 EARLY = 0.9
-"""Fraction of an effort's time. A search that ended earlier did not run out of time, but stalled.
+"""Fraction of an effort's time. A search that ended before this fraction did not run out of time,
+but stalled.
 """
 
 EFFORT_VARIABLE = "OUTRANGE_EFFORT"
@@ -308,7 +309,10 @@ def _is_condition(value: Any) -> bool:
 
 
 def _is_plain(value: Any) -> bool:
-    """Return whether a value is a number, a string, None, or a short container of such values."""
+    """Return whether a value is a number, a string, None, or a short container of such values.
+
+    A container is short if it has at most `LONGEST` entries.
+    """
     if value is None or isinstance(value, bool | int | float | str):
         return True
     if isinstance(value, Mapping):

@@ -16,7 +16,7 @@ def explore(model: Any, box: Any = None, *, time_limit: float = 60.0) -> Explore
     """Explore a model in a notebook: drag the inputs, and the proved ranges update.
 
     Sliders set the input set. Bars show the range of every output, and strips show the ranges of
-    units (in large layers, of some of them). Click an end of a bar to see the input that attains
+    units (the first 512 of a layer). Click an end of a bar to see the input that attains
     it. Type a property to verify it; a counterexample appears on the sliders. `outrange explore
     model.keras` opens the same page in a browser. The function requires the `anywidget` package
     (`pip install anywidget`).

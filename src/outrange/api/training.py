@@ -63,7 +63,7 @@ def compare(
         y: Targets: classes (numbers or labels), one-hot rows, or numbers, `(n,)` or `(n, k)`. Each
             loss gets them in its own format.
         activations: Arguments for `build`: names, functions, or a dict from label to them; by
-            default several that match the targets.
+            default four or five for the kind of the targets.
         losses: Names, losses, functions, or a dict; by default four that match the targets.
         optimizers: Names, optimizers, classes, or a dict; by default SGD with learning rate 0.1,
             and Adam and RMSprop with 0.01.
@@ -146,9 +146,10 @@ def dead_start(
     A unit is dead on the data if its activation is flat for every row: no gradient reaches its
     weights, and only a change in earlier layers can revive it. A single ReLU neuron on positive
     inputs starts dead with probability 1/2. For each layer whose activation has a flat piece, the
-    answer contains the probability that one unit starts dead, and that all units do. There is a
-    closed form for some dense layers on data that lie along one direction; other layers are sampled
-    with their initializers. The model keeps its weights.
+    answer contains the probability that one unit starts dead, and that all units do. On data that
+    lie along one direction, there is a closed form for a dense first layer with symmetric initial
+    weights, biases of 0, and a ReLU or similar activation. Other layers are sampled with their
+    initializers. The model keeps its weights.
 
     Args:
         model: A built Keras model, or a layer (built or not).
@@ -173,8 +174,7 @@ def dead_start(
     Sound: the intervals are exact (Clopper-Pearson) for independent units. Otherwise they are valid
     for any dependence between the units of one start (Hoeffding's bound with relative entropy).
     Each interval is correct with probability `confidence`.
-    Complete: in closed form for some dense layers on data that lie along one direction. Otherwise,
-    the intervals narrow with `trials`.
+    Complete: where there is a closed form. Otherwise, the intervals narrow with `trials`.
     Cost: `trials` passes over a few rows, and passes over all rows if a unit is dead on those few.
 
     Reference: Lu, Shin, Su, Karniadakis, *Dying ReLU and initialization: theory and numerical

@@ -170,7 +170,16 @@ def _forms(about: Subject, claim: Claim) -> list[Form]:
 
 
 def _prove_parts(about: Subject, parts: Sequence[Part], again: bool) -> list[ProvedBox]:
-    """Return every box with its claims and the tree that proves them."""
+    """Return every box with its claims and the tree that proves them.
+
+    Args:
+        about: The network in exact numbers.
+        parts: The boxes and their claims.
+        again: Whether this is the last attempt; see `prove_box`.
+
+    Raises:
+        NoTreeError: No tree was found for a box.
+    """
     proved_boxes = []
     for box, claims in parts:
         goals = [Goal(_forms(about, claim), claim.least, scale) for claim, scale in claims]

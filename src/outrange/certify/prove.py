@@ -24,7 +24,7 @@ from .work_stealing import prove_on_all_cores
 
 AHEAD = 1e-9
 """Margin by which a tree aims above a claim, relative to the claim's scale. The tree is chosen in
-float64, whose rounding must not matter to the checker."""
+float64, and the margin absorbs the rounding, so that the checker's exact bounds reach the claim."""
 
 FEW_INPUTS = 12
 """If the kernel supports the network, a box with at most this many varying inputs is split until

@@ -108,7 +108,11 @@ def _most_scale(answer: Range, normal: np.ndarray) -> np.ndarray:
 
 
 def range_size(seen_lo: np.ndarray, seen_hi: np.ndarray) -> np.ndarray:
-    """Return the width that tolerances are relative to, at least `LEAST_SHARE` of the magnitude."""
+    """Return the width that tolerances are relative to, for each output.
+
+    It is `seen_hi - seen_lo`, or `LEAST_SHARE` times the larger absolute value of the two if that
+    is larger.
+    """
     return np.maximum(seen_hi - seen_lo, LEAST_SHARE * np.maximum(abs(seen_lo), abs(seen_hi)))
 
 
@@ -132,7 +136,11 @@ def most_scale(
 
 
 def least_scale(box: Box) -> float:
-    """Return the part of a claim's scale that absorbs the checker's rounding over the box."""
+    """Return the part of a claim's scale that grows with the inputs: `LEAST * (1 + |input|)`.
+
+    `|input|` is the largest absolute value of an input in the box. This part absorbs the checker's
+    rounding.
+    """
     return LEAST * (1.0 + float(np.abs([box.lo, box.hi]).max(initial=0.0)))
 
 

@@ -64,7 +64,13 @@ def _weigh(form: Form, of: dict[int, float]) -> float:
 
 
 def _slope_and_size(block: Block, sums: float, gains: dict[int, float]) -> tuple[float, float]:
-    """Bound the absolute slope and value of a unit whose sum is at most `sums` in size."""
+    """Bound the absolute slope and value of a unit whose sum has an absolute value up to `sums`.
+
+    Args:
+        block: The block that contains the unit.
+        sums: Bound on the absolute value of the unit's sum.
+        gains: Bound on the absolute slope of each earlier unit, by number; used for gates.
+    """
     if isinstance(block.curve, int):
         return gains[block.curve], gains[block.curve] * sums
     if block.slopes is not None:

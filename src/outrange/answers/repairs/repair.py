@@ -120,7 +120,7 @@ class ModelRepair(Answer):
         claim: The properties, as text.
         status: `"HOLDS"` (the original satisfies the properties; `model` is a copy of it),
             `"REPAIRED"`, `"UNREPAIRED"` (see `reason` and `violation`) or `"IMPOSSIBLE"` (proved:
-            no outputs of this model's kind satisfy the properties).
+            at some input, no values in the range of the last activation satisfy a property).
         reason: Why the status is `"UNREPAIRED"` or `"IMPOSSIBLE"`; empty otherwise.
         method: `"weights"` or `"guard"`; empty with `HOLDS` and `IMPOSSIBLE`, which change nothing.
         model: The repaired Keras model; None with `UNREPAIRED` and `IMPOSSIBLE`, and in an answer

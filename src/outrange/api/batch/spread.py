@@ -141,9 +141,10 @@ def _next_tasks(waiting: deque[Instance], lost: Counter, most: int) -> list[Inst
 
 
 def _go_together(first: Instance, other: Instance, lost: Counter) -> bool:
-    """Return whether two instances may share a task: their models are the same, or both small.
+    """Return whether two instances may share a task.
 
-    An instance whose worker was lost earlier gets a separate task.
+    They may if they have the same model, or if each model has at most `LIGHT_MODEL` bytes. An
+    instance whose worker was lost earlier gets a separate task.
     """
     if lost[first.key] or lost[other.key]:
         return False

@@ -283,7 +283,7 @@ def _rescaling(scale: float, offset: float) -> Callable | None:
 def _spec(
     keys: Mapping[str, Any], states: Sequence[str], controls: Sequence[str], end: Fraction
 ) -> Temporal | None:
-    """Return the specification in a problem file, or None if the file has none."""
+    """Return the specification in a loop file, or None if the file has none."""
     parts = []
     for kind, at_times in _KINDS.items():
         condition = _condition(keys, f"constraints_{kind}", states, controls)

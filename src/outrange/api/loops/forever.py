@@ -43,7 +43,7 @@ LEAST, SHARE = 5.0, 1.0
 spent so far."""
 
 LOOSE = 0.5
-"""Tolerance of a pipe that is computed only to decide whether a set is mapped into itself."""
+"""Tolerance of a pipe that is computed only to decide whether a loop returns to a set."""
 
 Ask: TypeAlias = Callable[[ControlLoop, int, Any, float | None, float], Loop]
 """A function `ask(loop, steps, spec, tol, seconds)`."""

@@ -172,7 +172,11 @@ def _model_plant(plant: Any) -> Any:
 
 
 def _count(loop: ControlLoop, plant: Any, network: Network | None) -> int:
-    """Return the number of states, from the first part of the loop that determines it."""
+    """Return the number of states.
+
+    It is the number of names in `states`, of the plant's formulas, or of the rows of its matrix
+    `A`; otherwise the size of the bounds of the initial states, or of the controller's input.
+    """
     if loop.states is not None:
         return len(loop.states)
     if isinstance(plant, list | tuple):

@@ -58,8 +58,8 @@ def join_models(
     """Combine several models into one network, and translate a question about them.
 
     With one input set for all models, they share their inputs. With a dict that has a set for each
-    model, the inputs are separate, except those that `where` equates. Hidden values in a condition
-    become outputs of the network.
+    model, the inputs are separate, except those that `where` equates. Values of hidden layers in a
+    condition become outputs of the network.
 
     Args:
         model: Dict from names to models; or one model.
@@ -102,7 +102,12 @@ def _alone(network: Network) -> dict[str, Network]:
 
 
 def _load(models: Mapping[str, Any], box: Any) -> dict[str, Network]:
-    """Load each model once."""
+    """Return the network of each name; a model with several names is loaded once.
+
+    Args:
+        models: Dict from names to models.
+        box: The input set, or a dict from each name to a box. A single set names the features.
+    """
     if not models:
         raise InputError("A dict of models needs at least one model. Received: {}.")
     for name in models:

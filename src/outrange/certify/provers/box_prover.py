@@ -66,9 +66,12 @@ class _BoxNode:
     lack: np.ndarray
     """Shortfall of each goal's bound; at most 0 if the goal holds."""
     loose: float
-    """Distance of the box's open goals from a proof; 0 if every goal holds."""
+    """Sum over the goals that are not proved of `lack + LOOSE * gap`, each relative to the goal's
+    `lack` on the whole box; 0 if every goal holds. The gap is the sum over all units of the distance
+    between the unit's lines, times the unit's coefficient in the goal's bound."""
     blame: np.ndarray
-    """`(inputs,)`: contribution of each input to `loose`."""
+    """`(inputs,)`: score of a split at each input. It is the sum over all units of the unit's gap
+    times the part of its range that the input causes."""
     axis: int | None = None
     children: tuple[_BoxNode, _BoxNode] | None = None
 
@@ -126,7 +129,7 @@ class _BoxProver:
         while open_:
             check_deadline()
             batch, open_ = open_[-BATCH:], open_[:-BATCH]
-            if not self._split_region(batch):
+            if not self._split_boxes(batch):
                 return None
             for node in batch:
                 assert node.children is not None
@@ -157,8 +160,12 @@ class _BoxProver:
         assert ((loose > 0) == open_.any(axis=1)).all()
         return [_BoxNode(*parts) for parts in zip(lo, hi, lack, loose, blame, strict=True)]
 
-    def _split_region(self, batch: list[_BoxNode]) -> bool:
-        """Split each box along its best axis; return False if some box cannot be bisected."""
+    def _split_boxes(self, batch: list[_BoxNode]) -> bool:
+        """Split each box along the best of `LOOK` inputs; return False if no input can be bisected.
+
+        The inputs with the largest `blame` are tried, and the one with the largest `_gain` is
+        chosen.
+        """
         tried, lo, hi = [], [], []
         for node in batch:
             middle = (node.lo + node.hi) / 2
@@ -184,7 +191,10 @@ class _BoxProver:
 
 
 def _gain(node: _BoxNode, children: tuple[_BoxNode, _BoxNode]) -> float:
-    """Return the product of the two halves' gains, which is large only if both halves improve."""
+    """Return the product of the amounts by which the two halves are less `loose` than the box.
+
+    The product is large only if both halves improve.
+    """
     gains = (max(node.loose - child.loose, LEAST_GAIN * node.loose) for child in children)
     return math.prod(gains)
 

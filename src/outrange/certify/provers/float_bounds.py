@@ -40,7 +40,8 @@ class FloatBounds:
         self.high: list[np.ndarray] = []
         self.lines: list[Lines] = []
         self.shares: list[np.ndarray] = []
-        """Per block, `(boxes, units, inputs)`: contribution of each input to a unit's range."""
+        """Per block, `(boxes, units, inputs)`: width of each input, times its coefficient in the
+        linear lower bound of a unit's sum."""
         self._values: dict[int, tuple[np.ndarray, np.ndarray]] = {ENTRY: (lo, hi)}
         for k in range(len(net.blocks)):
             self._block(k)

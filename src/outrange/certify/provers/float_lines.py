@@ -47,7 +47,7 @@ def float_lines(block: FloatBlock, low: np.ndarray, high: np.ndarray) -> Lines:
 def float_values(
     block: FloatBlock, low: np.ndarray, high: np.ndarray, lines: Lines
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return lower and upper bounds on the units' values, like the checker's constant lines.
+    """Return lower and upper bounds on the units' values, by the method of the checker's `values`.
 
     Args:
         block: The block of the units.

@@ -68,7 +68,8 @@ def growth_goals(
 ) -> tuple[list[Form], np.ndarray]:
     """Append the gates of a network's derivative; return the forms' derivatives and slope sizes.
 
-    The size of a slope is its largest absolute value at some random points, which may be too small.
+    The size of a slope is its largest absolute value at `POINTS` random inputs, so it may be too
+    small.
 
     Args:
         whole: The network; its list of blocks is extended.

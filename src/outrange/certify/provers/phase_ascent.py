@@ -187,7 +187,8 @@ class PhaseAscent:
     def _scores(self, signs: np.ndarray, met: np.ndarray) -> np.ndarray:
         """Return how much the linear relaxation of each undecided unit loosens the bounds.
 
-        The amount is halved where the line with the free slope is used.
+        It is the gap between the unit's lines, times the unit's coefficient `met` in the bound. The
+        amount is halved where the line with the free slope is used.
         """
         certain = (met < 0) == self.convex
         score = np.abs(met) * self.gap * np.where(certain, 1.0, 0.5)

@@ -2,9 +2,10 @@
 
 Over the whole box, bounds from the default lines decide the signs of most units. For each goal, a
 tree over the signs of the other units is built. Cases are bounded by ascent (`phase_ascent`). A
-case that is not proved is split at the unit that helps most in a trial. A leaf contains one byte
-for the slope of each unit that the bounds leave open, and a multiplier for each sign that matters.
-It is written if the bound that its rounded numbers prove reaches the target.
+case that is not proved is split at the unit whose trial split raises the bounds of both halves
+most. A leaf contains one byte for the slope of each unit whose sign the bounds over the box leave
+open, and the positive multipliers of signs. It is written if the bound that its rounded numbers
+prove reaches the target.
 
 Sound: regardless of errors here, since the checker proves every leaf again.
 Complete: usually, once enough signs are fixed; not guaranteed by bounds alone.
@@ -103,7 +104,7 @@ def _prove_goal(ascent: PhaseAscent, target: float) -> bytes | None:
     while open_:
         check_deadline()
         batch, open_ = open_[-BATCH:], open_[:-BATCH]
-        children = _split_region(ascent, batch, target)
+        children = _split_cases(ascent, batch, target)
         if children is None:
             return None
         open_ += _write_leaves(ascent, children, target)
@@ -128,7 +129,7 @@ def _write_leaves(ascent: PhaseAscent, nodes: list[_CaseNode], target: float) ->
     return [node for node in nodes if node.leaf is None]
 
 
-def _split_region(
+def _split_cases(
     ascent: PhaseAscent, batch: list[_CaseNode], target: float
 ) -> list[_CaseNode] | None:
     """Split each case at the best of the units tried, and return the halves.
