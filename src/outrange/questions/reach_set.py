@@ -162,8 +162,8 @@ def convex_parts(
     The union of the parts is the set. A part may be empty; `InputFrame.polytope` detects this.
 
     Raises:
-        InputError: A region has integer inputs, a ball or bounds that are too large, too many
-            inputs vary, or a condition splits into too many parts.
+        InputError: A region has integer inputs, a norm ball, a side close to the largest float64
+            number, or over `MOST_INPUTS` varying inputs, or its condition has too many clauses.
     """
     for region in regions:
         check_within(slots, region.box.lo, region.box.hi)

@@ -17,8 +17,8 @@ from .specification import implied_atoms
 
 
 ROUNDS = 4
-"""Maximum number of rounds: the first one collects the bounds on single inputs, and the others
-derive bounds on inputs from bounds on other inputs."""
+"""Maximum number of rounds. The first round collects the bounds on single inputs. Every later round
+derives bounds on inputs from conditions on several inputs and the bounds found so far."""
 
 
 def equal_inputs(specification: Specification) -> np.ndarray:

@@ -74,7 +74,8 @@ class Expansion:
         self._bounds = InputBounds(whole.size, value_below)
         self._seen = 0
         self.apart = np.inf
-        """Lower bound, at least 0, on the values of all refuted alternatives; infinite at first."""
+        """Lower bound, at least 0, on the values of all refuted alternatives; infinite if none are
+        refuted."""
 
     def of(self, formula: Formula) -> Iterator[PartialClause]:
         """Yield the conjunctions into which a formula expands, one by one.

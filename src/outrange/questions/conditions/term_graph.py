@@ -37,10 +37,10 @@ N = TypeVar("N", bound=Any)
 
 
 def extend_network(network: N, terms: Terms, formulas: Sequence[Formula]) -> N:
-    """Append the terms that some formulas use to a network, as outputs after those of the model.
+    """Append the terms that `formulas` use to a network, as outputs after those of the model.
 
     Args:
-        network: The network that the formulas are about.
+        network: The network whose inputs `x` and outputs `y` the formulas use.
         terms: The terms; their first variable follows the network's inputs and outputs.
         formulas: Formulas over `[x, y, terms]`.
 
@@ -250,7 +250,10 @@ def _exact_sums(numbers: Sequence[int | Fraction]) -> tuple[list[tuple[float, ..
 
 
 def _float_parts(number: Fraction) -> tuple[float, ...]:
-    """Return float64 numbers whose sum is exactly `number`; empty if `MOST_PARTS` are too few."""
+    """Return float64 numbers whose sum is exactly `number`.
+
+    The result is empty if more than `MOST_PARTS` of them would be needed.
+    """
     parts, rest = [], number
     while rest or not parts:
         try:

@@ -133,7 +133,7 @@ def check_forms(run: ModelRun | None, rows: np.ndarray, lo: np.ndarray, hi: np.n
     """Check that linear forms of the model's own outputs lie within proved bounds.
 
     Args:
-        run: The model's values at inputs for which the bounds are proved.
+        run: The model's values at inputs for which the bounds are proved; None skips the check.
         rows: Coefficients of the forms, `(k, outputs)`.
         lo: `(k,)` proved lower bounds.
         hi: `(k,)` proved upper bounds.
@@ -179,7 +179,7 @@ def check_never(run: ModelRun | None, unsafe: Formula, claim: str) -> None:
     """Check that the model's own values do not satisfy a condition proved never to hold.
 
     Args:
-        run: The model's values at inputs that the proof covers.
+        run: The model's values at inputs that the proof covers; None skips the check.
         unsafe: The condition, over `[x, y]`.
         claim: The proved statement, for the message.
 

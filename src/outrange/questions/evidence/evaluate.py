@@ -35,8 +35,8 @@ def enclose(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bound the real-valued outputs at each point.
 
-    Interval arithmetic in float64 is tried first. Where its bounds are too wide, ball arithmetic
-    with more digits is used.
+    Interval arithmetic in float64 is tried first. Where its bounds are wider than `wanted`, ball
+    arithmetic with more digits is used.
 
     Args:
         graph: The network under study.
@@ -68,7 +68,10 @@ def enclose(
 def _sharpen(
     precise: BallEvaluator, points: np.ndarray, ends: list[Bounds], limit: np.ndarray, until: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Bound the outputs at a few points in ball arithmetic, at most `limit` apart if possible."""
+    """Tighten bounds on the outputs at a few points by ball arithmetic.
+
+    The precision is raised until all bounds are at most `limit` apart, or until the time `until`.
+    """
     graph = precise.graph
     lo, hi = ends[graph.output]
     bits = first_bits(lo, hi, limit)

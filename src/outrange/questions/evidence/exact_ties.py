@@ -187,7 +187,7 @@ class _Box:
     def is_empty(self) -> bool:
         """Return whether it is proved that no clause holds anywhere in the box.
 
-        The result is False if a clause holds, or if there are too many regions.
+        The result is False if a clause holds, or if the number of regions exceeds its limit.
         """
         return self._continue(1, [self.exact.inputs()], [])
 

@@ -19,7 +19,8 @@ def holds_nowhere(groups: Sequence[ClauseGroup], judge: ExactChecker) -> bool:
 
     Args:
         groups: Clause groups, whose boxes contain all inputs at which the condition could hold. The
-            result is False if an input varies continuously, or if there are too many points.
+            result is False if an input varies continuously, or if they contain more than
+            `MOST_POINTS` points.
         judge: Checker of the condition at a point.
     """
     points = _points(groups)

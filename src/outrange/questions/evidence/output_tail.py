@@ -26,7 +26,7 @@ from .exact_ties import never_below
 
 
 MOST_OUTPUTS = 64
-"""Maximum number of outputs of a network whose tail is searched."""
+"""Maximum number of outputs of a network whose last layers (the tail) are examined."""
 
 MOST_LEAVES = 128
 """Maximum number of entries of earlier values that the tail may read."""

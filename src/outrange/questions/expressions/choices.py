@@ -97,7 +97,7 @@ def _at_most(a: IndexChoice, b: IndexChoice) -> Formula:
 
 
 def _check_size(op: str, a: IndexChoice, b: IndexChoice) -> None:
-    """Reject a comparison of two choices that needs too many inequalities.
+    """Reject a comparison of two choices that needs more than `MOST_ATOMS` inequalities.
 
     The number of inequalities is quadratic in the number of entries, and cubic for order
     comparisons.

@@ -147,7 +147,7 @@ def _find_violation(
 ) -> Witness | None:
     """Find a float32 input at or next to one of `points` at which the model satisfies `unsafe`.
 
-    The result is None if there is none, or if the network has no model to run. With `has_sums`, the
+    The result is None if none is found, or if the network has no model to run. With `has_sums`, the
     model must satisfy `unsafe` in every order in which the float32 sums may be computed.
     """
     if network.predict is None:

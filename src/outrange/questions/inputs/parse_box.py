@@ -123,7 +123,14 @@ def _same_names(slots: Sequence[Slot], box: Mapping) -> Sequence[Slot]:
 
 
 def _entry(slot: Slot, value: Any, *, fixed: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Parse the box of one input into `(lo, hi)`, two arrays of the input's shape."""
+    """Parse the box of one input into `(lo, hi)`, two arrays of the input's shape.
+
+    Args:
+        slot: The input.
+        value: A `Box`, a pair, or an array of numbers.
+        fixed: Whether a number, or an array in the input's shape, is one fixed value. Otherwise, an
+            array is data, whose range is the box.
+    """
     if isinstance(value, Box):
         if value.size != slot.size:
             raise InputError(

@@ -119,7 +119,7 @@ def _evaluate_point(solution: Solution, formed: Graph, domain: DomainBoxes) -> S
 
 
 class _Chain:
-    """Minimization that compares the minimum with thresholds until its bracket is narrow enough."""
+    """Minimization that compares the minimum with thresholds until its bracket meets `tol`."""
 
     def __init__(
         self,

@@ -152,7 +152,10 @@ class _Collection:
         return float(gaps.max(axis=1).min(initial=np.inf))
 
     def covers(self, lo: np.ndarray, hi: np.ndarray) -> bool:
-        """Return whether a whole box is too close to a counterexample, or consists of one."""
+        """Return whether every point of a box is too close to one of the counterexamples.
+
+        A point is too close if its distance is 0 or below `apart`; see `distance`.
+        """
         far = np.maximum(np.abs(self.at - lo), np.abs(self.at - hi)) / self._unit
         nearest = far.max(axis=1).min(initial=np.inf)
         return bool(nearest < self.apart or nearest == 0)
@@ -281,7 +284,7 @@ class _CounterexampleSearch:
         return not ((lo <= at) & (at <= hi)).all(axis=1).any()
 
     def _search(self, paving: Paving, cells: list[PavingBox], whole: np.ndarray) -> bool:
-        """Attack boxes, and return whether there are enough counterexamples."""
+        """Attack boxes, and return whether the requested number of counterexamples is reached."""
         clauses = paving.clauses
         lo, hi = np.array([c.lo for c in cells]), np.array([c.hi for c in cells])
         open_ = np.array([c.open for c in cells])

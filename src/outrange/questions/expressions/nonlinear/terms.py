@@ -154,7 +154,7 @@ class Terms:
         return total(parts)
 
     def difference(self, a: AffineForm, b: AffineForm) -> AffineForm:
-        """Return `a - b`; a nonlinear difference is written as squares, if possible."""
+        """Return `a - b`; `square_up` is applied to a nonlinear difference."""
         form = subtract(a, b)
         return self.square_up(form) if any(i >= self.first for i in form.terms) else form
 
