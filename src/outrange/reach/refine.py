@@ -15,6 +15,9 @@ LOOSE = 0.005
 def sharpen(tubes: Tubes, nearest: float, near: float = LOOSE) -> bool:
     """Cut the closed boxes with the smallest margins, so that the least margin increases.
 
+    A box is closed if the specification is proved for its trajectories. A margin is the proved
+    distance of these trajectories from a violation.
+
     Args:
         tubes: The search whose boxes are cut.
         nearest: Least robustness of a trajectory, which no margin can exceed.
@@ -44,7 +47,7 @@ def sharpen(tubes: Tubes, nearest: float, near: float = LOOSE) -> bool:
 
 
 def refine(tubes: Tubes, seen_lo: np.ndarray, seen_hi: np.ndarray, near: float = LOOSE) -> bool:
-    """Cut the closed boxes that make the pipe wider than the simulated range.
+    """Cut the boxes in `tubes.done` that make the pipe wider than the simulated range.
 
     Args:
         tubes: The search whose boxes are cut.

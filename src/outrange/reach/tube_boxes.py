@@ -16,8 +16,8 @@ MOST_ASSUMED = 200
 branches."""
 
 LOOSE_GUARD = 4.0
-"""Cut the box before branching on a condition if other symbols contribute more than this multiple
-of the initial variables' contribution."""
+"""Cut the box before branching on a condition if, in the condition's argument, the other symbols
+contribute more than this multiple of the initial variables' contribution."""
 
 SMALL = 2.0**-8
 """Share of the initial set at or below which a box is no longer cut because of `LOOSE_GUARD`."""

@@ -250,7 +250,10 @@ class Tubes:
         return outputs
 
     def _step_input(self, state: Zonotopes, fixed: Zonotopes, k: int) -> Zonotopes:
-        """Return the flat input of a step: state, disturbance, parameters, choice."""
+        """Return the flat input of step `k`: state, disturbance, parameters and choices.
+
+        `fixed` contains the initial states, the parameters and a constant disturbance.
+        """
         system = self.system
         n, w, p, c = system.sizes
         count, total = len(state.center), state.count

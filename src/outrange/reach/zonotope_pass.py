@@ -44,8 +44,8 @@ class Assumed:
     """Assumptions about conditions in each box, and the first undecided condition of each box.
 
     Args:
-        values: Maps the index of a value of the graph to the assumed levels of its entries,
-            `(B, n)`; NaN where nothing is assumed.
+        values: Maps the index of a two-level step's value in the graph to the levels that its
+            entries are assumed to have, `(B, n)`; NaN where nothing is assumed.
         initial: Number of initial variables, which are the first symbols.
         first: `(B,)`: for each box, the first undecided condition about which nothing is assumed;
             None if there is none.

@@ -25,8 +25,9 @@ def check_seen(system: FlowSystem, pipe: Pipe, simulations: Simulations) -> None
     """Compare simulations with the pipe; repeat the one farthest outside it with finer steps.
 
     Raises:
-        ContradictionError: The simulation is far outside the pipe even with finer steps, which is a
-            bug. No error is raised if these steps change it by a tenth of its distance or more.
+        ContradictionError: The simulation is more than `FAR` outside the pipe even with finer
+            steps, which is a bug. No error is raised if these steps change it by a tenth of its
+            distance or more.
     """
     if not len(simulations.points):
         return
@@ -52,9 +53,9 @@ def check_claim(system: FlowSystem, claim: TimedClaim | None, simulations: Simul
         simulations: Simulated trajectories, the one nearest to a violation first.
 
     Raises:
-        ContradictionError: The simulation clearly violates the claim even with finer steps, which
-            is a bug. No error is raised if these steps change it by a tenth of the violation or
-            more.
+        ContradictionError: The simulation violates the claim by more than `FAR` even with finer
+            steps, which is a bug. No error is raised if these steps change it by a tenth of the
+            violation or more.
     """
     if claim is None or not simulations.robustness.size:
         return

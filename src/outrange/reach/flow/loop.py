@@ -28,7 +28,8 @@ HALVINGS = 6
 """Largest number of times that a period is bisected into shorter steps."""
 
 SYMBOLS = 12
-"""Number of symbols per state above which the smallest symbols are merged."""
+"""Maximum number of symbols per state at the beginning of a period, and half the maximum within a
+period. If there are more, the smallest symbols are merged."""
 
 ORDER = 2
 """The default degree of the models in the initial variables."""
@@ -240,7 +241,7 @@ class FlowRun:
         return out.join(rest)
 
     def _limit_symbols(self, span: Span) -> Span:
-        """Merge the smallest symbols if many short steps have produced too many."""
+        """Merge the smallest symbols if there are more than twice `SYMBOLS` per state."""
         most = 2 * SYMBOLS * span.states.entries
         if span.states.sym.shape[-1] <= most:
             return span

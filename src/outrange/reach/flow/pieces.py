@@ -27,7 +27,9 @@ class InitialPiece:
     origin: SettledPiece | None = None
 
     def cut(self, free: Sequence[int], blame: Sequence[float], most: int) -> list[InitialPiece]:
-        """Cut once or twice where the blame is greatest; return [] if every side is too thin.
+        """Cut the piece once or twice, first across the variable with the most blame.
+
+        Return [] if every side is too thin (see `THINNEST`).
 
         The second cut is across another variable if that has at least half as much blame.
 
