@@ -53,7 +53,7 @@ class WeightsProgram:
         return np.concatenate(parts, axis=1)
 
     def solve(self, rows: np.ndarray, most: np.ndarray) -> list[np.ndarray] | None:
-        """Return weights with `rows @ weights <= most` close to the original ones.
+        """Return the weights that minimize the objective under `rows @ weights <= most`.
 
         Args:
             rows: Coefficients of the constraints for all flattened weights, `(k, all weights)`.

@@ -137,7 +137,7 @@ class WeightsSearch:
         return outcome
 
     def _record_round(self, violation: float, status: str) -> None:
-        """Record a candidate, its largest violation, and its verdict (empty without a proof)."""
+        """Record a candidate: its largest violation, and its verdict (empty if not verified)."""
         least = self.outcome.violation
         self.outcome.violation = violation if least is None else min(least, violation)
         self.outcome.history.append(Round(len(self._rows), violation, status, self._clock.seconds))

@@ -103,7 +103,7 @@ class _GuardBuilder:
         """Add the guards of one property.
 
         Raises:
-            UnsupportedError: There is no closed form, or too many boxes.
+            UnsupportedError: There is no closed form, or the input set has over `MOST_BOXES` boxes.
         """
         if len(demand.regions) > MOST_BOXES:
             raise UnsupportedError(
