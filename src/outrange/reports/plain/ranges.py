@@ -32,8 +32,7 @@ described in sentences, and maximum number of entries of an input that is shown.
 class OutputEnds:
     """The two bounds on one output, as text.
 
-    Proved bounds are rounded outward, and seen values are rounded inward, if the numbers are shown
-    with a fixed number of decimals (see `round_text`).
+    Proved bounds are rounded outward, and seen values are rounded inward (see `round_text`).
 
     Args:
         answer: The range of the outputs.
@@ -192,9 +191,10 @@ def impossible(reader: Reader, *points: np.ndarray) -> list[Block]:
 
 
 def _unknown(answer: Range, ends: list[OutputEnds]) -> list[Block]:
-    """Return a fold about bounds that are not known exactly, and about how to determine them.
+    """Return a collapsible block about bounds that are not known exactly.
 
-    The list is empty if all bounds are known to the digits shown.
+    It lists them and states how to determine them. The result is empty if all bounds are known to
+    the digits shown.
     """
     if answer.is_exact or not any(end.is_open for end in ends):
         return []

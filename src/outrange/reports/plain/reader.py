@@ -208,7 +208,8 @@ def _category_index(group: Category, flat: np.ndarray) -> int | None:
 def decimals(width: float, significant: int) -> int | None:
     """Return the number of decimals at which a range of a given width has `significant` digits.
 
-    The result is None if numbers should be shown with significant digits instead.
+    The result is None if this needs more than `MOST_DECIMALS` decimals, or if the width is not
+    positive and finite. Numbers are then shown with significant digits instead.
     """
     if not (math.isfinite(width) and width > 0):
         return None
@@ -217,13 +218,14 @@ def decimals(width: float, significant: int) -> int | None:
 
 
 def round_text(value: float, places: int | None, up: bool | None = None) -> str:
-    """Return a number as text with a fixed number of decimals.
+    """Return a number as text with `places` decimals, or with significant digits.
+
+    Significant digits are used if `places` is None, or if the number is not below `LARGEST`.
 
     Args:
         value: The number.
         places: Number of decimals; None to use significant digits.
-        up: True rounds up and False rounds down, as for a bound; None rounds to nearest. Numbers
-            shown with significant digits are always rounded to nearest.
+        up: True rounds up and False rounds down, as for a bound; None rounds to nearest.
     """
     value = float(value)
     if places is None or not abs(value) < LARGEST:

@@ -133,7 +133,9 @@ def _example(trend: Trend, word: str, pair: FallingPair, reader: Reader) -> list
 
 
 def _unknown(answer: Monotone, trends: Sequence[Trend], reader: Reader) -> Fold:
-    """Return a fold that lists the pairs of unknown direction, and what is known about each.
+    """Return a collapsible block with the pairs of an output and an input of unknown direction.
+
+    For each pair, it states whether a rise or a fall of the output is known.
 
     Args:
         trends: The pairs of unknown direction.

@@ -53,11 +53,11 @@ def about(seconds: float) -> str:
 
 
 def basis(answer: Any, blocks: Sequence[Block] = ()) -> Fold:
-    """Return a fold with the evidence for an answer, its cost and its methods.
+    """Return a collapsible block with the evidence for an answer, its cost and its methods.
 
     Args:
         answer: The answer.
-        blocks: Further blocks to include in the fold.
+        blocks: Further content of the collapsible block.
     """
     parts = [BASIS[answer.warrant]] if isinstance(getattr(answer, "warrant", None), Warrant) else []
     cost = getattr(answer, "cost", None)
