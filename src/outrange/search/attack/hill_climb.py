@@ -113,7 +113,9 @@ def hill_climb(
     rng: np.random.Generator,
     elite: Elite | None = None,
 ) -> Points:
-    """Run one round of climbing from new samples; stop once an open objective is below its goal.
+    """Run one round of climbing from new samples.
+
+    The round ends early once an open objective is below its goal, or when time runs out.
 
     Args:
         gradient: Gradients of the objectives.

@@ -32,8 +32,9 @@ BeginMethod = Callable[[], Search | None]
 problem."""
 
 Join = Callable[[BeginMethod, Callable[[], Search], SearchTask], Search]
-"""Function that arranges turns: it receives functions that start the method and the usual search,
-and the task."""
+"""Function that returns a search in which a method takes turns with the search by splits.
+
+It receives functions that start the method and that search, and the task."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +69,10 @@ class Method:
 
     @property
     def hook(self) -> Callable[..., Any] | None:
-        """Function that starts the method where it applies, for an engine; None if left out."""
+        """Function that begins the method if it applies, and otherwise returns None.
+
+        Engines and trees call it. The hook itself is None if the method is left out.
+        """
         if not self.is_enabled:
             return None
         return partial(_begin_where_it_applies, self.applies, self.begin)

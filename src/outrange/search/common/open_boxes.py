@@ -59,7 +59,8 @@ class OpenBoxes:
         self._gain = np.full(self.lo.shape, np.inf)
         """`(n, d)` expected gain of halving each input, or infinite before its first halving."""
         self._unit = np.ones(target.size)
-        """`(m,)` units for adding gains of different outputs: each output's worst deficit."""
+        """`(m,)` units for adding gains of different outputs: each output's largest distance below
+        its target over the boxes that `bound` last left open."""
 
     @property
     def free(self) -> np.ndarray:
@@ -83,7 +84,11 @@ class OpenBoxes:
         self._unit = np.where(most > 0, most, 1.0)
 
     def halve(self, some: np.ndarray) -> None:
-        """Halve the selected boxes, each along its most promising input, and bound the halves."""
+        """Halve the selected boxes, each along one input, and bound the halves.
+
+        A box is halved along its widest input that was never halved. If there is none, the input
+        with the largest expected gain is halved.
+        """
         lo, hi, missing, gain = (
             part[some] for part in (self.lo, self.hi, self._missing, self._gain)
         )
@@ -110,9 +115,13 @@ class OpenBoxes:
         )
 
     def _fall(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-        """Return the decrease of the deficits, summed over all outputs, each in its own unit.
+        """Return how much the distances below the targets decrease, summed over all outputs.
 
-        It is infinite for boxes without finite bounds.
+        Each output has its own unit. The result is infinite for boxes without finite bounds.
+
+        Args:
+            before: `(n, m)` distances by which bounds were below their targets.
+            after: The same distances after the boxes were halved.
         """
         with np.errstate(invalid="ignore"):  # inf - inf, if neither is bounded
             decrease = np.maximum(before - after, LEAST_GAIN * after) / self._unit

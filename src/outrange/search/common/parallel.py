@@ -37,9 +37,9 @@ def threads() -> int:
 
 
 def cores_for(numbers: int, most: int | None) -> int:
-    """Return the number of cores worth using for arrays with `numbers` entries.
+    """Return the number of cores to use for arrays with `numbers` entries: one per `LEAST_SHARE`.
 
-    With few entries, threads wait for the interpreter.
+    With fewer entries per core, threads would wait for the interpreter.
 
     Args:
         numbers: Number of entries, such as the number of boxes times the square of the widest
@@ -98,7 +98,7 @@ def even_parts(count: int, most: int, least: int = 1) -> list[slice]:
 def parallel_map(
     work: Callable[[Part], Result], parts: Sequence[Part], most: int | None = None
 ) -> list[Result]:
-    """Apply `work` to every part, in several threads if possible; return the results in order.
+    """Apply `work` to every part, in up to `most` threads; return the results in order.
 
     Threads inherit the caller's context: its deadline and its ascent backend.
 

@@ -260,7 +260,7 @@ class DeferredSearch(Search):
 
 
 def method_first(begin: BeginMethod, usual: Callable[[], Search], task: SearchTask) -> Search:
-    """Start a method, which has the first turn, and then the usual search."""
+    """Start a method, which has the first turn, and then the search by splits (`usual`)."""
     search = _attempt_method(begin)
     return usual() if search is None else begin_in_turns(lambda: search, usual)
 
@@ -268,12 +268,15 @@ def method_first(begin: BeginMethod, usual: Callable[[], Search], task: SearchTa
 def method_first_usual_deferred(
     begin: BeginMethod, usual: Callable[[], Search], task: SearchTask
 ) -> Search:
-    """Start a method; the usual search starts only after the method's first turn."""
+    """Start a method; the search by splits (`usual`) starts only after the method's first turn."""
     return method_first(begin, lambda: DeferredSearch(usual, task.incumbent), task)
 
 
 def usual_first(begin: BeginMethod, usual: Callable[[], Search], task: SearchTask) -> Search:
-    """Start the usual search, which has the first turn, and then a method if anything is open."""
+    """Start the search by splits (`usual`), which has the first turn, and then a method.
+
+    The method is not started if the first bounds settle a decision, or a first point meets a goal.
+    """
     first = usual()
     if task.incumbent.met or task.incumbent.decided:
         return first
@@ -284,9 +287,9 @@ def usual_first(begin: BeginMethod, usual: Callable[[], Search], task: SearchTas
 def method_starts_usual_leads(
     begin: BeginMethod, usual: Callable[[], Search], task: SearchTask
 ) -> Search:
-    """Start a method, and then the usual search, which has the first turn.
+    """Start a method, and then the search by splits (`usual`), which has the first turn.
 
-    If the method's first points meet a goal, the usual search starts only if they are rejected.
+    If the method's first points meet a goal, `usual` starts only if these points are rejected.
     """
     search = _attempt_method(begin)
     if search is None:
@@ -297,7 +300,7 @@ def method_starts_usual_leads(
 
 
 def _attempt_method(begin: BeginMethod) -> Search | None:
-    """Start a method, or return None if it fails to start or does not suit the problem."""
+    """Start a method, or return None if it fails to start or cannot handle the problem."""
     with suppress(SearchFailedError):
         return attempt(begin, "the beginning of a method")
     return None

@@ -178,8 +178,9 @@ class AlphaAscent:
     def _free(
         self, lines: Relaxations, record: Record, active: np.ndarray
     ) -> dict[int, np.ndarray]:
-        """Return, per curve or product, a mask of the active lines that are worth optimizing.
+        """Return, per curve or product, a mask of the active lines that the steps move.
 
+        These lines contribute to the bound, and moving them changes their slope.
         Unless `optimize_smooth` is set, a smooth unit with a knot in its range keeps its line.
         Moving this line costs ten times as much as moving a tangent, and near an inflection point
         little is gained.

@@ -64,7 +64,7 @@ class Refinement(Protocol):
 
 Refine = Callable[[CrownPlan, int, int], Refinement | None]
 """Function that creates a refinement, given the graph's plan, the number of objectives and the
-number of ascent steps; None if the method does not suit the graph."""
+number of ascent steps; None if the method cannot handle the graph."""
 
 
 class ArrayEngine(GraphObjectives):
@@ -84,7 +84,7 @@ class ArrayEngine(GraphObjectives):
             lines costs more than the boxes that it saves).
         threads: Maximum number of worker threads; None for one per core of this process.
         roots: Boxes whose union contains every box to be bounded; `box` by default.
-        refine: Creates the method that improves bounds below their cutoffs, if one suits the graph.
+        refine: Creates the method that improves bounds below their cutoffs; see `Refine`.
         radii: Whether to account for rounding errors. Only tests set this to False, to check that
             bounds are then violated.
 
