@@ -13,7 +13,7 @@ from ...core import And, Atom, Formula
 
 
 LONG = 32
-"""Minimum number of parts in a conjunction for arrays to be faster than a loop."""
+"""Minimum number of parts of a conjunction stored as arrays; for fewer parts, a loop is faster."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class InputBounds:
         self._split: dict[int, SplitConjunction] = {}
 
     def split(self, formula: Formula) -> SplitConjunction | None:
-        """Return a long conjunction in array form; None for any other formula."""
+        """Return a conjunction of at least `LONG` parts in array form; None for other formulas."""
         if not isinstance(formula, And) or len(formula.parts) < LONG:
             return None
         split = self._split.get(id(formula))

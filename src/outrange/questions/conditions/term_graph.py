@@ -252,7 +252,7 @@ def _exact_sums(numbers: Sequence[int | Fraction]) -> tuple[list[tuple[float, ..
 def _float_parts(number: Fraction) -> tuple[float, ...]:
     """Return float64 numbers whose sum is exactly `number`.
 
-    The result is empty if more than `MOST_PARTS` of them would be needed.
+    The result is empty if there are none, or if more than `MOST_PARTS` of them would be needed.
     """
     parts, rest = [], number
     while rest or not parts:

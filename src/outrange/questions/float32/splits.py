@@ -128,7 +128,7 @@ def float32_ends(
 
 
 def goal2(goal: np.ndarray) -> np.ndarray:
-    """Return `goal` twice, `(2 k,)`: for the bounds on one side, then on the other side."""
+    """Return `goal` twice, `(2 k,)`: for upper bounds on the forms, then on their negatives."""
     return np.concatenate([goal, goal])
 
 

@@ -29,7 +29,7 @@ SHARE = 0.5
 """Fraction of the time limit spent on the verdict in real arithmetic."""
 
 SPLITS = 60.0
-"""Largest time limit, in seconds, of a float32 step if the question has no time limit."""
+"""Maximum time, in seconds, of each attempt at a float32 proof if the question has no limit."""
 
 SAMPLES = 256
 """Number of random points, and of random corners, of each region at which the model is run."""

@@ -158,7 +158,17 @@ def _user_counterexample(
     parts: list[list[int]],
     x: np.ndarray,
 ) -> Counterexample:
-    """Return the counterexample in terms of the user's own outputs."""
+    """Return the counterexample at `x` with the outputs of the user's model.
+
+    The search itself may have used logits in their place.
+
+    Args:
+        network: The user's model.
+        graph: The graph of its outputs, or of the requested layer.
+        predict: The model in its own arithmetic; None if it cannot be run for these outputs.
+        parts: Flat indices of the outputs of each group.
+        x: The flat input found by the search.
+    """
     lo, hi = enclose(graph, x[None])
     y, model, reproduced = 0.5 * lo[0] + 0.5 * hi[0], None, None
     if predict is not None:

@@ -58,7 +58,7 @@ def call_function(name: str, values: Sequence[Any]) -> Any:
 
 
 def _call_curve(name: str, value: Any) -> Any:
-    """Return a function of one expression or number."""
+    """Return `name(value)` for a function of one expression or number."""
     if isinstance(value, Expression):
         return abs(value) if name == "abs" else Expression(name, (value,))
     with np.errstate(all="ignore"):

@@ -21,8 +21,8 @@ from .optimize import least
 
 
 BOXES_SHARE, BOXES_SECONDS, BOXES_TOL = 0.9, 10.0, 1e-3
-"""Limits on a search over the boxes alone: fraction of the time limit, seconds without a time
-limit, and tolerance.
+"""Limits on a search over the boxes without other conditions: fraction of the time limit, seconds
+if there is no time limit, and tolerance.
 """
 
 

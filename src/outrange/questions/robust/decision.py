@@ -113,7 +113,7 @@ class Decision:
 
 
 def _anywhere(graph: Graph) -> tuple[float, float]:
-    """Bound the outputs by interval arithmetic over a very large box of inputs."""
+    """Bound the outputs by interval arithmetic over all inputs up to `FAR` in magnitude."""
     lo = np.concatenate([np.full(slot.size, max(-FAR, slot.limits[0])) for slot in graph.inputs])
     hi = np.concatenate([np.full(slot.size, min(FAR, slot.limits[1])) for slot in graph.inputs])
     try:

@@ -252,9 +252,10 @@ class _CounterexampleSearch:
         return self._worth(level)
 
     def _worth(self, level: list) -> list:
-        """Return the boxes that may contain new counterexamples.
+        """Return the boxes of a level that may contain new counterexamples.
 
-        The boxes farthest from known counterexamples come first.
+        Boxes without violations, and boxes that `_Collection.covers`, are dropped. The boxes
+        farthest from known counterexamples come first.
         """
         collection = self._kept
         left = []

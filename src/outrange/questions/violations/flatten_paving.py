@@ -94,7 +94,7 @@ class FlatPaving:
         return whole
 
     def ends(self, kind: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the lower and upper corners of the leaves of one kind, `(n, d)` each."""
+        """Return the lower and upper corners of the leaves with the label `kind`, `(n, d)` each."""
         leaves = [ends for k, *ends in self._leaves if k == kind]
         both = np.array(leaves).reshape(-1, 2, self._base.size)
         return both[:, 0], both[:, 1]
