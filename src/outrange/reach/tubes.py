@@ -152,7 +152,7 @@ class Tubes:
         """Apply `run`; boxes on which the plant may be undefined stay open.
 
         Raises:
-            InputError: The plant may be undefined on a box that is too small to cut.
+            InputError: The plant may be undefined on a box that is too small (see `SMALLEST`).
         """
         try:
             return self.run(batch)
@@ -163,7 +163,7 @@ class Tubes:
         """Apply `run` to one box at a time; those on which the plant may be undefined stay open.
 
         Raises:
-            InputError: The plant may be undefined on a box that is too small to cut.
+            InputError: The plant may be undefined on a box that is too small (see `SMALLEST`).
         """
         results = []
         for box in batch:

@@ -40,9 +40,9 @@ def zones(
 
 
 def distant_zones(boxes: Sequence[LoopZone], names: Sequence[str], pipe: Pipe) -> list[str]:
-    """Return a list with one warning if the loop never comes near a set to avoid, or an empty list.
+    """Return a list with one warning if a set to avoid is far from the pipe, or an empty list.
 
-    Such a set may be a mistake in the specification.
+    A set farther than `FAR` may be a mistake in the specification.
 
     Args:
         boxes: The result of `zones`.

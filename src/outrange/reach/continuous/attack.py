@@ -191,7 +191,10 @@ def _sort_by_robustness(simulations: Simulations) -> Simulations:
 
 
 def _times(system: FlowSystem, claim: TimedClaim | None, points: np.ndarray) -> list[Fraction]:
-    """Return times that are close enough for accurate integrator steps, as far as `MOST` allows."""
+    """Return times between which single integrator steps are accurate (see `NEAR`).
+
+    A period is divided into at most `MOST` parts, even if steps are then still inaccurate.
+    """
     pieces, last = LEAST, None
     while True:
         grid = {system.dt * k / pieces for k in range(system.horizon * pieces + 1)}

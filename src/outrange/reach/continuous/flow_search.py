@@ -53,8 +53,8 @@ REACH = 8.0
 """Time limit, in seconds, for a pipe that reaches the time of the violation."""
 
 TIGHT = 0.1
-"""Largest fraction of each width that remainders may contribute in a pipe that is narrow enough;
-`tol` overrides it."""
+"""Fraction of each width that remainders may contribute to a pipe. Above it, the pieces of the
+initial set are cut further to narrow the pipe; `tol` overrides it."""
 
 SIMULATED, ENCLOSED = 0.4, 0.5
 """Fractions of the remaining time for simulations, and for proofs that simulated trajectories

@@ -36,7 +36,7 @@ CUTS, ROUNDS = 4, 2
 """Largest number of bisections of each set in a round, and largest number of rounds."""
 
 NEAR = 1.5
-"""Ratio of a band's radius to its sampled radius above which another round is worthwhile."""
+"""Ratio of a band's radius to its sampled radius above which another round narrows the band."""
 
 BENDING = 4
 """Largest number of initial variables whose squares and products the surface uses."""

@@ -18,7 +18,8 @@ ROUNDS = 12
 """Number of iterations of Lawson's method."""
 
 RIDGE = 1e-10
-"""Regularization that keeps coefficients small in directions in which the states hardly vary."""
+"""Number added to the diagonal of each Gram matrix. It keeps coefficients small in directions in
+which the states hardly vary."""
 
 
 def fit_surface(
@@ -47,7 +48,7 @@ def fit_surface(
 
 
 def _lawson(base: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Return coefficients `c`, `(B, k)`, whose largest error `|base @ c - target|` is small."""
+    """Return `c`, `(B, k)`, for which the largest error `|base @ c - target|` is nearly minimal."""
     k = base.shape[-1]
     weight = np.full(target.shape, 1.0 / target.shape[1])
     best, least = np.zeros((len(base), k)), np.full(len(base), np.inf)

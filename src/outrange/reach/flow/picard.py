@@ -77,9 +77,11 @@ class PicardStep:
     def step_length_advice(
         self, passed: np.ndarray | None = None, level: int = 0
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return whether a shorter step is worthwhile, and whether a longer one suffices.
+        """Return whether a shorter step is advised, and whether a longer one would suffice.
 
-        Both are `(B,)`, one entry for each box.
+        Both are `(B,)`, one entry for each box. A shorter step is advised if the truncated powers
+        of time exceed `LATE`, or if the right-hand side jumps. A longer one suffices if these
+        powers are at most `CALM` times `LATE`.
 
         Args:
             passed: `(B,)`: whether the right-hand side jumps within the step.
@@ -94,7 +96,7 @@ class PicardStep:
 
     @property
     def spare(self) -> bool:
-        """Whether the last power of time is negligible for every box."""
+        """Whether the last power of time may be dropped for every box (see `SPARE`)."""
         return bool(self.verified.all() and (self.later <= SPARE * self._room).all())
 
     @property
@@ -197,7 +199,7 @@ def _distance(image: Models, guess: Models) -> np.ndarray:
 
 
 def _inflate(rest: np.ndarray | None, guess: Models) -> np.ndarray:
-    """Return a remainder to try, which is somewhat larger than `rest`."""
+    """Return a remainder to try: `rest`, enlarged by a quarter and a small part of the largest."""
     assert rest is not None
     least = 2.0**-50 * guess.norm
     share = 0.05 * rest.max(axis=1, keepdims=True)

@@ -68,9 +68,8 @@ class Span:
     def loose(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the largest fraction of a state's radius that is due to remainders, and the blame.
 
-        States with a relative radius of at most 1e-9 are ignored. The fraction is `(b,)`. The
-        blame, `(b, d)`, is
-        the contribution of each initial variable to these remainders.
+        The fraction is `(b,)`. The blame, `(b, d)`, is the contribution of each initial variable
+        to these remainders. States with a relative radius of at most 1e-9 are ignored.
         """
         remainders = self.states.sym_norm + (0.0 if self.states.rest is None else self.states.rest)
         with np.errstate(all="ignore"):

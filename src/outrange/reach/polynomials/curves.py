@@ -36,7 +36,7 @@ a margin because the positions of the points are rounded."""
 
 CELLS = 16
 """Number of parts of an interval on which a curve is compared with a parabola if the bound from
-derivatives is poor."""
+derivatives is poor (see `VAGUE`)."""
 
 VAGUE = 2.0**-6
 """The bound from derivatives is poor if it exceeds this fraction of the variation of the linear
