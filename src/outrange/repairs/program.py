@@ -142,7 +142,10 @@ def nonnegative_least_squares(matrix: np.ndarray, target: np.ndarray) -> np.ndar
 def _solve_active(
     matrix: np.ndarray, target: np.ndarray, v: np.ndarray, active: np.ndarray
 ) -> np.ndarray:
-    """Solve on the active columns; remove those with negative entries from `active` in place."""
+    """Solve least squares on the active columns, with a solution that has no negative entries.
+
+    Columns that would get a negative entry are removed from the mask `active` in place.
+    """
     while active.any():
         trial = np.zeros_like(v)
         trial[active] = np.linalg.lstsq(matrix[:, active], target, rcond=1e-13)[0]
