@@ -55,7 +55,7 @@ TITLES = {
 """Heading and subject of the sections, by key, in their usual order on the page."""
 
 FOLDED = ("slopes", "layers", "diagnosis", "model", "reproduce")
-"""Keys of the sections that are folded on the page."""
+"""Keys of the sections that the page shows collapsed."""
 
 NOT_ASKED = "not applicable"
 """Outcome of a section whose question does not apply to the model or the data."""
