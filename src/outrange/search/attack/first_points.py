@@ -15,7 +15,8 @@ First = Callable[[PacedGradient, Evaluate, DomainBoxes, int, np.random.Generator
 """Type of a function that finds the first points of a search; see `first_points`."""
 
 SAMPLES = 2048
-"""Usual number of points evaluated before any descent; more if the domain has many boxes."""
+"""Number of points evaluated before any descent: more if the domain has many boxes, and fewer if it
+has very many inputs (see `SAMPLE_ENTRIES`)."""
 
 AT_LEAST, TOGETHER = 16, 256
 """Number of samples evaluated regardless of the clock, and number of samples evaluated between two

@@ -43,5 +43,5 @@ class AdamMoments:
         return mean
 
     def keep(self, going: np.ndarray) -> None:
-        """Keep the rows `going`, and drop the finished ones."""
+        """Keep only the rows `going` of both means."""
         self.first, self.second = self.first[going], self.second[going]

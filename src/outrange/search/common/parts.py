@@ -129,7 +129,7 @@ def _inputs(part: Cone) -> np.ndarray:
 
 
 def _distinct_parts(whole: Part, groups: _Groups) -> list[Part] | None:
-    """Return one part per different problem; None beyond `MOST_PROBLEMS` or `OVERLAP`."""
+    """Return one part per different problem; None if `MOST_PROBLEMS` or `OVERLAP` is exceeded."""
     most = OVERLAP * sum(node.size for node in whole.graph.nodes)
     free = whole.domain.hull.lo < whole.domain.hull.hi
     parts: dict[Hashable, Part] = {}

@@ -79,7 +79,7 @@ class Problem:
     def has_few_forms(self) -> bool:
         """Whether the problem has at most `FEW_ROWS` objectives and no `Step` or `Largest` ops.
 
-        Forward forms then suit a wide graph.
+        If such a problem has few free inputs, even a wide graph is searched by input splits.
         """
         steps = any(isinstance(node.op, Step | Largest) for node in self.graph.nodes)
         return len(self.rows) <= FEW_ROWS and not steps
@@ -129,7 +129,9 @@ class Problem:
 
 
 def _without_unread(graph: Graph) -> Graph:
-    """Drop entries that the output does not need, if these are many and it needs all inputs.
+    """Drop entries that the output does not need, if it needs all inputs.
+
+    Nothing is dropped if the ratio of all entries to the needed ones is below `MANY_UNREAD`.
 
     For example, a property may constrain one of hundreds of lines of a power grid.
     """

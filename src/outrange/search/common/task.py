@@ -22,7 +22,7 @@ WIDE_ENTRIES = 1 << 18
 
 
 class Kind(StrEnum):
-    """The kinds of splits."""
+    """The kinds of searches by splits: of neurons, of inputs, of both in turns, or of cases."""
 
     NEURON_SPLIT = "neuron split"
     INPUT_SPLIT = "input split"

@@ -33,7 +33,8 @@ KINK_PACE = 2.0
 """Step in theta, the free parameter of a line, if theta is a slope at a kink; in units of
 (z - pivot) / width."""
 TANGENT_PACE = 0.7
-"""Step in theta, in the same units, if theta is a tangent point; a step of 1 would move it to z."""
+"""Step in theta, in units of (z - pivot) / width, if theta is a tangent point; a step of 1 would
+move it to z."""
 PLANE_PACE = 0.5
 """Step in theta of a product's plane, per unit of the point's relative distance to a corner."""
 DECAY = 0.8

@@ -35,8 +35,8 @@ FORMS = 1 << 18
 """Maximum number of entries of a value's forward forms in a chunk."""
 
 EFFORT = 2.0**33
-"""`CrownPass.effort` of passes that start with forward forms; `ROWS` limits their number of rows.
-"""
+"""`CrownPass.effort`, a limit on the work per value, of passes that start with forward forms. It is
+large, because `ROWS` limits the number of rows of such passes."""
 
 ROWS = 4096
 """Maximum number of a value's open entries that are substituted back after forward forms, in total
