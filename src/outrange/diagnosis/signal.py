@@ -20,7 +20,7 @@ class Signal:
         explained: Fraction of the targets' variance that the fit explains, at most 1; negative if
             the fit is worse than predicting the mean.
         by_chance: Explained fractions after random permutations of the targets' rows, one number
-            per permutation; empty if `explained` is clearly above chance.
+            per permutation; empty if `explained` exceeds `CLEAR`.
         rows: Number of rows used.
         linear: Cross-validated skill of linear ridge regression: 1 for perfect predictions, 0 for
             those of the best constant, and negative for worse ones. It is measured by accuracy if

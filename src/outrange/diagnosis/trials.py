@@ -32,8 +32,8 @@ FEW = 12
 
 HALFWAY, BETTER = 0.3, 0.6
 """A training run is far from done if its loss is at least the first fraction of the best constant's
-loss. In that case a change helps if it reduces the loss to less than the second fraction of the
-loss without the change."""
+loss. In that case a change helps if it reduces the loss to at most the second fraction of the loss
+without the change."""
 
 FASTER, AHEAD = 10.0, 0.85
 """At `FASTER` times the learning rate, a change helps if unchanged copies learn almost nothing (see
@@ -69,7 +69,10 @@ class Trials(ShortTrainings):
         return self._sum(baselines.least) or 0.0
 
     def loss_of(self, outputs: Sequence[np.ndarray]) -> float | None:
-        """Return the loss of outputs for the first rows, excluding penalties; None if unknown."""
+        """Return the loss of outputs for the first rows, as many as there are outputs.
+
+        Penalties are excluded. Returns None if the loss is unknown.
+        """
 
         def of(loss: Loss, y: np.ndarray) -> float | None:
             p = np.asarray(outputs[loss.output], np.float64)
@@ -265,15 +268,17 @@ class Trials(ShortTrainings):
         return self.helps(change) or (self.gain(change) if self.complete else None)
 
     def heldout_gain(self, change: Change) -> tuple[float, float] | None:
-        """Return the losses on held-out rows, without and with a change, if the gain is clear.
+        """Return the losses on held-out rows, without and with a change, if the change lowers them.
+
+        The thresholds are `HALFWAY` and `BETTER`, as in `gain`.
 
         Args:
             change: The change to evaluate. The training runs with and without it also hold out
                 rows.
 
         Returns:
-            Two fractions of the best constant's loss, as in `gain`; None if unknown, or if the gain
-            is not clear.
+            Two fractions of the best constant's loss, as in `gain`; None if unknown, or if a
+            threshold is missed.
         """
         before = self._heldout_ratios(replace(AS_IS, held_out=True))
         if not before or min(before) < HALFWAY:
@@ -311,14 +316,16 @@ class Trials(ShortTrainings):
         return ratios if len(ratios) == SEEDS else []
 
     def gain(self, change: Change) -> tuple[float, float] | None:
-        """Return the losses without and with a change if the change clearly lowers the loss.
+        """Return the losses without and with a change if the change lowers the loss.
 
-        Training runs of only a few steps are evidence only if their loss is not finite. In that
-        case the runs with the change must have learned.
+        Every run without the change must keep `HALFWAY` of the best constant's loss. Every run with
+        the change must end with at most `BETTER` times the least of these losses. Training runs of
+        fewer than `FEW` steps are evidence only if their loss is not finite. In that case the runs
+        with the change must have learned.
 
         Returns:
             Two fractions of the best constant's loss: the least without the change, and the largest
-            with it. None if unknown, or if the gain is not clear.
+            with it. None if unknown, or if a threshold is missed.
         """
         first = self.run()
         at_first = None if first is None else self.ratio(first)
@@ -351,7 +358,7 @@ class Trials(ShortTrainings):
 
         Returns:
             Two fractions of the best constant's loss, as in `gain`; None if unknown, or if the
-            change does not help.
+            change does not help by the thresholds `BEHIND`, `NOTHING` and `AHEAD`.
         """
         first = self.run()
         if first is None or len(first.losses) < LEAST:

@@ -16,7 +16,8 @@ from .cone import Cone, cone, costs_at_most
 
 
 GAIN = 0.85
-"""A division is worthwhile if at most this fraction of the work remains."""
+"""A group of entries is divided if its parts, with their own cones, need at most this fraction of
+the work of the whole group."""
 
 LAYERS = 3
 """Number of preceding curves or maxima at which a cone that does not reach the input may end."""

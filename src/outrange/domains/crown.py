@@ -127,7 +127,8 @@ class CrownPass:
         known: Bounds known beforehand, by value, `(B, n)` or `(n,)`, to intersect with.
         extra: Values to bound by back-substitution in every entry, in addition to those that
             nonlinear ops read.
-        radii: Whether rounding errors are included. False is only for a test that must then fail.
+        radii: Whether rounding errors are included. With False, the bounds are not sound. Only a
+            test uses False, to show that it detects unsound bounds.
         effort: Largest number of coefficients of one wide value's rows in all values before it.
             Beyond it, back-substitution stops at layers with known bounds.
         needed: By value, the entries that may be back-substituted, because the objectives depend on
@@ -231,7 +232,10 @@ class CrownPass:
         return (lu[:, op.left], hu[:, op.left]), (lv[:, op.right], hv[:, op.right])
 
     def _open_factors(self, value: int, op: Product, sources: Sequence[int]) -> np.ndarray:
-        """Return a mask of the varying factors in `value` that back-substitution may tighten."""
+        """Return a mask of the factors of `op` in `value` that back-substitution may tighten.
+
+        These are entries that are not constant, vary in some box, and are not behind a curve.
+        """
         out = np.zeros(self.ends[value][0].shape[1], bool)
         for source, index in zip(sources, (op.left, op.right), strict=True):
             if source == value:

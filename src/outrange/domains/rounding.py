@@ -97,11 +97,11 @@ class RoundingTerm:
 
 @dataclass(frozen=True, eq=False)
 class OperationCounts:
-    """The counts in the module's derivation that depend only on the graph.
+    """Counts of additions in a back-substitution that depend only on the graph.
 
     Args:
-        reads: `r_v` of every value.
-        additions: The `K` of the derivation.
+        reads: For every value `v`, the number `r_v` of times that nodes read it.
+        additions: Bound `K` on the number of additions into the constant of a linear form.
     """
 
     reads: tuple[int, ...]
@@ -146,8 +146,8 @@ def radius(
     Args:
         budget: Operation counts of the graph.
         node: The node; its op is not a curve or a product.
-        sizes_of: `H` of each input.
-        size: `H` of the node's own value.
+        sizes_of: Bounds `H` on the magnitudes of each input's entries.
+        size: Bounds `H` on the magnitudes of the node's own entries.
     """
     op = node.op
     if isinstance(op, Curve | Product):
@@ -173,9 +173,9 @@ def radius(
 
 
 def reach(op: Affine, sizes_of: Sequence[np.ndarray]) -> np.ndarray:
-    """Return `|A| H`; it is infinite where an infinite entry has a nonzero coefficient.
+    """Return `|A| H`; it is infinite where an infinite entry of `H` has a nonzero coefficient.
 
-    `sizes_of` is the `H` of each input, `(B, n)`.
+    `sizes_of` contains `H`, bounds on the magnitudes of each input's entries, `(B, n)`.
     """
     finite = tuple(np.where(np.isfinite(h), h, 0.0) for h in sizes_of)
     with np.errstate(over="ignore"):
@@ -218,11 +218,11 @@ def widen_offset(
 
     Args:
         budget: Operation counts of the graph.
-        reads: `r_w` of the curve's input.
-        size: `n_v` of the curve's value.
+        reads: The number `r_w` of times that nodes read the curve's input.
+        size: The length `n_v` of the curve's value.
         slope: `(2, ...)`: slopes of the lower and the upper lines.
         offset: `(2, ...)`; infinite where there is no line.
-        size_of: `(...)`: `H_w` of each box.
+        size_of: `(...)`: bounds `H_w` on the magnitude of the curve's input in each box.
     """
     return widen_offsets(budget, size, ((1 + reads, slope, size_of),), offset)
 
@@ -239,9 +239,9 @@ def widen_offsets(
 
     Args:
         budget: Operation counts of the graph.
-        size: `n_v` of the value that the lines belong to.
-        parts: Per variable, the number of roundings of a row, the slopes `(2, ...)`, and `H`,
-            `(...)`.
+        size: The length `n_v` of the value that the lines belong to.
+        parts: Per variable, the number of roundings of a row, the slopes `(2, ...)`, and a bound
+            `H` on the variable's magnitude, `(...)`.
         offset: `(2, ...)`; infinite where there is no line.
     """
     with np.errstate(invalid="ignore", over="ignore"):

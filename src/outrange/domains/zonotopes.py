@@ -235,7 +235,7 @@ def _curve(op: Curve, forms: Forms, ends: Ends, each: Each, keep_symbols: bool) 
 
 
 def _step(op: Step, forms: Forms, ends: Ends, each: Each, keep_symbols: bool) -> Zonotopes | None:
-    """Return a step's range as a form with new symbols and no slope; None if these are not kept."""
+    """Return a step's range as a form with new symbols and no slope, if `keep_symbols`."""
     if not keep_symbols:
         return None
     flat = _flat_form(*intervals.bound_op(op, ends[:1]), forms[0].count)

@@ -83,10 +83,10 @@ class DaskPool:
         return self._client.status in ("closing", "closed")
 
     cores = 1
-    """A worker with several threads runs several tasks, of one core each, at the same time."""
+    """One core per task: a worker with several threads runs several tasks at the same time."""
 
     forks = False
-    """Dask's nannies start new processes rather than forks."""
+    """False, because Dask's nannies start workers as new processes rather than forks."""
 
     @property
     def size(self) -> int:

@@ -17,18 +17,18 @@ LARGE = 100.0
 """Largest absolute entry of inputs that are regarded as scaled."""
 
 APART = 1000.0
-"""Largest ratio between the spreads of two features that are regarded as scaled."""
+"""Largest ratio between the standard deviations of two features that are regarded as scaled."""
 
 FAR, SMALL = 20.0, 0.01
 """Limits for inputs that are regarded as scaled: the largest ratio of a feature's mean to its
-spread, and the smallest permitted value of the largest spread of a feature.
+standard deviation, and the smallest permitted value of the largest of these deviations.
 
 Above the first limit all rows look alike. Below the second one the features have hardly any effect.
 """
 
 ALIKE = 0.1
-"""Ratio of the smallest to the largest spread of the target columns below which each column is
-scaled separately."""
+"""Ratio of the smallest to the largest standard deviation of the target columns below which each
+column is scaled separately."""
 
 SCALERS = ("Rescaling", "Normalization", "BatchNormalization", "LayerNormalization", "Embedding",
            "UnitNormalization", "GroupNormalization")  # fmt: skip
@@ -59,7 +59,7 @@ def _scaling_phrase(case: DiagnosisContext, helped: tuple[float, float] | None, 
 
 
 def _gain_from_nothing(case: DiagnosisContext, change: Change) -> tuple[float, float] | None:
-    """Return the gain of a change if copies without it are no better than the best constant."""
+    """Return `Trials.gain` of a change if copies without it do no better than the best constant."""
     gained = case.trials.gain(change)
     return None if gained is None or gained[0] < 1.0 - GAIN else gained
 
@@ -75,7 +75,10 @@ def _gain_from_nothing(case: DiagnosisContext, change: Change) -> tuple[float, f
     Example(lambda k: _houses(k, False), lambda k: _houses(k, True), level=Level.SUSPECTED),
 )  # fmt: skip
 def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report input features of unusual size or spread, unless the first layer is in `SCALERS`."""
+    """Report inputs that `LARGE`, `APART`, `FAR` or `SMALL` excludes as not scaled.
+
+    Nothing is reported if the first layer is in `SCALERS`.
+    """
     first = next((x for x in case.program.layers if x.kind not in ("InputLayer", "Flatten")), None)
     if first is None or first.kind in SCALERS:
         return
@@ -152,7 +155,10 @@ def check_targets(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def scaling(y: np.ndarray) -> str:
-    """Propose code that scales the targets, column by column if their spreads differ a lot."""
+    """Propose code that scales the targets: column by column, or all of them jointly.
+
+    The columns are scaled separately if their standard deviations differ as `ALIKE` states.
+    """
     rows = y.reshape(len(y), -1)
     rows = rows[np.isfinite(rows).all(axis=1)]
     spreads = rows.std(axis=0) if len(rows) else np.zeros(0)

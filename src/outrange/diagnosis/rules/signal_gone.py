@@ -18,7 +18,8 @@ EQUAL = 1e-3
 targets or, if that exceeds 1, relative to 1."""
 
 SMALL = 0.05
-"""Spread of the inputs below which the inputs, rather than the network, are the likely cause."""
+"""Spread of the inputs below which the inputs, rather than the network, are the likely cause of
+outputs that are equal for all rows."""
 
 DEEP = 3
 """Minimum number of sigmoids for which the fix proposes relus in the hidden layers."""
@@ -49,7 +50,7 @@ def _deep(keras: ModuleType, deviation: float) -> ModelAndData:
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Report outputs that are equal for all rows, both before and after training."""
-    if not case.predictions or not _differ(case, case.predictions):
+    if not case.predictions or not _ignores_inputs(case, case.predictions):
         return
     trials = case.trials
     if not trials.stuck or all(map(partial(_is_constant, case), case.program.output_tensors)):
@@ -57,7 +58,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     runs = trials.all()
     if not runs or any(not np.isfinite(run.losses).all() for run in runs):
         return
-    if not all(_differ(case, run.outputs) for run in runs):
+    if not all(_ignores_inputs(case, run.outputs) for run in runs):
         return
     helped = trials.helps(Change(redrawn=True))
     layer, text = _where(case)
@@ -99,7 +100,7 @@ def _is_constant(case: DiagnosisContext, tensor: int) -> bool:
     return ends is not None and bool((ends[0] == ends[1]).all())
 
 
-def _differ(case: DiagnosisContext, outputs: Sequence[np.ndarray]) -> bool:
+def _ignores_inputs(case: DiagnosisContext, outputs: Sequence[np.ndarray]) -> bool:
     """Return whether the outputs are equal for all rows although inputs and targets differ.
 
     Outputs are regarded as equal up to `EQUAL`.

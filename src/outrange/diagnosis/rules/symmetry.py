@@ -79,8 +79,8 @@ def _bars(keras: ModuleType, initializer: str) -> ModelAndData:
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Report layers whose units have equal incoming weights and therefore compute the same number.
 
-    If the outgoing weights differ, the layer is reported only if copies learn much more with newly
-    drawn weights.
+    If the outgoing weights differ, the layer is reported only if copies reach a lower loss with
+    newly drawn weights (see `Trials.gain`).
     """
     program = case.program
     readers: dict[int, list[RecordedStep]] = {}

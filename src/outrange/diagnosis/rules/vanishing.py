@@ -17,7 +17,8 @@ from .depth import check_depth, describe_effect
 
 
 RATIO = 1e-6
-"""Ratio of the first to the last layer's gradient below which only the last layers learn."""
+"""Ratio of the first to the last layer's gradient, or of their bounds, below which gradients are
+reported as vanishing."""
 
 ROOM = 10.0
 """Safety factor in the test of whether a measured gradient contradicts a small proved bound.
@@ -30,7 +31,8 @@ FEWEST = 4
 """Minimum number of layers with weights; with fewer, depth is not the cause."""
 
 INSTEAD = ("relu", "elu")
-"""Activations to try instead of flat ones, in this order. In narrow layers, ReLUs may die."""
+"""Activations to try instead of those in `FLATTENING`, in this order. In narrow layers, ReLUs may
+die."""
 
 FLATTENING = ("sigmoid", "tanh", "softsign", "hardsigmoid", "hardtanh")
 """Names of recorded activations that flatten out for large positive and negative inputs."""
@@ -118,8 +120,9 @@ def _prove_small_bound(
 ) -> Finding | None:
     """Return a finding if the first layer has a provably small effect on the output.
 
-    The bound for the last layer must be much larger, so that the scale of the outputs does not
-    matter. Returns None if nothing is proved.
+    The absolute derivatives of any network output with respect to the layer's outputs add up to
+    less than `RATIO`, and to at most `RATIO` times the same bound for the last layer. The
+    comparison cancels the scale of the outputs. Returns None if nothing is proved.
     """
     index, weight = kernels[0]
     calls = _calls(case, weight.layer) if _only_in(case, index, weight.layer) else []
@@ -239,9 +242,10 @@ def _check_flat_stack(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _oversized_outputs(case: DiagnosisContext) -> float | None:
-    """Return the largest absolute output if it far exceeds the largest absolute target.
+    """Return the largest absolute output if it is much larger than the targets.
 
-    Returns None otherwise, and if outputs or targets are unknown.
+    It must exceed `1e4 (1 + t)` for the largest absolute target `t`. Returns None otherwise, and if
+    outputs or targets are unknown.
     """
     if case.y is None or not case.predictions:
         return None

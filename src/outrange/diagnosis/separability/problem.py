@@ -146,11 +146,11 @@ def linear_problem(case: DiagnosisContext, loss: Loss) -> LinearProblem | None:
 
 
 def is_fault(case: DiagnosisContext, loss: Loss, problem: LinearProblem) -> bool:
-    """Return whether a nonlinear model would explain the data clearly better than a linear one.
+    """Return whether a nonlinear model explains the data better than a linear one.
 
     Linear scores must leave at least `LOST` of the class entropy unexplained. If the data suffice
-    for a cross-validation, kernel ridge regression must also explain clearly more of the held-out
-    rows than linear ridge regression.
+    for a cross-validation, kernel ridge regression must also explain more of the held-out variance
+    than the squared skill of linear ridge regression plus `BEND`.
 
     Args:
         case: The program with its data.
