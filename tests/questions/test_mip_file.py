@@ -9,6 +9,8 @@ import pytest
 
 import outrange
 from outrange.core import InputError, UnsupportedError
+from outrange.graph import Slot
+from outrange.graph.builder import Builder
 from questions.nets import dense_net
 
 
@@ -59,6 +61,18 @@ def test_other_piecewise_linear_networks(curve, tmp_path):
     outrange.to_mip(net, (-1, 1), tmp_path / "net.lp", maximize=True)
     most = -outrange.output_range(net, (-1, 1)).hi[0]
     assert optimum(tmp_path / "net.lp")[0] == pytest.approx(most, abs=1e-4)
+
+
+def test_an_open_maximum_may_precede_a_maximum_with_one_candidate(tmp_path):
+    """The first maximum adds columns; the second one has the forms of before."""
+    builder = Builder([Slot("x", (4,))])
+    peaks = builder.largest(builder.input_values()[0], np.array([[0, 1], [2, 3]]), (1, 2))
+    total = builder.dense(peaks, np.ones((2, 1)), np.zeros(1))
+    box = ([0.0, 0.5, 0.0, 2.0], [1.0, 1.5, 1.0, 3.0])
+    for maximize, value in ((False, 2.5), (True, -4.5)):
+        path = tmp_path / "net.lp"
+        outrange.to_mip(builder.finish([total], ["y"]), box, path, maximize=maximize)
+        assert optimum(path) == (pytest.approx(value), 2)
 
 
 def test_a_linear_network_is_a_linear_program(tmp_path):

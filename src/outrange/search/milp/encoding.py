@@ -222,7 +222,7 @@ class Encoding:
             least = lo[window].max()
             able = window[hi[window] >= least]
             if able.size == 1 or np.ptp(form[:, able], axis=1).max() == 0.0:
-                out[:, j] = form[:, able[0]]
+                out[: len(form), j] = form[:, able[0]]  # Earlier maxima may have added columns.
                 continue
             most = hi[able].max()
             y = self._column(least, most, "t")
