@@ -216,7 +216,10 @@ def require_file(name: str) -> Path:
 
 
 def _hint(name: str) -> str:
-    """Suggest what to do with a path of a known but unsupported kind; return `""` for others."""
+    """Suggest what to do with a folder or a file of a common unsupported format.
+
+    Return `""` for a file name with any other suffix.
+    """
     if os.path.isdir(name):
         return " Folders (such as a SavedModel) are not supported; save the model as `.keras`."
     if name.lower().endswith((".pt", ".pth")):

@@ -101,7 +101,10 @@ def split_rows(leaf: np.ndarray, alone: tuple[int, ...], rows: int) -> np.ndarra
 
 
 def fits(graph: Graph, rows: int) -> bool:
-    """Return whether the graph of `rows` rows is small enough to build, given that of one row."""
+    """Return whether the graph of `rows` rows has at most `MOST_BATCH_ENTRIES` entries.
+
+    The result is True for up to two rows. `graph` is the graph of one row.
+    """
     return rows <= 2 or rows * graph.entries <= MOST_BATCH_ENTRIES
 
 

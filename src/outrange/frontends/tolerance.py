@@ -20,8 +20,8 @@ def noise(
         graph: The graph before curves are fused.
         strayed: Values of the graph at each point, and bounds on their roundings.
         seed: Seed of the roundings.
-        enough: For each point, a change that is large enough, `(batch,)`. The runs stop once it is
-            reached at all points. If None, all runs are made.
+        enough: For each point, a change of the outputs at which the runs may stop, `(batch,)`. They
+            stop once it is reached at all points. If None, all runs are made.
     """
     rng = np.random.default_rng(seed)
     exact = strayed.values[graph.output]

@@ -41,10 +41,10 @@ class Builder:
         source: The layer path of nodes added from now on. Front-ends set it for every layer.
         operation: The framework's operation to which nodes added from now on belong.
         within: `(entries, least, most)`: limits on integer entries of the flat input.
-        bounded: `(value, least, most)`: limits on a value, valid where graph and model agree.
+        bounded: `(value, least, most)`: limits on a value; beyond them, the model may differ.
         moved: After `finish`: maps the index of each remaining value to its index in the graph.
         plain: After `finish`: the graph as recorded, if it differs from the finished graph.
-        whole: Maps a value to its op at the time of analysis and a mask of its integer entries.
+        whole: Integer inference: maps a value to the analyzed op and a mask of integer entries.
         entries: Running total of the entries of all values.
         steps: Running count of the nodes.
         bypassed: After `finish`: values of the graph that lie inside a fused region. Some nodes
@@ -286,7 +286,7 @@ class Builder:
         name: str = "scale",
         ulps: int = 0,
     ) -> Operand:
-        """Return `x * factor + shift`, broadcast; factors are off by up to `ulps` roundoffs."""
+        """Return `x * factor + shift`, broadcast; `factor` has errors of up to `ulps` roundoffs."""
         factor, shift = np.asarray(factor, np.float64), np.asarray(shift, np.float64)
         shape = np.broadcast_shapes(tuple(x.shape), factor.shape, shift.shape)
         self._fits(shape)

@@ -85,7 +85,7 @@ def _format_slots(slots: tuple[Slot, ...]) -> str:
 
 
 def _same(a: Op, b: Op) -> bool:
-    """Return whether two ops of one kind are found to compute the same function.
+    """Return whether two ops of one kind are recognized as the same function.
 
     Two curves are the same only if they are one object. A step with slack is never the same,
     because two networks may use the slack in different ways.

@@ -37,9 +37,9 @@ def vector_jacobian_product(
         graph: The graph to differentiate.
         values: All of its values, from `run_all` or `smoothed_values`.
         rows: Coefficients of the outputs, `(batch, outputs)`.
-        widths: The widths passed to `smoothed_values`. With None, the peak at a jump is as wide as
-            the mean distance of the op's arguments from the jump, so that a unit far from
-            switching keeps a small slope.
+        widths: The widths passed to `smoothed_values`. With None, the peak of the surrogate slope
+            at a jump is as wide as the mean distance of the op's arguments from the jump, so that a
+            unit far from switching keeps a small slope.
     """
     waiting = {graph.output: rows}
     for v in range(graph.output, 0, -1):

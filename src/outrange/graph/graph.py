@@ -115,7 +115,7 @@ class Graph:
         inputs: The user's inputs, in the order in which value 0 concatenates them.
         nodes: Nodes in topological order.
         output: The value that concatenates all outputs.
-        outputs: The user's outputs, in that order.
+        outputs: The user's outputs, in the order in which `output` concatenates them.
         layers: Maps a layer path to the values that the layer returned, in the order of its calls.
         rankings: Maps a value to its ranking. Two entries of a group are equal exactly if the
             corresponding entries of the source are equal.

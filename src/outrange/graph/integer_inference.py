@@ -69,12 +69,12 @@ def limit_inputs(b: Builder) -> Iterator[Slot]:
 
 
 def is_integer_valued(b: Builder, x: Value) -> bool:
-    """Return whether every entry of `x` is known to be an integer for all inputs."""
+    """Return whether every entry of `x` is proved to be an integer for all inputs."""
     return bool(_integer_entries(b, x.index).all())
 
 
 def _integer_entries(b: Builder, value: int) -> np.ndarray:
-    """Return a mask of the entries known to be integers, `(n,)`, and cache it in the builder."""
+    """Return a mask of the entries proved to be integers, `(n,)`, and cache it in the builder."""
     cache, waiting, visited = b.whole, [value], set()
     while waiting:
         v = waiting.pop()
@@ -108,7 +108,10 @@ def _decisive(node: Node) -> tuple[int, ...]:
 
 
 def _of_node(node: Node, cache: Mapping[int, tuple[Op | None, np.ndarray]]) -> np.ndarray:
-    """Return a mask of a node's entries known to be integers, `(n,)`, from its decisive inputs."""
+    """Return a mask of a node's entries that are proved to be integers, `(n,)`.
+
+    `cache` contains the masks of the node's inputs.
+    """
     op = node.op
     inputs = [cache[j][1] for j in _decisive(node)]
     if isinstance(op, Rearrange):

@@ -1,4 +1,4 @@
-"""Checks that boxes stay within the limits in which a graph is known to equal the model.
+"""Checks that boxes stay within the limits of a graph's inputs, in which it equals the model.
 
 Outside these limits, an integer type may wrap around, or an index may exceed a table.
 """

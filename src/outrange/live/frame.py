@@ -78,8 +78,8 @@ def _work(now: Any) -> str:
 def _range(now: RangeProgress, stage: Stage) -> tuple[str, list[Row], str]:
     """Return the end of the headline, the rows, and the foot line of a search for ranges.
 
-    Each row shows which fraction of an output's proved range is known to be attained. If there are
-    too many outputs, those with the smallest fractions are shown.
+    Each row shows which fraction of an output's proved range lies between attained values. If there
+    are too many outputs, those with the smallest fractions are shown.
     """
     share = now.share_known
     with np.errstate(invalid="ignore"):

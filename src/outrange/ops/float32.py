@@ -52,8 +52,8 @@ FLOAT32_ERRORS: Mapping[str, Float32Error] = MappingProxyType({
     "cosh": Float32Error(104.0), "tanh_shrink": Float32Error(32.0, 8.0),
     "sparse_plus": Float32Error(12.0), "sparse_sigmoid": Float32Error(8.0),
 })  # fmt: skip
-"""Error bounds by the name of the curve's file; curves without a known bound are missing.
-The bounds of powers depend on their exponent; see `_power_error`.
+"""Error bounds by the name of the curve's file; curves without a stated bound are missing. The
+bounds of powers depend on their exponent; see `_power_error`.
 """
 
 

@@ -151,8 +151,9 @@ def _offsets(
 ) -> np.ndarray:
     """Return sound offsets, `(2, ...)`, for planes with these slopes, rounding included.
 
-    A corner's value errs by `u` for each product and each difference, relative to the three terms:
-    under `8 u` of their sum.
+    The computed value at a corner is a difference of three products. Each product and each
+    difference adds one unit roundoff: together less than eight, relative to the sum of their
+    absolute values.
     """
     least = np.full(left.shape[1:], np.inf)
     most = np.full(left.shape[1:], -np.inf)

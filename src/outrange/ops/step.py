@@ -33,7 +33,8 @@ class Step(Curve):
         spacing: Distance between the jumps of a staircase; infinite if `jumps` lists them all.
         start: One of the jumps of a staircase; the only jump of another function that rises.
         rises: Whether `f` is exact and never falls, and has one jump or evenly spaced jumps of
-            equal height. The hull of all limits is then known.
+            equal height. The first and the last jump in an interval then determine the hull of all
+            limits.
         slack: The value at `x` may be `f(z)` for any `z` with `|z - x| <= slack`. Slack covers the
             rounding errors in the argument of a quantizer, which may move it to the next step.
             Only a rising function may have slack.
@@ -111,7 +112,7 @@ class Step(Curve):
         return np.where(slope == 0.0, offset, down(offset - up(np.abs(slope) * self.slack)))
 
     def is_flat(self, lo: ArrayLike, hi: ArrayLike) -> np.ndarray:
-        """Return a mask of the intervals `[lo, hi]` on which `f` is known to be constant."""
+        """Return a mask of the intervals `[lo, hi]` on which `f` is constant, slack included."""
         least, most = self.range(lo, hi)
         return least == most
 

@@ -25,7 +25,8 @@ class TableRows:
         self.entries = np.array(entries, np.float64)
         self.last = len(self.entries) - 1
         self.off = 2.0**-50 * float(np.abs(self.entries).max())
-        """Bound on the error between two rows; at a row, the value is exact."""
+        """Bound on the error of an interpolated value between two rows; at a row, the value is
+        exact."""
 
     def at(self, x: ArrayLike) -> np.ndarray:
         """Return the entry of row `x`, or the linear interpolation between two rows."""

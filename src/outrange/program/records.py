@@ -47,11 +47,12 @@ class RecordedStep:
         blocked_weights: Indices of the variables it reads without passing a gradient.
         inside: Whether it belongs to the model rather than to the loss.
         opaque: Whether its inner computation is unknown.
-        options: Some arguments of the operation, by name: strings, numbers, booleans or None.
+        options: The arguments of the operation that are strings, numbers, booleans or None, by
+            name.
         shape: Shape of the first tensor it returns, including the batch axis of size 1.
         product: The kernel it multiplies by; None if there is no kernel with one column per unit.
-        over: The axes that some poolings, means and maxima reduce, counted from the front; empty
-            for other operations.
+        over: The axes over which a max or average pooling, a mean or a maximum reduces, counted
+            from the front; empty for other operations.
         arrays: Whether it may read arrays that are neither tensors of the model nor its weights.
             True for operations outside the framework.
     """

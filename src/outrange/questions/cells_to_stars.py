@@ -37,7 +37,7 @@ def build_stars(
         parts: Groups of cells, each with its affine forms.
         value: Index of the graph's value that the stars map to.
         entries: Flat indices of the entries of this value that are the outputs of the stars.
-        planes: Indices of the known planes; the planes of the new stars are added.
+        planes: Indices of the planes of earlier stars; the planes of the new stars are added.
     """
     stars, place = [], len(planes)
     for cells in parts:

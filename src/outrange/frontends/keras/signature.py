@@ -130,8 +130,8 @@ def _fill_open_sizes(names: list[str], shapes: list[tuple], arrays: list[Any]) -
 def adjust_shape(shape: Sequence[int], declared: Sequence[int | None]) -> tuple[int, ...]:
     """Return the shape to which `fit` converts data.
 
-    `fit` adds a last axis of length 1 if the input has such an axis and the data have one axis
-    fewer than the input. It drops a last axis of length 1 if the data have one axis more.
+    `fit` adds a last axis of length 1 if the input's last axis has length 1 and the data have one
+    axis fewer than the input. It drops a last axis of length 1 if the data have one axis more.
 
     Args:
         shape: Shape of the data, rows first.

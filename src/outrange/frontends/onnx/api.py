@@ -102,7 +102,8 @@ def add_outputs(model: OnnxModel, hidden: Mapping[str, str]) -> OnnxModel:
             type; `"real"` stands for any type.
 
     Raises:
-        InputError: No node returns a tensor of such a name, or it is an output already.
+        InputError: No node returns a tensor with a name in `hidden`, or the tensor is an output
+            already.
     """
     if not hidden:
         return model

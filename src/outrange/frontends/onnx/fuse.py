@@ -16,10 +16,10 @@ FUSED = "MatMul+Add"
 
 
 def fuse_bias(model: OnnxModel) -> list[OnnxNode]:
-    """Return the nodes of `model`, in which some pairs of `MatMul` and `Add` are fused.
+    """Return the nodes of `model`, with a `MatMul` and the `Add` of its bias fused into one node.
 
-    A fused pair multiplies by a constant matrix of floats on the right, and adds a constant vector
-    with one entry per column. No other node reads the product.
+    The two are fused if the `MatMul` multiplies by a constant matrix of floats on the right, the
+    `Add` adds a constant vector with one entry per column, and no other node reads the product.
     """
     uses = Counter(name for node in model.nodes for name in _reads(node))
     uses.update(info.name for info in model.outputs)

@@ -50,7 +50,10 @@ for their version: they are read if their operators can be lowered."""
 
 
 def operators() -> list[str]:
-    """Return the names of the supported ONNX operators; some are supported only in some forms."""
+    """Return the names of the ONNX operators that have a lowering rule.
+
+    A rule may reject attributes, inputs or element types of its operator.
+    """
     return sorted(name for name in {*TABLE, *CONTROL} if "+" not in name)
 
 

@@ -30,7 +30,8 @@ _SUMS = ("Add", "Sub", "Neg", "Abs")
 """Operators that at most double the largest magnitude of their operands."""
 
 _MOST_SUMS = 8
-"""Number of `_SUMS` allowed: casts and constants are at most 2^24, so sums stay below 2^33."""
+"""Maximum number of int64 nodes among `_SUMS`. Casts and constants are at most 2^24, so that sums
+stay below 2^33."""
 
 _LARGEST = 2**24
 """Magnitude up to which every integer is a float32 number."""
@@ -38,7 +39,7 @@ _LARGEST = 2**24
 
 @dataclass
 class TypeChanges:
-    """The first change of element type that float32 does not describe.
+    """Search for the first node whose element type the float32 analysis does not describe.
 
     Args:
         inputs: Element types of the model's inputs.
@@ -60,7 +61,7 @@ class TypeChanges:
             self.undescribed = f"node `{node.name}` ({node.op}) with {kind} results"
 
     def _is_safe(self, node: OnnxNode, operands: Sequence[Tensor | None], kind: str) -> bool:
-        """Return whether rounding cannot carry integers past the range of their type.
+        """Return whether integers rounded to float32 surely stay within the range of their type.
 
         Counts the node in `sums`.
         """
@@ -82,5 +83,5 @@ class TypeChanges:
 
 
 def _largest(integers: np.ndarray) -> int:
-    """Return the largest magnitude; that of the least integer of a type may not fit in the type."""
+    """Return the largest absolute value, which may exceed the range of the array's integer type."""
     return max(int(integers.max()), -int(integers.min())) if integers.size else 0

@@ -82,7 +82,7 @@ def arrays(model: Any) -> Iterator[np.ndarray]:
 
 
 def _element_type(model: Any) -> FloatType:
-    """Return float32 if some fitted constants have that type, otherwise float64."""
+    """Return float32 if any fitted array has that type, otherwise float64."""
     return FLOAT32 if any(part.dtype == np.float32 for part in arrays(model)) else FLOAT64
 
 

@@ -11,7 +11,7 @@ from .steps import trace_function
 def read(
     b: Builder, function: Callable, operands: Sequence[Operand], dtypes: Sequence[str]
 ) -> list[Operand]:
-    """Lower PyTorch code that is applied to some operands to values of the builder.
+    """Lower PyTorch code, applied to `operands`, to values of the builder.
 
     Args:
         function: Function of one tensor per operand that returns a flat list of tensors.

@@ -53,7 +53,7 @@ Rules = Mapping[str, Callable[[TracedCall], Any]]
 def lower(
     b: Builder, program: TracedProgram, operands: Sequence[Operand], rules: Rules
 ) -> list[Operand]:
-    """Lower a program, applied to some operands, to values of the builder.
+    """Lower a program, applied to `operands`, to values of the builder.
 
     A step with a rule is lowered by this rule. A step without a rule runs in the framework itself
     if all its operands are constants.

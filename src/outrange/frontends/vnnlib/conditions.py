@@ -28,7 +28,8 @@ def compare_neighbors(operator: str, parts: Sequence[Term], linear: float = inf)
     Args:
         operator: `<=`, `>=`, `<`, `>`, `=` or `==`.
         parts: The terms, in order.
-        linear: Number of variables that are not products.
+        linear: Number of variables that are not products; all variables from this index on are
+            products.
     """
     atoms = []
     for left, right in pairwise(parts):

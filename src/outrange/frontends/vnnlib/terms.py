@@ -122,7 +122,8 @@ def at_most(left: Term, right: Term, strict: bool, linear: float = math.inf) -> 
         left: Linear term on the left-hand side.
         right: Linear term on the right-hand side.
         strict: Whether equality is excluded.
-        linear: Number of variables that are not products.
+        linear: Number of variables that are not products; all variables from this index on are
+            products.
 
     Raises:
         Fault: A number is too large for a double, or a coefficient is so small that it rounds to 0.

@@ -1,4 +1,4 @@
-"""Normalization by statistics of the value itself, with known limits on the results."""
+"""Normalization of a value by its own statistics, with limits on the results for every input."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _scale_by_rms(
 
 
 def multiply_within(b: Builder, x: Operand, factor: Operand, most: float) -> Operand:
-    """Return `x * factor`, which is known to lie in `[-most, most]`."""
+    """Return `x * factor`, which the caller guarantees to lie in `[-most, most]`."""
     if not isinstance(x, Value) or not isinstance(factor, Value):
         return b.multiply(x, factor)
     factor = b.broadcast(factor, x.shape)

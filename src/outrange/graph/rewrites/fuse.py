@@ -37,10 +37,10 @@ MOST_CURVES = 64
 """Largest number of distinct curves that replace one value."""
 
 OPTIONAL_WORK = MOST_WORK // 8
-"""Limit on the total analysis work for optional regions."""
+"""Limit on the total work of analyzing regions that may also stay as they are; see `MOST_WORK`."""
 
 ONE_OPTION = OPTIONAL_WORK // 8
-"""Limit on the analysis work for one optional region."""
+"""Limit on the work of analyzing one region that may also stay as it is."""
 
 
 def fuse(
@@ -202,7 +202,9 @@ class _Fusion:
         """Analyze every distinct expression of the result of a region.
 
         Raises:
-            UnsupportedError: An expression cannot be analyzed, or is better left as it is.
+            UnsupportedError: An expression cannot be analyzed. Or there are too many expressions or
+                knots, or an expression is analyzed on part of its domain only, although its ops
+                have another form.
         """
         distinct = expressions.distinct(self.table)
         if len(distinct) > MOST_CURVES:

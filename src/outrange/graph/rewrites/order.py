@@ -19,7 +19,7 @@ def reduce_to_logits(graph: Graph, groups: Sequence[Sequence[int]]) -> Graph:
 
     The output entries of each group are traced back through ops that only move them. If all of them
     belong to one group of a softmax, its logits replace them: differences of logits have the same
-    signs, and are simpler.
+    signs as those of the softmax, and are affine in the logits.
 
     Returns:
         A graph with one output `"order"`: the groups' entries, one group after the other.

@@ -55,7 +55,7 @@ def regions(nodes: Sequence[Node], v: int, readers: Sequence[Set[int]] | None) -
 def has_region(nodes: Sequence[Node], v: int) -> bool:
     """Return whether a fusible region may end at value `v`, regardless of which nodes read it.
 
-    This is a cheap necessary condition for fusion.
+    The result is a cheap necessary condition for fusion.
     """
     return next(_grow(nodes, {v}, _sources(nodes, v), None), None) is not None
 
@@ -101,7 +101,7 @@ def _is_forced(nodes: Sequence[Node], v: int) -> bool:
 
 
 def has_other_form(nodes: Sequence[Node], region: FusedRegion) -> bool:
-    """Return whether all ops of a region can do without a fused curve."""
+    """Return whether every `Pointwise` op of a region can be replaced by its op `otherwise`."""
     ops = [nodes[w - 1].op for w in region.inner]
     return all(op.otherwise is not None for op in ops if isinstance(op, Pointwise))
 

@@ -1,1 +1,1 @@
-"""Elementwise functions: one file each, with the function's code and known properties only."""
+"""Elementwise functions: one file each, with the function's code and properties only."""

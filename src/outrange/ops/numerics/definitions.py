@@ -116,7 +116,7 @@ FUNCTIONS = (
 
 
 class RealBall:
-    """A real number known to lie in a ball.
+    """A real number, represented by a ball that contains it.
 
     Args:
         among: The `Definitions` that decide its comparisons, or None.

@@ -1,6 +1,7 @@
-"""Taylor coefficients of some curves in closed form, enclosed in float64.
+"""Taylor coefficients of sines, powers, `exp`, `tanh` and the logistic function, in float64.
 
-Like `series.taylor_of`, the functions return bounds on `f^(j) / j!` over each `[lo, hi]`.
+The coefficients are computed in closed form. Like `series.taylor_of`, the functions return bounds
+on `f^(j) / j!` over each `[lo, hi]`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Ranges of expressions, from the ranges of their curves, and removal of redundant curves.
 
 For example, `relu(sigmoid(x))` is `sigmoid(x)`, and a second identical clip has no effect. A curve
-that is the line `y = x` on all values of its argument is replaced by this argument. The known
-properties of the curve show whether it is that line.
+that is the line `y = x` on all values of its argument is replaced by this argument. The properties
+in its `Curve` record show whether the curve is that line.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ALL: Range = (-np.inf, np.inf)
 
 
 def apply_curve(t: Expressions, c: Curve, u: int) -> int:
-    """Apply a curve to an expression; return the expression if the curve is known to be `y = x`.
+    """Apply a curve to an expression; return `u` itself if the curve is `y = x` on all its values.
 
     Raises:
         UnsupportedError: The curve has no expression.

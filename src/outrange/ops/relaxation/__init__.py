@@ -1,1 +1,1 @@
-"""Sound lines above and below any curve, derived from its known properties."""
+"""Sound lines above and below any curve, derived from the properties in its `Curve` record."""

@@ -127,7 +127,10 @@ def span_slope(dots: Sequence[Dot], z: np.ndarray) -> np.ndarray:
 def _between(
     theta: np.ndarray | None, first: np.ndarray, last: np.ndarray, default: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return slopes between `first` and `last`, with their theta and the gain of the family."""
+    """Return the slopes `first + theta * (last - first)`, their theta, and `last - first`.
+
+    If `theta` is None, the slopes are `default`.
+    """
     span = np.maximum(last - first, 0.0)
     if theta is None:
         part = np.where(span > 0, (default - first) / span, 0.5)
@@ -236,7 +239,10 @@ def _with_corners(
     where: tuple[np.ndarray, ...],
     theta: np.ndarray | None,
 ) -> None:
-    """Replace the lines of elements whose envelope has corners by lines from a family of slopes."""
+    """Replace the lines of the elements `odd`, whose convex envelope has corners, in `line`.
+
+    The new slope lies between the first and the last slope of the envelope, as `theta` states.
+    """
     lo, hi, start, stop = (x[odd] for x in where)
     left, right = (x[odd] for x in touch)
     z = 0.5 * lo + 0.5 * hi

@@ -1,4 +1,4 @@
-"""Sound lines below and above any curve, derived from its known properties.
+"""Sound lines below and above any curve, derived from the properties in its `Curve` record.
 
 The line above `f` is minus the line below `-f`, so only lower lines are derived. `envelope.py`
 chooses the slope, and `offsets.py` the offset that is sound for it.
@@ -179,7 +179,10 @@ def _lower(side: Side, lo: np.ndarray, hi: np.ndarray, theta: np.ndarray | None)
 def _situations(
     side: Side, lo: np.ndarray, hi: np.ndarray, start: np.ndarray, stop: np.ndarray
 ) -> Iterator[tuple[np.ndarray, Rule]]:
-    """Yield masks of elements with their rules in `envelope`; all other elements get constants."""
+    """Yield masks of elements with their rules in `envelope`.
+
+    An element in no mask gets a constant lower bound.
+    """
     plain = _plain(side, lo, hi)
     single = plain & (start == stop)
     line = single & side.has_line[start]

@@ -49,9 +49,10 @@ MIRROR = {"line": "line", "cup": "cap", "cap": "cup"}
 def fall(value: Numbers, slope: np.ndarray, at: Numbers, extra: Numbers = 0.0) -> np.ndarray:
     """Return a float64 that is at most `(value - extra) - slope * at`, rounding included.
 
-    The product errs by `u |slope at|`, the two subtractions by `u` times their results: less than
-    `4u (|slope at| + |value|)` in total, which includes the rounding of this bound. Without
-    `extra`, nothing is subtracted where `slope` or `at` is 0, so that level pieces stay exact.
+    Let `u` be the unit roundoff. The product has an error of `u |slope at|`, and each of the two
+    subtractions an error of `u` times its result. Together, these are less than `4u (|slope at| +
+    |value|)`, which includes the rounding of this bound. Without `extra`, nothing is subtracted
+    where `slope` or `at` is 0, so that level pieces stay exact.
     """
     product = slope * at
     pad = 4.0 * UNIT * (np.abs(product) + np.abs(value)) + TINY
@@ -102,7 +103,10 @@ class Side:
         self.meets_convex = np.append(self.line_slope[:-1] <= self.line_slope[1:], False)
 
     def _state_knots(self) -> None:
-        """Set a number below the value and the one-sided limits at every knot, up to its error."""
+        """Set `knot_value` and `knot_extra`: their difference bounds every knot's value from below.
+
+        At a jump, it also bounds both one-sided limits.
+        """
         values, extras = [], []
         for i, knot in enumerate(self.knots):
             candidates = [self._at(knot), self._limit(i, knot), self._limit(i + 1, knot)]
@@ -115,7 +119,10 @@ class Side:
         self.knot_extra = np.array(extras, np.float64)
 
     def _edges(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return, for every knot, the least start and the largest stop of intervals that miss it.
+        """Return, for every knot, where the nearest interval that misses it may start and stop.
+
+        The first array contains the least start of such an interval on the right of the knot, and
+        the second the largest stop on its left.
 
         An interval that ends at a jump touches it unless the value there is the limit from inside.
         """

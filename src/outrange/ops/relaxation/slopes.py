@@ -1,4 +1,4 @@
-"""The range of a curve's slope over an interval, derived from the curve's known properties."""
+"""The range of a curve's slope over an interval, derived from its `Curve` record."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,10 +21,11 @@ def slope_range(curve: Curve, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray,
         hi: Upper endpoints, of the same shape.
 
     Returns:
-        `(least, most)` of that shape; infinite where a jump or a hole lies inside, or nothing is
-        known.
+        `(least, most)` of that shape; infinite where a jump or a hole lies inside, or no bound can
+        be derived.
 
-    Sound: the stated error of `df` is included. Complete: exact on gaps with a known line.
+    Sound: the stated error of `df` is included. Complete: exact on gaps on which `curve.lines`
+        states a line.
 
     Example:
         >>> from outrange.ops import curve
@@ -109,7 +110,7 @@ def _cut_by_monotonicity(
 
 
 def _direction(curve: Curve, start: float, stop: float) -> tuple[bool, bool]:
-    """Return whether `f` is known not to fall, and not to rise, between two turning points.
+    """Return whether `f` is proved not to fall, and proved not to rise, between two turning points.
 
     Each is False if undecided.
     """

@@ -169,7 +169,10 @@ class _Alignment:
         return np.asarray(op.run([entries[None]]))[0]
 
     def _clip(self, op: Curve, pair: _Pair) -> _Pair:
-        """Write a clip as the next ReLU of the original, or as the identity, minus the excess."""
+        """Return the pair for a clip of `P`: the next ReLU, or `P` itself, minus the excess.
+
+        The excess is the part of `P` beyond the limits of the clip.
+        """
         least, most = op.knots[0], op.knots[-1]
         low, high = (least - pair.shift) / pair.factor, (most - pair.shift) / pair.factor
         (lo, hi), noise, reach = pair.ends, pair.noise, _reach(pair, low, high)
@@ -211,13 +214,16 @@ class _Alignment:
         return replace(pair, first=first, second=second, ends=(ends[0], ends[1]))
 
     def _settle(self, value: int) -> _Pair:
-        """Return the pair of a value without pending noise; compute it once for all readers."""
+        """Return a pair of factor 1, shift 0 and noise 0 for a value, computed once."""
         if value not in self.settled:
             self.settled[value] = self._with_input(self.pairs[value])
         return self.settled[value]
 
     def _with_input(self, pair: _Pair) -> _Pair:
-        """Turn pending noise into an input; factor and shift must be 1 and 0."""
+        """Return a pair whose `P` contains the noise of `pair`, as an input of the graph.
+
+        The factor and the shift of `pair` must be 1 and 0, up to `CLOSE`.
+        """
         size = np.maximum(np.abs(pair.ends[0]), np.abs(pair.ends[1]))
         low, high = pair.noise
         far = size + np.maximum(-low, high) + pair.reach
@@ -255,7 +261,10 @@ class _Alignment:
         return 0
 
     def _match(self, op: Op, inputs: Sequence[_Pair], ends: tuple[np.ndarray, ...]) -> _Pair:
-        """Apply an op to values of the quantized network, and its counterpart to theirs."""
+        """Return the pair of an op that is applied to `P` of each of `inputs`.
+
+        The next op of this kind in the original network is applied to their counterparts.
+        """
         k = self._reader(tuple(pair.base for pair in inputs), op)
         size = ends[0].size
         if not k or self.first.nodes[k - 1].size != size:

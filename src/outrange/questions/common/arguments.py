@@ -37,7 +37,7 @@ def check_each(each: Any) -> None:
     """Check that `each`, the time limit per input in seconds, is a finite positive number.
 
     Raises:
-        InputError: `each` is not usable.
+        InputError: `each` is not a finite positive number.
     """
     if not (_is_finite_number(each) and each > 0):
         raise InputError(f"`each` must be a finite number of seconds > 0. Received: each={each!r}.")
@@ -47,7 +47,7 @@ def check_hooks(progress: Any, seed: Any = 0) -> None:
     """Check that `progress` is callable or None, and that `seed` is a nonnegative integer.
 
     Raises:
-        InputError: `progress` or `seed` is not usable.
+        InputError: `progress` is neither callable nor None, or `seed` is not a nonnegative integer.
     """
     if progress is not None and not callable(progress):
         raise InputError(f"`progress` must be a function, or None. Received: {progress!r}.")

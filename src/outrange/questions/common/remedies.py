@@ -118,7 +118,7 @@ class _Trials:
         """Run a trial; return its time in seconds if the answer is complete, or None.
 
         Raises:
-            OutOfTime: Not enough time is left for a trial.
+            OutOfTime: The time left is shorter than the minimum duration of a trial.
         """
         began, left = self._clock.seconds, self._clock.left
         each = max(left / max(1, self.most - self.count), self._least)

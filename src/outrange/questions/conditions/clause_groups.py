@@ -127,9 +127,10 @@ def _case(
     name_input: Callable[[int], str],
     products: Products,
 ) -> tuple[tuple[np.ndarray, np.ndarray], tuple[Formula, ...], list[Atom]] | None:
-    """Return a case's input box `(lo, hi)`, its undecided terms, and quotients that these imply.
+    """Return the input box `(lo, hi)` of a partial clause, its undecided parts, and quotients.
 
-    The result is None for an infeasible case.
+    A part is undecided if bounds over the box neither prove nor refute it. The quotients are those
+    of `divide_by_positive`. The result is None if the clause is infeasible.
     """
     inputs = case.inputs
     lo, hi = lo.copy(), hi.copy()

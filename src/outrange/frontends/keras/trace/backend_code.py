@@ -43,7 +43,7 @@ class NativeCall:
         rows = next((t.shape[0] for t in self.symbols if t.shape), 1)
 
         def for_one(t: Any) -> Any:
-            """Fill in the batch size, which a stated shape may leave open."""
+            """Replace an unknown batch size of a KerasTensor by that of the arguments."""
             shape = getattr(t, "shape", ())
             return tensor((rows, *shape[1:]), t.dtype) if shape and shape[0] is None else t
 
@@ -59,7 +59,7 @@ class NativeCall:
         return tree.flatten(self(*args, **kwargs))
 
     def read(self, b: Any, operands: list[Operand]) -> list[Operand]:
-        """Lower the call to values of the builder.
+        """Add the operations of the call to the builder `b`; return the operands of its results.
 
         Raises:
             UnsupportedError: An operation of the backend, or the backend itself, is not supported.

@@ -15,7 +15,7 @@ _LOCK = threading.RLock()
 def record_activation(layer: Any, visit: Visit) -> Iterator[None]:
     """Store the argument of `layer.activation` in `visit.before` when the layer runs.
 
-    Nothing is stored if the layer has no `activation` of its own, or if that is linear.
+    Nothing is stored if the layer has no attribute `activation`, or if its activation is linear.
     """
     attributes = vars(layer)
     activation = attributes.get("activation")

@@ -17,10 +17,11 @@ class OperationRecord:
     kwargs: dict
     outputs: Any
     source: str
-    """Path or name of the innermost enclosing layer, or of the operation itself if it is a model's
-    step or outside any layer."""
+    """Path or name of the innermost layer that ran the operation. For a step of a functional model,
+    and outside any layer, it is the path or name of the operation itself."""
     layer: Any
-    """The innermost enclosing layer; None outside any layer and for steps of functional models."""
+    """The innermost layer that ran the operation; None outside any layer and for steps of
+    functional models."""
 
     @property
     def kind(self) -> str:
@@ -35,7 +36,7 @@ class Visit:
     layer: Any
     outputs: Any
     before: Any = None
-    """The recorded argument of the layer's activation, if any."""
+    """The symbol passed to the layer's activation; None if no such symbol was recorded."""
     inputs: tuple = ()
 
 

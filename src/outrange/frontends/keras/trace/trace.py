@@ -92,13 +92,16 @@ class Tracer:
         return outputs
 
     def count(self, outputs: Any, source: str) -> None:
-        """Count the output entries of an operation, for one row, toward the limit of the trace."""
+        """Add the number of output entries of an operation, for one row, to a limited total."""
         for tensor in self.keras.tree.flatten(outputs):
             if isinstance(tensor, self.keras.KerasTensor):
                 self.values.add(sizes(tensor)[1:], f"a result of layer `{source}`")
 
     def _attention(self, outputs: Any, query: Any, key: Any, value: Any, *_: Any, **__: Any) -> Any:
-        """Correct the last axis: Keras (3.15) takes its size from the queries, not the values."""
+        """Return the symbol of an attention's result, with the last axis of the values.
+
+        Keras (3.15) states the last axis of the queries instead.
+        """
         shape = (*outputs.shape[:-1], value.shape[-1])
         return self.keras.KerasTensor(shape, dtype=outputs.dtype)
 
@@ -144,7 +147,10 @@ class Tracer:
         return outputs
 
     def _opaque(self, layer: Any, args: tuple, kwargs: dict) -> Any:
-        """Record a layer that calls the backend directly, as one operation with its own rule."""
+        """Record a layer as one operation, because its `call` uses the backend directly.
+
+        A lowering rule for the whole layer exists.
+        """
         x = self.keras.tree.flatten(args)[0]
         if type(layer).__name__ in refuse.TABULATED:  # its dtype may be an integer type
             outputs = layer.compute_output_spec(x)
@@ -160,7 +166,8 @@ class Tracer:
     def _moved_shape(self, layer: Any, x: Any) -> tuple[int, ...] | None:
         """Run an image layer to determine its output shape, which `RandomCrop` misstates.
 
-        The result is None for other layers, for open sizes, and for layers that do not run.
+        The result is None for layers that are not in `MOVING`, for unknown sizes, and if running
+        the layer raises an error.
         """
         if type(layer).__name__ not in refuse.MOVING or None in x.shape:
             return None

@@ -60,7 +60,8 @@ class Mode:
     """Differences of one layer call between training and inference.
 
     Args:
-        noisy: Whether the layer may compute something different in training.
+        noisy: Whether the layer, or a layer that encloses it, may compute something different in
+            training.
         behind: Whether the layer's inputs may differ in training.
         statistics: Whether batch statistics, or something unknown, may replace the layer's
             inference computation.
@@ -86,8 +87,8 @@ def dropout_rate(k: Any, layer: Any) -> float:
 def may_differ(layer: Any) -> bool:
     """Return whether a layer's own code may behave differently in training.
 
-    In general, user code is considered to behave the same if it does not receive the training flag,
-    or only passes it to other layers. Inner layers are judged separately.
+    A user's layer counts as unchanged if its `call` has no training argument, or only passes this
+    argument to other layers. Inner layers are judged separately.
     """
     kind = type(layer)
     if "call" in vars(layer) or getattr(layer, "quantization_mode", None) is not None:
@@ -253,7 +254,7 @@ def unknown_records(k: Any, model: Any, run: TolerantRun) -> set[int]:
 
 
 def changeable_variables(k: Any, model: Any, run: TolerantRun) -> set[int]:
-    """Return the ids of the variables that training may change other than by the optimizer."""
+    """Return the ids of the variables that code other than the optimizer may change in training."""
     visited = {id(visit.layer): visit.layer for visit in run.trace.visits}
     layers = [inner for layer in visited.values() for inner in _inner_layers(k, layer)]
     variables = set(run.assigned)

@@ -1,4 +1,4 @@
-"""The last operations that compute a model's outputs, read from its recording."""
+"""The last activation or layer that computes each output of a model, read from its recording."""
 
 from dataclasses import replace
 from typing import Any
@@ -78,9 +78,10 @@ def head(k: Any, model: Any, trace: Trace, output: Any, number: dict[int, int], 
 def _steps_of(
     k: Any, maker: dict[int, OperationRecord], record: OperationRecord | None
 ) -> list[OperationRecord]:
-    """Return the records of one operation applied to every step of a sequence, or `[]`.
+    """Return the records of one operation that `TimeDistributed` applied to every step, or `[]`.
 
-    `TimeDistributed` runs its layer once per step, stacks the results and transposes them.
+    `TimeDistributed` runs its layer once per step of a sequence, stacks the results and transposes
+    them.
     """
     if record is not None and record.kind == "Transpose":
         axes = record.op.axes
@@ -150,7 +151,10 @@ def _source_record(
 
 
 def _recovers_logits(k: Any, model: Any, output: Any, record: OperationRecord, loss: str) -> bool:
-    """Return whether this backend's cross-entropy recovers the logits of `output` automatically."""
+    """Return whether the backend's cross-entropy computes the loss from the logits of `output`.
+
+    TensorFlow's cross-entropy does so if it finds the logits from which `output` was computed.
+    """
     if k.backend.backend() != "tensorflow" or not loss.endswith("crossentropy"):
         return False
     if output.dtype != "float32":

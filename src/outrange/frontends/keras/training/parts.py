@@ -27,7 +27,7 @@ def model_part(run: TolerantRun) -> Trace:
 def parts(
     k: Any, model: Any, run: TolerantRun | None, number: dict[int, int], struct: Any
 ) -> tuple[PartialGraph | None, PartialGraph | None, list[str]]:
-    """Return the graphs `Program.whole` and `Program.free`, and a list of the parts that they lack.
+    """Return the graphs `Program.whole` and `Program.free`, and messages about what `whole` lacks.
 
     A graph is None if it cannot be built or would be too large.
     """
@@ -82,7 +82,7 @@ def _part(
 
 
 def _changing(k: Any, model: Any, run: TolerantRun) -> dict[int, str]:
-    """Map the `id` of each record that training may directly change to the reason."""
+    """Map the `id` of each record whose operation or weights training may change to the reason."""
     changeable = changeable_variables(k, model, run)
     changing = dict.fromkeys(
         unknown_records(k, model, run), "your own code may behave differently in training"

@@ -193,7 +193,10 @@ def _follow_model(
 def _in_training(
     program: Program, k: Any, model: Any, wide: Any, struct: Any, objects: list, index: dict
 ) -> Program | None:
-    """Return the program with the steps of a run in training mode, or None if recording fails."""
+    """Return the program with the recorded operations of a run in training mode, or None.
+
+    The result is None if the recording fails.
+    """
     try:
         with preserve_random_state(k), preserve_variables(k, model):
             run = follow(wide, struct, objects, training=True)

@@ -54,7 +54,7 @@ class Rehearser:
         bent: Replacements = (),
         other: str = "",
     ) -> Rehearsal:
-        """Measure the effect of some steps on the loss, the outputs and the weights of a copy.
+        """Measure the effect of training steps on the loss, the outputs and the weights of a copy.
 
         If a step fails, the result contains the error's text.
 
@@ -151,7 +151,8 @@ def _train(
 ) -> tuple[list[float], list[tuple[int, float]]]:
     """Train a copy; return the loss of each step, and `(step, loss on the first rows)` pairs.
 
-    The loss on the first rows is measured before some or all of the steps.
+    The loss on the first rows is measured before every step if every step uses these rows, and
+    otherwise before the steps that `_due` selects.
     """
     rows = len(k.tree.flatten(data)[0])
     whole = among is None and (batch is None or batch >= rows)
@@ -220,7 +221,7 @@ def _repeat(k: Any, data: Any, count: int) -> Any:
 
 
 def _due(step: int) -> bool:
-    """Return whether to measure at a step: always for early steps, and less often later."""
+    """Return whether to measure before a step: at steps 0 to 4, and then 6, 8, 12, 16, 24, ..."""
     return step % (2 ** max(step.bit_length() - 2, 0)) == 0
 
 

@@ -52,7 +52,7 @@ def describe_stepping(k: Any, model: Any) -> Stepping | None:
 
 
 def _refusal(k: Any, model: Any, optimizer: Any) -> str:
-    """Return why steps are not those of a Keras optimizer in float32, or `""` if they are."""
+    """Return why the steps may differ from those of a Keras optimizer in float32, or `""`."""
     overridden = overridden_training_method(k, model)
     if overridden:
         return f"the model has its own `{overridden}`"
@@ -175,12 +175,12 @@ def lower_with_weights(
 
 
 def known_reads(k: Any, run: TolerantRun, index: Mapping[int, int]) -> dict[int, str]:
-    """Return the roles of weights of Keras's own layers whose unrecorded reads are all known.
+    """Map weights of Keras's layers to `"bias"` or `"state"` if all unrecorded reads are known.
 
-    The role of a weight is `"bias"` or `"state"`; the keys of the result are indices of weights. A
-    convolution reads its bias once per call. A cell in `CELLS` reads its recurrent kernel once per
-    call if its state is an array of zeros. If other code also reads the weight, the number of reads
-    differs, and the weight is absent.
+    The keys are indices of weights. `"bias"` is the bias of a convolution, and `"state"` the
+    recurrent kernel of a cell in `CELLS` whose first state is an array of zeros. Both are read once
+    per call, outside recorded operations. A weight with another number of reads is absent, because
+    other code also reads it.
     """
     reads: dict[int, int] = {}
     kinds: dict[int, str] = {}
@@ -214,7 +214,9 @@ def _from_zeros(k: Any, inputs: tuple) -> bool:
 def steady_weights(
     k: Any, model: Any, run: TolerantRun, index: Mapping[int, int]
 ) -> frozenset[int]:
-    """Return the indices of weights that only the optimizer changes, judged by their layer's class.
+    """Return the indices of weights of `STEADY` layers that the model does not assign.
+
+    Only the optimizer changes these weights.
 
     Args:
         index: Map from the `id` of a variable to its index.

@@ -143,7 +143,7 @@ def makes_masks(k: Any, run: TolerantRun) -> bool:
 def optimizer_record(k: Any, model: Any) -> Optimizer | None:
     """Convert the compiled optimizer to a record, or return None if there is none.
 
-    The learning rate of a Keras schedule is the largest one of some early steps.
+    The learning rate of a Keras schedule is its largest value at the steps 0, 1, 10, 100 and 1000.
     """
     optimizer = getattr(model, "optimizer", None)
     if optimizer is None:

@@ -74,10 +74,10 @@ def kernel_of(name: str) -> QuantizedKernel:
 
 
 LEAST_PAIR, MOST_PAIR = -32768.0, 32767.0
-"""Range of an int16 register, in which some kernels add two products."""
+"""Range of an int16 register, in which kernels with `saturates_pairs` add two products."""
 
 LARGEST_ACTIVATION = 255.0
-"""Largest activation in the registers; int8 activations are shifted by 128 for this purpose."""
+"""Largest 8-bit activation in a product; kernels first shift int8 activations by 128 to 0..255."""
 
 
 def pair_loss(weight: np.ndarray) -> np.ndarray:

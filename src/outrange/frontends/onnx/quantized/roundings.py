@@ -95,7 +95,7 @@ class ValueRoundings:
     def largest(self, value: int, least: float, most: float) -> float:
         """Return the largest error of an entry that is clipped to `[least, most]` afterwards.
 
-        The result is infinite if no bound is known.
+        The result is infinite if the value or its error has no finite bound.
         """
         size, errors = self.of(value)
         if errors.relative.max(initial=0.0) > LARGEST_RELATIVE:

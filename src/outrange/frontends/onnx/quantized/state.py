@@ -58,7 +58,7 @@ class Quantization:
         Args:
             x: Values in units of the step.
             least: Least value of the result, after the zero point is subtracted.
-            most: Largest value of the result, in the same sense.
+            most: Largest value of the result, after the zero point is subtracted.
             where: The node, for messages.
         """
         slack = self.roundings.largest(x.index, least, most)
@@ -77,8 +77,9 @@ class Quantization:
     def output(self, x: Operand, name: str, kind: str) -> Operand:
         """Return an output of the model, with slack for its float32 errors and pair losses.
 
-        A model without quantizers and pair losses needs none. Only roundings have slack. So integer
-        outputs are rounded to integers, and floats to a grid that is much finer than the errors.
+        A model without quantizers and pair losses needs no slack. In a graph, only a rounding can
+        have slack. So integer outputs are rounded to integers, and floats to a grid that is much
+        finer than the errors.
 
         Args:
             x: The output, as a value of the graph or a constant.

@@ -116,9 +116,9 @@ def _write_steps(c: OnnxCall, x: Operand, i: int, axis: int, kind: str) -> Opera
 
 
 def _record_loss(c: OnnxCall, out: Operand, w: Operand, kind: str | None, unit: np.ndarray) -> None:
-    """Record the pair loss of a product with weights `w`, which only int8 weights have.
+    """Record how far pair saturation may change `out`, a product with the weights `w`.
 
-    One product of integers counts as `unit` in `out`.
+    Only pairs with int8 weights saturate. A product of integers that is 1 adds `unit` to `out`.
     """
     if kind == "int8":
         if isinstance(w, Value):

@@ -30,7 +30,7 @@ _MOST_KNOTS = 160
 _LONGEST_NAME = 60
 
 NOT_ZERO = 1e-300
-"""Value of a curve at 0 if float64 computes 0 there and the function is not known to be 0."""
+"""Value of a curve at 0 if float64 computes 0 there and the function is not proved to be 0."""
 
 _NO_STRETCH = 2.0**-100
 """Width up to which a stretch is negligible: it then lies between the cells next to a pole."""
@@ -40,9 +40,9 @@ def analyze(t: Expressions, e: int, name: str = "") -> Curve:
     """Return an expression as a `Curve`: knots, bends, turns, jumps and errors, all of them proved.
 
     Enclosures of the first and second derivative over cells of the line give the sign of each.
-    Cells are cut until the sign is known, does not matter, or stays undecided. Where it stays
-    undecided, or float64 overflows, the description ends (`on`). Beyond, an enclosure of the values
-    may be known (`beyond`).
+    Cells are cut until the sign is known or does not matter, or until a limit is reached. Where the
+    sign then is undecided, or float64 overflows, the description ends (`on`). Beyond, an enclosure
+    of the values may be known (`beyond`).
 
     Sound: yes; `off` includes the error of undecided parts. Complete: no; a function with too many
     inflection points is refused. Cost: a few hundred cells, some milliseconds.
@@ -98,7 +98,8 @@ _NEAR_END = 2.0**-20
 may have a pole."""
 
 _MODERATE = 2.0**20
-"""Magnitude of the function above which an early end of its description is considered an overflow.
+"""Absolute value of the function from which an early end of its description is attributed to an
+overflow.
 """
 
 
@@ -111,7 +112,7 @@ class _Facts:
         e: The expression, without its restrictions, which the pieces reflect.
         shapes: The measured pieces of the expression, from left to right.
         looked_at: The edges between which the pieces were computed.
-        needs: The conditions of the expression and of its branches.
+        needs: The conditions under which the expression and all its branches are defined.
     """
 
     t: Expressions
@@ -122,7 +123,8 @@ class _Facts:
     needs: frozenset[Need]
     stretches: list[tuple[Gap, Turns]] = field(default_factory=list)
     is_cut: bool = False
-    """Whether the description ends although the function continues with moderate values."""
+    """Whether the description ends where the function is finite and of absolute value below
+    `_MODERATE`."""
 
     def curve(self) -> Curve:
         """Assemble and return the `Curve`."""
@@ -209,7 +211,10 @@ class _Facts:
         return lambda x: np.where((least <= x) & (x <= most), f(x), np.nan)
 
     def keep_connected(self) -> None:
-        """Keep only the group of adjacent pieces nearest to 1; the pieces may meet at poles."""
+        """Keep only one run of adjacent pieces: the run that contains `x = 1`, or is nearest to it.
+
+        Pieces that meet at a pole are adjacent.
+        """
         groups = [[self.shapes[0]]]
         for shape in self.shapes[1:]:
             if shape.piece.left == groups[-1][-1].piece.right:
@@ -233,7 +238,11 @@ class _Facts:
         return stretch
 
     def _around(self, center: float, lo: float, hi: float) -> tuple[float, float]:
-        """Return the stretch around the point nearest to `center` on which no cell is broken."""
+        """Return the largest interval around `center` in which no cell of a piece is broken.
+
+        If `center` is not inside `[lo, hi]`, a point near the endpoint closer to it is used
+        instead. The call also sets `is_cut`.
+        """
         center = float(np.clip(center, lo, hi))
         if center in (lo, hi):
             inwards = min(1.0, 0.5 * (hi - lo))
@@ -274,7 +283,11 @@ class _Facts:
         return min(x for x, _ in ranges), max(y for _, y in ranges)
 
     def _between(self, lo: float, hi: float) -> tuple[float, float]:
-        """Bound the values of all stretches, from endpoints, turns and unbounded cells."""
+        """Bound the function on `[lo, hi]`, which its `stretches` cover.
+
+        The bounds are taken from the values at endpoints and turns, and from enclosures over
+        unbounded cells.
+        """
         least, most = np.inf, -np.inf
         for gap, turn in self.stretches:
             e = gap.shape.piece.expression

@@ -129,7 +129,7 @@ def _useless(error: tuple[np.ndarray, np.ndarray], most: float) -> np.ndarray:
 
     Args:
         error: The absolute and the relative error of the value.
-        most: An absolute error that is small enough.
+        most: Absolute error up to which a value counts as accurate, whatever its relative error.
     """
     return ~((error[0] <= most) | (error[1] <= 2.0**-30))
 
@@ -169,7 +169,14 @@ def gaps(t: Expressions, shape: Shape, lo: float, hi: float) -> list[Gap]:
 
 @dataclass(frozen=True)
 class Turns:
-    """Possible turns of a stretch, their error, and its direction at either end (1, -1 or 0)."""
+    """The possible turning points of a `Gap`, and the signs of its slope at both ends.
+
+    Args:
+        at: The possible turning points; empty if the slope keeps its sign.
+        error_added: Bound on the error of assuming that the function turns at these points only.
+        first: 1 if the function rises at the lower end, -1 if it falls, and 0 if it is constant.
+        last: The corresponding number at the upper end.
+    """
 
     at: tuple[float, ...]
     error_added: float
@@ -178,9 +185,9 @@ class Turns:
 
 
 def turns(t: Expressions, stretches: list[Gap]) -> list[Turns]:
-    """Return the turning point, if any, of each stretch of one piece.
+    """Return the turning points of each of `stretches`, which all belong to one piece.
 
-    The slope is monotone on each stretch, so it has one root, or none if it keeps its sign.
+    The slope is monotone on each of them, so it has one root, or none if it keeps its sign.
 
     Raises:
         UnsupportedError: A turning point is not found.

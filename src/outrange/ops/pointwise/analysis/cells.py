@@ -65,7 +65,10 @@ class CellGrid:
 
 
 def grid(lo: float, hi: float, waves: bool = False) -> np.ndarray:
-    """Return points from `lo` to `hi`, close together near 0 and near finite endpoints."""
+    """Return points from `lo` to `hi`, close together near 0 and near finite endpoints.
+
+    With `waves`, more points are added, for functions that contain a sine or cosine.
+    """
     steps = np.concatenate([_STEPS, _WAVES]) if waves else _STEPS
     points = [np.array([lo, hi]), steps, -steps]
     for end, sign in ((lo, 1.0), (hi, -1.0)):
@@ -91,7 +94,10 @@ def _subdivide(lo: np.ndarray, hi: np.ndarray, count: int) -> np.ndarray:
 
 
 def _refine(t: Expressions, e: int, cells: CellGrid, payable: Callable, rounds: int) -> CellGrid:
-    """Cut undecided cells into four, for a few rounds, unless two cuts in a row decided nothing."""
+    """Cut cells of unknown sign into four parts, in up to `rounds` rounds.
+
+    A cell stays if its sign is irrelevant (`payable`), or if the last two cuts decided no sign.
+    """
     for _ in range(rounds):
         again = (cells.sign == 2) & ~payable(cells.hi - cells.lo, cells.size) & (cells.stuck < 2)
         again &= np.isfinite(cells.lo) & np.isfinite(cells.hi)

@@ -89,7 +89,10 @@ def pieces(
 
 
 def _first_switch(t: Expressions, roots: Iterable[int]) -> int | None:
-    """Return the first always-evaluated switch whose argument contains no switch, or None."""
+    """Return the first switch that is evaluated on every branch of `roots`, or None.
+
+    The argument of this switch contains no switch.
+    """
     met = (k for e in roots for k in unconditional(t, e) if isinstance(t.nodes[k], Switch))
     return min(met, default=None)
 
@@ -97,7 +100,7 @@ def _first_switch(t: Expressions, roots: Iterable[int]) -> int | None:
 def _satisfying(
     t: Expressions, need: Need, left: Edge, right: Edge, touching: bool
 ) -> list[tuple[Edge, Edge]]:
-    """Return the stretches where a condition holds; if `touching`, also cut them at equality."""
+    """Return the intervals where a condition holds; if `touching`, also cut them at equality."""
     parts = cut(t, need.argument, (need.limit,), left, right, touching)
     return [(a, b) for a, b, gap in parts if need.sign == NONZERO or gap == 1]
 

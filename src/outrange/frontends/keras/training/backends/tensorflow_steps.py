@@ -146,7 +146,7 @@ class TensorFlowTraining:
         return loss, dense, self.k.tree.flatten(outputs)
 
     def _call_few_times(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a function: a few times eagerly if the results are the same, then as a graph."""
+        """Call a function eagerly at most `EAGER` times if `_same_eagerly`, and then as a graph."""
         name = function.__name__
         calls = self._calls[name] = self._calls.get(name, 0) + 1
         if calls <= EAGER and self._same_eagerly(arguments[0]):
@@ -156,7 +156,7 @@ class TensorFlowTraining:
         return self._functions[name](*arguments)
 
     def _same_eagerly(self, x: Any) -> bool:
-        """Return whether eager execution is surely fast, with the same results as `fit`'s graph.
+        """Return whether eager execution surely gives the results of `fit`'s graph and is not slow.
 
         User code may check whether it runs in a graph, and loops over steps are slow in eager mode.
         A cross-entropy searches for the logits of its input: in a graph it finds the operation that

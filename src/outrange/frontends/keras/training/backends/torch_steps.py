@@ -67,7 +67,8 @@ class TorchTraining:
     def single_threaded(self) -> Iterator[None]:
         """Limit PyTorch to one thread in this context if training steps are recorded.
 
-        In the small operations of such models, additional threads would mostly wait.
+        Only models with at most `LARGEST` weights are recorded. In their small operations,
+        additional threads would mostly wait.
         """
         before = torch().get_num_threads()
         torch().set_num_threads(1 if self._records else before)

@@ -55,7 +55,7 @@ class Clone:
         )
 
     def start_with(self, values: Mapping[int, np.ndarray | None]) -> None:
-        """Replace the values of some weights.
+        """Replace the values of the weights that `values` lists.
 
         Args:
             values: Map from the `id` of a variable of the model to its value in the clone. A weight

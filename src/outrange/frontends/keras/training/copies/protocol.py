@@ -8,12 +8,13 @@ import numpy as np
 
 
 class Look(NamedTuple):
-    """Loss and outputs of a copy on some rows.
+    """Loss and outputs of a copy on the rows of data passed to `Copy.look`.
 
     Args:
         loss: The loss in training, including any penalties.
         outputs: The outputs at inference.
-        in_training: The outputs in training, or an empty list if they are known to equal `outputs`.
+        in_training: The outputs in training; empty if the model computes `outputs` in training,
+            too.
     """
 
     loss: float
@@ -59,7 +60,7 @@ class Copy(Protocol):
         ...
 
     def start_with(self, values: Mapping[int, np.ndarray | None]) -> None:
-        """Replace the values of some weights of the copy.
+        """Replace the values of the weights of the copy that `values` lists.
 
         Args:
             values: Map from the `id` of a variable of the model to its value in the copy. A weight

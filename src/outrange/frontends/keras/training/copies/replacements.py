@@ -8,7 +8,8 @@ from typing import Any
 
 
 Replacements = tuple[tuple[str, str], ...]
-"""Pairs of a layer's name and the name of its new activation; `IDENTITY` leaves the layer out."""
+"""Pairs of a layer's name and the name of its new activation; with `IDENTITY`, the layer returns
+its input."""
 
 IDENTITY = "identity"
 """Replacement with which a layer returns its input unchanged."""

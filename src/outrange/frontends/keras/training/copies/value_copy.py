@@ -37,7 +37,7 @@ class ValueCopy:
         self._state = trainable, others, slots
 
     def start_with(self, values: Mapping[int, np.ndarray | None]) -> None:
-        """Replace the values of some trainable weights.
+        """Replace the values of the trainable weights that `values` lists.
 
         Args:
             values: Map from the `id` of a trainable variable to its value in the copy. A weight
