@@ -217,9 +217,9 @@ def _is_symmetric(network: Network, info: LayerInfo, makers: dict[str, Any]) -> 
 def closed_form(model: Any, network: Network, info: LayerInfo, rows: np.ndarray) -> float | None:
     """Return the closed form of the probability that a unit starts dead, or None if none is known.
 
-    A closed form is known for a dense layer on the inputs with a zero initial bias, independent
-    symmetric weights, and an activation that is flat up to 0 and increases after it, if all rows
-    are multiples of one direction `d`. A unit is dead if `w · x <= 0` at every row, so the sign of
+    A closed form is known for a dense layer on the inputs with a zero initial bias and independent
+    symmetric weights. Its activation must be flat up to 0 and increase after it, and all rows must
+    be multiples of one direction `d`. A unit is dead if `w · x <= 0` at every row, so the sign of
     `w · d` decides. The probability is one half if all rows point in the same direction. It is 0 if
     both directions occur, since the unit would be dead only if `w · d = 0`. Rows of zeros are
     ignored; if there are no other rows, the probability is 1.

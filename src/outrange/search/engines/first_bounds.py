@@ -39,7 +39,7 @@ def first_bounds(problem: Problem, machine: ArrayEngine, incumbent: Incumbent) -
 
     Args:
         problem: Objectives and their boxes.
-        machine: Engine that receives the pass, if it bounds the same graph.
+        machine: Engine that reuses the pass as its first bounds, if it bounds the same graph.
         incumbent: Receives the bounds of the objectives.
     """
     if problem.free * problem.small.entries <= MOST_FORMS:

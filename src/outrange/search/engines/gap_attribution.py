@@ -44,9 +44,9 @@ def attribute_gap(ascent: AlphaAscent) -> np.ndarray:
 def product_blame(ascent: AlphaAscent, value: int) -> list[np.ndarray]:
     """Return the slack of a product as one array `(P, n)` per factor.
 
-    The slack is `|a|` times half the distance between the product and its active plane at the
-    worst corner, where `a` is the row's coefficient of the product. It is divided equally between
-    the factors.
+    Let `a` be the row's coefficient of the product. The slack is `|a|` times half the distance
+    between the product and its active plane at the worst corner. It is divided equally between the
+    factors.
     """
     sweep = ascent.sweep
     sources, op = next((s, op) for v, s, op in sweep.plan.products if v == value)
@@ -87,8 +87,9 @@ def _distribute(ascent: AlphaAscent, source: int, blame: np.ndarray) -> np.ndarr
 def curve_blame(ascent: AlphaAscent, value: int) -> np.ndarray:
     """Return the slack `(P, n)` that a curve's units cause in each row.
 
-    It is the absolute value of the row's coefficient of the unit, times the largest distance
-    between the curve and its active line at the ends, the middle and the knots of the range.
+    The slack is the absolute value of the row's coefficient of the unit, times the largest distance
+    between curve and active line. This distance is sampled at both ends, the middle and the knots
+    of the unit's range.
     """
     sweep = ascent.sweep
     node = sweep.plan.graph.nodes[value - 1]

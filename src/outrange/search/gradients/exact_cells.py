@@ -4,8 +4,8 @@ The unstable units of a box have finitely many activation patterns. If the deriv
 could change the result, the pattern is followed layer by layer in exact arithmetic. It is pruned as
 soon as a linear program in rationals proves that no open set of inputs has it. The remaining cells
 exist, and their derivatives are computed exactly. A continuous function is non-decreasing along an
-input if it is non-decreasing on every cell. Smooth curves keep the range of their slopes, and
-values that depend on them keep all their patterns.
+input if it is non-decreasing on every cell. The slope of a smooth curve is only known to lie in a
+range. Its value has no affine form, so patterns of later units that depend on it are not pruned.
 """
 
 from __future__ import annotations
@@ -97,8 +97,9 @@ class ExactCells:
     ) -> CellBounds | None:
         """Return bounds of the objectives on the box `[lo, hi]`, or None if the box must be split.
 
-        A box must be split if it has too many patterns or cells, if the budget is used up, if the
-        graph has products, or if the graph has inexact ops and no unit of the box is unstable.
+        A box must be split if it has too many patterns or cells, or if the work budget is used up.
+        It must also be split if the graph has products, or has inexact ops while no unit of the box
+        is unstable.
 
         Args:
             lo: Array of shape `(d,)`.
@@ -206,7 +207,9 @@ class _CellEnumeration:
         self.count = 0
 
     def run(self) -> bool:
-        """Refine every pattern that needs it; return whether at most `MOST_CELLS` cells were found.
+        """Enumerate the cells of all patterns in `needs`, whose bounds are below a cutoff.
+
+        Return whether there are at most `MOST_CELLS` cells.
 
         Branches are stored in a list: a network may be deeper than Python's stack.
         """

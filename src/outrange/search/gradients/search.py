@@ -44,7 +44,7 @@ SAMPLES = 2048
 
 
 class _CellEngine:
-    """An `Engine` made of a `DerivativeEngine` and its exact leaves, for the box search."""
+    """An `Engine` for the box search: a `DerivativeEngine`, and `ExactCells` for small boxes."""
 
     def __init__(self, engine: DerivativeEngine) -> None:
         self._engine = engine
@@ -295,8 +295,8 @@ def derivative_signs(
 
     Sound: as for `minimize_derivatives`.
     Complete: as for `minimize_derivatives`. A slope that touches 0 without crossing it is decided
-    if the network is piecewise linear, or if its curves are nondecreasing and its weights agree in
-    sign.
+    if the network is piecewise linear. It is also decided if all curves are nondecreasing, and the
+    signs of the weights agree such that every term of the slope is nonnegative.
     Cost: as for `minimize_derivatives`.
     """
     m = derivatives.form.size

@@ -32,7 +32,8 @@ MOST_BOXES = 4096
 
 SECONDS_A_CALL = 0.2
 """Duration of a call, in seconds. After a shorter call, the maximum number of boxes is doubled, up
-to `MOST_BOXES`; after a longer call, it is halved, down to a minimum."""
+to `MOST_BOXES`; after a longer call, it is halved, down to `FIRST_BOXES` (in a decision, down to
+`Engine.together` if this is larger)."""
 
 
 class ArraySearch(BestFirstSearch):

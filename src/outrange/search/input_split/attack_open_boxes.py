@@ -24,7 +24,7 @@ STARTS = 256
 
 
 class OpenBoxAttack:
-    """Attack on a decision by occasional gradient descent from random open boxes.
+    """Attack on a decision by gradient descent from random open boxes, between splits.
 
     Args:
         roots: Boxes in which the points must stay.

@@ -78,7 +78,8 @@ class TreeProver:
         blocks: The units, in order.
         goals: Forms to be bounded from below, shape `(m, variables)`.
         least: `(m,)` lower bounds to be proved for the forms.
-        weight: `(m,)` the reciprocals of the forms' ranges.
+        weight: `(m,)` the reciprocals of the forms' ranges, by which the slack of different forms
+            is weighted in the choice of the input to split.
     """
 
     def __init__(

@@ -76,8 +76,8 @@ def least_linear(
 def run(solver: Any, seconds: float = np.inf) -> None:
     """Run the solver within a time limit; raise `KeyboardInterrupt` only after it has stopped.
 
-    HiGHS calls back into Python. An exception raised inside such a callback would be lost, or
-    worse.
+    HiGHS calls back into Python. An exception raised inside such a callback would not reach the
+    caller, so an interrupt only asks HiGHS to stop.
 
     Args:
         seconds: Time limit on the ambient clock.

@@ -62,7 +62,7 @@ class JointBounds(Protocol):
 BeginJointBounds = Callable[
     [RelaxedNet, np.ndarray, np.ndarray, np.ndarray, np.random.Generator], JointBounds | None
 ]
-"""Function that begins joint bounds, or returns None if they do not suit.
+"""Function that begins joint bounds, or returns None if it refuses the net.
 
 Its arguments are the net, the indices of the open objectives, the proved bounds of all objectives,
 the gaps of the open objectives as fractions of their ranges, and a random generator."""

@@ -114,7 +114,10 @@ class SplitTree:
             raise
 
     def _close_leaf(self, leaf: SplitNode, cutoff: float) -> np.ndarray:
-        """Close a leaf without unstable units by a linear program; return a candidate point."""
+        """Close a leaf without unstable units, at the bound of its linear program or its own.
+
+        Return a candidate point `(1, d)` from the linear program.
+        """
         least, at = bound_by_lp(self.net, self._stack([leaf]), cutoff)
         self.closed = min(self.closed, max(leaf.least, least), cutoff)
         return at[None]

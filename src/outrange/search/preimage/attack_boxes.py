@@ -25,8 +25,9 @@ def violations_in(
     """Return, for each box, up to two points where an open clause has a value of at most 0.
 
     The values are computed in plain float64. The point with the lowest value often lies on a face
-    that two boxes share. So a point nearer to the middle of the box comes first, if the clause
-    still holds there with a margin. The list of a box is empty if no point was found.
+    that two boxes share. So a point nearer to the middle of the box comes first, if the value there
+    is still at most a quarter of the (negative) lowest value. The list of a box is empty if no
+    point was found.
 
     Args:
         clauses: The clauses and their values.

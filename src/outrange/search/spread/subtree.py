@@ -92,7 +92,7 @@ class StepAttack(OpenBoxAttack):
     steps = 0
 
     def is_due(self, seconds: float) -> bool:
-        """Return whether a descent is due in this step."""
+        """Count a step, and return True at every `ATTACK_EVERY`-th step."""
         self.steps += 1
         return self.steps % ATTACK_EVERY == 0
 

@@ -305,7 +305,11 @@ class BottleneckSearch(Search):
 def _half(
     rest: Graph, lo: np.ndarray, hi: np.ndarray, splits: np.ndarray, side: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the lower (`side` 0) or upper half of a region along its most influential entry."""
+    """Return the lower (`side` 0) or upper half of a region, cut along one entry.
+
+    The entry is the one, among those in `splits`, whose change from its lower to its upper bound
+    changes the outputs most.
+    """
     corners = np.where(np.eye(lo.size, dtype=bool), hi, 0.5 * lo + 0.5 * hi)
     others = np.where(np.eye(lo.size, dtype=bool), lo, 0.5 * lo + 0.5 * hi)
     moves = np.abs(rest.run(corners) - rest.run(others)).sum(axis=1)

@@ -57,8 +57,9 @@ class StepCases:
 def step_cases(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> StepCases:
     """Distinguish the cases of the steps that are open in a box `(d,)`.
 
-    The box is the only case if no step is open, if a step's pieces are not known exactly, or if
-    there would be more than `MOST` cases.
+    A step is open if forward bounds on its value do not determine it.
+    The box is the only case if no step is open, or if there would be more than `MOST` cases. It is
+    also the only case if an open step's pieces are not known exactly.
 
     Sound: yes; each point of the box, with the values of its steps there, lies in one of the cases,
     within the limits of its arguments.

@@ -24,8 +24,8 @@ def applies(task: SearchTask) -> bool:
 def begin(task: SearchTask) -> Search | None:
     """Start the search, or return None if it is not promising.
 
-    It is promising for a conjunction over a network with one hidden layer, if the root is refuted
-    or a large fraction (`HELD`) of the unstable units is fixed before any decision.
+    It is promising for a conjunction over a network with one hidden layer. In addition, the root
+    must be refuted, or the fraction `HELD` of the unstable units must be fixed before any decision.
     """
     from .one_layer import one_layer
     from .search import ConflictSearch

@@ -30,7 +30,7 @@ class PairedCurve:
 
     Args:
         size: Length of the value.
-        terms: Number of products in the sum of one entry of a row.
+        terms: Number of products per entry when a row is substituted back through the curve.
     """
 
     curve: Curve

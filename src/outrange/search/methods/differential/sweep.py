@@ -126,7 +126,8 @@ class PairedCrownPass(CrownPass):
     def _sums(self, sums: PairedAffine) -> Bounds:
         """Bound `A d + (A - A') x + b - b'` by intervals.
 
-        `x` is the counterpart's input, and `d` is its difference.
+        `A` and `b` belong to the later copy, `A'` and `b'` to its counterpart. `x` is the input of
+        the counterpart, and `d` is the input of the later copy minus `x`.
         """
         middle = np.tile(sums.bias, (len(self.cells.lo), 1))
         radius, sizes = np.zeros_like(middle), np.tile(sums.sizes, (len(middle), 1))

@@ -294,7 +294,8 @@ class _PartSearch:
     def _is_hopeless(self, program: LayerProgram, part: _SizedPart) -> bool:
         """Return whether a run with the part's worst-case errors lies below the target.
 
-        In that case, no search can close the part. Only a few random points are checked.
+        In that case, no search can close the part. Only the center, a few random points and the
+        points that nearly attain the real bounds are checked.
         """
         lo, hi = part.lo[self.free], part.hi[self.free]
         objectives = np.argsort(-self._miss(part.lower), kind="stable")[:MOST_ASKED]

@@ -43,7 +43,7 @@ def open_boxes(
     late: Callable[[], bool],
     met: Met = lambda x, y: False,
 ) -> tuple[DomainBoxes, np.ndarray]:
-    """Return the boxes on which the bounds of forward forms leave some output below its target.
+    """Return the boxes on which interval and forward bounds leave some output below its target.
 
     Boxes of few free inputs are halved as long as this closes boxes.
 

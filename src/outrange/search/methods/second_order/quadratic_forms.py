@@ -64,7 +64,7 @@ class QuadraticForms:
         """Mix these forms and `others` with weights `1 - share` and `share`, shape `(P,)`.
 
         At every point, the mixture is at most the larger of the two forms. In float64, the weights
-        add up to 1 only up to a rounding error, which is accounted for in proportion to the
+        add up to 1 only up to a rounding error. The error is accounted for in proportion to the
         absolute values of the terms of both forms.
         """
         rest = 1.0 - share

@@ -98,7 +98,7 @@ class SemidefiniteRelaxation:
         return self._methods[count] is not None
 
     def turn(self, row: SemidefiniteRow) -> None:
-        """Bound a row with the products selected in its last turn, and update it in place."""
+        """Bound a row with the products that its last turn selected, and update `row` in place."""
         began = read_clock()
         count = self._forms.variables_of(row.value)
         products, method = self._products.first(count), self._methods[count]
