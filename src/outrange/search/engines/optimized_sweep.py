@@ -74,8 +74,9 @@ class OptimizedCrownPass(CrownPass):
         return True
 
     def _late(self, net: RelaxedGraph, value: int) -> bool:
-        """Bound a value without ascent; return whether its bounds are final.
+        """Bound a value by plain back-substitution, unless it is in `settled`.
 
-        A value in `settled` keeps its bounds; any other value is back-substituted.
+        Return whether its bounds may have been tightened, in this pass or in the earlier pass that
+        settled it.
         """
         return value in self.settled or super()._refine(net, value)

@@ -43,7 +43,7 @@ def gaps_touched(op: Curve, lo: float, hi: float) -> list[int]:
 
 
 def open_units(graph: Graph, slopes: dict[int, Bounds], ends: list[Bounds]) -> list[Unit]:
-    """Return every unit of a curve with exact lines whose slope is not a single number."""
+    """Return all units whose slope range is not a single number, for curves with exact lines."""
     units = []
     for v, (least, most) in slopes.items():
         if not curve_of(graph, v).has_exact_lines:

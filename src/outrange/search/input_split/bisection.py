@@ -141,7 +141,11 @@ class BisectionSearch(Search):
         self._open = [*self._open[:-1], *halves]
 
     def _halve(self, part: _Part, open_: np.ndarray) -> list[_Part]:
-        """Return searches on both halves, or `[]` if halving is impossible or does not help."""
+        """Return searches on both halves of a part, or `[]`.
+
+        The list is empty if no splits are left, no input can be halved, or rounding errors on the
+        halves are not much smaller (`SHRINKS`, `FINEST`).
+        """
         domain = part.domain
         lo, hi = domain.lo[0], domain.hi[0]
         free = np.flatnonzero(part.search.free & ~domain.whole)

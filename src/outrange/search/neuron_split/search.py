@@ -222,7 +222,11 @@ class NeuronSplitSearch(Search):
         self._offer_points(net.corner(proof.form))
 
     def _descend(self, starts: int) -> None:
-        """Attack the open objectives, and offer the best points."""
+        """Attack the open objectives by gradient descent, and offer the best points.
+
+        Args:
+            starts: Desired number of descents per objective; see `attack`.
+        """
         if self._open.size and self.splits:
             points = attack(self.graph, self.box, self._open, starts, self._rng, self._late)
             self.incumbent.offer(*points)

@@ -181,7 +181,11 @@ class Certified(keras.Model):
             self._worst_loss(compiled, ends, y, None)
 
     def _robust_loss(self, compiled: SampleLoss, x: Any, y: Any, weight: Any, share: Any) -> Any:
-        """Return the loss over boxes around the samples."""
+        """Return the loss over boxes around the samples.
+
+        Args:
+            share: Fraction of the radius `eps` that the boxes have.
+        """
         ops, model = keras.ops, self.model
         radius = ops.convert_to_tensor(np.asarray(self.radius, "float32")) * share
         lo, hi = self._clip(x - radius), self._clip(x + radius)

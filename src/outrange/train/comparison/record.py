@@ -143,6 +143,8 @@ class ComparisonRecord:
     def bar(self, best: float) -> float:
         """Return the value of the metric that a run must beat to solve the task.
 
+        It is the metric of a constant prediction. For accuracies, it is the proved bound for models
+        without a hidden layer, if this is larger and no run has an accuracy of 1.
         Args:
             best: The best metric of all training runs.
         """

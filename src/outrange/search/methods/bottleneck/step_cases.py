@@ -58,6 +58,7 @@ def step_cases(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> StepCases:
     """Distinguish the cases of the steps that are open in a box `(d,)`.
 
     A step is open if forward bounds on its value do not determine it.
+
     The box is the only case if no step is open, or if there would be more than `MOST` cases. It is
     also the only case if an open step's pieces are not known exactly.
 

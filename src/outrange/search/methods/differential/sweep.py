@@ -226,7 +226,7 @@ def relax_paired(
     budget: OperationCounts,
     reads: list[int],
 ) -> PairedRelaxation:
-    """Compute the planes of a paired curve, or its own lines where these are much tighter.
+    """Compute the planes of a paired curve, or its own lines where these are tighter by `WORTH`.
 
     Args:
         sources: Bounds of `z`, `w` and `a`, `(B, n)` each.

@@ -141,7 +141,8 @@ class _PartSearch:
     def run(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
         """Halve the worst parts until all reach the target; return lower bounds `(m,)`.
 
-        The search ends early if time runs out or the worst gap stops improving.
+        The search ends early if time runs out, or if the worst gap has not improved for a while
+        (`PATIENCE`).
         """
         self.target = self.goal.target.copy()
         signs, fixed = self.goal.signs, np.where(self.free, np.nan, lo)

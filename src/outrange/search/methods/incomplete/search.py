@@ -102,7 +102,10 @@ class WideSearch(Search):
             return next(self._plan, False)
 
     def _work(self) -> Iterator[bool]:
-        """Alternate descents and passes; once no further pass is affordable, only descend."""
+        """Alternate descents and passes, then only descend.
+
+        Passes end if the next one would probably exceed the time limit, or could go no deeper.
+        """
         plan, pass_seconds, value_bounds, deep = CrownPlan.of(self.graph), 0.0, {}, frozenset[int]()
         clock = self.incumbent.clock
         output = self.graph.output

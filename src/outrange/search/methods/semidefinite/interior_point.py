@@ -138,7 +138,10 @@ class InteriorPoint:
         raise NoCenterError
 
     def _extend_center(self, near: InteriorPoint) -> Iterate:
-        """Extend the center of the first products by multipliers of the other products."""
+        """Extend the center of `near`, a method for the first products, to all products.
+
+        The multipliers of the other products are halved until the iterate is feasible.
+        """
         center, signed = near._center, self._sums.signed
         slack = np.maximum(-self._sums.values_at(center.moments)[signed], LEAST_SLACK)
         slack[: center.slack.size] = center.slack

@@ -82,7 +82,8 @@ def products_of(forms: BoundedForms) -> Products:
 class Parts:
     """The positive and negative parts of all units, whose products are at least 0.
 
-    There are too many products to use them all; `most_violated` selects the most useful ones.
+    There are too many products to use them all; `most_violated` selects those that given moments
+    violate most.
 
     Reference: H. Sherali, W. Adams, *A reformulation-linearization technique*, 1999, for products
     of non-negative terms.
