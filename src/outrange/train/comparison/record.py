@@ -145,6 +145,7 @@ class ComparisonRecord:
 
         It is the metric of a constant prediction. For accuracies, it is the proved bound for models
         without a hidden layer, if this is larger and no run has an accuracy of 1.
+
         Args:
             best: The best metric of all training runs.
         """
