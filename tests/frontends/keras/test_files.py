@@ -104,3 +104,23 @@ def test_a_file_of_weights_says_what_to_do(tmp_path):
     model.save_weights(tmp_path / "m.weights.h5")
     with pytest.raises(ModelError, match=r"contains weights, but no model.*load_weights"):
         load_keras(tmp_path / "m.weights.h5")
+
+
+def test_a_file_of_keras_2_says_what_to_do(tmp_path):
+    """Keras 2 stored initializers with a dtype, which Keras 3 refuses."""
+    import json
+
+    import h5py
+
+    path = tmp_path / "m.h5"
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(path)
+    with h5py.File(path, "a") as file:
+        config = json.loads(file.attrs["model_config"])
+        dense = next(p for p in config["config"]["layers"] if p["class_name"] == "Dense")
+        dense["config"]["kernel_initializer"] = {
+            "class_name": "GlorotUniform", "config": {"seed": None, "dtype": "float32"},
+        }  # fmt: skip
+        file.attrs["model_config"] = json.dumps(config)
+        file.attrs["keras_version"] = "2.4.0"
+    with pytest.raises(ModelError, match=r"written by Keras 2\.4\.0.*load_weights"):
+        load_keras(path)
