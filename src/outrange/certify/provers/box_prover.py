@@ -67,8 +67,8 @@ class _BoxNode:
     """Shortfall of each goal's bound; at most 0 if the goal holds."""
     loose: float
     """Sum over the goals that are not proved of `lack + LOOSE * gap`, each relative to the goal's
-    `lack` on the whole box; 0 if every goal holds. The gap is the sum over all units of the distance
-    between the unit's lines, times the unit's coefficient in the goal's bound."""
+    `lack` on the whole box; 0 if every goal holds. The gap is the sum over all units of the
+    distance between the unit's lines, times the unit's coefficient in the goal's bound."""
     blame: np.ndarray
     """`(inputs,)`: score of a split at each input. It is the sum over all units of the unit's gap
     times the part of its range that the input causes."""

@@ -1,4 +1,4 @@
-"""Limits on the sizes that a Keras file declares, checked before Keras allocates memory."""
+"""The sizes and the version that a Keras file declares, read before Keras allocates memory."""
 
 from __future__ import annotations
 
@@ -170,3 +170,17 @@ def is_drawn(layer: Any, initializer: Any) -> bool:
 def sizes(tensor: Any) -> list[int]:
     """Return the shape of a symbol; each unknown size (such as the batch size) is replaced by 1."""
     return [n if isinstance(n, int) else 1 for n in tensor.shape or ()]
+
+
+def writing_version(path: Path) -> str:
+    """Return the version of Keras that wrote an HDF5 file; `""` if the file does not state it."""
+    if path.suffix.lower() == ".keras":
+        return ""
+    import h5py
+
+    try:
+        with h5py.File(path) as file:
+            version = file.attrs.get("keras_version", "")
+    except OSError:  # a damaged file, about which Keras's own error says more
+        return ""
+    return version.decode() if isinstance(version, bytes) else str(version)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...core import InputError, ModelError
 from .api import keras
-from .declared_sizes import check_archive, check_datasets, count_weights
+from .declared_sizes import check_archive, check_datasets, count_weights, writing_version
 
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
@@ -101,20 +101,6 @@ def _check_kind(path: Path) -> int | None:
     return check_datasets(path, path)
 
 
-def _written_by(path: Path) -> str:
-    """Return the version of Keras that wrote an HDF5 file; `""` if the file does not state it."""
-    if path.suffix.lower() == ".keras":
-        return ""
-    import h5py
-
-    try:
-        with h5py.File(path) as file:
-            version = file.attrs.get("keras_version", "")
-    except OSError:  # a damaged file, about which Keras's own error says more
-        return ""
-    return version.decode() if isinstance(version, bytes) else str(version)
-
-
 def _explain(error: Exception, path: Path, safe_mode: bool) -> ModelError:
     text = str(error).replace("\x1b[1m", "").replace("\x1b[0m", "")
     where = f"Received: `{path}`."
@@ -146,7 +132,7 @@ def _explain(error: Exception, path: Path, safe_mode: bool) -> ModelError:
             f"build it in Python, call `model.load_weights(path)`, and pass the model. {where}"
         )
     first = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    version = _written_by(path)
+    version = writing_version(path)
     if version.partition(".")[0] in ("1", "2"):
         return ModelError(
             f"The file was written by Keras {version}, and Keras {keras().__version__} cannot read "
