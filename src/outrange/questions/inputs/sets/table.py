@@ -50,7 +50,8 @@ def integers_and_groups(
     """Return a mask of the integer inputs of a set, and its two kinds of groups as flat indices.
 
     The groups are those of the fields `one_hot` and `at_most_one` of a `Mixed`. Sets other than a
-    `Mixed` or a DataFrame have neither. The mask excludes one-hot inputs.
+    `Mixed` or a DataFrame have neither. The mask includes the inputs of `at_most_one` groups, but
+    not those of `one_hot` groups.
     """
     input_set = frame_set(box, whole=True) if is_frame(box) else box
     integer = np.zeros(sum(slot.size for slot in slots), bool)
