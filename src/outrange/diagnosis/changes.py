@@ -55,7 +55,7 @@ class Case(Protocol):
         ...
 
     def head(self, loss: Loss) -> Head | None:
-        """Return the last operations of the output that a loss reads; None if they are unknown."""
+        """Return the record of the last activation of a loss's output; None if there is none."""
         ...
 
 

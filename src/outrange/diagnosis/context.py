@@ -109,7 +109,7 @@ class DiagnosisContext:
         return array.astype(np.float64) if array.dtype.kind in "biuf" else None
 
     def head(self, loss: Loss) -> Head | None:
-        """Return the last operations of the output that a loss reads; None if they are unknown."""
+        """Return the record of the last activation of a loss's output; None if there is none."""
         heads = self.program.heads
         return heads[loss.output] if loss.output < len(heads) else None
 
@@ -216,7 +216,7 @@ class DiagnosisContext:
     def rows_of(self, tensor: int | None) -> UnitRanges | None:
         """Return bounds of one tensor for each of `bounded_rows`; None if no bounds are known.
 
-        The tensor may be constant.
+        The bounds of a constant tensor are its values, for every row.
         """
         if tensor is None:
             return None

@@ -24,7 +24,7 @@ from .rounding import RoundingTerm
 
 @dataclass(frozen=True, eq=False)
 class Cone:
-    """The part of a graph that some entries of a value depend on, stored as a graph.
+    """The part of a graph that the requested entries of one value depend on, stored as a graph.
 
     Args:
         graph: The subgraph; its last value contains the requested entries, and perhaps others.
@@ -138,7 +138,7 @@ def costs_at_most(graph: Graph, value: int, wanted: np.ndarray, floor: int, most
 
 @dataclass(eq=False)
 class _Dependencies:
-    """The nodes and the leaves that some entries of a value depend on.
+    """The nodes and the leaves that the requested entries of a value depend on.
 
     Each node comes with the entries that it computes and those that it reads from each input.
     """

@@ -78,7 +78,7 @@ class ConeTiles:
         return cone(self.graph, self.value, entries, floor)
 
     def _floor(self, entries: np.ndarray) -> int | None:
-        """Return the value at which cones end, estimated from a few neighboring entries.
+        """Return the value at which cones end, estimated from the cone of up to eight neighbors.
 
         Returns None if all choices are too expensive.
         """

@@ -243,9 +243,9 @@ def _step(op: Step, forms: Forms, ends: Ends, each: Each, keep_symbols: bool) ->
 
 
 def _product(op: Product, forms: Forms, ends: Ends, each: Each, keep_symbols: bool) -> Zonotopes:
-    """Multiply the rows of each factor by the center of the other factor.
+    """Return the form of a product: each factor's rows times the other factor's center.
 
-    The product of the two deviations is an error.
+    The product of the two deviations from the centers is an error.
     """
     if keep_symbols:
         return _product_with_squares(forms[0].take(op.left), forms[1].take(op.right))

@@ -116,7 +116,8 @@ class Dispatcher(Generic[Key]):
     def may_resend(self, work: Hashable) -> bool:
         """Record that a worker was lost with a piece of work; return whether to send it again.
 
-        After `ATTEMPTS` losses, the work itself may be the cause, unless the pool is broken.
+        The result is False after `ATTEMPTS` losses, because the work itself may be the cause. It is
+        True if the pool is broken, since that explains the losses.
         """
         self.losses[work] += 1
         return self.pool.broken or self.losses[work] < ATTEMPTS

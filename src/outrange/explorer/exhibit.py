@@ -134,7 +134,7 @@ class Exhibit:
 
     @property
     def is_large(self) -> bool:
-        """Whether the network is so large that interval bounds are shown before linear bounds."""
+        """Whether the graph has more than `LARGE` entries: interval bounds are then shown first."""
         return entries(self.network.graph) > LARGE
 
     def hello(self) -> dict[str, Any]:

@@ -118,7 +118,8 @@ def first_bounds(exhibit: Exhibit, ask: Ask, known: Bounds | None = None) -> Ite
 def _cases(exhibit: Exhibit, box: Box) -> Bounds:
     """Return bounds `(cases, inputs)` of boxes whose union contains the input set.
 
-    There is one box per combination of categories, or a single box if these are too many.
+    There is one box per combination of categories, or a single box if there are more than
+    `MOST_CASES` combinations.
     """
     domain = exhibit.boxes(box)
     return (domain.lo, domain.hi) if len(domain.lo) <= MOST_CASES else (box.lo[None], box.hi[None])

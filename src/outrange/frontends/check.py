@@ -90,7 +90,7 @@ def check_at(network: Network, x: np.ndarray, actual: np.ndarray, *, seed: int =
 
 
 def is_large(graph: Graph) -> bool:
-    """Return whether the graph is so large that it is compared at fewer points."""
+    """Return whether the graph exceeds `_LARGE` or `_HEAVY`, and is compared at fewer points."""
     products = sum(n.op.terms * n.size for n in graph.nodes if isinstance(n.op, Affine))
     return _values(graph) > _LARGE or products > _HEAVY
 
@@ -100,7 +100,7 @@ def _values(graph: Graph) -> int:
 
 
 def at_once(graph: Graph, count: int) -> Iterator[slice]:
-    """Yield consecutive slices of `count` points, each small enough to compare in memory."""
+    """Yield consecutive slices of `count` points, each with at most `_ENTRIES` graph values."""
     rows = max(1, _ENTRIES // max(_values(graph), 1))
     for start in range(0, count, rows):
         yield slice(start, start + rows)

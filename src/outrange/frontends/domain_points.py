@@ -23,7 +23,7 @@ Parts = Callable[[Graph, int], Iterator[slice]]
 def with_points_inside(
     graph: Graph, x: np.ndarray, parts: Parts, seed: int
 ) -> tuple[np.ndarray, bool]:
-    """Add points at which all functions of the graph are defined, if `x` has too few such points.
+    """Add points at which all functions of the graph are defined, if `x` has fewer than `ENOUGH`.
 
     Args:
         graph: The graph before curves are fused.
@@ -56,7 +56,7 @@ def with_points_inside(
 
 
 _EACH = 8
-"""Every eighth point is the start of a descent."""
+"""One in this many points is the start of a descent toward the domain."""
 
 
 def _inside(graph: Graph, x: np.ndarray, parts: Parts) -> np.ndarray:

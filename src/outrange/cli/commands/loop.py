@@ -182,7 +182,8 @@ def _plant(plant: str | None, formulas: tuple[str, ...]) -> dict[str, Any]:
     """Return the plant, and the other loop functions in its Python file, by argument name.
 
     Raises:
-        InputError: The options specify no plant, or two, or the Python file cannot be used.
+        InputError: The options specify no plant, or two, or the Python file is unreadable, raises
+            an exception or defines no `plant`.
     """
     if (plant is None) == (not formulas):
         raise InputError(

@@ -201,7 +201,9 @@ def _farthest(case: _Case, reach: Reach) -> str:
 
 
 def _fix(case: _Case, most: int | None) -> str:
-    """Propose more epochs, a larger learning rate if it is small, and scaling of large targets.
+    """Propose more epochs, a larger rate if it is at most 1e-3, and scaling of targets beyond 10.
+
+    Targets are beyond 10 if their mean or standard deviation exceeds it in magnitude.
 
     Args:
         most: The largest number of epochs that is provably too small; None if none is proved.

@@ -97,7 +97,7 @@ TINY = 2.0**-150
 
 
 def _gets_nothing(case: DiagnosisContext, layer: Layer, units: np.ndarray) -> bool | None:
-    """Return whether the measured gradients of the weights of some units are all 0.
+    """Return whether the measured gradients of the weights of the masked units are all 0.
 
     Returns None if no gradient of the layer's weights is measured.
 

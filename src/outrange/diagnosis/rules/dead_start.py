@@ -62,7 +62,11 @@ def _neuron(keras: ModuleType, weight: float, activation: str) -> ModelAndData:
     ),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report narrow layers that start dead with a probability of at least `OFTEN`."""
+    """Report layers of at most `FEW` units that start dead with a probability of at least `OFTEN`.
+
+    The layer's activation must be one of `FLAT`. The probability is a lower confidence bound over
+    random initializations, or exact.
+    """
     program = case.program
     flat = {step.layer for step in program.steps if step.kind.lower() in FLAT and step.inside}
     narrow = {

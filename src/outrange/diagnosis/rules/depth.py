@@ -26,10 +26,11 @@ every copy with fewer layers must reach if some unchanged copies have learned.""
 
 
 def check_depth(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report a deep network if copies without half or all but one of its square layers learn more.
+    """Report a deep network if copies with fewer of its square layers reach a lower loss.
 
-    The layers are dense layers of equal input and output width. See `describe_effect` and `CLEARLY`
-    for when a loss is clearly lower.
+    Square layers are dense layers of equal input and output width; at least `MANY` are needed. All
+    but one, or half of them, are left out of the copies. `describe_effect` and `CLEARLY` define how
+    much lower the loss must be.
     """
     square = _square_kernels(case)
     if len(square) < MANY:

@@ -95,7 +95,7 @@ def _always_on(rule: Rule, case: DiagnosisContext, layer: Layer) -> Iterator[Fin
 def _copies(rule: Rule, layer: Layer, rows: UnitRanges, dead: np.ndarray) -> Iterator[Finding]:
     """Report units that are not dead and whose lower input bounds equal those of another unit.
 
-    The bounds must be equal for all rows.
+    The bounds, rounded to 12 decimals, must be equal for all rows.
     """
     if len(rows.lo) < 3 or not np.isfinite(rows.lo).all():
         return

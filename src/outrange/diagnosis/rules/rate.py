@@ -36,7 +36,7 @@ USUAL_OF = {"Adadelta": 1.0}
 """Usual learning rates of optimizers for which `USUAL` is far too small."""
 
 UNSCALED = ("SGD", "Adadelta", "Adagrad", "Ftrl")
-"""Optimizers for which larger learning rates are usual."""
+"""Optimizers that do not normalize their steps, for which the larger rates of `USUAL` apply."""
 
 FEWEST_STEPS = 4
 """Minimum number of steps of a training run for its loss to be evidence. With fewer steps, only a
@@ -332,7 +332,7 @@ def _learns_too_little(
 def _larger(optimizer: Optimizer) -> list[float]:
     """Return up to three powers of 10 by which to multiply the rate, the most promising first.
 
-    The first one leads closest to a usual rate, and none leads beyond the largest rate to try.
+    The first one leads closest to the optimizer's rate in `USUAL`, and none leads beyond `LARGEST`.
     """
     adaptive = optimizer.kind not in UNSCALED
     usual = USUAL_OF.get(optimizer.kind, USUAL[adaptive])

@@ -133,7 +133,7 @@ def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     Example(lambda k: _houses(k, False), lambda k: _houses(k, True), level=Level.SUSPECTED),
 )  # fmt: skip
 def check_targets(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report targets above 1000 in magnitude, which are far larger than the initial outputs.
+    """Report targets above 1000 in magnitude, because the outputs start near 0.
 
     Targets of cross-entropies are not checked.
     """

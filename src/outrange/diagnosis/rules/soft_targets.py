@@ -16,8 +16,8 @@ from .targets import as_shown
 
 
 MOST = 0.9
-"""Minimum bound, as a fraction of the best constant's loss, for a finding: hardly anything is then
-left to learn."""
+"""Minimum lower bound on the loss for a finding, as a fraction of the best constant's loss.
+Training can then reduce that loss by the remaining fraction at most."""
 
 SHARES = ("softmax", "sigmoid", "relu", "softplus", "exponential", "hard_sigmoid")
 """Nonnegative activations, whose outputs divided by their sum are probabilities."""

@@ -49,7 +49,11 @@ def _flowers(keras: ModuleType, order: bool) -> ModelAndData:
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report validation rows whose targets or inputs differ from those of the training rows."""
+    """Report validation rows whose targets or inputs are distributed unlike the training rows.
+
+    `APART`, `SORTED` and `FAR` contain the thresholds. Inputs are compared only if no targets are
+    reported.
+    """
     if case.held_out is None:
         return
     x, targets = case.held_out

@@ -151,7 +151,7 @@ def _prove_small_bound(
 
 
 def _has_gradient(case: DiagnosisContext, index: int, bound: float) -> bool:
-    """Return whether a weight's measured gradient is larger than its small bound would allow."""
+    """Return whether a weight's measured gradient contradicts a proved small bound (see `ROOM`)."""
     measured = case.measurement
     if measured is None or measured.error:
         return False
