@@ -29,7 +29,7 @@ class Cone:
     Args:
         graph: The subgraph; its last value contains the requested entries, and perhaps others.
         values: For each value of `graph`, the value of the whole graph whose entries it contains;
-            -1 if it only moves entries.
+            -1 if it only moves entries or joins the leaves.
         entries: For each value of `graph`, the indices of those entries, increasing. Value 0
             consists of the leaves.
         leaves: The values of the whole graph, each with its entries, that value 0 concatenates.

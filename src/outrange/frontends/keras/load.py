@@ -168,7 +168,8 @@ def check_batches(
     """Raise if a model's graph for a batch treats some row differently from the graph for one row.
 
     The points that `compare` evaluates may miss a step function, or a branch on the number of rows.
-    A model that requires a fixed batch size is not checked here.
+    Graphs for two rows are checked, and for `COMMON_SIZES` if the model contains user code. A model
+    that requires a fixed batch size is not checked here.
 
     Args:
         network: The network for one row.
@@ -222,7 +223,7 @@ def compare(network: Network, model: Any, inputs: Signature) -> None:
 
     Raises:
         ModelError: The network and the model differ.
-        UnsupportedError: The model mixes the rows of a batch.
+        UnsupportedError: The model mixes the rows of a batch, or its outputs differ between runs.
     """
     predict = network.predict or predictor(model, inputs)
 
