@@ -26,8 +26,9 @@ class CoefficientBalls:
     """The coefficients of an affine op, enclosed in balls (intervals of arbitrary precision).
 
     Args:
-        parts: For each input, its matrix of coefficients `(m, n_i)`. If many entries are nonzero,
-            it is a matrix of balls; otherwise, a list of pairs `(entry, coefficient)` for each row.
+        parts: For each input, its matrix of coefficients `(m, n_i)`. If more than a quarter of its
+            entries are nonzero, it is a matrix of balls; otherwise, a list of pairs `(entry,
+            coefficient)` for each row.
         bias: Balls `(m,)`, one per result.
     """
 

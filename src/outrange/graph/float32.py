@@ -31,7 +31,8 @@ from .graph import Graph, Node
 
 
 LARGEST32 = 1e37
-"""Values beyond this are taken to overflow in float32; intermediate sums may be larger."""
+"""Absolute value from which a float32 value counts as an overflow. It is below the largest float32
+number, because the partial sums of a value may be larger."""
 
 
 @dataclass(frozen=True)
@@ -234,7 +235,7 @@ def gamma_of(terms: int, computed: FloatType) -> float:
 def only_picks(op: Affine | Curve, computed: FloatType) -> bool:
     """Return whether an op is known to add no rounding error of its own.
 
-    Every result is an operand, its negative, a constant, or an integer level of a staircase.
+    If so, every result is an operand, its negative, a constant, or an integer level of a staircase.
     """
     if isinstance(op, Affine):
         # A factor that the model computes may differ from 1.

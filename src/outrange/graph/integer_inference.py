@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 _EXACT = 2.0**24
-"""Every integer up to this size is a float32 number, so counting in float32 is exact."""
+"""Absolute value up to which every integer is a float32 number."""
 
 INTEGER_LIMITS = {
     "bool": (0.0, 1.0), "uint8": (0.0, 255.0), "int8": (-128.0, 127.0),
@@ -26,7 +26,10 @@ INTEGER_LIMITS = {
     **dict.fromkeys(("uint32", "uint64"), (0.0, _EXACT)),
     **dict.fromkeys(("int32", "int64"), (-_EXACT, _EXACT)),
 }  # fmt: skip
-"""Bool and the integer dtypes, with the least and the largest accepted value."""
+"""The least and the largest value that an input of each integer dtype, or of bool, may have.
+
+An input of 32 or 64 bits is limited to integers that float32 represents exactly.
+"""
 
 
 RANGES = {
@@ -157,7 +160,7 @@ def compare_integers(b: Builder, how: str, x: Operand, y: Operand) -> Operand | 
 
 
 def integer_comparison(b: Builder, how: str, x: Operand, y: Operand) -> Operand:
-    """Compare operands known to be integers, as `compare_integers` does."""
+    """Return 1 where the comparison `how` is true, otherwise 0; both operands must be integers."""
     if how in ("less", "less_equal"):
         x, y, how = y, x, how.replace("less", "greater")
     difference = b.subtract(x, y)

@@ -83,8 +83,8 @@ def dense(
 def _few_terms(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     """Return the row indices and the weights of the nonzero entries in each column, or None.
 
-    Both arrays are `(columns, k)`, padded with -1 and 0. The result is None if the matrix is small,
-    or if a column has too many nonzero entries.
+    Both arrays are `(columns, k)`, padded with -1 and 0. The result is None if the matrix has fewer
+    than `SPARSE_FROM` entries, or if more than `1 / SPARSE` of the entries of a column are nonzero.
     """
     if weight.size < SPARSE_FROM:
         return None

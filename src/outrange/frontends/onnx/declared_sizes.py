@@ -29,7 +29,8 @@ def check_total_size(model: OnnxModel, inputs: Mapping[str, Shape]) -> None:
         inputs: Map from the name of each input to its full shape, with the batch axis.
 
     Raises:
-        ModelError: The constants, or the values that depend on the input, are too large in total.
+        ModelError: The constants have more than `WEIGHTS` entries in total, or the values that
+            depend on the input more than `VALUES`.
     """
     shapes: dict[str, Shape] = dict(inputs)
     shapes.update((name, array.shape) for name, array in model.constants.items())

@@ -13,7 +13,8 @@ def check_declared(proto: Any) -> None:
     """Raise if a message has too many tensor entries, or too many nodes once functions are inlined.
 
     Raises:
-        ModelError: There are too many entries or nodes, or a function calls itself.
+        ModelError: There are more than `WEIGHTS` entries or `NODES` nodes, or a function calls
+            itself.
     """
     weights = Tally(WEIGHTS)
     for tensor in _tensors(proto.graph):

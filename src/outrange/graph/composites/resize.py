@@ -29,7 +29,7 @@ def check_along(sizes: Sequence[int], where: str) -> None:
     """Reject sizes with more than `MOST_ALONG` results along an axis, which would take too long.
 
     Raises:
-        UnsupportedError: There are too many results.
+        UnsupportedError: An axis has more than `MOST_ALONG` results.
     """
     if max(sizes, default=0) > MOST_ALONG:
         raise UnsupportedError(

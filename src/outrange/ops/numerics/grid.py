@@ -1,4 +1,7 @@
-"""The grid on which numbers lie: float64 adds small multiples of a power of two exactly."""
+"""The grid on which numbers lie: the multiples of a power of two.
+
+Float64 adds such multiples exactly, up to `2^53` times the power of two.
+"""
 
 from __future__ import annotations
 

@@ -47,7 +47,10 @@ def in_sum(
 
 
 def _complement(t: Expressions, node: Apply, ratio: Fraction) -> tuple[int, int] | None:
-    """Return `1 + ratio * f(u)` as `(factor, expression)`, or None if there is no such form."""
+    """Return `(factor, expression)`, whose product is `1 + ratio * f(u)`, or None.
+
+    The result is None if no identity for `f` and `ratio` is listed.
+    """
     u = node.argument
     match node.name, ratio:
         case "sigmoid", -2:

@@ -81,7 +81,7 @@ def _left_of_symbol(old: Any, function: Any, tensor: Any) -> Any:
 
 
 def _activations(k: Any, put: Any) -> None:
-    """Let functions in `keras.activations` accept symbols, even if they call the backend."""
+    """Replace backend calls in `keras.activations` by functions that also accept symbols."""
     module_globals = k.activations.mish.__globals__
     convert, mish = module_globals["backend"].convert_to_tensor, module_globals["Mish"]
     old = mish.static_call

@@ -116,7 +116,10 @@ class Tracer:
         return k.Operation.compute_output_spec(op, *args, **kwargs)
 
     def layer(self, layer: Any, args: tuple, kwargs: dict) -> Any:
-        """Run `layer.call` on the symbols, or record the layer as one operation if necessary."""
+        """Run `layer.call` on the symbols, or record the layer as one operation.
+
+        It becomes one operation if its `call` uses the backend directly.
+        """
         path = self.path_of(layer)
         if self.stack and getattr(self.stack[-1], "activation", None) is layer:
             self.visiting[-1].before = self.keras.tree.flatten(args)[0]

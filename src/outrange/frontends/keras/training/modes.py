@@ -120,7 +120,7 @@ def _arguments(value: Any) -> tuple[str, ...]:
 
 
 def _only_forwards_flag(layer: Any) -> bool:
-    """Return whether a layer's `call` only passes its training flag to its inner layers.
+    """Return whether a layer's `call` uses its training flag only to pass it to inner layers.
 
     It must pass the flag as a keyword argument. If the source code is unavailable, return False.
     """
@@ -153,7 +153,10 @@ def _only_forwards_flag(layer: Any) -> bool:
 
 
 def _holds_layers(layer: Any, itself: str, called: ast.expr, loops: dict[str, ast.expr]) -> bool:
-    """Return whether a called expression refers only to inner layers that accept the flag."""
+    """Return whether `called`, such as `self.dense`, refers to layers that accept the flag.
+
+    The flag is the argument `training`.
+    """
     if isinstance(called, ast.Name):
         called = loops.get(called.id, called)
     elif isinstance(called, ast.Subscript):

@@ -97,7 +97,7 @@ def _steps_of(
 
 
 def _activation(record: OperationRecord) -> str:
-    """Return Keras's name of an activation, or `""` if the operation has none."""
+    """Return Keras's name of an activation, or `""` for any other operation."""
     if record.kind == "ReLU":
         slope, most, least = (
             getattr(record.op, name, None) for name in ("negative_slope", "max_value", "threshold")

@@ -118,7 +118,7 @@ def _places(model: Any, change: ModelChange) -> list[Any]:
 
 
 def _apply_change(k: Any, layer: Any, change: ModelChange) -> Any:
-    """Return the layer with one change applied."""
+    """Return a new layer: the settings of `layer` with one change, without its weights."""
     kind = type(layer).__name__
     if change.kind == "remove" or (change.kind == "activation" and kind in ACTIVATIONS):
         activation = change.value if change.kind == "activation" else None

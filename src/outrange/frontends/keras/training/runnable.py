@@ -29,7 +29,10 @@ def run_fields(k: Any, model: Any, struct: Any, x: Any, measurement: Measurement
 
 
 def _reason_not_run(k: Any, model: Any, x: Any, measurement: Measurement) -> str:
-    """Return why the model should not be run on the rows of `x`, or `""` if it may be."""
+    """Return why the model cannot be run on the rows of `x`, or `""`.
+
+    The reason is a stateful layer, or a fixed number of rows that differs from that of `x`.
+    """
     stateful = _stateful(model)
     if stateful:
         return stateful

@@ -57,8 +57,8 @@ class Quantization:
 
         Args:
             x: Values in units of the step.
-            least: Least value of the result, after the zero point is subtracted.
-            most: Largest value of the result, after the zero point is subtracted.
+            least: Lower limit of the later clip, after the zero point is subtracted.
+            most: Upper limit of the later clip, after the zero point is subtracted.
             where: The node, for messages.
         """
         slack = self.roundings.largest(x.index, least, most)
@@ -134,7 +134,7 @@ class Quantization:
             self.roundings.losses[value.index] = losses
 
     def check_factor(self, where: str) -> None:
-        """Reject a second factor of type int8 that is not constant, if pairs may saturate.
+        """Reject a second factor of type int8 that is not constant, if the kernel saturates pairs.
 
         Args:
             where: The node, for messages.

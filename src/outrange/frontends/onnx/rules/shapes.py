@@ -139,7 +139,10 @@ def slices(c: OnnxCall) -> Operand:
 
 
 def _python_slice(start: int, end: int, step: int, length: int) -> slice:
-    """Return a Python slice of the same entries as an ONNX slice, which may end before index 0."""
+    """Return the Python slice that selects the entries of an ONNX slice.
+
+    With a negative step, an ONNX slice may end before index 0; a Python slice then ends at None.
+    """
     if step > 0:
         return slice(start, end, step)
     start = min(start + length if start < 0 else start, length - 1)

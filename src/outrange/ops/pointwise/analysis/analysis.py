@@ -33,7 +33,7 @@ NOT_ZERO = 1e-300
 """Value of a curve at 0 if float64 computes 0 there and the function is not proved to be 0."""
 
 _NO_STRETCH = 2.0**-100
-"""Width up to which a stretch is negligible: it then lies between the cells next to a pole."""
+"""Width up to which an interval is negligible: it then lies between the cells next to a pole."""
 
 
 def analyze(t: Expressions, e: int, name: str = "") -> Curve:
@@ -238,10 +238,10 @@ class _Facts:
         return stretch
 
     def _around(self, center: float, lo: float, hi: float) -> tuple[float, float]:
-        """Return the largest interval around `center` in which no cell of a piece is broken.
+        """Return the largest interval around `center` without broken cells (see `Shape`).
 
         If `center` is not inside `[lo, hi]`, a point near the endpoint closer to it is used
-        instead. The call also sets `is_cut`.
+        instead. The call also sets `is_cut`. Tiny broken cells next to a pole are ignored.
         """
         center = float(np.clip(center, lo, hi))
         if center in (lo, hi):
@@ -283,7 +283,7 @@ class _Facts:
         return min(x for x, _ in ranges), max(y for _, y in ranges)
 
     def _between(self, lo: float, hi: float) -> tuple[float, float]:
-        """Bound the function on `[lo, hi]`, which its `stretches` cover.
+        """Bound the function on `[lo, hi]`, which the gaps in `stretches` cover.
 
         The bounds are taken from the values at endpoints and turns, and from enclosures over
         unbounded cells.

@@ -241,7 +241,7 @@ def _turn_cost(t: Expressions, gap: Gap, at: float, s: float) -> float:
 def _slopes(
     t: Expressions, shape: Shape, stretches: list[Gap]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Enclose the slope at the finite edges of cells and stretches, and over each unbounded cell.
+    """Enclose the slope at the finite edges of cells and gaps, and over each unbounded cell.
 
     Returns the edges, and lower and upper bounds on the slope.
     """

@@ -35,7 +35,8 @@ _RINGS = 4.0 ** np.arange(0, 40)
 
 
 Payable = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""A function of the widths and sizes of cells; returns a mask of those whose sign is irrelevant."""
+"""A function of the cells' widths and of the sizes of an expression on them. It returns a mask of
+the cells whose sign may stay unknown, because the error that this adds is small."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +97,7 @@ def _subdivide(lo: np.ndarray, hi: np.ndarray, count: int) -> np.ndarray:
 def _refine(t: Expressions, e: int, cells: CellGrid, payable: Callable, rounds: int) -> CellGrid:
     """Cut cells of unknown sign into four parts, in up to `rounds` rounds.
 
-    A cell stays if its sign is irrelevant (`payable`), or if the last two cuts decided no sign.
+    A cell stays if its sign may stay unknown (`payable`), or if the last two cuts decided no sign.
     """
     for _ in range(rounds):
         again = (cells.sign == 2) & ~payable(cells.hi - cells.lo, cells.size) & (cells.stuck < 2)
@@ -140,7 +141,7 @@ def signs(
         lo: Lower endpoint; may be `-inf`.
         hi: Upper endpoint; may be `inf`.
         payable: Function of the cells' widths and of the sizes of `e` on them. It returns a mask of
-            the cells whose sign is irrelevant.
+            the cells whose sign may stay unknown, because the error is small.
         finest: Approximate distance from a root at which a sign is still required.
     """
     edges = grid(lo, hi, has_waves(t, e))

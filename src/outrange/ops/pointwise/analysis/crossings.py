@@ -172,7 +172,10 @@ def _keeps_sign(t: Expressions, e: int, a: float, b: float, sign: int) -> bool:
 def _exact_root(
     t: Expressions, e: int, polynomial: dict[int, Fraction] | None, a: float, b: float
 ) -> Edge | None:
-    """Return the edge at a root in `[a, b]` if the root is one of a few likely float64 numbers."""
+    """Return the edge at a root of `e` in `[a, b]` that is one of three likely numbers, or None.
+
+    The numbers are the midpoint, its float32 rounding and the integer nearest to it.
+    """
     for at in {0.5 * a + 0.5 * b, float(np.float32(0.5 * a + 0.5 * b)), round(0.5 * a + 0.5 * b)}:
         if not a <= at <= b:
             continue

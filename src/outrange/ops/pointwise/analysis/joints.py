@@ -1,4 +1,4 @@
-"""The joint of two stretches of a function: a knot, a kink, a jump, a pole, or nothing."""
+"""The joint of two adjacent gaps of a function: a knot, a kink, a jump, a pole, or nothing."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Joints:
         return self.thresholds.get(piece.left.at, piece.left.at)
 
     def join(self, stretches: list[tuple[Gap, Turns]]) -> None:
-        """Collect the properties of all stretches and of the joints between them, in order."""
+        """Collect the properties of all gaps and of the joints between them, in order."""
         last: tuple[Gap, Turns] | None = None
         for gap, turn in stretches:
             self.error_added += turn.error_added
@@ -61,7 +61,7 @@ class Joints:
             last = (gap, turn)
 
     def _is_same_line(self, last: tuple[Gap, Turns], gap: Gap, turn: Turns) -> bool:
-        """Return whether two stretches form one line; if not, record their joint."""
+        """Return whether two adjacent gaps form one line; if not, record the joint between them."""
         before, end = last
         if before.shape is gap.shape:
             self.knots.append(gap.lo)
@@ -89,7 +89,7 @@ class Joints:
         return False
 
     def _cost_within(self, before: Gap, gap: Gap, edge: Edge) -> float:
-        """Return the error of extending two stretches to an edge whose position is inexact.
+        """Return the error of extending two gaps to an edge whose position is inexact.
 
         Between `edge.before` and `edge.after`, the function may be on any of its branches, and bend
         either way.
@@ -117,7 +117,7 @@ class Joints:
         return cost
 
     def _is_pole(self, before: Gap, gap: Gap) -> bool:
-        """Return whether one of two stretches has no value where they meet."""
+        """Return whether the function has no value on one of two gaps where they meet."""
         edge = gap.shape.piece.left
         for piece in (before.shape.piece, gap.shape.piece):
             low, high = enclose(self.table, piece.expression, edge.at, edge.at)
@@ -189,7 +189,7 @@ class Joints:
 
 
 def _line(gap: Gap) -> tuple[float, float] | None:
-    """Return the line of a stretch; None unless endpoints and coefficients are float64 numbers."""
+    """Return the line of a gap; None unless its endpoints and coefficients are float64 numbers."""
     line, piece = gap.shape.line, gap.shape.piece
     if line is None or not (piece.left.exact and piece.right.exact):
         return None
