@@ -71,7 +71,7 @@ def is_entrywise_in_root(
 ) -> bool:
     """Return whether all `values` depend, at each position, on the same single entry of the root.
 
-    This is `entry_expressions` without the formulas.
+    The test is that of `entry_expressions`, but builds no formulas.
 
     Args:
         nodes: Nodes of the graph.

@@ -38,8 +38,8 @@ def vector_jacobian_product(
         values: All of its values, from `run_all` or `smoothed_values`.
         rows: Coefficients of the outputs, `(batch, outputs)`.
         widths: The widths passed to `smoothed_values`. With None, the peak of the surrogate slope
-            at a jump is as wide as the mean distance of the op's arguments from the jump, so that a
-            unit far from switching keeps a small slope.
+            at a jump is as wide as the mean distance of the op's arguments from the jump. So a unit
+            far from switching keeps a small slope.
     """
     waiting = {graph.output: rows}
     for v in range(graph.output, 0, -1):

@@ -43,8 +43,8 @@ RANGES = {
 def cast_to_integer(b: Builder, x: Operand, dtype: str) -> Operand | None:
     """Return `x` as another integer type, whose range becomes a limit on `x`.
 
-    Returns None if `x` is an array or not known to be an integer, if no input of the graph is one,
-    or if `dtype` is bool or not an integer type.
+    Returns None if `x` is an array or is not proved to be an integer, or if no input of the graph
+    is an integer. It also returns None if `dtype` is bool or not an integer type.
     """
     if dtype == "bool" or dtype not in RANGES or not any(slot.whole for slot in b.inputs):
         return None

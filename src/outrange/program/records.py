@@ -217,10 +217,10 @@ class Program:
         predict: Maps data in the user's form to the outputs at inference, one array per output.
         measure: Maps `(x, y)` to the loss and its gradients. None if the model is not compiled, or
             if there are no targets.
-        rehearse: `rehearse(x, y, steps, batch, seed)` runs a few training steps, on the first rows
-            or on batches drawn in random order, and leaves the model as it was. None if there is no
-            optimizer, if there are no targets, or if the model overrides a training method of
-            Keras.
+        rehearse: `rehearse(x, y, steps, batch, seed)` runs at most `steps` training steps and
+            leaves the model as it was. A step uses the first rows, or a batch drawn in random
+            order. None if there is no optimizer, if there are no targets, or if the model overrides
+            a training method of Keras.
         unread: The parts that could not be inspected, with the reasons.
         changed_in_training: Whether some layer may compute something different in training.
         chance_in_training: Whether the model may draw random numbers in training.

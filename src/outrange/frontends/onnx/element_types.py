@@ -1,7 +1,7 @@
 """Element types: which ones an operator accepts and returns, and the range of each.
 
 An element type decides the meaning of an operator: only the division of integers truncates, for
-example. So a tensor of a file is stored with its type, and a rule in the table states the types for
+example. So a tensor of a file is stored with its type. A rule in the table states the types for
 which it is valid, in the notation of ONNX's documentation: `"T T -> T"` accepts two operands of the
 same type and returns a value of that type.
 """
@@ -148,8 +148,8 @@ def why_not(kind: str) -> str:
 def convert_exactly(result: np.ndarray, kind: str) -> np.ndarray | None:
     """Convert a rule's constant result to an element type.
 
-    The result is None if the type is not supported, if the entries are not numbers, or if one of
-    them cannot be converted exactly to an integer or Boolean type.
+    The result is None if the type is not supported or the entries are not numbers. It is also None
+    if an entry cannot be converted exactly to an integer or Boolean type.
     """
     if kind_of(result) == kind:
         return result

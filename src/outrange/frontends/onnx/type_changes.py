@@ -1,6 +1,6 @@
 """Changes of element types that the float32 analysis does not describe.
 
-In real arithmetic, a value stays the same if its type changes within the limits of the new type, so
+In real arithmetic, a value stays the same if its type changes within the limits of the new type. So
 the graph has no node for a change between floats, between integers, or from integers to floats. In
 float32, the value may be rounded by the change, or wrap around.
 """

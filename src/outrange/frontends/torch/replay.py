@@ -36,9 +36,9 @@ class OperationLog:
         variables: Tensors whose values may change before the next call.
 
     Raises:
-        NotRecordableError: The function reads the value of a tensor (unless the tensor is computed
-            from numbers in the code only), it returns a tensor that is neither an input nor a
-            recorded result, or its results take too much memory.
+        NotRecordableError: The function reads the value of a tensor that is not computed from
+            numbers in the code alone. Or it returns a tensor that is neither an input nor a
+            recorded result, or its results take more than `MOST_BYTES`.
     """
 
     def __init__(

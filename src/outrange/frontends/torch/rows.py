@@ -155,8 +155,8 @@ def _are_independent(
 ) -> bool:
     """Return whether the output for a row is independent of the other rows of a batch.
 
-    The outputs of the batch must agree with those of its rows run one by one, and the output of a
-    row must stay the same when the other rows change; this is tried for the first and the last row.
+    The outputs of the batch must agree with those of its rows run one by one. The output of the
+    first row, and that of the last, must stay the same when all other rows change.
 
     Args:
         rows: Runner of the module, on a batch or row by row.

@@ -160,7 +160,7 @@ def integer_quotient(c: TracedCall, floored: bool) -> Operand:
 def modulo(c: TracedCall, floored: bool) -> Operand:
     """Compute the remainder of the first operand for a constant divisor.
 
-    It belongs to the quotient that `integer_quotient` computes with the same `floored`.
+    It is `x - q * divisor`, where `integer_quotient` computes `q` with the same `floored`.
     """
     divisor = _divisor(c)
     if c.integer is not None:

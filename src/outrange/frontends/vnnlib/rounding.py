@@ -1,11 +1,11 @@
 """Sums in assertions about float32, whose values depend on how each operation is rounded.
 
 The standard does not fix an order for the terms of a sum. So the proofs treat a sum as one that
-float32 may compute in any order, as they treat a layer's sums. This covers an assertion as written
-if its two sides together contain one sum of different entries, each multiplied by at most one
-constant, and at most one added constant. Other expressions, such as `(+ X[0] 1.0)` compared with a
-constant or `(- (+ X[0] X[1]) X[0])`, could have larger rounding errors than the merged sum, so they
-are rejected.
+float32 may compute in any order, as they treat a layer's sums. An assertion is covered as written
+if its two sides together contain one sum of different entries and at most one added constant. Each
+entry may be multiplied by at most one constant. Other expressions, such as `(+ X[0] 1.0)` compared
+with a constant or `(- (+ X[0] X[1]) X[0])`, could have larger rounding errors than the merged sum,
+so they are rejected.
 """
 
 from __future__ import annotations

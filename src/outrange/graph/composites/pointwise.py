@@ -65,8 +65,8 @@ def pointwise(
 def shares_root(nodes: Sequence[Node], values: Sequence[int], size: int) -> bool:
     """Return whether values of one size are, entry by entry, functions of the same earlier entries.
 
-    The result is False if no common earlier value is found, or if a table lookup is among the
-    elementwise ops that compute one of the values.
+    The result is False if no common earlier value is found. It is also False if a table lookup is
+    among the elementwise ops that compute one of the values.
 
     Args:
         nodes: Nodes of the graph.

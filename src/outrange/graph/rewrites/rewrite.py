@@ -158,9 +158,9 @@ def _is_identity(node: Node) -> bool:
 
 
 def _absorb_shift(nodes: list[Node], node: Node) -> bool:
-    """Turn a node that only adds a constant into the bias of the affine op before it.
+    """Store the constant that a node adds as the bias of the affine op before it.
 
-    This is possible if that op has no bias yet.
+    This is done if the node only adds a constant, and the op before it has no bias yet.
 
     Returns:
         Whether this was done.

@@ -101,7 +101,7 @@ def float_ends(x: Any) -> tuple[float, float]:
 def fraction_ends(x: Any) -> tuple[Fraction, Fraction] | None:
     """Return bounds of a ball, or None if there are no finite ones.
 
-    They are the exact endpoints unless an exponent is extreme.
+    They are the exact endpoints unless a binary exponent exceeds `MOST_EXPONENT` in absolute value.
     """
     if not x.is_finite():
         return None

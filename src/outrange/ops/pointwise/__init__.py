@@ -1,9 +1,9 @@
 """Elementwise functions that no curve file defines, as expressions with proved properties.
 
 `expression` represents a function, and `intervals` encloses it over cells. In the `analysis`
-package, `calculus` differentiates it, `pieces` cuts the real line where a branch changes, `bends`
-proves where each piece is convex or concave, and `analysis` collects these properties in an
-ordinary `Curve`.
+package, `calculus` differentiates it, and `pieces` cuts the real line where a branch changes.
+`bends` proves where each piece is convex or concave, and `analysis` collects these properties in a
+`Curve`.
 """
 
 from __future__ import annotations

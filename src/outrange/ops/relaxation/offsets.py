@@ -78,8 +78,9 @@ def touches(
     """Yield the cups that `[lo, hi]` meets, with the tangent nearest to `slope` in each.
 
     Yields:
-        `(some, at, offset)`: the elements that have this cup, the point where its tangent touches,
-            and the lower bound on `f(x) - slope * x` over it, from the first gap to the last.
+        `(some, at, offset)` for each cup, from the first gap to the last: the elements that have
+        this cup, the point where its tangent touches, and the lower bound on `f(x) - slope * x`
+        over the cup.
     """
     for j in range(int((stop - start).max(initial=-1)) + 1):
         gap = np.minimum(start + j, stop)

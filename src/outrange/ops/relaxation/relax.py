@@ -110,7 +110,7 @@ def relax(curve: Curve, lo: ArrayLike, hi: ArrayLike, theta: ArrayLike | None = 
 def least_offset(curve: Curve, slope: ArrayLike, lo: ArrayLike, hi: ArrayLike) -> np.ndarray:
     """Return a lower bound on `f(x) - slope * x` over every `[lo, hi]`.
 
-    Sound: yes, rounding included. It is `-inf` where no finite bound is known.
+    Sound: yes, rounding included. The bound is `-inf` where no finite bound can be derived.
 
     Args:
         curve: The curve `f`, with its convexity and rounding errors.

@@ -64,8 +64,8 @@ def expand_clauses(
         products: Factors of those variables of the formula that are products.
 
     Returns:
-        The groups of clauses (none if nothing remains to be decided), a lower bound on the values
-        of the dropped clauses, and whether quotients were added.
+        The groups of clauses, a lower bound on the values of the dropped clauses, and whether
+        quotients were added. There are no groups if nothing remains to be decided.
 
     Raises:
         InputError: An input is unbounded.

@@ -1,8 +1,8 @@
 """Equal inputs and implied input bounds of a property about several networks.
 
 A query about two networks typically bounds the inputs of one network, and states that the inputs of
-the other are equal or close to them. If such a query were searched unchanged, the inputs of the
-second network would be unbounded, and there would be twice as many inputs to split.
+the other are equal or close to them. If the search used this query unchanged, the inputs of the
+second network would be unbounded. The search would also have to split twice as many inputs.
 """
 
 from __future__ import annotations

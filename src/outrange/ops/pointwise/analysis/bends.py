@@ -69,7 +69,7 @@ class Shape:
 def open_cell_error(width: np.ndarray, size: np.ndarray) -> np.ndarray:
     """Bound the error of an undecided cell of this width, where `|f''|` is at most `size`.
 
-    This is twice the bound in the module docstring.
+    The bound is `4 * size * width**2`, twice that in the module docstring.
     """
     with np.errstate(all="ignore"):
         return np.where(size == 0, 0.0, 4.0 * size * width * width)

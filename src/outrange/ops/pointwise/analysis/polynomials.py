@@ -38,7 +38,7 @@ def has_root(polynomial: Mapping[int, Fraction], lo: Fraction, hi: Fraction) -> 
 def _negative_remainder(above: list[Fraction], below: list[Fraction]) -> list[Fraction]:
     """Return the negated remainder of `above / below`, up to a positive factor.
 
-    It has no leading zeros.
+    The result has no leading zeros.
     """
     rest = list(above)
     while len(rest) >= len(below):

@@ -1,7 +1,7 @@
 """Loss, gradients and training steps under TensorFlow, usually as traced functions.
 
-Steps run in a graph if they do so in `fit`, but one call can take many steps, because a call costs
-more than one step of a small model.
+Steps run in a graph if they do so in `fit`. One call can take many steps, because a call costs more
+than one step of a small model.
 """
 
 from __future__ import annotations
