@@ -18,7 +18,10 @@ from .alpha_crown import AlphaAscent
 
 
 def attribute_gap(ascent: AlphaAscent) -> np.ndarray:
-    """Return the inputs' scores `(P, d)`; for pairs without a finite bound, the inputs' widths."""
+    """Return the scores `(P, d)` of the inputs for `P` pairs of a box and an objective.
+
+    For a pair without a finite bound, the scores are the widths of the inputs.
+    """
     sweep = ascent.sweep
     width = (sweep.cells.hi - sweep.cells.lo)[ascent.box]
     out = 0.5 * np.abs(ascent.form_rows) * width

@@ -80,12 +80,15 @@ class Options:
 
 @dataclass(frozen=True, eq=False)
 class TrainedPart:
-    """The measurements that a worker made at each tick, and the resulting state of the group.
+    """The measurements that a worker made of one group at each tick, and the group's final state.
+
+    A tick is a point of the loss curves.
 
     Args:
-        losses: Losses of all lanes at each tick.
-        metrics: Metrics of all lanes at each tick.
-        spreads: Output spreads of all lanes at the last tick.
+        losses: Losses of all training runs at each tick.
+        metrics: Metrics of all training runs at each tick.
+        spreads: For each training run, the largest difference in any output between two rows, at
+            the last tick.
         state: The state at the last tick, as `Group.state` returns it.
     """
 
@@ -96,7 +99,7 @@ class TrainedPart:
 
 
 class Group(ABC):
-    """The training runs of one activation; each run is a lane.
+    """The training runs of one activation; each training run is called a lane.
 
     Lanes are numbered `(optimizer * losses + loss) * starts + start`.
 
@@ -105,13 +108,13 @@ class Group(ABC):
         rebuild: Function that creates another model with the same layers, by the user's `build`.
         objectives: The losses with their targets and metrics.
         optimizers: The optimizer factories with their labels.
-        data: The data that all lanes train on.
+        data: The data of all training runs.
         options: The settings of every training run.
     """
 
     engine: str
     carried: Any
-    """The state of all lanes; never changed in place, so a reference to it is a snapshot."""
+    """The state of all training runs; never changed in place, so a reference to it is a snapshot."""
 
     def __init__(
         self,
@@ -135,38 +138,38 @@ class Group(ABC):
         return len(self.optimizers) * len(self.objectives) * len(self.models)
 
     def place(self, lane: int) -> tuple[int, int, int]:
-        """Return the indices of the optimizer, the loss and the start of a lane."""
+        """Return the indices of the optimizer, the loss and the start of a training run."""
         rest, start = divmod(lane, len(self.models))
         optimizer, loss = divmod(rest, len(self.objectives))
         return optimizer, loss, start
 
     def advance_from(self, tick: int) -> None:
-        """Train all lanes from one tick (a point on the loss curves) to the next."""
+        """Continue all training runs from one tick (a point on the loss curves) to the next."""
         before, after = self.options.epoch(tick), self.options.epoch(tick + 1)
         self.advance(epoch_orders(self.options, self.data.rows, before, after - before))
 
     @abstractmethod
     def advance(self, orders: np.ndarray) -> None:
-        """Train all lanes for one epoch per row of `orders`; each row permutes the data's rows."""
+        """Continue all training runs by one epoch per row of `orders`, a permutation of the data."""
 
     @abstractmethod
     def evaluate(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return three arrays with one entry per lane: loss, metric and spread.
+        """Return three arrays with one entry per training run: loss, metric and spread.
 
         The spread is the largest difference in any output between two rows of the data.
         """
 
     @abstractmethod
     def steepness(self) -> np.ndarray:
-        """Return, for each lane, the Euclidean norm of the loss gradient over all the data."""
+        """Return the Euclidean norm of each training run's loss gradient over all the data."""
 
     @abstractmethod
     def predictions(self, lane: int) -> np.ndarray:
-        """Return the predictions of a lane's model for the data, with its current weights."""
+        """Return the predictions of a training run's model for the data, with current weights."""
 
     @abstractmethod
     def weights(self, lane: int) -> list[np.ndarray]:
-        """Return the current trainable weights of a lane, in the model's order."""
+        """Return the current trainable weights of a training run, in the model's order."""
 
     @abstractmethod
     def state(self) -> list[np.ndarray]:
@@ -174,7 +177,7 @@ class Group(ABC):
 
     @abstractmethod
     def restore(self, arrays: Sequence[np.ndarray]) -> None:
-        """Set the state of all lanes to an earlier result of `state`.
+        """Set the state of all training runs to an earlier result of `state`.
 
         Raises:
             InputError: The arrays belong to other training runs.

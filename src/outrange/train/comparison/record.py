@@ -27,7 +27,7 @@ SAME = 1e-6
 
 
 class ComparisonRecord:
-    """The measured curves of every run of a comparison, that is, of every lane of every group."""
+    """The measured curves of all training runs of a comparison, by group (one per activation)."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class ComparisonRecord:
                 self.note(group)
 
     def lanes_of(self, group: int, loss: int, optimizer: int) -> list[int]:
-        """Return the lanes of one combination, one per start."""
+        """Return the indices, in their group, of a combination's training runs, one per start."""
         trained = self.groups[group]
         first = (optimizer * len(trained.objectives) + loss) * len(trained.models)
         return list(range(first, first + len(trained.models)))

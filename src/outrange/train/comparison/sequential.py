@@ -18,8 +18,8 @@ ROWS = 4096
 class Loops(Group):
     """The training runs of one activation, advanced in turn; see `Group`.
 
-    There is one compiled model for each pair of a loss and an optimizer. The states of its lanes
-    are loaded into it in turn, so that all lanes have trained equally long when the time runs out.
+    There is one compiled model for each pair of a loss and an optimizer. The states of its training
+    runs are loaded into it in turn, so that all have trained equally long when the time runs out.
     """
 
     engine = "one by one"
@@ -58,7 +58,7 @@ class Loops(Group):
         ]
 
     def _enter(self, lane: int) -> Any:
-        """Load a lane's state into its compiled model, and return the model."""
+        """Load the state of a training run into its compiled model, and return the model."""
         model = self.compiled[lane // len(self.models)]
         for variable, array in zip(self._variables(model), self.carried[lane], strict=True):
             variable.assign(array)
@@ -93,9 +93,9 @@ class Loops(Group):
     # ---- the protocol of a group -----------------------------------------------------------
 
     def advance(self, orders: np.ndarray) -> None:
-        """Train all lanes, as `Group.advance` specifies.
+        """Continue all training runs, as `Group.advance` specifies.
 
-        An interrupted call leaves all lanes unchanged.
+        An interrupted call leaves their states unchanged.
         """
         size, rows = self.options.batch_size, self.data.rows
         after = []
@@ -113,7 +113,7 @@ class Loops(Group):
         self.carried = after
 
     def evaluate(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the loss, metric and spread of each lane, as `Group.evaluate` specifies.
+        """Return the loss, metric and spread of each training run; see `Group.evaluate`.
 
         The loss is the one that Keras's `evaluate` computes.
         """
@@ -130,7 +130,7 @@ class Loops(Group):
         return losses, metrics, spreads
 
     def steepness(self) -> np.ndarray:
-        """Return, for each lane, the Euclidean norm of the loss gradient over all the data.
+        """Return the Euclidean norm of each training run's loss gradient over all the data.
 
         The backend's automatic differentiation computes the gradient.
         """
@@ -155,7 +155,7 @@ class Loops(Group):
         return [array for state in self.carried for array in state]
 
     def restore(self, arrays: Sequence[np.ndarray]) -> None:
-        """Set the state of all lanes, as `Group.restore` specifies."""
+        """Set the state of all training runs, as `Group.restore` specifies."""
         check_shapes(arrays, self.state())
         rest, states = list(arrays), []
         for state in self.carried:

@@ -17,7 +17,8 @@ from .seeds import build_model, check_takes
 
 
 LANE_NUMBERS = 5e7
-"""Maximum total number of weights in a group's lanes; larger groups do not train side by side."""
+"""Maximum number of weights of all training runs of one activation together. If there are more, the
+models train one by one, not side by side."""
 
 
 @dataclass(frozen=True, eq=False)

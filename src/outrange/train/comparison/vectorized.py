@@ -84,17 +84,17 @@ class Lanes(Group):
     def _losses(
         self, weights: list[Array], rest: list[Array], rows: Array | None, training: bool
     ) -> tuple[Array, tuple[Array, list[Array]]]:
-        """Return the loss with penalties, the outputs and the updated variables of every lane.
+        """Return the loss with penalties, outputs and updated variables of every training run.
 
         Args:
-            weights: Trainable weights, one row per lane.
-            rest: Other variables, one row per lane.
+            weights: Trainable weights, one row per training run.
+            rest: Other variables, one row per training run.
             rows: Indices of the batch; None for all rows.
             training: Whether the layers run in training mode.
 
         Returns:
-            `(losses, (outputs, rest))` with lanes first; there are `optimizers * losses * starts`
-            lanes.
+            `(losses, (outputs, rest))`; the first axis of each array is that of the
+            `optimizers * losses * starts` training runs.
         """
         x = self.inputs if rows is None else jax.tree.map(lambda a: a[rows], self.inputs)
         forward = jax.vmap(lambda w, r: self._forward(w, r, x, training))
@@ -134,7 +134,7 @@ class Lanes(Group):
         return weights, rest, after
 
     def _epochs(self, carried: Carried, orders: Array, count: Array) -> Carried:
-        """Train all lanes for `count` epochs; each row of `orders` permutes the data's rows."""
+        """Continue all training runs by `count` epochs; each row of `orders` permutes the data."""
         size, rows = self.options.batch_size, self.data.rows
         whole, left = divmod(rows, size)
 
@@ -169,11 +169,11 @@ class Lanes(Group):
     # ---- the protocol of a group -----------------------------------------------------------
 
     def advance(self, orders: np.ndarray) -> None:
-        """Train all lanes, as `Group.advance` specifies."""
+        """Continue all training runs, as `Group.advance` specifies."""
         self.carried = self._advance(self.carried, jax.numpy.asarray(orders), len(orders))
 
     def evaluate(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the loss, metric and spread of each lane, as `Group.evaluate` specifies."""
+        """Return the loss, metric and spread of each training run; see `Group.evaluate`."""
         losses, metrics, spreads = self._evaluate(self.carried)
         return _double(losses), _double(metrics), _double(spreads)
 
@@ -187,12 +187,12 @@ class Lanes(Group):
         return [np.asarray(leaf) for leaf in jax.tree.leaves(self.carried)]
 
     def predictions(self, lane: int) -> np.ndarray:
-        """Return the predictions of a lane's model for the data."""
+        """Return the predictions of a training run's model for the data."""
         weights, rest, _ = jax.tree.map(lambda a: a[lane], (*self.carried[:2], []))
         return np.asarray(self.model.stateless_call(weights, rest, self.inputs)[0])
 
     def restore(self, arrays: Sequence[Any]) -> None:
-        """Set the state of all lanes, as `Group.restore` specifies."""
+        """Set the state of all training runs, as `Group.restore` specifies."""
         check_shapes(arrays, jax.tree.leaves(self.carried))
         tree = jax.tree.structure(self.carried)
         self.carried = jax.tree.unflatten(tree, [jax.numpy.asarray(a) for a in arrays])

@@ -81,8 +81,8 @@ class Bottleneck:
 def find_bottleneck(graph: Graph) -> Bottleneck | None:
     """Find the narrowest bottleneck whose front is supported by neuron splits, or return None.
 
-    If several are equally narrow, the last one is chosen: a longer front keeps more correlation
-    between the entries.
+    The front is the part of the graph before the bottleneck. If several are equally narrow, the
+    last one is chosen: a longer front keeps more correlation between the entries.
     """
     every = np.arange(graph.value_size(graph.output))
     whole = cone(graph, graph.output, every)
@@ -104,9 +104,10 @@ def find_bottleneck(graph: Graph) -> Bottleneck | None:
 
 
 def _widths(graph: Graph) -> Iterator[tuple[int, int]]:
-    """Yield `(value, width)` for each cut of at most `WIDEST` entries with a supported front.
+    """Yield `(value, width)` for each cut of at most `WIDEST` entries.
 
-    The cut comes after `value`, and `width` is its number of entries.
+    The cut comes after `value`, and `width` is its number of entries. Neuron splits must support
+    the ops of `value` and of all values on which it depends.
     """
     last = {j: v for v, node in enumerate(graph.nodes, 1) for j in node.inputs}
     supported, width = [True], graph.size if 0 in last else 0
