@@ -99,7 +99,7 @@ class DerivativeEngine:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Attribute the widths of slope ranges, times the tangents they multiply, to the inputs.
 
-        Return the blame of each input `(B, d)` and the number of undecided units `(B,)`.
+        Return the score of each input `(B, d)` and the number of undecided units `(B,)`.
         """
         blame = np.zeros_like(width)
         undecided = np.zeros(len(width), np.int64)

@@ -130,7 +130,7 @@ class Paving:
         return least, np.minimum(most * (1.0 + gamma(m + 4)), 1.0)
 
     def halve(self, cells: Sequence[PavingBox]) -> list[PavingBox]:
-        """Bisect cells along the inputs to blame for the most slack; return the bounded halves.
+        """Bisect each cell along the input that causes most slack; return the bounded halves.
 
         Cells that cannot be bisected are skipped.
         """

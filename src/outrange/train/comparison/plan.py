@@ -114,7 +114,7 @@ class Group(ABC):
 
     engine: str
     carried: Any
-    """The state of all training runs; never changed in place, so a reference to it is a snapshot."""
+    """The state of all training runs; never changed in place, so a reference is a snapshot."""
 
     def __init__(
         self,
@@ -150,7 +150,7 @@ class Group(ABC):
 
     @abstractmethod
     def advance(self, orders: np.ndarray) -> None:
-        """Continue all training runs by one epoch per row of `orders`, a permutation of the data."""
+        """Continue all training runs by one epoch per row of `orders`, which permutes the data."""
 
     @abstractmethod
     def evaluate(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

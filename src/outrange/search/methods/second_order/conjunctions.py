@@ -217,7 +217,7 @@ def _mixture(
     blame: np.ndarray,
     cutoff: np.ndarray,
 ) -> tuple[QuadraticForms, np.ndarray]:
-    """Return a mixture of the forms in each row of `pair` `(Q, k)`, and its blame `(Q, d)`.
+    """Return a mixture of the forms in each row of `pair` `(Q, k)`, and its slack by input.
 
     The mixture starts with the form that has the largest bound. Up to two more forms are added,
     one after another. The next form is the one that is largest near the minimum of the current

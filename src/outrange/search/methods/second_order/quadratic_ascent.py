@@ -97,10 +97,9 @@ class QuadraticAscent(AlphaAscent):
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the difference between products or curves and their tangents, summed per row.
 
-        The results are quadratic forms, losses (bounds on the rest), and blame.
-
-        The forms `(P, d, d)` are in units of the radii. The losses have shape `(P,)`. The blame
-        `(P, d)` is the part of the losses that each input causes.
+        The results are quadratic forms, losses (bounds on the rest), and losses by input. The forms
+        `(P, d, d)` are in units of the radii. The losses have shape `(P,)`, and the part of the
+        losses that each input causes has shape `(P, d)`.
         """
         pairs, d = reach.shape
         total, left = np.zeros((pairs, d, d)), np.zeros(pairs)
