@@ -140,3 +140,22 @@ def test_a_model_without_a_graph_of_layers_is_refused():
     net(np.zeros((1, 2)))
     with pytest.raises(outrange.OutrangeError):
         outrange.repair(net, y[0] <= -9, BOX, method="guard", budget=5)
+
+
+VNNLIB = """
+(declare-const X_0 Real) (declare-const X_1 Real)
+(declare-const Y_0 Real) (declare-const Y_1 Real) (declare-const Y_2 Real)
+(assert (>= X_0 -0.5)) (assert (<= X_0 0.5)) (assert (>= X_1 0.0)) (assert (<= X_1 0.25))
+(assert (>= Y_0 Y_1)) (assert (>= Y_0 Y_2))
+"""
+
+
+def test_bounds_of_inputs_in_a_file_are_no_part_of_the_rule(tmp_path):
+    """A file states them as alternatives of the property, which read inputs and had no guard."""
+    (tmp_path / "p.vnnlib").write_text(VNNLIB)
+    net = model()
+    net.layers[-1].bias.assign([1.0, 0.0, 0.0])
+    fixed = outrange.repair(net, tmp_path / "p.vnnlib", method="guard", budget=20)
+    assert (fixed.status, fixed.method) == ("REPAIRED", "guard")
+    box = outrange.Box([-0.5, 0], [0.5, 0.25])
+    assert outrange.verify(fixed.model, (y[0] < y[1]) | (y[0] < y[2]), box, budget=5)

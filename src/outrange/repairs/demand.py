@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from ..core import Formula, PropertySource, Region
-from ..core.formula import negate, value
+from ..core import Atom, Box, Formula, PropertySource, Region
+from ..core.formula import And, atoms, holds, negate, value
 from ..questions.evidence.check_point import are_contained
 
 
@@ -33,6 +33,17 @@ class Demand:
     def safe(self) -> Formula:
         """The property itself, over the flat vector `[x, y]`."""
         return negate(self.unsafe)
+
+    def safe_on(self, box: Box) -> Formula:
+        """Return the property on a box of inputs, without parts that the box alone decides.
+
+        VNN-LIB files state the bounds of inputs as alternatives of the property: on the box, these
+        are false, and only inequalities of outputs remain.
+        """
+        outputs = max((i for atom in atoms(self.safe) for i, _ in atom.terms), default=0)
+        free = np.full(max(0, outputs + 1 - box.size), np.inf)
+        lo, hi = np.concatenate([box.lo, -free]), np.concatenate([box.hi, free])
+        return _drop_decided(self.safe, lo, hi)
 
     def contains(self, x: np.ndarray) -> np.ndarray:
         """Return which of the inputs `(n, d)` lie in the set, `(n,)` bool."""
@@ -74,3 +85,12 @@ class Demand:
             parts.append(x if region.is_box else x[self.contains(x)])
         size = self.regions[0].box.size
         return np.concatenate(parts)[:count] if parts else np.zeros((0, size))
+
+
+def _drop_decided(formula: Formula, lo: np.ndarray, hi: np.ndarray) -> Formula:
+    """Drop true parts of conjunctions and false parts of disjunctions, for `lo <= [x, y] <= hi`."""
+    if isinstance(formula, Atom):
+        return formula
+    neutral = isinstance(formula, And)
+    parts = [p for p in formula.parts if holds(p, lo, hi) is not neutral]
+    return type(formula)(tuple(_drop_decided(p, lo, hi) for p in parts)) if parts else formula

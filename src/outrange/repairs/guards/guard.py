@@ -110,10 +110,9 @@ class _GuardBuilder:
                 f"A guard needs at most {MOST_BOXES} boxes of inputs. Received: "
                 f"{len(demand.regions)} for {demand.text!r}."
             )
-        rules = rules_of(demand.safe, self._places, demand.text)
         measured = self._measure(demand)
         for region in demand.regions:
-            for rule in rules:
+            for rule in rules_of(demand.safe_on(region.box), self._places, demand.text):
                 self._add_guard(rule, region, measured)
 
     def _measure(self, demand: Demand) -> _Measurements:
