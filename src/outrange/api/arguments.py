@@ -335,7 +335,7 @@ def _check_elements(specification: Specification, models: Mapping[str, Any]) -> 
         if ours != theirs:
             raise InputError(
                 "The element types of a query must be those of the model, or `real`. "
-                f"Received: `{network.name}` from {ours[0]} to {ours[1]}, and "
-                f"`{os.path.basename(model) if is_file else type(model).__name__}` from "
-                f"{theirs[0]} to {theirs[1]} (inputs to outputs)."
+                f"Received: `{network.name}` with inputs {ours[0]} and outputs {ours[1]}, and "
+                f"`{os.path.basename(model) if is_file else type(model).__name__}` with inputs "
+                f"{theirs[0]} and outputs {theirs[1]}."
             )

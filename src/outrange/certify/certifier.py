@@ -135,7 +135,7 @@ def attach_certificate(
         with deadline(None if clock.limit == float("inf") else clock.left):
             return write(answer)
     except OutOfTime:
-        why = "time ran out (the search uses a fifth of a time limit; the rest is for the proof)"
+        why = "the time limit ended the proof; pass a larger `time_limit`"
     except NoCertificateError as missing:
         why = str(missing)
     except KeyboardInterrupt:  # the answer outlives its proof

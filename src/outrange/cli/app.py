@@ -165,12 +165,13 @@ def verify_command(models: tuple[str, ...], property_: str, **options: Any) -> i
     type=click.Choice(["auto", "weights", "guard"]),
     default="auto",
     show_default=True,
-    help="Change the weights of the last layer, or add a guard layer.",
+    help="Repair method: new weights of the last layer, or an additional guard layer; auto tries "
+    "the weights first.",
 )
 @click.option(
     "--decision",
     type=click.Choice(["argmax", "argmin"]),
-    help="Reading of the outputs as a class, for the agreement with the original.",
+    help="How the outputs determine a class. The answer compares the classes before and after.",
 )
 @click.option(
     "--time-limit",
@@ -180,7 +181,7 @@ def verify_command(models: tuple[str, ...], property_: str, **options: Any) -> i
     "[default: 60]",
 )
 @click.option(
-    "--seed", type=int, default=0, show_default=True, help="Random seed of the inputs tried."
+    "--seed", type=int, default=0, show_default=True, help="Random seed of the sampled inputs."
 )
 @_with(EFFORT, BUDGET, CERTIFICATE, *MODEL_OPTIONS)
 def repair_command(model: str, property_: str, **options: Any) -> int:

@@ -110,7 +110,7 @@ def _repair_by_guard(task: RepairTask, account: Account, before: Sequence[Verdic
     if not all(verdicts):
         reason = f"the guarded model is not proved: {REASONS[verdicts[-1].reason]}."
         if verdicts[-1].status == "VIOLATED":
-            reason = "a counterexample to the guarded model was found; please report it."
+            reason = "the guarded model has a counterexample, which is a bug; please report it."
         return account.finish(before, verdicts, UNREPAIRED, reason=reason, method="guard")
     return account.finish(
         before, verdicts, REPAIRED, new=(model, network), changes=changes, method="guard"

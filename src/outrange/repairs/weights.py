@@ -104,8 +104,8 @@ class WeightsSearch:
             if weights is None:
                 outcome.status = "INFEASIBLE"
                 outcome.reason = (
-                    "no weights of the last layer were found that satisfy the constraints at "
-                    f"{len(self._rows)} inputs; try a smaller `margin`, or method='guard'."
+                    "the search found no weights of the last layer that satisfy the constraints "
+                    f"at {len(self._rows)} inputs; try a smaller `margin`, or method='guard'."
                 )
                 break
             candidate = self._heads.assign(weights)
@@ -133,7 +133,7 @@ class WeightsSearch:
             if example is not None:
                 self.learn(self._pools[len(outcome.verdicts) - 1], example.flat_x, candidate)
         else:
-            outcome.reason = f"no proof after {MOST_ROUNDS} rounds."
+            outcome.reason = f"no candidate was proved in {MOST_ROUNDS} rounds; try method='guard'."
         return outcome
 
     def _record_round(self, violation: float, status: str) -> None:

@@ -61,7 +61,10 @@ def check_box(answer: ProvedNetwork, lo: Any, hi: Any) -> None:
         InputError: An input variable may leave the box, or the number of inputs differs.
     """
     if answer.box is None:
-        raise InputError("The bounds must record their input set. Received: unknown inputs.")
+        raise InputError(
+            "The bounds must record their input set; compute `layer_bounds` again. "
+            "Received: bounds without an input set."
+        )
     least, most = answer.box
     lo = np.nan_to_num(np.asarray(lo, np.float64), nan=-np.inf, posinf=np.inf, neginf=-np.inf)
     hi = np.nan_to_num(np.asarray(hi, np.float64), nan=np.inf, posinf=np.inf, neginf=-np.inf)
@@ -171,8 +174,8 @@ def _has_same_bounds(ends: Bounds, other: Bounds | None) -> bool:
 
 def _mismatch(answer: ProvedNetwork, reason: str) -> InputError:
     return InputError(
-        f"The embedded network must be the network `{answer.model}` of the bounds, layer by layer. "
-        f"Received: {reason}."
+        f"The embedded network must have the layers and weights of `{answer.model}`, for which the "
+        f"bounds are proved. Received: {reason}."
     )
 
 
@@ -213,7 +216,7 @@ def _check_inside(answer: ProvedNetwork, layer: UnitBounds, x: np.ndarray, ends:
     lo, hi = np.ravel(ends[0]), np.ravel(ends[1])
     slack = SLACK * (1.0 + np.abs(x).max(axis=1, keepdims=True))
     if not ((lo - slack <= x) & (x <= hi + slack)).all():
-        raise _mismatch(answer, f"an activation of `{layer.name}` that lies outside the bounds")
+        raise _mismatch(answer, f"weights with an output of `{layer.name}` outside the bounds")
 
 
 def intersect(
@@ -234,7 +237,7 @@ def intersect(
     least, most = np.maximum(lo, ends[0]), np.minimum(hi, ends[1])
     slack = SLACK * (1.0 + np.minimum(np.abs(least), np.abs(most)))
     if not (least <= most + slack).all():
-        raise _mismatch(answer, f"variables of `{layer.name}` whose bounds exclude the proved ones")
+        raise _mismatch(answer, f"bounds of `{layer.name}` that do not overlap the proved ones")
     # Intervals that are disjoint only through rounding become a single number.
     return least, np.maximum(least, most)
 

@@ -208,12 +208,12 @@ class ModelRepair(Answer):
     def wrong(self) -> str:
         """A sentence on the original model."""
         if self.status == HOLDS:
-            return "Before: the property holds already; nothing was changed."
+            return "Before: the original model has the property, so nothing was changed."
         if self.share is None:
             failed = sum(not verdict for verdict in self.before)
             return f"Before: {failed} of {len(self.before)} properties did not hold."
         lo, hi = map(number, outward_ends(*(100 * end for end in self.share)))
-        return f"Before: between {lo} % and {hi} % of the input set violated it (proved)."
+        return f"Before: between {lo} % and {hi} % of the input set violated the property (proved)."
 
     @property
     def changed(self) -> str:
@@ -230,11 +230,11 @@ class ModelRepair(Answer):
         """A sentence on the agreement with the original."""
         parts = [_agreement_text(agreement) for agreement in self.fidelity]
         if self.loss is not None:
-            parts.append(f"loss {number(self.loss[0])} before and {number(self.loss[1])} after")
+            parts.append(f"the loss was {number(self.loss[0])} and is {number(self.loss[1])}")
         if self.difference is not None:
             largest = max(-self.difference.lo.min(), self.difference.hi.max())
             bound = number(short(float(largest), DIGITS, side=1))
-            parts.append(f"no output of the input set changes by more than {bound}")
+            parts.append(f"on the input set, no output changes by more than {bound} (proved)")
         return f"Agreement: {'; '.join(parts) or 'not measured'}."
 
     @property
@@ -244,9 +244,10 @@ class ModelRepair(Answer):
             least = ""
             if self.violation is not None:
                 least = (
-                    f" Least violation reached: {number(self.violation)}."
+                    f" At its worst tried input, the best candidate violates the property by "
+                    f"{number(self.violation)}."
                     if self.violation > 0
-                    else " No input tried violates the last candidate."
+                    else " One candidate satisfies the property at every tried input."
                 )
             return f"Result: {self.reason}{least}"
         whose = "the model" if self.status == HOLDS else "the new model, as saved and loaded again"
@@ -297,8 +298,8 @@ def _size_of(change: LayerChange) -> str:
 
 
 def _agreement_text(agreement: Agreement) -> str:
-    where = {"inside": "inside the set", "outside": "outside", "x": "on `x`"}
+    where = {"inside": "inside the input set", "outside": "outside", "x": "on `x`"}
     name = where.get(agreement.where, agreement.where)
     if agreement.same is None:
-        return f"{name} mean change {number(agreement.mean)}"
-    return f"{name} {number(100 * agreement.same)} % of decisions unchanged"
+        return f"{name}, the outputs change by {number(agreement.mean)} on average"
+    return f"{name}, {number(100 * agreement.same)} % of the decisions are unchanged"

@@ -201,8 +201,8 @@ def _joint_box(graphs: Mapping[str, Graph], boxes: Mapping[str, Any], index: np.
     for name, part in boxes.items():
         if hasattr(part, "is_input_set"):
             raise InputError(
-                "The set of one network among several must be a box; state other conditions as "
-                f"`where=`. Received: {part!r} for `{name}`."
+                "With several networks, the input set of each must be a box; state other "
+                f"conditions as `where=`. Received: {part!r} for `{name}`."
             )
     parts = [input_box(graph.inputs, boxes[name]) for name, graph in graphs.items()]
     lo, hi = np.full(index.max() + 1, -np.inf), np.full(index.max() + 1, np.inf)
@@ -212,6 +212,6 @@ def _joint_box(graphs: Mapping[str, Graph], boxes: Mapping[str, Any], index: np.
         i = int(np.flatnonzero(lo > hi)[0])
         raise InputError(
             "Inputs that `where` equates must have boxes that overlap. "
-            f"Received: boxes whose lower bounds reach {lo[i]:g} and upper bounds {hi[i]:g}."
+            f"Received: a lower bound {lo[i]:g} above an upper bound {hi[i]:g}."
         )
     return Box(lo, hi)

@@ -74,21 +74,21 @@ def rules_of(safe: Formula, places: Sequence[tuple[int, int]], text: str) -> lis
         if isinstance(part, Atom):
             continue
         if not isinstance(part, Or) or not all(isinstance(a, Atom) for a in part.parts):
-            raise _no_guard(text, "It has a conjunction inside a disjunction.")
+            raise _no_guard(text, "This property has an `and` inside an `or`.")
         atoms = [atom for atom in part.parts if isinstance(atom, Atom)]
         output = _output_of(atoms, places, text)
         rules.append(_one_of(atoms, output, places[output], text))
     for i, rule in enumerate(rules):
         if any(rule.used & other.used for other in rules[:i]):
-            raise _no_guard(text, "Two of its parts read the same output.")
+            raise _no_guard(text, "Two parts of this property read the same output.")
     return rules
 
 
 def _no_guard(text: str, why: str) -> UnsupportedError:
     return UnsupportedError(
-        "A guard needs a closed form: limits of outputs, linearly independent inequalities, an "
-        "output that is or is not the largest, or alternatives that one direction satisfies. Use "
-        f'`method="weights"`. {why} Received: {text!r}.'
+        "A guard needs limits of outputs, linearly independent inequalities, an output that is or "
+        "is not the largest, or alternatives that one direction of change satisfies. "
+        f'{why} Use `method="weights"`. Received: {text!r}.'
     )
 
 
@@ -121,7 +121,7 @@ def _output_of(atoms: Sequence[Atom], places: Sequence[tuple[int, int]], text: s
     for k, (start, end) in enumerate(places):
         if used and all(start <= i < end for i in used):
             return k
-    why = "Its inequalities read inputs, several output tensors, or nothing."
+    why = "Each inequality must read the entries of one output, and no inputs."
     raise _no_guard(text, why)
 
 

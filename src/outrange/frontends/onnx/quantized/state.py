@@ -143,7 +143,7 @@ class Quantization:
             raise UnsupportedError(
                 "The second factor of a matrix product must be constant or of type uint8, because "
                 "sums of pairs with an int8 factor may saturate. Quantize it to uint8, or select "
-                'a kernel without saturation by `kernel="float32"`. '
+                'a kernel without saturation with `kernel="float32"`. '
                 f"Received: {where}, both of whose factors depend on the network's input."
             )
 
@@ -200,8 +200,8 @@ class Quantization:
         if is_product and activation not in self._dequantized:
             raise UnsupportedError(
                 "A matrix product with dequantized weights must read 8-bit activations from a "
-                "`DequantizeLinear`, because runtimes round other activations to 8 bits, too. "
-                "Quantize the activations, too, or store the weights as float32. "
+                "`DequantizeLinear`, because runtimes also round other activations to 8 bits. "
+                "Quantize the activations, or store the weights as float32. "
                 f"Received: node `{node.name}` ({node.op}), which reads `{activation}`."
             )
 
