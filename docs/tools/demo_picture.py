@@ -14,7 +14,7 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 
-UNTIL = "What each layer can do"
+UNTIL = "Ranges and units of each layer"
 PAPER = TerminalTheme(
     (250, 251, 253), (32, 38, 48),
     [(32, 38, 48), (179, 49, 44), (42, 138, 74), (150, 110, 20), (31, 78, 156), (120, 60, 140),

@@ -92,7 +92,7 @@ def test_a_short_counterexample_is_shown_once():
     small = outrange.verify(network(NETS[0]), outrange.y[0] <= -1e6, (0, 1))
     assert str(small).count(str(small.counterexample.flat_x.tolist())) == 1
     assert "at x = [" not in str(small) and "x: [" in str(small)
-    assert small.sentence.startswith("It is broken at x = [")
+    assert small.sentence.startswith("The property is broken at x = [")
     wide = outrange.verify(network(dense_net((20, 1), (None,))), outrange.y[0] <= -1e6, (0, 1))
     assert "20 numbers from" in str(wide)
 

@@ -163,7 +163,7 @@ def test_gurobi_gets_bounds_of_every_sample():
 
 
 def test_gurobi_predictors_with_other_weights_are_refused():
-    with pytest.raises(InputError, match="lies outside the bounds"):
+    with pytest.raises(InputError, match="outside the bounds"):
         bounds().to_gurobi_ml(gurobi_predictor(scale=-2.0))
     with pytest.raises(InputError, match="must lie in"):
         bounds((-1, 0.5)).to_gurobi_ml(gurobi_predictor())

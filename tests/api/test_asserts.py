@@ -53,7 +53,7 @@ def test_what_is_proved_passes(small):
 
 def test_a_failure_has_the_sentence_and_the_input(small):
     message = failure(assert_holds, small, y[0] <= 1.5, (0, 1))
-    assert message.startswith("y[0] <= 1.5 does not hold. It is broken at x = [")
+    assert message.startswith("y[0] <= 1.5 does not hold. The property is broken at x = [")
     point, returned = run_pasted_code(message)
     assert point.dtype == np.float32
     assert ((point >= 0) & (point <= 1)).all()

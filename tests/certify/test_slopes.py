@@ -46,7 +46,10 @@ def test_trends_are_certified(tmp_path, activation):
     assert [trend.direction for trend in answer.trends] == ["rises"] * 2 + ["falls"] * 2
     first, second = check(str(file)).sentences
     for by, sentence in enumerate((first, second)):
-        assert sentence.count(f"per unit that x[{by}] alone grows (it does not decrease)") == 2
+        assert (
+            sentence.count(f"per unit of x[{by}] if no other input changes (it does not decrease)")
+            == 2
+        )
         assert "1.0 * y[0] + 0.0 grows" in sentence and "-1.0 * y[1] + 0.0 grows" in sentence
 
 

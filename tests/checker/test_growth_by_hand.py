@@ -51,10 +51,12 @@ def test_the_theorem_says_what_grows_by_what(tmp_path):
     (sentence,) = check_members(members(relu_pair()), tmp_path).sentences
     assert sentence == (
         "For all -1.0 <= x[0] <= 1.0, -1.0 <= x[1] <= 1.0: 1.0 * y[0] + 7.0 grows by >= 0.0 per "
-        "unit that x[0] alone grows (it does not decrease)."
+        "unit of x[0] if no other input changes (it does not decrease)."
     )
     (sentence,) = check_members(members(relu_pair(), least=-1.5, sign=-1.0), tmp_path).sentences
-    assert sentence.endswith("-1.0 * y[0] + 7.0 grows by >= -1.5 per unit that x[0] alone grows.")
+    assert sentence.endswith(
+        "-1.0 * y[0] + 7.0 grows by >= -1.5 per unit of x[0] if no other input changes."
+    )
 
 
 def test_a_slope_that_is_0_is_proved_to_be_no_less(tmp_path):

@@ -123,7 +123,7 @@ def test_the_agreement_is_that_of_the_decisions(last, claim, decision, expected)
     ],
 )
 def test_a_property_without_a_closed_form_is_refused(claim):
-    with pytest.raises(UnsupportedError, match="closed form"):
+    with pytest.raises(UnsupportedError, match="A guard needs limits"):
         outrange.repair(model(), claim(), BOX, method="guard", budget=5)
 
 

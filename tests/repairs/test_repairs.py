@@ -285,7 +285,9 @@ def test_auto_uses_a_guard_behind_an_unsupported_last_layer():
 
 def test_an_error_of_auto_names_both_reasons():
     keras.utils.set_random_seed(0)
-    with pytest.raises(UnsupportedError, match=r"Neither mode.*Weights: .*gelu.*Guard: .*closed"):
+    with pytest.raises(
+        UnsupportedError, match=r"Neither mode.*Weights: .*gelu.*Guard: .*needs limits"
+    ):
         outrange.repair(REFUSED["gelu"](), y[0] <= x_[0] - 9, (0, 1), budget=5)
 
 

@@ -86,7 +86,7 @@ def test_what_is_proved_comes_first_and_details_are_folded(house_report):
 def test_the_file_and_the_targets_name_the_page(house_report):
     page = house_report.html()
     assert "<h1>What house_prices can output</h1>" in page
-    assert "Demand: price ≤ 1000000" in words(page).replace(".0", "")
+    assert "Requirement: price ≤ 1000000" in words(page).replace(".0", "")
     assert "dense" not in words(page).split("Layers For a specialist")[0].split("Contents")[1]
 
 

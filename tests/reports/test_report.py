@@ -127,7 +127,7 @@ def test_what_was_asked_is_shown(full, pages):
     (ranges,) = full.answers["ranges"]
     assert repr(float(ranges.hi[0])) in page
     assert ranges.sources[0].sha256 in page
-    assert "Demand: output[0] ≤ -50" in page
+    assert "Requirement: output[0] ≤ -50" in page
     assert "m/s" in page and HOSTILE not in page and "&lt;script&gt;" in page
     for title, text in NOT_COVERED.items():
         assert title in page and text in page
@@ -399,7 +399,7 @@ def test_columns_name_the_features_in_every_section(given):
     page = report.html()
     assert ("km/h" in page) == (given == "names")
     if given == "names":  # of the domain, of a step, of a point and of a counterexample
-        assert ">1.00 km/h<" in page and "Demand: speed + output[0] ≤ -50" in page
+        assert ">1.00 km/h<" in page and "Requirement: speed + output[0] ≤ -50" in page
         assert page.count(" km/h") > 5 and "km/h" not in str(report.answers["ranges"][0])
     if given != "data":  # where the page quotes the call
         assert "names=[&#x27;speed&#x27;, &#x27;load&#x27;, &#x27;heat&#x27;]" in report.html()

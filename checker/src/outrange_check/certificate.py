@@ -241,7 +241,7 @@ def _words(claim: Any, by: int | None) -> str:
     ]
     least = f"{'>' if claim['strict'] is True else '>='} {claim['least'][0]!r}"
     if by is not None:
-        least = f"grows by {least} per unit that x[{by}] alone grows" + (
+        least = f"grows by {least} per unit of x[{by}] if no other input changes" + (
             " (it does not decrease)" * (claim["least"][0] >= 0)
         )
     return f"{' or '.join(sums)} {least}"

@@ -24,7 +24,7 @@ STATUSES = {
     "memory": "memory ran out",
     "interrupted": "interrupted",
     "error": "an internal error ended part of the search; please report it",
-    "rounding": "no counterexample was found; because of float64 rounding, some may still exist",
+    "rounding": "no counterexample was found, but float64 rounding may hide counterexamples",
     "effort": "stopped after {boxes:,} boxes",
 }
 """Reasons why the search stopped."""

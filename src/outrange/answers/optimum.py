@@ -154,7 +154,7 @@ class Optimum(Answer):
     def document(self) -> Document:
         """Return a document with the bracket as a table of one row, and the best known input."""
         row = (f"{self.sense} {self.objective}", bound(self.lo, -1), bound(self.hi, 1))
-        attained = "No admissible input is known."
+        attained = "No input that satisfies the conditions is known."
         if self.at is not None:
             best = "This value" if self.is_exact else "The best value seen"
             attained = (
@@ -186,7 +186,7 @@ class Optimum(Answer):
             InputError: matplotlib is not installed.
         """
         ends = (self.bound, np.inf) if self.sense == "min" else (-np.inf, self.bound)
-        spans = [(*ends, "every value is here (proved)", CLAIM)] * bool(np.isfinite(self.bound))
+        spans = [(*ends, "all values (proved)", CLAIM)] * bool(np.isfinite(self.bound))
         if self.seen is not None and np.isfinite(self.value):
             lo, hi = min(self.seen[0], self.value), max(self.seen[1], self.value)
             lo, hi = (

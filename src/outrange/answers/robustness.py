@@ -130,7 +130,7 @@ class Robustness(Answer):
         if not np.isfinite(self.hi):
             return (
                 f"The property is proved within {name} distance {bound(self.lo, -1)}; no input "
-                "that was seen farther away breaks the property."
+                "tried farther away breaks the property."
             )
         return (
             f"The property is proved within {name} distance {bound(self.lo, -1)} and broken at "

@@ -207,13 +207,13 @@ class Verdict(Decided, Answer):
         """The verdict as one plain sentence."""
         if self.status == HOLDS:
             if self.vacuous:
-                return "It holds trivially: no input satisfies its assumptions."
+                return "The property holds trivially: no input satisfies its assumptions."
             how = ", in float32 with sums in any order" * (self.arithmetic == "float32")
-            return f"It holds for every input of the set{how}."
+            return f"The property holds for every input of the set{how}."
         if self.counterexample is not None:
             real = f" In real arithmetic: {self.in_real}." * (self.in_real not in ("", VIOLATED))
             at = point(self.counterexample.x, "x")
-            return f"It is broken at {at}{self._float32_note()}.{real}"
+            return f"The property is broken at {at}{self._float32_note()}.{real}"
         near = ""
         if self.nearest is not None and self.nearest > 0:
             near = f"; the nearest input tried is {number(self.nearest)} away from a violation"
@@ -238,11 +238,11 @@ class Verdict(Decided, Answer):
 
     def _advice(self) -> str:
         if self.remedies:
-            return f" More time may decide it. Tried: {' '.join(self.remedies)}"
+            return f" More time may decide the property. Tried: {' '.join(self.remedies)}"
         if self.reason in ("time", "memory"):
             return f" More {self.reason} or a smaller input set may decide the property."
         if self.reason == "rounding":
-            return " Loosen or tighten the property slightly to decide it."
+            return " To get a verdict, loosen or tighten the property slightly."
         return ""
 
     def __repr__(self) -> str:
@@ -283,7 +283,7 @@ class Verdict(Decided, Answer):
         if example is None:
             return [Paragraph(self.sentence)]
         if max(example.flat_x.size, example.flat_y.size) <= MOST_TWICE:
-            lead = f"It is broken by an input of the set{_run_remark(example)}"
+            lead = f"The property is broken by an input of the set{_run_remark(example)}"
             return [Paragraph(f"{lead}\n{example.digits}")]
         digits = Paragraph(example.digits)
         return [Paragraph(self.sentence), Fold("The counterexample with all digits", [digits])]
@@ -313,7 +313,7 @@ class Verdict(Decided, Answer):
         if self.nearest is not None:
             marks.append((self.nearest, "nearest input tried", SEEN))
         bounded = np.isfinite(self.margin)
-        spans = [(self.margin, np.inf, "every input is here (proved)", CLAIM)] if bounded else []
+        spans = [(self.margin, np.inf, "margins of all inputs (proved)", CLAIM)] if bounded else []
         return plot_line(title, spans, marks, "distance from breaking the property", ax)
 
 
@@ -322,7 +322,7 @@ def _run_remark(example: Counterexample) -> str:
     if example.reproduced is None:
         return " (the model itself was not run):"
     if example.reproduced:
-        return "; the model itself breaks it there, too:"
+        return "; the outputs of the model itself break it, too:"
     return " in real arithmetic; in the model itself, float32 rounding reverses the result:"
 
 

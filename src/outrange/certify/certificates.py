@@ -132,8 +132,8 @@ def certify(
         part.unlink(missing_ok=True)
     if none is None:
         none = NoCertificateError(
-            f"the checker does not certify the proof ({refused}); the answer is still valid, and "
-            "this is a bug in outrange"
+            f"the checker does not certify the proof ({refused}); the answer is still valid; "
+            "this is a bug in outrange, please report it"
         )
     raise _explain_resolution(about, parts) or none
 
@@ -186,8 +186,8 @@ def _prove_parts(about: Subject, parts: Sequence[Part], again: bool) -> list[Pro
         tree = prove_box(about.network, box, goals, again, claims[0][0].by)
         if tree is None:
             raise NoTreeError(
-                "no proof tree was found, because a bound is attained up to float64 rounding; a "
-                "larger `tol` leaves more room"
+                "no proof tree was found, because a bound is attained up to float64 rounding; "
+                "pass a larger `tol`"
                 if claims[0][0].by is None
                 else "no proof tree was found, because splitting the set does not separate units "
                 "whose kinks coincide, or a slope is attained up to float64 rounding"

@@ -267,16 +267,20 @@ class LoopSearch:
             box = max(self.tubes.waiting, key=lambda box: box.share)
             i = int(np.argmax(box.gains[min(max(box.reached, 0) + 1, self.system.horizon)].sum(0)))
             n = len(self.system.states)
-            name = self.system.states[i] if i < n else "a parameter or disturbance"
-            sentences.append(f"The open part depends most on the initial {name}: narrow it first.")
+            name = "a parameter or disturbance"
+            name = f"the initial {self.system.states[i]}" if i < n else name
+            sentences.append(
+                f"The undecided part depends most on the range of {name}: narrow this range first."
+            )
         far = self.nearest()
         if far is not None and far <= 0:
             sentences.append(
-                "A simulated trajectory violates it, but by no more than rounding can explain."
+                "A simulated trajectory violates the specification, but by no more than rounding "
+                "can explain."
             )
         if self.tubes.trouble:
             sentences.append(self.tubes.trouble)
-        sentences.append("More time, or fewer steps, may decide it.")
+        sentences.append("More time, or fewer steps, may decide the specification.")
         return tuple(sentences)
 
     def _trajectory(self, witness: Witness) -> LoopTrajectory:

@@ -90,8 +90,8 @@ def _repair_unsupported_head(
         return _repair_by_guard(task, account, before)
     except UnsupportedError as error:
         raise UnsupportedError(
-            f"Neither mode of `repair` supports this model and property. Weights: {refusal} "
-            f"Guard: {error}"
+            f"Neither mode of `repair` supports this model and property; change one of them. "
+            f"Weights: {refusal} Guard: {error}"
         ) from error
 
 

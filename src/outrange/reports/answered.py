@@ -17,12 +17,12 @@ from .words import NOT_ASKED, TITLES
 
 
 CUTS = {
-    "time": "Time ran out before every question of this section was settled. What is shown as "
-    "proved is proved; more time may prove more.",
-    "memory": "Memory ran out before every question was settled. What is shown as proved is "
-    "proved.",
-    "error": "An internal error ended a part of the search. What is shown as proved is proved.",
-    "interrupted": "The report was interrupted. What is shown as proved is proved.",
+    "time": "Time ran out before every question of this section was settled. Results marked as "
+    "proved are valid. With more time, the report may prove more.",
+    "memory": "Memory ran out before every question was settled. Results marked as proved are "
+    "valid.",
+    "error": "An internal error ended a part of the search. Results marked as proved are valid.",
+    "interrupted": "The report was interrupted. Results marked as proved are valid.",
 }
 
 

@@ -31,7 +31,7 @@ def demo(echo: Callable[[str], None]) -> int:
         f"Trained in {read_clock() - start:.0f} s on {keras.backend.backend()}; "
         f"mean error {number(round(error, 3))} N m on fresh examples.\n"
     )
-    echo(f"All motions within plus or minus {arm.REACH.tolist()}: which torques can occur?\n")
+    echo(f"Which torques can occur for motions within plus or minus {arm.REACH.tolist()}?\n")
     network = load(model)
     box = (-arm.REACH, arm.REACH)
     answer = output_range(network, box)
@@ -45,7 +45,7 @@ def demo(echo: Callable[[str], None]) -> int:
     sampled = sample_range(network, box)
     echo("Comparison with 100,000 random motions and all corners:\n")
     echo(demo_text(answer, sampled) + "\n")
-    echo("What each layer can do (proved for every motion in the set):\n")
+    echo("Ranges and units of each layer (proved for every motion in the set):\n")
     echo(str(summary(network, box, known=answer)))
     return EXACT
 

@@ -146,6 +146,6 @@ export class Property {
     const model = reproduced === null ? " The model itself was not run."
       : reproduced ? " The model itself also breaks it there."
         : " In the model's float32, rounding reverses the result.";
-    return `It is broken at ${where}${values}.${model}`;
+    return `The property is broken at ${where}${values}.${model}`;
   }
 }

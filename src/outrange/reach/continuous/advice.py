@@ -29,25 +29,29 @@ def explain_undecided(
         ends = zip(system.states, failure.lo, failure.hi, strict=False)
         where = ", ".join(f"{name} in [{a:.4g}, {b:.4g}]" for name, a, b in ends)
         explanation = {
-            "domain": f"the plant may not be defined there ({failure.text}); keep its argument "
-            "away from there, or begin in a smaller set",
-            "controller": f"the controller could not be bounded there ({failure.text.rstrip('.')})",
+            "domain": f"the plant may be undefined ({failure.text}); keep its argument inside "
+            "its domain, or begin in a smaller set",
+            "controller": f"the controller could not be bounded ({failure.text.rstrip('.')})",
             "step": f"the flow could not be enclosed ({failure.text}); it may leave every "
-            "bound there, or approach a point where the plant is undefined: begin in a smaller "
-            "set",
+            "bound, or approach a point where the plant is undefined: begin in a smaller set",
         }.get(failure.cause, failure.text)
         sentences.append(f"At t = {float(failure.time):.4g}, with {where}: {explanation}.")
         if failure.blame and max(failure.blame) > 0:
             i = failure.free[int(np.argmax(failure.blame))]
             name = "a parameter or the disturbance"
             name = f"the initial {system.states[i]}" if i < len(system.states) else name
-            sentences.append(f"The open part depends most on {name}: narrow it first.")
+            sentences.append(f"The undecided part depends most on {name}: narrow its range first.")
         if len(failure.kinds) == 2 and max(failure.kinds) > max(failure.blame, default=0.0):
             which = ("the controller", "the flow")[int(np.argmax(failure.kinds))]
-            sentences.append(f"Most of its width comes from the bounds of {which}.")
+            sentences.append(
+                f"Most of the width of the undecided part comes from the bounds of {which}."
+            )
     if has_spec and simulations.robustness.size and simulations.robustness[0] < 0:
-        sentences.append("A simulated trajectory violates it, but this is not proved yet.")
-    sentences.append(f"More time, or fewer steps, may {'decide' if has_spec else 'bound'} it.")
+        sentences.append(
+            "A simulated trajectory violates the specification, but this is not proved yet."
+        )
+    verb = "decide the specification" if has_spec else "bound all states"
+    sentences.append(f"More time, or fewer steps, may {verb}.")
     return tuple(sentences)
 
 

@@ -47,13 +47,16 @@ def verdict_document(answer: Verdict, reader: Reader) -> Document:
     blocks: list[Block] = []
     example = answer.counterexample
     if answer.status == HOLDS:
-        lead = "Proved: this holds for every input that the report covers."
+        lead = "Proved: this requirement holds for every input that the report covers."
         if answer.vacuous:
-            lead = "This holds trivially: no input satisfies its assumptions."
+            lead = "This requirement holds trivially: no input satisfies its assumptions."
     elif example is not None:
-        lead = "Not true: the input below breaks this demand."
+        lead = "Not true: the input below breaks this requirement."
         if example.reproduced is False:
-            lead += " With its rounding errors, the running model just meets the demand there."
+            lead += (
+                " At this input, the running model meets the requirement only because of its "
+                "rounding errors."
+            )
         rows = list(_outputs(example.flat_y, reader))
         if example.flat_x.size <= MOST_ENTRIES:
             table = Table(("input", "value"), [*rows, *reader.point(example.flat_x)], "lr")
@@ -63,7 +66,7 @@ def verdict_document(answer: Verdict, reader: Reader) -> Document:
                                     "saved answer."))  # fmt: skip
             blocks.append(Table(("output", "value"), rows, "lr"))
     else:
-        lead = "Unknown: there is no proof, and no known input that breaks this demand."
+        lead = "Unknown: there is no proof, and no known input that breaks this requirement."
         lead += _distance(answer)
         tried = " ".join(remark for remark in answer.remedies if not set(remark) & set("`="))
         smaller = f" A trial on a smaller set: {tried}" if tried else ""
@@ -71,7 +74,9 @@ def verdict_document(answer: Verdict, reader: Reader) -> Document:
         blocks.append(Fold("What this means, and what would settle it",
                            [Paragraph(UNKNOWN), Paragraph(advice)]))  # fmt: skip
     tone = {HOLDS: GOOD, VIOLATED: BAD}.get(answer.status, OPEN)
-    return Document(f"Demand: {reader.claim(answer.claim)}", lead, [*blocks, basis(answer)], tone)
+    return Document(
+        f"Requirement: {reader.claim(answer.claim)}", lead, [*blocks, basis(answer)], tone
+    )
 
 
 def _distance(answer: Verdict) -> str:
@@ -83,10 +88,12 @@ def _distance(answer: Verdict) -> str:
     text = ""
     if answer.nearest is not None and answer.nearest > 0:
         near = round_text(answer.nearest, decimals(answer.nearest, OUTPUT_DIGITS), False)
-        text = f" The nearest input tried keeps a distance of {near} from breaking the demand."
+        text = (
+            f" Of all inputs tried, the nearest one is {near} away from breaking the requirement."
+        )
     if np.isfinite(answer.margin) and answer.margin < 0:
         far = round_text(-answer.margin, decimals(-answer.margin, OUTPUT_DIGITS), True)
-        text += f" What is proved so far: no input breaks the demand by more than {far}."
+        text += f" It is proved that no input breaks the requirement by more than {far}."
     return text
 
 
