@@ -362,7 +362,7 @@ def test_one_sentence_names_the_argument(make, message):
 
 def test_an_unknown_loss_is_refused():
     trained = Certified(classifier(), 0.1)
-    with pytest.raises(InputError, match="knows the worst outputs"):
+    with pytest.raises(InputError, match="supports these losses"):
         trained.compile("adam", lambda truth, output: keras.ops.sum(output))
 
 

@@ -3,7 +3,7 @@
 
 A solver that optimizes over a trained network needs bounds on the input of every ReLU. They become
 the big-M values of its program, and a unit whose bounds do not contain 0 needs no binary variable.
-``outrange.layer_bounds`` computes them as tightly as time allows.
+``outrange.layer_bounds`` computes them as tightly as the time limit allows.
 """
 
 import keras

@@ -2,8 +2,9 @@
 =================================
 
 A network balances a pendulum upright. A *Lyapunov function* ``V`` measures the distance from the
-upright position. If every step decreases it, the pendulum comes to rest. ``verify`` proves the
-decrease for all states, with the condition as a textbook writes it.
+upright position. If every step decreases it, the pendulum approaches the upright position.
+``verify`` proves the decrease for all states in a ring around this position. The condition is
+written as in a textbook.
 """
 
 import keras
@@ -41,8 +42,8 @@ def V(angle, speed):
 
 
 # %%
-# These functions take numbers as well as ``x`` and ``y``. So the property is the inequality of a
-# textbook: V decreases at every step, wherever it lies between 0.2 and 1.5.
+# These functions take numbers as well as ``x`` and ``y``. So the property is written as in a
+# textbook: V decreases at every step from a state with V between 0.2 and 1.5.
 
 now, then = V(x[0], x[1]), V(*after(x[0], x[1], y[0]))
 box = ([-0.5, -2.0], [0.5, 2.0])
@@ -52,11 +53,13 @@ stable = outrange.verify(
 print(stable)
 
 # %%
-# *A barrier certificate.* No trajectory leaves the set ``V <= 1.5``, in which the angle stays
-# below 0.5 rad. So a pendulum that starts in the set never falls over:
+# *A barrier certificate.* No trajectory leaves the set ``V <= 1.5``, and this set lies inside the
+# box, in which the angle is at most 0.5 rad. So a pendulum that starts in the set never falls over:
 
 print(outrange.verify(controller, then <= 1.5, box, where=now <= 1.5).status)
-print(outrange.verify(controller, abs(x[0]) <= 0.5, box, where=now <= 1.5).status)
+inside = (abs(x[0]) <= 0.5) & (abs(x[1]) <= 2.0)
+larger = ([-1.0, -4.0], [1.0, 4.0])
+print(outrange.verify(controller, inside, larger, where=now <= 1.5).status)
 
 # %%
 # The plot shows the level sets of V, and simulated trajectories:

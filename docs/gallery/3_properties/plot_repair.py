@@ -3,7 +3,7 @@
 
 A trained model may break a rule that its users rely on: a force is never larger than 0.8. A
 clipped output would hide the fault. ``repair`` changes the weights of the last layer until the rule
-is proved for every input, and reports what that costs.
+is proved for every input, and reports how much the outputs change.
 """
 
 import keras
@@ -35,7 +35,8 @@ fixed = outrange.repair(model, rule, (-1, 1), x=position, y=wave)
 print(fixed)
 
 # %%
-# The original is shown in a pale color, red where it breaks the rule, and the new model in dark.
+# The pale line is the original model, in red where it breaks the rule. The dark line is the new
+# model.
 
 ax = fixed.plot()
 for limit in (-0.8, 0.8):

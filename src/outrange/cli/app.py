@@ -81,14 +81,14 @@ def app(context: click.Context) -> None:
     "--solver/--no-solver",
     default=True,
     show_default=True,
-    help="Whether a mixed-integer solver may close gaps; its bounds are not proved.",
+    help="Whether a mixed-integer solver may close gaps. Its bounds are not proved.",
 )
 @_with(EFFORT, BUDGET, ARITHMETIC, EXECUTOR, RESUME, CERTIFICATE, *MODEL_OPTIONS)
 def range_command(model: str, **options: Any) -> int:
     """Compute the minimum and maximum of every output.
 
     MODEL is a file: .keras, .h5, .onnx, .onnx.gz or .pt2. Ctrl-C stops the search and prints the
-    bounds so far, which are valid.
+    bounds proved so far.
     """
     from .commands.range import ask_range
 
@@ -145,7 +145,8 @@ def verify_command(models: tuple[str, ...], property_: str, **options: Any) -> i
     
       outrange verify f=old.onnx g=new.onnx "abs(f.y[0] - g.y[0]) <= 0.05" --box 0 1
 
-    They get the same input. With `--input f LO HI --input g LO HI`, they have inputs of their own.
+    All networks get the same input. To give each network its own input, pass a range for each:
+    `--input f 0 1 --input g 0 1`.
     """  # noqa: D301 (click reads the backspace itself)
     if not models:  # A single argument counts as the property.
         raise click.UsageError("Missing argument 'PROPERTY'.")
@@ -158,7 +159,14 @@ def verify_command(models: tuple[str, ...], property_: str, **options: Any) -> i
 @click.argument("model")
 @click.argument("property_", metavar="PROPERTY")
 @_with(*BOX_OPTIONS)
-@click.option("-o", "--output", "path", required=True, metavar="FILE", help="The new model.")
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    required=True,
+    metavar="FILE",
+    help="File of the new model, .keras or .h5.",
+)
 @click.option("--where", metavar="CONDITION", help='Condition on the inputs: "x[0] < x[1]".')
 @click.option(
     "--method",
@@ -171,7 +179,7 @@ def verify_command(models: tuple[str, ...], property_: str, **options: Any) -> i
 @click.option(
     "--decision",
     type=click.Choice(["argmax", "argmin"]),
-    help="How the outputs determine a class. The answer compares the classes before and after.",
+    help="Output entry that is the predicted class: the largest or the smallest.",
 )
 @click.option(
     "--time-limit",
@@ -257,7 +265,7 @@ def verify_all_command(
 )
 @_with(SAFE_MODE)
 def explore_command(model: str, **options: Any) -> int:
-    """Open a page with sliders and proved ranges.
+    """Serve a page with sliders for the inputs and proved ranges of the outputs.
 
     By default only this machine can reach the page, with the token in its address. Ctrl-C stops the
     server.
@@ -293,7 +301,7 @@ def explore_command(model: str, **options: Any) -> int:
     type=int,
     help="Planned number of epochs, for a lower bound on the loss that training can reach.",
 )
-@click.option("--batch-size", type=int, help="Rows per batch, with --epochs.  [default: 32]")
+@click.option("--batch-size", type=int, help="Rows per batch; requires --epochs.  [default: 32]")
 @click.option(
     "--try-fixes", is_flag=True, help="Apply each fix to a copy of the model and train the copy."
 )
@@ -307,7 +315,7 @@ def explore_command(model: str, **options: Any) -> int:
 )
 @_with(SAFE_MODE)
 def diagnose_command(model: str, data: str, **options: Any) -> int:
-    """Find out why a model does not learn from its data.
+    """Find the reasons why a model does not learn from its data.
 
     MODEL is a compiled model (.keras, .h5), and DATA is a .npz or .csv file. Each finding states
     its level of evidence: PROVED, MEASURED or SUSPECTED.
@@ -327,7 +335,7 @@ def report_command(model: str, **options: Any) -> int:
     """Write one self-contained page about MODEL for a colleague, a reviewer or an auditor.
 
     With --data, the page also covers robustness and a diagnosis. Each section gets a part of the
-    time and says if it is incomplete.
+    time limit and states whether it is complete.
     """
     from .commands.report import ask_report
 
@@ -335,13 +343,18 @@ def report_command(model: str, **options: Any) -> int:
 
 
 @app.command(
-    "loop", epilog=epilog("loop"), short_help="Prove what a controller does to a plant over time."
+    "loop",
+    epilog=epilog("loop"),
+    short_help="Bound the states of a closed loop, and decide specifications.",
 )
 @click.argument("controller")
 @_with(*BOX_OPTIONS)
 @_with(*LOOP_OPTIONS, BUDGET, EXECUTOR)
 def loop_command(controller: str, **options: Any) -> int:
-    """Prove what CONTROLLER does to a plant, for every initial state of a set.
+    """Bound the states of a closed loop, and decide whether they satisfy a specification.
+
+    The result holds for every initial state of a set, which the options --box, --lo, --hi, --input,
+    --data and --ball describe.
 
     CONTROLLER may be a .yaml file of the ARCH competition, which describes the whole loop. Ctrl-C
     stops the search and prints what is proved so far.

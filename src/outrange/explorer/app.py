@@ -60,7 +60,7 @@ class Pages:
         if not self._guard.knows_token(request.query_params.get("token")):
             return PlainTextResponse(
                 "Open the address that `outrange explore` printed: the token in this address is "
-                "missing, or belongs to an earlier start.",
+                "missing, or the server was restarted with another token.",
                 403,
             )
         return FileResponse(STATIC / "index.html")

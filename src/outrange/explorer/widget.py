@@ -27,7 +27,7 @@ class ExplorerWidget(anywidget.AnyWidget):
         self._page = Session(exhibit, self._tell)
         self._static_text = (
             f"The explorer of {exhibit.network.name}: sliders for the inputs, and proved ranges "
-            "of the outputs. It needs a live notebook: run this cell there."
+            "of the outputs. To use it, run this cell in a live notebook."
         )
         super().__init__()
         self.on_msg(self._receive)

@@ -23,7 +23,7 @@ class LineScreen:
         self._is_printed = True
         parts = [frame.head, *(f"{row.name}: {row.text}" for row in frame.rows[:1]), frame.foot]
         print(
-            f"outrange: {'; '.join(filter(None, parts))}. Ctrl-C returns what is proved.",
+            f"outrange: {'; '.join(filter(None, parts))}. Ctrl-C stops and returns proved results.",
             file=sys.stderr,
             flush=True,
         )

@@ -34,8 +34,9 @@ def unreachable(heads: Heads, demands: Sequence[Demand], before: Sequence[Verdic
         if never(demand.safe, x):
             names = ", ".join(sorted({head.activation for head in heads.heads}))
             return (
-                f"no outputs of a last layer with activation {names} satisfy `{demand.text}` at an "
-                "input of the set, whatever the weights (proved in exact interval arithmetic)."
+                f"at one input of the set, no outputs of a last layer with activation {names} "
+                f"satisfy `{demand.text}`, whatever the weights (proved in exact interval "
+                "arithmetic)."
             )
     return ""
 

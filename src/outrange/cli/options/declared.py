@@ -14,13 +14,13 @@ def option(*names: str, **settings: Any) -> Option:
 
 
 BOX_OPTIONS = (
-    option("--box", nargs=2, type=float, metavar="LO HI", help="Range of every input."),
+    option("--box", nargs=2, type=float, metavar="LO HI", help="One range for all inputs."),
     option(
         "--lo",
         metavar="LIST|FILE",
         help="Lower bounds of the inputs: 0,0.5,1 or a .npy/.npz/.csv file.",
     ),
-    option("--hi", metavar="LIST|FILE", help="Upper bounds of the inputs, as for --lo."),
+    option("--hi", metavar="LIST|FILE", help="Upper bounds of the inputs, in the formats of --lo."),
     option(
         "--input",
         "inputs",
@@ -89,7 +89,8 @@ BUDGET = option(
 EFFORT = option(
     "--effort",
     type=["quick", "normal", "exact"],
-    help="Limit of the search instead of --time-limit and --budget: 5 s, 45 s, or none.",
+    help="Limit of the search, instead of --time-limit and --budget: quick (5 s), normal (45 s), "
+    "exact (no limit).",
 )
 
 EXECUTOR = option(
@@ -187,7 +188,7 @@ LOOP_OPTIONS = (
     ),
     option("--steps", type=int, help="Number of steps (periods)."),
     option(
-        "--forever", is_flag=True, help="Prove claims about all time; use this instead of --steps."
+        "--forever", is_flag=True, help="Bound the states for all time, instead of --steps."
     ),
     option(
         "--dt", metavar="TIME",
@@ -203,7 +204,9 @@ LOOP_OPTIONS = (
         help="Range of the disturbance w of the plant.",
     ),
     option(
-        "--varying/--no-varying", default=None, help="Whether w may change from step to step."
+        "--varying/--no-varying",
+        default=None,
+        help="Whether the disturbance w may change from step to step.",
     ),
     option(
         "--parameters", nargs=2, type=float, metavar="LO HI",

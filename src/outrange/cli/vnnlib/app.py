@@ -13,7 +13,7 @@ EXIT_CODES = """\
 Exit codes (the standard prescribes none):
 
 \b
-  0    one of the four words, or a capability, was printed
+  0    a verdict or a capability was printed
   2    invalid arguments, or a model file is missing or superfluous
   4    a file cannot be read, or uses an unsupported feature
   70   a bug in outrange

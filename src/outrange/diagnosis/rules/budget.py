@@ -57,7 +57,7 @@ def _prices(keras: ModuleType, offset: float) -> ModelAndData:
 
 
 @register(
-    "OR030", "too few steps to get anywhere",
+    "OR030", "too few training steps",
     """This rule needs `epochs`. A step of Adam, AdamW, Nadam, Adamax, Lion, RMSprop, Adagrad or
     clipped SGD moves a weight by a limited amount, whatever the gradient is. So after all planned
     steps, the weights lie in a known box around their current values. The ranges of the outputs

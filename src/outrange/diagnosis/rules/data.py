@@ -49,7 +49,7 @@ def _three(keras: ModuleType, fault: str) -> ModelAndData:
 
 
 @register(
-    "OR025", "the targets leave nothing to learn",
+    "OR025", "nothing can be learned from the targets",
     """This rule reports targets from which nothing can be learned. All targets may be equal, or a
     class of the output may have no rows at all, so that the network only learns to avoid this
     class. Both are PROVED, as facts of the data. If only the first class has no rows, the finding

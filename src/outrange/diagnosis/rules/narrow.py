@@ -43,7 +43,7 @@ def _classes(keras: ModuleType, units: int) -> ModelAndData:
 
 
 @register(
-    "OR033", "a bottleneck lets too little through",
+    "OR033", "a bottleneck limits the outputs",
     """A hidden Dense layer is on every path to an output and has fewer units than that output, or a
     single unit. Such a bottleneck may be intended. So the rule reports it only if a measurement
     shows that it does harm, and never if the targets are the inputs (an autoencoder). The finding

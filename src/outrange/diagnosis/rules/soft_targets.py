@@ -69,7 +69,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         yield rule.finding(
             Level.PROVED, head.layer, text + ".",
             "use the original labels of 0 and 1, if the targets are averages of labels" if hopeless
-            else "nothing; compare the loss with this value",
+            else "no change is needed; compare the loss with this value",
             note=not hopeless, cost={"loss_floor": floor}, holds_for="all weights",
         )  # fmt: skip
 

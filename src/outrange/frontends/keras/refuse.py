@@ -109,8 +109,8 @@ def explain(error: Exception, where: str, layer: Any = None) -> ModelError:
     first = first_line(error)
     if "cannot be used as a boolean" in text:
         rule = (
-            "selects a Python branch by a tensor's value, so one run does not show everything it "
-            "does. Write it with `keras.ops` without a branch"
+            "selects a Python branch by a tensor's value, so a trace does not contain the other "
+            "branch. Write it with `keras.ops` without a branch"
         )
     elif type(layer).__module__.startswith("keras.src.models"):
         # A layer inside would have been named, so the failure is in Keras's code between layers.

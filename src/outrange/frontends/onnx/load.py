@@ -109,7 +109,7 @@ def _compare(network: Network, runner: Runner) -> None:
         if runner.uses_runtime or has_runtime():
             raise
         raise ModelError(
-            "The graph was compared with the reference evaluator of `onnx`, which misinterprets "
+            "The graph was compared with the reference evaluator of `onnx`, which may misinterpret "
             "some operators of old operator sets; install `onnxruntime` to compare with ONNX "
             f"Runtime instead. {error}"
         ) from error

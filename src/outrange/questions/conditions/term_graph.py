@@ -245,7 +245,8 @@ def _exact_sums(numbers: Sequence[int | Fraction]) -> tuple[list[tuple[float, ..
             return sums, float(divisor)
     raise InputError(
         "The coefficients inside a product or function must be float64 numbers, or quotients of "
-        "short integers; round them. Received: coefficients with more digits."
+        "float64 numbers by an integer up to 2^1000; round them. Received: coefficients with more "
+        "digits."
     )
 
 

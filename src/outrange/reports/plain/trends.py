@@ -80,7 +80,7 @@ def trend_document(answer: Monotone, reader: Reader) -> Document:
     )
     if open_:
         blocks.append(_unknown(answer, open_, reader))
-    lead = "All other inputs stay fixed. What is listed holds for every input covered: "
+    lead = "All other inputs stay fixed. The results hold for every input that the report covers: "
     lead += '"never" is proved, and "can" is shown by examples.'
     tone = OPEN if open_ else ""
     return Document("In which direction the output moves", lead, [*blocks, basis(answer)], tone)

@@ -47,7 +47,7 @@ class SampleLoss:
         names = (*CLASSES, *CONVEX)
         if name not in names or plain is not getattr(keras.losses, name, None):
             raise InputError(
-                f"Certified training knows the worst outputs for these losses: {', '.join(names)}. "
+                f"Certified training supports these losses: {', '.join(names)}. "
                 f"Compile the model with one of them. Received: loss={name}."
             )
         options = getattr(loss, "_fn_kwargs", {})
@@ -104,7 +104,7 @@ class SampleLoss:
         if self.classes:
             if len(lo.shape) != 2:
                 raise InputError(
-                    "Certified training with a loss of classes needs one vector of scores per "
+                    "Certified training with a classification loss needs one vector of scores per "
                     f"sample. Received: outputs of shape {tuple(lo.shape)}."
                 )
             has_logits = self.from_logits or (bounds.head is not None and bounds.head.softmax)

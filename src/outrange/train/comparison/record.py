@@ -169,12 +169,16 @@ class ComparisonRecord:
             combinations.append(combination_of(names, trials, ticks, goal, better))
         notes = []
         if any(len(losses) <= self.ticks for losses in self.losses):
-            notes.append("Stopped early: trainings that fell short may only need more time.")
+            notes.append(
+                "Stopped early: training runs that missed the goal may only need more time."
+            )
         if self.unfinished:
             lost = ", ".join(self.unfinished)
-            notes.append(f"Abandoned, because workers were lost repeatedly: {lost}.")
+            notes.append(f"Not trained, because workers were lost repeatedly: {lost}.")
         if "one by one" in self.backend:
-            notes.append("Trained one by one; the JAX backend trains small models side by side.")
+            notes.append(
+                "Models were trained one by one. The JAX backend trains small models in parallel."
+            )
         proof = ""
         if self.goal is None and not any(c.solved.any() for c in combinations):
             proof = self.attainable.proof if self.bar(0.0) > self.yardstick.baseline else ""

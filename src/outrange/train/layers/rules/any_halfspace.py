@@ -129,7 +129,7 @@ def common_direction(rows: np.ndarray, where: str) -> np.ndarray:
         if _all_at_least_one(exact, direction.astype(float)):
             return direction
     raise InputError(
-        f"{where}: some direction must reduce all rows of `a`, because only then there is a closed "
+        f"{where}: some direction must reduce all rows of `a`, because only then is there a closed "
         f"form that satisfies one of them. Received: rows {exact.tolist()[:4]}."
     )
 

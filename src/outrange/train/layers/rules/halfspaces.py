@@ -145,7 +145,7 @@ def directions_of(rows: np.ndarray, where: str) -> np.ndarray:
                 return directions
             overshoot *= 2
     raise InputError(
-        f"{where}: the rows of `a` must be linearly independent, because only then there is a "
+        f"{where}: the rows of `a` must be linearly independent, because only then is there a "
         f"closed form that satisfies all of them. Received: {count} rows of rank "
         f"{np.linalg.matrix_rank(exact)} for {exact.shape[1]} outputs. Remove rows, or use "
         "`Bounded` or `Ordered` for limits and order."
