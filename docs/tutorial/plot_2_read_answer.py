@@ -1,8 +1,8 @@
 """How to read an answer
 =====================
 
-Every answer contains *proved* bounds, *attained* values, and the reason why the search stopped.
-Nothing in an answer is an estimate.
+The answer of a search contains *proved* bounds, *attained* values, and the reason why the search
+stopped. This page explains each of them.
 """
 
 import keras
@@ -87,8 +87,8 @@ plt.show()
 # * ``SAMPLED``: the values come from ``sample_range``. They are attained, but nothing is proved.
 #
 # ``cost.boxes`` counts the parts into which the input set was split. One box means that linear
-# bounds alone were enough. Thousands of boxes mean that the search had to work hard. The number
-# measures effort, not quality.
+# bounds alone answered the question. Thousands of boxes mean that the search took many steps.
+# The number measures effort, not quality.
 
 print(
     answer.warrant.name, answer.cost.boxes, "boxes;", rough.warrant.name, rough.cost.boxes, "boxes"

@@ -92,7 +92,7 @@ def curve(block: Block) -> Curve:
     slopes = [slope * ONE_BITS for slope in block.slopes or ()]
     need(
         block.curve == "kink" and len(slopes) == 2 and all(slope.q == 1 for slope in slopes),
-        f"the curve {block.curve!r} or one of its slopes is not supported",
+        f"the curve {block.curve!r}, or one of its slopes, is not covered",
     )
     return int(slopes[0].p), int(slopes[1].p)
 

@@ -229,8 +229,8 @@ class Robustness(Answer):
         if not left or not is_image(self.x) or self.x.min() < 0 or self.x.max() > 1:
             return ""
         return (
-            "\nAll entries of the input lie in [0, 1], but some entries of the violating input do "
-            "not: `clip=(0, 1)` enforces these limits."
+            "\nAll entries of the input lie in [0, 1], but not all entries of the violating input "
+            "do: `clip=(0, 1)` enforces these limits."
         )
 
     def plot(self, ax: Any = None) -> Any:

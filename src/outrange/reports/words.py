@@ -26,8 +26,8 @@ WARRANTS = (
 
 PLAIN_LIMITS = (
     ("Other inputs.", "The page covers no inputs outside the set above."),
-    ("Whether the model is right.", "The page says which values the model can output, not whether "
-     "these are true of the world."),
+    ("Whether the model is right.", "The page states which values the model can output, not "
+     "whether these values are correct."),
     ("Rounding of the running model.", "The proofs are about exact arithmetic. The running model "
      "rounds, so its numbers may differ from these in their last digits."),
     ("A bug in the program.", "The proofs of the program can be written to files and checked by a "
@@ -45,7 +45,8 @@ TITLES = {
                "them."),
     "slopes": ("Sensitivity", "How fast an output can change: its Lipschitz constant over the "
                "domain, relative to the largest change of any input."),
-    "layers": ("Layers", "For a specialist: what the units of every layer can do over the domain."),
+    "layers": ("Layers", "For a specialist: the ranges of the units of every layer over the "
+               "domain, and the units that are dead, always on, saturated or constant."),
     "diagnosis": ("Diagnosis", "For the developers: why the model might not learn from its data."),
     "uncovered": ("What is not covered", "The limits of these proofs."),
     "model": ("Model", "The model that this page is about, identified by its hash."),

@@ -18,7 +18,10 @@ def check_definition(curve: Curve, oracle: Oracle | None = None) -> None:
     x = probes(curve)
     with np.errstate(all="ignore"):
         values = np.asarray(curve.f(x), np.float64)
-        require(bool(np.isnan(curve.f(np.array([np.nan]))[0])), f"`{curve.name}` hides NaN")
+        require(
+            bool(np.isnan(curve.f(np.array([np.nan]))[0])),
+            f"`{curve.name}` must return NaN for NaN",
+        )
     high, low = oracle.values(x)
     inside = (x > curve.on[0]) & (x < curve.on[1])
     lost = np.isnan(high) & inside
@@ -110,7 +113,7 @@ def check_jumps(curve: Curve, oracle: Oracle | None = None) -> None:
         kind = "jumps" if apart else "does not jump"
         require(
             apart == (knot in curve.jumps),
-            f"`{curve.name}` {kind} at {knot:.6g}, against its facts",
+            f"`{curve.name}` {kind} at {knot:.6g}, which contradicts `jumps`",
         )
 
 
@@ -121,7 +124,7 @@ def check_domain(curve: Curve, oracle: Oracle | None = None) -> None:
         # A pole may be the end of the domain if `f` is one branch of a function.
         if curve.beyond is None and math.isfinite(end) and oracle.mp.isfinite(oracle.at(end)):
             outside = any(oracle.mp.isfinite(oracle.at(end + sign * d)) for d in (1e-6, 0.5))
-            require(not outside, f"`{curve.name}` goes on past {end}, but has no `beyond`")
+            require(not outside, f"`{curve.name}` is finite beyond {end}, but has no `beyond`")
     for hole in curve.holes:
         require(
             not oracle.mp.isfinite(oracle.at(hole)), f"`{curve.name}` has no hole at {hole:.6g}"
@@ -130,7 +133,7 @@ def check_domain(curve: Curve, oracle: Oracle | None = None) -> None:
             curve.range(np.array([hole - 1.0]), np.array([hole + 1.0]))
         except InputError:
             continue
-        require(False, f"`{curve.name}.range` crosses the hole at {hole:.6g}")
+        require(False, f"`{curve.name}.range` must refuse the hole at {hole:.6g}")
     inside = [p for p in (0.0, 1.0, *curve.knots, *curve.turns) if curve.on[0] < p < curve.on[1]]
     for p in set(inside) - set(curve.holes):
         require(bool(oracle.mp.isfinite(oracle.at(p))), f"`{curve.name}` has a hole at {p:.6g}")
@@ -151,7 +154,7 @@ def _check_beyond(curve: Curve, ends: tuple[float, float], oracle: Oracle) -> No
     require(least <= low and high <= most, f"`{curve.name}` leaves {curve.beyond}")
     for end, value in ((least, low), (most, high)):
         near = abs(value) > 90 if math.isinf(end) else abs(value - end) <= 1e-6
-        require(bool(near), f"`{curve.name}` stays far from the end {end} of `beyond`")
+        require(bool(near), f"No value of `{curve.name}` is near the end {end} of `beyond`")
 
 
 def check_range(curve: Curve, oracle: Oracle | None = None) -> None:
@@ -182,7 +185,10 @@ def check_range(curve: Curve, oracle: Oracle | None = None) -> None:
     loose = np.where(np.isfinite(high).all(1) & inside, loose, 0.0)
     worst = int(np.argmax(loose))
     where = f"[{lo[worst]!r}, {hi[worst]!r}]"
-    require(loose[worst] <= 0, f"`{curve.name}.range` of {where} is {loose[worst]:.1e} too wide")
+    require(
+        loose[worst] <= 0,
+        f"`{curve.name}.range` of {where} exceeds the values by {loose[worst]:.1e}",
+    )
 
 
 def check_saturated(curve: Curve, oracle: Oracle | None = None) -> None:
@@ -193,13 +199,14 @@ def check_saturated(curve: Curve, oracle: Oracle | None = None) -> None:
     slope = np.abs(curve.df(x))
     saturated = np.asarray(curve.saturated(x[:-1], x[1:]))
     steep = np.maximum(slope[:-1], slope[1:]) > 0.02 * slope.max()
-    require(not (saturated & steep).any(), f"`{curve.name}` is called saturated where it is steep")
+    require(not (saturated & steep).any(), f"`{curve.name}.saturated` must be False on steep parts")
     whole = curve.saturated(np.array([-12.0]), np.array([12.0]))[0]
-    require(not whole, f"`{curve.name}` is called saturated on all of [-12, 12]")
+    require(not whole, f"`{curve.name}.saturated` must be False on [-12, 12]")
     far = np.array([-1e6, 1e5]), np.array([-1e5, 1e6])
     flat = np.abs(curve.f(far[1]) - curve.f(far[0])) < 1e-4
     require(
-        bool(np.all(curve.saturated(*far) == flat)), f"`{curve.name}`: saturated is wrong far out"
+        bool(np.all(curve.saturated(*far) == flat)),
+        f"`{curve.name}.saturated` is wrong beyond ±1e5",
     )
 
 
@@ -209,7 +216,7 @@ def check_crossings(curve: Curve, oracle: Oracle | None = None) -> None:
         return
     oracle = oracle or Oracle(curve)
     rises = not curve.turns and not curve.jumps and "line" not in curve.bends
-    require(rises, f"`{curve.name}` has crossings, and may turn or stand still")
+    require(rises, f"`{curve.name}` has crossings, but is not increasing")
     for x, value in curve.crossings:
         at = oracle.mp.mpf(x)
         left, here, right = (oracle.real(at + step) for step in (-1, 0, 1))

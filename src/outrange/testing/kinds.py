@@ -35,7 +35,7 @@ def check_affine(op: Affine, seed: int = 0) -> None:
     """
     rng = np.random.default_rng(seed)
     plain, absolute = matrices(op), matrices(op, True)
-    require(op.bias.shape == (op.size,), f"`{op.name}`: the bias is not of the stated size")
+    require(op.bias.shape == (op.size,), f"`{op.name}`: `bias` must have {op.size} entries")
     xs = tuple(rng.normal(size=(2, 3, n)) for n in op.sizes)
     sizes = sum((np.abs(x) @ np.abs(a) for x, a in zip(xs, absolute, strict=True)), np.zeros(1))
     for flag, parts in ((False, plain), (True, absolute)):
@@ -59,7 +59,9 @@ def check_affine(op: Affine, seed: int = 0) -> None:
         require(_near(result, rows @ part.T, sizes), f"`{op.name}`: adjoint is not the transpose")
     into = sum((np.count_nonzero(a, axis=0) for a in absolute), np.zeros(op.size, int))
     most = max([*into, *(k for a in absolute for k in np.count_nonzero(a, axis=1)), 0])
-    require(bool(op.terms >= most), f"`{op.name}` adds up {most} products, but says {op.terms}")
+    require(
+        bool(op.terms >= most), f"`{op.name}` adds up {most} products, but `terms` is {op.terms}"
+    )
 
 
 def check_part(op: Affine | Rearrange | Largest, wanted: np.ndarray, seed: int = 0) -> None:

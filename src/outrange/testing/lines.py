@@ -184,4 +184,4 @@ def check_tightness(curve: Curve, oracle: Oracle | None = None, factor: float = 
     loose = np.where(np.isfinite(least) & np.isfinite(most), loose, -np.inf)
     worst = int(np.argmax(loose))
     place = f"[{lo[worst]!r}, {hi[worst]!r}]"
-    require(loose[worst] <= 0, f"`{curve.name}`: lines on {place} are {loose[worst]:.1e} too far")
+    require(loose[worst] <= 0, f"`{curve.name}`: lines on {place} are loose by {loose[worst]:.1e}")

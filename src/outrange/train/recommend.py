@@ -62,8 +62,8 @@ def _imbalance(t: Targets) -> list[str]:
         return []
     name = t.names[rarest] if t.names else rarest
     return [
-        f"Class {name!r} has only {share[rarest]:.2%} of the rows, so accuracy says little; watch "
-        "recall, or pass `class_weight`."
+        f"Class {name!r} has only {share[rarest]:.2%} of the rows, so a high accuracy does not "
+        "show that the model detects it; measure recall, or pass `class_weight`."
     ]
 
 

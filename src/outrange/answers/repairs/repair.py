@@ -234,7 +234,7 @@ class ModelRepair(Answer):
         if self.difference is not None:
             largest = max(-self.difference.lo.min(), self.difference.hi.max())
             bound = number(short(float(largest), DIGITS, side=1))
-            parts.append(f"on the input set, no output changes by more than {bound} (proved)")
+            parts.append(f"proved: on the input set, no output changes by more than {bound}")
         return f"Agreement: {'; '.join(parts) or 'not measured'}."
 
     @property

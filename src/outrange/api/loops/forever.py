@@ -113,8 +113,9 @@ def forever(ask: Ask, loop: ControlLoop, spec: Any, tol: float | None, clock: Cl
 def _without_invariant(answer: Loop) -> Loop:
     """Return an answer for finitely many steps as an undecided answer for all time."""
     helps = (
-        "No box of states was found to which the loop always returns after some steps. The loop "
-        "may not settle. To prove the specification for a limited time, set `steps=`.",
+        "The search found no box of states to which the loop always returns after one or more "
+        "steps. A loop that does not settle may have no such box. To prove the specification for a "
+        "limited time, set `steps=`.",
     )
     if answer.status == HOLDS:
         return replace(

@@ -65,7 +65,7 @@ SOFT = {
     "Round": "round after predict() only: train on the unrounded number",
     "Floor": "round after predict() only: train on the unrounded number",
     "Ceil": "round after predict() only: train on the unrounded number",
-    "Cast": "use floats all the way to the loss: remove the cast to integers",
+    "Cast": "remove the cast to integers, so that the loss reads floats",
     "Sign": "ops.tanh(beta * x)   # a soft sign",
     "StopGradient": "remove the stop_gradient, or freeze these weights with trainable = False",
 }

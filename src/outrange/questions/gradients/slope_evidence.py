@@ -44,7 +44,7 @@ def check_count(count: int, inputs: int) -> None:
     if count > most:
         raise InputError(
             f"Every output has a slope along every input; with {inputs:,} inputs, a question may "
-            f"have at most {most:,} slopes. Select some with `inputs=` and `outputs=`. "
+            f"have at most {most:,} slopes. Select fewer with `inputs=` and `outputs=`. "
             f"Received: {count:,} pairs."
         )
 

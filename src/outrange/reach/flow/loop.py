@@ -265,7 +265,7 @@ class FlowRun:
             decision = self.decide(segment)
             segment.slack = decision.slack
             for i in np.flatnonzero(decision.open):
-                text = "the question could not be decided here"
+                text = "the bounds do not decide the specification"
                 forms = None if decision.forms is None else decision.forms.take(np.array([i]))
                 self._fail(span, int(i), start, "open", text, forms)
             going = np.flatnonzero(~decision.open)

@@ -61,7 +61,7 @@ def trend_document(answer: Monotone, reader: Reader) -> Document:
     several = len({trend.output for trend in answer.trends}) > 1
     blocks: list[Block] = []
     if decided:
-        head = (*["output"] * several, "what the output does", "when one of these rises")
+        head = (*["output"] * several, "change of the output", "when one of these rises")
         groups: dict[tuple[str, str], list[str]] = {}
         for trend in decided:
             key = _output(trend, reader), trend.direction
