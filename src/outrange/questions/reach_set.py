@@ -181,7 +181,7 @@ def convex_parts(
         half = region.box.hi / 2 - region.box.lo / 2
         if not (half < np.finfo(np.float64).max / 8).all():
             raise InputError(
-                "The sides of the input set must be well below the largest float64 number. "
+                "The sides of the input set must be shorter than 4.4e307. "
                 f"Received: a side of length 2 * {np.max(half):g}."
             )
         varies = int((region.box.lo < region.box.hi).sum())

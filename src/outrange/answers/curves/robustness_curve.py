@@ -122,7 +122,7 @@ class RobustnessCurve(Answer):
         lead = f"{total:,} inputs, {first.unit}; {min(a.warrant for a in self).name}.{right}"
         missing = sum(int((a.status == "").sum()) for a in self.answers)
         if missing:
-            lead += f" Summed over all radii, {missing:,} inputs were not reached."
+            lead += f" For {missing:,} pairs of an input and a radius, no search was started."
         tone = OPEN if missing or any(a.count[UNDECIDED] for a in self.answers) else ""
         title = f"Robust accuracy of {first.model}"
         return Document(title, lead, (Table(head, rows, "rrrlr"),), tone)

@@ -124,7 +124,7 @@ class WorkerProcess:
 
     def give_up(self) -> Result:
         """Kill the worker because its task has taken too long; return the verdict `"timeout"`."""
-        late = f"ended after {read_wall_clock() - self._since:.0f} s; it did not stop by itself"
+        late = f"stopped after {read_wall_clock() - self._since:.0f} s, past its time limit"
         self.end()
         return self._done("timeout", late)
 

@@ -70,9 +70,9 @@ MOST_INPUTS, MOST_PAIRS = 64, 256
 monotonicity."""
 
 LARGER = (
-    "This section covers every number between the bounds of each input. That larger set also "
-    "contains fractional values of integer inputs and mixtures of categories. Every proof for it "
-    "also holds for the set of this page."
+    "This section covers every number between the bounds of each input, including fractional "
+    "values of integer inputs and mixtures of categories. So its proofs also hold for the smaller "
+    "input set of this page."
 )
 
 NO_EXAMPLE = "Some directions are undecided: there is neither a proof nor a counterexample."
@@ -210,7 +210,9 @@ class Questions:
             again = AGAIN if "ranges" in keys and (first is None or first.cut) else 0
             seconds *= WEIGHTS[key] / (sum(WEIGHTS[k] for k in rest) + again)
         if seconds <= 0:
-            return unanswered_section(key, "The time of the report ended before this section.")
+            return unanswered_section(
+                key, "The time limit of the report was reached before this section."
+            )
         begin = read_clock()
         report_progress(Stage(TITLES[key][0]))
         try:
@@ -221,7 +223,7 @@ class Questions:
             raise
         except OutOfTime:
             return unanswered_section(
-                key, f"Nothing was decided within the time of this section, {seconds:.1f} s."
+                key, f"Nothing was decided within the {seconds:.1f} s of this section."
             )
         except KeyboardInterrupt:
             self.interrupted = True

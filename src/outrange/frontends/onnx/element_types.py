@@ -137,7 +137,7 @@ def why_not(kind: str) -> str:
     """Explain why an element type is not supported, and what to do about it."""
     if kind in HALF:
         return (
-            f"its {HALF[kind]} significant bits round far more than is accounted for, and its "
+            f"the proof does not cover the rounding to its {HALF[kind]} significant bits, and its "
             "values may overflow; export the model in float32"
         )
     if kind in EVERY:

@@ -79,8 +79,8 @@ def check_described(network: NetworkLike) -> None:
     if undescribed:
         raise UnsupportedError(
             "arithmetic='float32' supports a single floating-point type, and integers up to 2^24 "
-            "in casts to int32 and int64, selections, comparisons and a few int64 sums, because "
-            "rounding may carry other integers beyond the range of their type. "
+            "in casts to int32 and int64, selections, comparisons and up to eight int64 sums, "
+            "because rounding may carry other integers beyond the range of their type. "
             f"Received: {undescribed}."
         )
     for node in network.written.nodes:

@@ -41,7 +41,9 @@ def parts(
     if count <= LARGEST:
         whole = _part(trace, slots, run.opaque, number)
     else:
-        missing.append(f"ranges with the stored weights: the model has {count:,} of them")
+        missing.append(
+            f"ranges with the stored weights: the model is too large, with {count:,} weights"
+        )
     free = _part(trace, slots, {**run.opaque, **_changing(k, model, run)}, number)
     if whole is not None:
         missing += [f"{reason}" for _, reason in whole.unknown]
