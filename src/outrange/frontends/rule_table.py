@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 
 RuleFunction = TypeVar("RuleFunction", bound=Callable)
+
+ADVICE = "Use other operations; the page on supported models lists the supported ones."
+"""What to do about an operation that has no rule, or whose rule does not support its arguments."""
+
+
+def advice_after(text: str) -> str:
+    """Return `". "` and `ADVICE` if a message ends with "not supported", and else `""`."""
+    return f". {ADVICE}" if re.search(r"not supported( yet)?\.?$", text) else ""
 
 
 def add_rules(table: dict[str, Callable], rules: Mapping[str, Callable]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...core import ModelError, UnsupportedError
+from ..rule_table import ADVICE, advice_after
 
 
 LOW_PRECISION = ("float16", "bfloat16", "float8_e4m3fn", "float8_e5m2")
@@ -71,10 +72,9 @@ def is_opaque(k: Any, layer: Any, args: tuple, kwargs: dict) -> bool:
 
 def unsupported_operation(kind: str, where: str) -> UnsupportedError:
     """Build the error for an operation without a lowering rule."""
-    reason = _REASON.get(kind, f"`keras.ops` operation {kind} is")
+    reason = f": {_REASON[kind]}" if kind in _REASON else ", which is"
     return UnsupportedError(
-        f"{where} uses the operation {kind}: {reason} not supported yet. "
-        "Write the layer with other operations; the page on supported models lists them."
+        f"{where} uses the operation {kind}{reason} not supported yet. {ADVICE}"
     )
 
 
@@ -105,7 +105,9 @@ def explain(error: Exception, where: str, layer: Any = None) -> ModelError:
     text = str(error)
     if isinstance(error, ModelError):
         renamed = re.sub(r"^Layer `[^`]*`(?= \w)", where.replace("\\", ""), text)
-        return type(error)(renamed if where in renamed else f"{where}: {text}")
+        located = renamed if where in renamed else f"{where}: {text}"
+        advice = advice_after(text)
+        return type(error)(located.rstrip(".") + advice if advice else located)
     first = first_line(error)
     if "cannot be used as a boolean" in text:
         rule = (

@@ -12,6 +12,7 @@ from ...core import OutrangeError, UnsupportedError, check_deadline
 from ...graph import Builder, Operand, Value
 from ...graph.integer_inference import RANGES
 from ...ops import Rearrange
+from ..rule_table import advice_after
 from .call import INTEGERS, TracedCall, TracedStep
 from .complex import Complex, lower_complex
 
@@ -118,7 +119,8 @@ def _results(b: Builder, step: TracedStep, inputs: list[Operand], rules: Rules) 
         results = rules[step.kind](TracedCall(b, step, inputs))
     except OutrangeError as error:
         suffix = f" (operation {step.kind})" * (step.kind not in str(error))
-        raise type(error)(f"{str(error).rstrip('.')}{suffix}{where}") from error
+        text = str(error)
+        raise type(error)(f"{text.rstrip('.')}{suffix}{where}{advice_after(text)}") from error
     except MemoryError:
         raise
     except Exception as error:

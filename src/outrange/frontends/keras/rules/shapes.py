@@ -143,7 +143,9 @@ def _cast(c: KerasCall) -> Operand:
     if not is_value(c.args[0]) or dtype in ("", "float32", "float64", before):
         return c.x
     if dtype in LOW_PRECISION:
-        raise UnsupportedError(f"a cast to {dtype} is not supported, because it rounds")
+        raise UnsupportedError(
+            f"a cast to {dtype} is not supported, because it rounds; cast to float32"
+        )
     if dtype == "bool":
         return logic.truth(c.builder, c.x)
     return c.x if before == "bool" or "int" in before else logic.truncate(c.builder, c.x)

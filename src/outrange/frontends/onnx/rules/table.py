@@ -221,7 +221,8 @@ class OnnxCall:
     def refuse(self, reason: str) -> UnsupportedError:
         """Build the error for an unsupported node, with a reason."""
         return UnsupportedError(
-            f"Node `{self.node.name}` ({self.node.op}) is not supported: {reason}. "
+            f"Node `{self.node.name}` ({self.node.op}) is not supported: {reason}; "
+            f"export the model without this form of {self.node.op}. "
             f"Received: {self.node.op} of operator set {self.opset}."
         )
 
