@@ -15,7 +15,7 @@ ADVICE = "Use other operations; the page on supported models lists the supported
 
 def advice_after(text: str) -> str:
     """Return `". "` and `ADVICE` if a message ends with "not supported", and else `""`."""
-    return f". {ADVICE}" if re.search(r"not supported( yet)?\.?$", text) else ""
+    return f". {ADVICE}" if re.search(r"not supported( yet)?(, because [^;:.]*)?\.?$", text) else ""
 
 
 def add_rules(table: dict[str, Callable], rules: Mapping[str, Callable]) -> None:

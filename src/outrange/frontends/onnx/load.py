@@ -110,6 +110,6 @@ def _compare(network: Network, runner: Runner) -> None:
             raise
         raise ModelError(
             "The graph was compared with the reference evaluator of `onnx`, which may misinterpret "
-            "some operators of old operator sets; install `onnxruntime` to compare with ONNX "
+            "operators of old operator sets; install `onnxruntime` to compare with ONNX "
             f"Runtime instead. {error}"
         ) from error

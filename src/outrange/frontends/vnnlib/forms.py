@@ -98,7 +98,10 @@ class FormReader:
             if part in scope:
                 self._copied += len(scope[part])
                 if self._copied > _MOST_COPIED:
-                    raise Fault("the names of `let` expand to too many terms.", UnsupportedError)
+                    raise Fault(
+                        f"the names of `let` may expand to at most {_MOST_COPIED} terms.",
+                        UnsupportedError,
+                    )
                 return scope[part]
         place = self.places.get(part)
         if place is not None:

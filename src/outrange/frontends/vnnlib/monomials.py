@@ -49,7 +49,10 @@ class Monomials:
             Fault: The product has too many terms or factors, or the file has too many products.
         """
         if len(a) * len(b) > MOST_PAIRS:
-            raise Fault("a product of sums has too many parts.", UnsupportedError)
+            raise Fault(
+                f"a product of two sums may have at most {MOST_PAIRS} terms, multiplied out.",
+                UnsupportedError,
+            )
         product: dict[int, int | Fraction] = {}
         for i, c in a.items():
             for j, d in b.items():
@@ -66,7 +69,11 @@ class Monomials:
             return factors[0] if factors else constant
         if factors not in self._places:
             if len(self.factors) == MOST_PRODUCTS or len(factors) > MOST_FACTORS:
-                raise Fault("the file has too many products, or too long ones.", UnsupportedError)
+                raise Fault(
+                    f"a file may have at most {MOST_PRODUCTS} different products of variables, "
+                    f"with at most {MOST_FACTORS} factors each.",
+                    UnsupportedError,
+                )
             self._places[factors] = self.first + len(self.factors)
             self.factors.append(factors)
         return self._places[factors]

@@ -257,7 +257,10 @@ class _Fusion:
             if reason is not None
             else (f"`{node.op.name}` of two tensors that depend on different inputs")
         )
-        return UnsupportedError(f"Layer `{node.source}`: {subject} is not supported yet.")
+        return UnsupportedError(
+            f"Layer `{node.source}`: {subject} is not supported yet. Use a simpler function, or an "
+            "activation that the page on supported models lists."
+        )
 
     # ---- writing ----------------------------------------------------------------------------
 
