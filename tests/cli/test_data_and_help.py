@@ -76,7 +76,7 @@ def test_a_summary_over_integers_warns_that_its_set_is_larger(capsys, files):
     model, data = str(folder / "sum.onnx"), str(folder / "modes.csv")
     assert run(["summary", model, "--data", data]) == 0
     message = " ".join(capsys.readouterr().err.split())
-    assert "does not preserve integers" in message and "set preserves" not in message
+    assert "does not respect integers" in message and "set respects" not in message
 
 
 def test_targets_that_are_not_there(capsys, files):

@@ -108,7 +108,7 @@ def test_columns_are_one_vector_to_a_norm(plain, name_columns, norm):
 def test_a_frame_is_its_box_and_names_the_model(plain, frame):
     numbers = frame.to_numpy(np.float64)
     expected = outrange.output_range(plain, numbers)
-    with pytest.warns(UserWarning, match="`mode` holds integers and .*one-hot"):
+    with pytest.warns(UserWarning, match="`mode` contains integers and .*one-hot"):
         answer = outrange.output_range(plain, frame)
     assert (answer.lo >= expected.lo - 1e-9).all() and (answer.hi <= expected.hi + 1e-9).all()
     assert list(answer.inputs) == list(frame.columns)

@@ -320,7 +320,7 @@ def _output(b: Builder, env: Env, info: TensorInfo) -> Operand:
     if info.is_hidden and info.kind not in ("", kind):
         raise InputError(
             f"The hidden tensor `{info.name}` must be declared with its type, which is {kind} in "
-            f"the file. Received: {info.kind}."
+            f"the ONNX file. Received: {info.kind}."
         )
     result = env[info.name].operand
     result = result if isinstance(result, Value) else np.asarray(result, np.float64)

@@ -202,10 +202,10 @@ def whole_sentence(restricted: Any) -> str:
     """Return a sentence about the integer columns and the groups of an `outrange.Mixed`."""
     parts, integers = [], restricted.integers
     if integers:
-        parts.append(f"{_list_names(integers)} hold{'s' * (len(integers) == 1)} integers")
+        parts.append(f"{_list_names(integers)} contain{'s' * (len(integers) == 1)} integers")
     parts += [f"{_list_names(group)} are one-hot" for group in restricted.one_hot]
     parts += [f"at most one of {_list_names(group)} is 1" for group in restricted.at_most_one]
-    return f"{' and '.join(parts)}, and the input set preserves this"
+    return f"{' and '.join(parts)}, and the input set respects this"
 
 
 def warn_relaxed(integers: bool, groups: bool) -> None:
@@ -213,8 +213,8 @@ def warn_relaxed(integers: bool, groups: bool) -> None:
     if integers or groups:
         names = " and ".join(["integers"] * integers + ["one-hot columns"] * groups)
         warnings.warn(
-            f"This question does not preserve {names}. It uses the box around the input set, in "
-            "which they may take any value between their bounds.",
+            f"This question does not respect {names}. It covers the box around the input set, in "
+            "which these inputs may take any value between their bounds.",
             RelaxedSetWarning,
             stacklevel=caller_level(),
         )

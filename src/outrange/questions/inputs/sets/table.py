@@ -37,8 +37,8 @@ def frame_set(
     restricted = table_set(box, columns(frame), integer_types(frame))
     if whole is None and isinstance(restricted, Mixed):
         warnings.warn(
-            f"{whole_sentence(restricted)}. `outrange.data_box(frame, whole=False)` lets them take "
-            "every number between.",
+            f"{whole_sentence(restricted)}. With `outrange.data_box(frame, whole=False)`, these "
+            "columns may take any value between their minimum and maximum.",
             stacklevel=caller_level(),
         )
     return restricted
