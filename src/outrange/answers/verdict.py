@@ -29,7 +29,7 @@ REASONS = {
     "interrupted": "interrupted",
     "error": "an internal error ended part of the search; please report it",
     "rounding": "the proved bound misses the property by no more than float64 rounding",
-    "splits": "splitting the initial set further decides nothing more",
+    "splits": "further splits of the initial set do not decide the specification",
     "forever": "the search found no set of states that the loop never leaves",
     "float32": "float32 rounding may exceed the margin of the result in real arithmetic",
 }
@@ -45,7 +45,7 @@ digits. A larger one is shown abridged, followed by all digits in a fold."""
 LONGEST_CLAIM = 80
 """Maximum number of characters of a claim in `repr` and titles; a longer one loses its middle."""
 
-REPAIR = "`outrange.repair` can change a copy of a Keras model until linear properties are proved."
+REPAIR = "To fix a Keras model, call `outrange.repair`: it searches for new weights with a proof."
 """Sentence at the end of the text of a violated property."""
 
 TONE = {HOLDS: GOOD, VIOLATED: BAD, UNKNOWN: OPEN}

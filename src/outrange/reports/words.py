@@ -40,7 +40,7 @@ TITLES = {
     "properties": ("Properties", "Requirements on the model. Each is proved, broken by the input "
                    "shown, or not decided within the available time."),
     "robustness": ("Robustness", "Whether small changes of known inputs change the decision."),
-    "monotonicity": ("Monotonicity", "In which direction every output moves with every input."),
+    "monotonicity": ("Monotonicity", "The direction in which each output moves with each input."),
     "domain": ("Input domain", "The inputs that this page covers. Every proof holds for all of "
                "them."),
     "slopes": ("Sensitivity", "How fast an output can change: its Lipschitz constant over the "
