@@ -23,12 +23,12 @@ from .tables.help import ENDED_EARLY, what_helps
 
 
 STATUSES = {
-    "known": "the share is known to within {tol:g}",
+    "known": "the bounds of the fraction differ by at most {tol:g}",
     "time": ENDED_EARLY,
     "memory": "memory ran out",
     "interrupted": "interrupted",
     "pieces": "the limit on the number of pieces was reached",
-    "rounding": "float64 rounding stopped the search before the share was known to within {tol:g}",
+    "rounding": "float64 rounding keeps the bounds of the fraction more than {tol:g} apart",
 }
 """Reasons why the search stopped; `share_lo` and `share_hi` are bounds in every case."""
 

@@ -29,8 +29,9 @@ from .tables.directions import DIRECTIONS, plot_directions
 from .verdict import HOLDS, REASONS, TONE, UNKNOWN, VIOLATED, Verdict
 
 
-PLURALS = {"rises": "rise", "falls": "fall"}
-"""Plural forms of directions, for texts about several pairs."""
+SINGULARS = {"neither": "neither rises nor falls"}
+PLURALS = {"rises": "rise", "falls": "fall", "neither": "neither rise nor fall"}
+"""Forms of directions, for texts about one pair and about several pairs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,7 +212,9 @@ class Monotone(Answer):
         """Return the number of pairs in each direction."""
         directions = [trend.direction for trend in self.trends]
         counts = ((word, directions.count(word)) for word in DIRECTIONS if word in directions)
-        return ", ".join(f"{n:,} {w if n == 1 else PLURALS.get(w, w)}" for w, n in counts)
+        return ", ".join(
+            f"{n:,} {(SINGULARS if n == 1 else PLURALS).get(word, word)}" for word, n in counts
+        )
 
     def records(self) -> list[dict[str, Any]]:
         """Return one dict per pair of output and input, with its direction and its two verdicts.

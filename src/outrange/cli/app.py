@@ -265,7 +265,7 @@ def verify_all_command(
 )
 @_with(SAFE_MODE)
 def explore_command(model: str, **options: Any) -> int:
-    """Serve a page with sliders for the inputs and proved ranges of the outputs.
+    """Serve a page with input sliders and proved output ranges.
 
     By default only this machine can reach the page, with the token in its address. Ctrl-C stops the
     server.
