@@ -25,7 +25,7 @@ MEANING = {
     WRONG: "misclassified without a perturbation",
     ROBUST: "proved correct everywhere in the ball",
     BROKEN: "an adversarial input is known",
-    UNDECIDED: "neither a proof nor an adversarial input was found before the time limit",
+    UNDECIDED: "undecided when the search ended",
 }
 
 TONE = {WRONG: BAD, ROBUST: GOOD, BROKEN: BAD, UNDECIDED: OPEN}

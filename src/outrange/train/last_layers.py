@@ -146,7 +146,8 @@ def _counts(t: Targets) -> LastLayer:
         "exponential",
         "poisson",
         "mean_absolute_error",
-        f"integers from {v.min():.0f} to {v.max():.0f}: a rate is positive and unbounded",
+        f"integers from {v.min():.0f} to {v.max():.0f} are read as counts, whose rate is positive "
+        "and unbounded",
         f"the likelihood of counts (mean {v.mean():.3g}, variance {v.var():.3g})",
     )
 

@@ -152,7 +152,7 @@ def block_lines(block: Block) -> list[str]:
 
 def more(block: Table | Listing) -> str:
     """Return the remark about rows or items that are not shown."""
-    return f"and {block.omitted:,} more (as_dict() and the JSON have all)"
+    return f"and {block.omitted:,} more (as_dict() and the JSON output contain all of them)"
 
 
 def cell_text(cell: Cell) -> str:
