@@ -229,8 +229,8 @@ class Robustness(Answer):
         if not left or not is_image(self.x) or self.x.min() < 0 or self.x.max() > 1:
             return ""
         return (
-            "\nAll entries of the input lie in [0, 1], but not all entries of the violating input "
-            "do: `clip=(0, 1)` enforces these limits."
+            "\nPass `clip=(0, 1)` if entries outside [0, 1] are impossible. All entries of the "
+            "input lie in [0, 1], but not all entries of the violating input do."
         )
 
     def plot(self, ax: Any = None) -> Any:
