@@ -303,7 +303,7 @@ class Monotone(Answer):
         """
         if self.order is None:
             return []
-        return [Paragraph(f"{self.order.claim}:"), *self.order.told]
+        return [Paragraph(f"{self.order.claim}:"), *self.order.verdict_blocks]
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the direction of every pair of output and input as a matrix.

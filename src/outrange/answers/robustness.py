@@ -183,7 +183,11 @@ class Robustness(Answer):
         )
 
     def _nearest(self) -> str:
-        """Return a sentence about the nearest violating input and the entry that moved most."""
+        """Return a sentence about the nearest violating input and the entry that moved most.
+
+        No entry is named if several moved equally (see `ALIKE`). The sentence is empty if no
+        violating input is known, or if the input itself breaks the property.
+        """
         example = self.adversarial
         if example is None or self.status == "broken":
             return ""
@@ -201,7 +205,12 @@ class Robustness(Answer):
         return f"{sentence}, where {names[i]} moved most, from {start} to {end}."
 
     def _units(self) -> str:
-        """Return advice to use `scale=`; empty unless the inputs seem to have different units."""
+        """Return advice to use `scale=`, for a row of features of very different sizes.
+
+        The result is empty unless `scale` is None, each input is a vector with 2 to `MOST_FEATURES`
+        nonzero entries in total, the largest is at least `UNSCALED`, and it is at least `MIXED`
+        times the smallest.
+        """
         parts = list(self.x.values()) if isinstance(self.x, dict) else [self.x]
         sizes = np.abs(np.concatenate([np.ravel(part) for part in parts]))
         sizes = sizes[sizes > 0]

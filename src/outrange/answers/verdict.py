@@ -265,7 +265,7 @@ class Verdict(Decided, Answer):
         """Return a document with the verdict as a sentence, and any counterexample in full."""
         standing = Paragraph(f"{self.standing} Model: {self.model}.")
         further = [Paragraph(REPAIR)] if self.status == VIOLATED and self._is_keras_file else []
-        blocks = (*self.told, standing, *further)
+        blocks = (*self.verdict_blocks, standing, *further)
         return Document(self.status, self.claim, blocks, TONE[self.status])
 
     @property
@@ -277,7 +277,7 @@ class Verdict(Decided, Answer):
         )
 
     @property
-    def told(self) -> list[Block]:
+    def verdict_blocks(self) -> list[Block]:
         """Blocks with the verdict as a sentence, and any counterexample with all its digits."""
         example = self.counterexample
         if example is None:

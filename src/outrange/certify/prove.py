@@ -29,7 +29,7 @@ float64, and the margin absorbs the rounding, so that the checker's exact bounds
 FEW_INPUTS = 12
 """If the kernel supports the network, a box with at most this many varying inputs is split until
 the claims are proved. With more, the signs of units are split, unless splits of the box succeed
-within `TRIAL` seconds."""
+within `TRIAL` seconds. If no tree over signs is found, the box is split after all."""
 
 TRIAL = 2.0
 """Time limit, in seconds, for proving by splits of the box if signs can be split instead."""

@@ -273,8 +273,8 @@ def plot_counterexamples(
 ) -> Any:
     """Draw counterexamples relative to the input set; return the axes.
 
-    If `box` is known, counterexamples with the shape of an image are drawn as images, next to the
-    middle of the set.
+    If `box` is known and `is_image` accepts their shape, the first `MOST_IMAGES` counterexamples
+    are drawn as images, next to the middle of the set.
 
     Args:
         names: Names of the inputs, flat.

@@ -1,8 +1,8 @@
 """Content of an answer as plain data; text and HTML are two renderings of one `Document`.
 
 An answer states its title and its blocks once; `render.text` and `render.html` convert them to
-characters and to tags. Neither depends on the answer's class. Plain text omits drawings, and some
-of the blocks that HTML pages fold.
+characters and to tags. Neither depends on the answer's class. Plain text omits drawings, and folds
+whose `in_text` is False.
 """
 
 from __future__ import annotations

@@ -183,8 +183,8 @@ def plot_bars(
 def legend_below(ax: Any) -> None:
     """Draw a legend of the labeled parts, if there are any.
 
-    In a figure created by `new_axes`, it is below the axes. In other figures, it is where it fits
-    best.
+    In a figure created by `new_axes`, it is below the axes. In other figures, matplotlib chooses
+    the place inside the axes that covers the least data.
     """
     handles, labels = ax.get_legend_handles_labels()
     if not handles:

@@ -46,7 +46,7 @@ class LayerChange:
 
 @dataclass(frozen=True)
 class Agreement:
-    """Agreement of the repaired model with the original at some inputs.
+    """Agreement of the repaired model with the original on a finite set of inputs.
 
     Args:
         where: The inputs: `"inside"` or `"outside"` for random inputs in or out of the properties'
@@ -206,7 +206,7 @@ class ModelRepair(Answer):
 
     @property
     def wrong(self) -> str:
-        """A sentence on the original model."""
+        """Sentence on the original model: how many properties failed, or the bad fraction."""
         if self.status == HOLDS:
             return "Before: the original model has the property, so nothing was changed."
         if self.share is None:
@@ -217,7 +217,7 @@ class ModelRepair(Answer):
 
     @property
     def changed(self) -> str:
-        """A sentence on the layers that were changed."""
+        """Sentence that lists the changed layers, each with the size of its change."""
         if not self.changes:
             return "Changed: nothing."
         parts = [
@@ -227,7 +227,7 @@ class ModelRepair(Answer):
 
     @property
     def price(self) -> str:
-        """A sentence on the agreement with the original."""
+        """Sentence on the agreement with the original: decisions, loss and changes of outputs."""
         parts = [_agreement_text(agreement) for agreement in self.fidelity]
         if self.loss is not None:
             parts.append(f"the loss was {number(self.loss[0])} and is {number(self.loss[1])}")
@@ -239,7 +239,7 @@ class ModelRepair(Answer):
 
     @property
     def proof(self) -> str:
-        """A sentence on the evidence for the new model."""
+        """Sentence on the result: the properties proved, or why there is no repaired model."""
         if self.status in (UNREPAIRED, IMPOSSIBLE):
             least = ""
             if self.violation is not None:

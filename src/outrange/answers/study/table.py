@@ -101,7 +101,10 @@ def _notes(study: Any) -> list[str]:
 
 
 def _cells(c: Combination) -> tuple:
-    """Return the table row of a combination, rounded to a few digits since starts vary."""
+    """Return the table row of a combination, with numbers rounded to 3 or 4 digits.
+
+    More digits would have no meaning, since they vary from start to start.
+    """
     lo, hi, _ = c.interval()
     soon = None if math.isinf(c.epochs_to_goal) else round(c.epochs_to_goal)
     solved = f"{int(c.solved.sum())}/{len(c.trials)}"

@@ -19,7 +19,8 @@ LONGEST_NAME = 40
 """Maximum number of characters of a name in the line."""
 
 ALIKE = 1e-9
-"""Relative difference up to which widths are considered equal."""
+"""Largest difference between the half-widths of inputs that are described by one half-width,
+relative to the largest absolute value of a bound."""
 
 
 def domain_line(domain: InputDomain | None) -> str:

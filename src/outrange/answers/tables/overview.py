@@ -67,7 +67,11 @@ def _end(end: float, other: float, side: int) -> str:
 
 
 def constant(lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Return, for each output, whether its range is a single number up to rounding."""
+    """Return, for each output, whether its range is a single number up to rounding.
+
+    The range must be finite, and its width at most 64 float64 roundings (`64 * 2**-53`) of its
+    bounds.
+    """
     with np.errstate(invalid="ignore", over="ignore"):
         flat = hi - lo <= 64 * 2.0**-53 * np.maximum(np.abs(lo), np.abs(hi))
         return np.asarray(flat & np.isfinite(lo) & np.isfinite(hi))

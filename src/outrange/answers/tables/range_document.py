@@ -114,7 +114,10 @@ def _open(answer: Any) -> str:
 
 
 def _between(answer: Any) -> str:
-    """Return a sentence with the proved interval of each open bound of a single output."""
+    """Return a sentence on the minimum and the maximum of a single output.
+
+    It states the proved interval of each of the two that is not known to within `tol`.
+    """
     ends = (
         ("minimum", answer.lo, answer.seen_lo, answer.closed_lo),
         ("maximum", answer.seen_hi, answer.hi, answer.closed_hi),
@@ -132,8 +135,8 @@ def _evidence(answer: Any, names: list[str]) -> list[str]:
     """Return lines with the values seen, their inputs, and whether these values are extreme.
 
     A value that is extreme up to the tolerance is called least or most; any other is called least
-    seen or most seen. With many inputs or outputs, and for derivatives, a single line refers to the
-    fields with these inputs.
+    seen or most seen. With more than `MOST_INPUTS` input entries or `MOST_NAMED` outputs, and for
+    derivatives, a single line refers to the fields with these inputs.
     """
     closed_lo, closed_hi = np.ravel(answer.closed_lo), np.ravel(answer.closed_hi)
     width = sum(int(np.prod(shape, dtype=np.int64)) for shape in answer.inputs.values())

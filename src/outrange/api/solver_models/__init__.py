@@ -1,1 +1,1 @@
-"""Public functions whose results other solvers read."""
+"""Public functions whose results mixed-integer solvers read: `layer_bounds` and `to_mip`."""

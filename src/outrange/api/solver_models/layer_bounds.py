@@ -1,4 +1,4 @@
-"""The public function `layer_bounds`, for bounds that other solvers use."""
+"""The public function `layer_bounds`, for bounds that mixed-integer solvers use."""
 
 from __future__ import annotations
 

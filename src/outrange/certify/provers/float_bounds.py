@@ -21,8 +21,8 @@ MOST_NUMBERS = 1 << 24
 """Largest number of coefficients in memory at a time."""
 
 SURE = 1e-12
-"""Bound on the float64 error of a sum whose sign matters, relative to the total magnitude of its
-terms."""
+"""Bound on the float64 error of a sum over gates, relative to the sum of its terms' absolute
+values. The sign of such a sum may decide a claim."""
 
 
 class FloatBounds:

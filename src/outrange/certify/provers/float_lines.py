@@ -24,8 +24,8 @@ Lines = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 Function = Callable[[np.ndarray], np.ndarray]
 
 BALL_LOSS = 3e-7
-"""Error, per unit of slope, of evaluating a curve in ball arithmetic where the sign of its bend is
-unknown."""
+"""Error, per unit of slope, of evaluating a curve in ball arithmetic where the sign of its second
+derivative is unknown."""
 
 
 def float_lines(block: FloatBlock, low: np.ndarray, high: np.ndarray) -> Lines:

@@ -1,14 +1,14 @@
 """Proof trees over the signs of units, for piecewise-linear networks with any number of inputs.
 
 Over the whole box, bounds from the default lines decide the signs of most units. For each goal, a
-tree over the signs of the other units is built. Cases are bounded by ascent (`phase_ascent`). A
+tree over the undecided signs is built. Cases are bounded by ascent (`phase_ascent`). A
 case that is not proved is split at the unit whose trial split raises the bounds of both halves
 most. A leaf contains one byte for the slope of each unit whose sign the bounds over the box leave
 open, and the positive multipliers of signs. It is written if the bound that its rounded numbers
 prove reaches the target.
 
 Sound: regardless of errors here, since the checker proves every leaf again.
-Complete: usually, once enough signs are fixed; not guaranteed by bounds alone.
+Complete: no. Once all signs are fixed, the ascent usually proves a goal that holds with a margin.
 Cost: tens of passes over the undecided units' forms for each case.
 Reference: S. Wang et al. (beta-CROWN), NeurIPS 2021; A. De Palma et al., *Improved Branch and Bound
 for Neural Network Verification via Lagrangian Decomposition* (FSB), 2021.
@@ -33,8 +33,8 @@ from .unstable_units import UnstableUnits
 
 
 ROOT_STEPS, STEPS, TRIAL_STEPS, LAST_STEPS = 60, 16, 2, 300
-"""Number of ascent steps: for the root, for a case, for a trial split, and for a case whose lines
-are exact."""
+"""Number of ascent steps: for the root, for a case, for a trial split, and for a case in which no
+undecided unit affects the bound."""
 
 TRIED = 5
 """Number of units tried for a split."""
@@ -117,7 +117,7 @@ def _concatenate(nodes: Sequence[_CaseNode]) -> Cases:
 
 
 def _write_leaves(ascent: PhaseAscent, nodes: list[_CaseNode], target: float) -> list[_CaseNode]:
-    """Attach a leaf to each case that its rounded numbers prove; return the other nodes."""
+    """Attach a leaf to each case that its rounded numbers prove; return the nodes without one."""
     near = [node for node in nodes if node.cases.bound[0] >= target]
     if near:
         rounded = _concatenate(near)
@@ -170,7 +170,10 @@ def _split_cases(
 
 
 def _finish(ascent: PhaseAscent, nodes: list[_CaseNode], target: float) -> None:
-    """Run a long ascent, which changes only multipliers, on cases whose lines are exact."""
+    """Run a long ascent on cases in which no undecided unit affects the bound (all scores are 0).
+
+    It can change only the multipliers.
+    """
     if not nodes:
         return
     cases = _concatenate(nodes)

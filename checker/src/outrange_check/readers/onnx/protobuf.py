@@ -132,7 +132,7 @@ class Message:
         return value
 
     def _plain(self, number: int, wire: int) -> None:
-        """Refuse a packed single number, which other parsers skip in favor of the default."""
+        """Refuse a single number in packed encoding; other parsers skip it and use the default."""
         found = self.found.get(number, [])
         self._single(number, len(found))
         if any(way != wire for way, _ in found):
