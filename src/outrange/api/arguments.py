@@ -183,7 +183,8 @@ def _check_specification(
     """Return the specification if it matches the network and the arithmetic of the question.
 
     Raises:
-        InputError: The specification declares several networks that are not the parts of `network`.
+        InputError: The specification declares several networks that are not the parts of `network`,
+            or refers to values of hidden layers that are not outputs of `network`.
         UnsupportedError: The specification declares a float type, but `float32` is False.
     """
     if specification.elements != "real" and not float32:

@@ -15,7 +15,8 @@ MOST_TIMES, MOST_COLUMNS = 12, 4
 def table_of(pipe: Pipe, continuous: bool) -> Table:
     """Return a table of a pipe with one row per time or, with many states, one row per state.
 
-    At most `MOST_TIMES` times are shown. With more than `MOST_COLUMNS` states, each state is a row.
+    At most `MOST_TIMES` times are shown; in continuous time, these are instants, not the intervals
+    between them. With more than `MOST_COLUMNS` states, each state is a row.
 
     Args:
         continuous: Whether the loop runs in continuous time.

@@ -17,7 +17,7 @@ MOST_DELAY = 1000
 
 
 def read_delay(delay: Any) -> tuple[int, tuple[float, ...]]:
-    """Return the delay in steps, and the controls that the plant receives during the delay.
+    """Return the delay in steps, and the values of the controls that the plant receives until then.
 
     Raises:
         InputError: The delay is neither an integer nor a pair of an integer and a control, or it is

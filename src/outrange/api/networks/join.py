@@ -106,7 +106,8 @@ def _load(models: Mapping[str, Any], box: Any) -> dict[str, Network]:
 
     Args:
         models: Dict from names to models.
-        box: The input set, or a dict from each name to a box. A single set names the features.
+        box: The input set, or a dict from each name to a box. If it is a DataFrame, its columns
+            name the features.
     """
     if not models:
         raise InputError("A dict of models needs at least one model. Received: {}.")

@@ -48,7 +48,9 @@ def setup_code(model: Any, data: tuple[Any, Any]) -> list[str]:
 
 
 def report_code(model: Any, box: Any, data: tuple[Any, Any], options: Mapping[str, Any]) -> str:
-    """Return the call that repeats a report, without arguments that are None.
+    """Return code that repeats a report: imports, model, input set, and the call.
+
+    The call omits arguments that are None.
 
     Args:
         model: As for `outrange.report`.
