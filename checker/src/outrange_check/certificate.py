@@ -103,7 +103,7 @@ def exact_number(pair: Any) -> fmpq:
     """Return the exact value of a float that is written as a pair `[decimal, hex]`.
 
     Raises:
-        Refused: The two are different numbers.
+        Refused: The first is not a float, or the two are different numbers.
     """
     decimal, written = pair
     need(

@@ -46,7 +46,8 @@ class Counterexamples(Answer, Sequence):
         claim: The property, as text.
         examples: The inputs, in the order in which they were found.
         asked: Requested number of inputs.
-        apart: Any two inputs differ in some entry by at least this fraction of the set's width.
+        apart: Any two inputs differ in some entry by at least this fraction of the width of that
+            entry's range in the input set.
         status: `"all"`, `"none"`, `"no more"`, `"time"`, `"memory"`, `"interrupted"`,
             `"error"`, `"rounding"` or `"effort"`.
         warrant: Evidence for the examples, and for `"none"` (see `Warrant`).

@@ -168,7 +168,9 @@ class Extrapolation(Answer):
         return Table(head, rows[:MOST_PRINTED], "lrr", max(len(rows) - MOST_PRINTED, 0))
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw how far the rows lie beyond the training range of each column.
+        """Draw how far the rows lie beyond the training range of each column, the farthest first.
+
+        Columns in which no row lies outside are omitted, as are columns after `MOST_PRINTED`.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.

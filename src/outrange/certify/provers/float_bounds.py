@@ -108,7 +108,10 @@ class FloatBounds:
         return 2 * (self.net.inputs + sum(block.size for block in self.net.blocks[:k]))
 
     def _interval_bounds(self, weights: Rows, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Bound linear forms, one per row, by interval arithmetic (all variables independent)."""
+        """Return lower and upper bounds on linear forms, one per row, by interval arithmetic.
+
+        Each variable takes its own extreme value in each row.
+        """
         low = np.broadcast_to(bias, (len(self.lo), len(bias))).copy()
         high = low.copy()
         for source, w in weights.items():

@@ -72,7 +72,7 @@ class Call:
         return found
 
     def option(self, index: int) -> Tensor | None:
-        """Return an input that may be omitted, then None."""
+        """Return an input, or None if the node omits it."""
         return self.given[index] if index < len(self.given) else None
 
     def most_inputs(self, count: int) -> None:
