@@ -120,7 +120,7 @@ class Region:
         self.count(len(self.inputs))
         for k in (*self.units, *self.goals):
             self.unit = (size >> BITS) + 2
-            self._free(k)
+            self._substitute_settled(k)
             if k in self.curves:
                 if k not in self.settled:
                     self._bound(k, deep)
@@ -130,7 +130,7 @@ class Region:
         if deep:
             self.units, self.settled = [k for k in self.units if k not in self.settled], {}
 
-    def _free(self, k: int) -> None:
+    def _substitute_settled(self, k: int) -> None:
         """Substitute settled units into a row, and add the rounding error to its error.
 
         Initially, each coefficient of a row is too small by up to 2^-BITS. Rounding a factor costs
@@ -161,7 +161,11 @@ class Region:
             k: Number of the unit.
             deep: Whether z is also bounded by back-substitution.
         """
-        kink, low, high = isinstance(self.curves[k], tuple), self._flat(1, k), -self._flat(-1, k)
+        kink, low, high = (
+            isinstance(self.curves[k], tuple),
+            self._interval_bound(1, k),
+            -self._interval_bound(-1, k),
+        )
         if k in self.ranges:
             low, high = max(low, self.ranges[k][0]), min(high, self.ranges[k][1])
         if (
@@ -172,11 +176,11 @@ class Region:
             low, high = max(low, self.least(1, k)), min(high, -self.least(-1, k))
         self.empty, high = self.empty or low > high, max(low, high)
         self.ranges[k] = low, high
-        self.lines[k] = self._drawn(k)
+        self.lines[k] = self._lines_about(k)
         if kink and (low >= 0 or high <= 0):
             self.settled[k] = self.lines[k][0]
 
-    def _drawn(self, k: int, share: int | None = None) -> Lines:
+    def _lines_about(self, k: int, share: int | None = None) -> Lines:
         """Return lines below and above a unit's curve over the bounds of its z.
 
         A gate is z times a slope in `[low, high]`. So it lies above the kink with the slopes
@@ -188,17 +192,17 @@ class Region:
             return lines((high, low), *self.ranges[k])[:2] + lines((low, high), *self.ranges[k])[2:]
         return lines(curve, *self.ranges[k], share)
 
-    def _flat(self, times: int, of: int) -> int:
+    def _interval_bound(self, times: int, of: int) -> int:
         """Return a lower bound of `times` times a row by intervals, that is, term by term.
 
         If no term of a row that reads only gates is negative, the bound is at least 0: rounding has
         not changed any sign.
         """
-        ends = self._ends(self.rows[of], times)
+        ends = self._least_terms(self.rows[of], times)
         bound = (sum(ends) >> BITS) - self.errors[of]
         return max(bound, 0) if of in self.kept and min(ends, default=0) >= 0 else bound
 
-    def _ends(self, row: Row, times: int = 1) -> list[int]:
+    def _least_terms(self, row: Row, times: int = 1) -> list[int]:
         """Return the least value of each term of `times` times a row, multiplied by 2^BITS."""
         self.count(len(row))
         return [
@@ -226,12 +230,14 @@ class Region:
         error += sum(self._add(total, -pull, k) for k, pull in (pulls or {}).items())
         for k in reversed(self.units):
             if k in total and (c := total.pop(k) >> BITS):
-                line = self._drawn(k, shares.get(k)) if shares else self.lines[k]
+                line = self._lines_about(k, shares.get(k)) if shares else self.lines[k]
                 slope, offset = line[:2] if c > 0 else line[2:]
                 offsets += c * offset
                 error += slope and self._add(total, c * slope >> BITS, k)
-        bound = ((sum(self._ends(total)) >> BITS) + offsets - error >> BITS) - self.unit
-        return bound if pulls or of not in self.kept else max(bound, self._flat(times, of))
+        bound = ((sum(self._least_terms(total)) >> BITS) + offsets - error >> BITS) - self.unit
+        return (
+            bound if pulls or of not in self.kept else max(bound, self._interval_bound(times, of))
+        )
 
     def _add(self, total: Row, factor: int, k: int) -> int:
         """Add `factor` times row `k` to `total`, exactly; return `|factor| * errors[k]`."""

@@ -20,8 +20,8 @@ SLACK = 4e-9
 absorbs float64 rounding in the choice of the tree."""
 
 LEAST = 1e-9
-"""Part of a claim's scale that does not depend on its values, relative to 1 plus the size of the
-inputs."""
+"""Part of a claim's scale that does not depend on its values, relative to 1 plus the largest
+absolute value of an input."""
 
 LEAST_SHARE = 1e-6
 """A tolerance is relative to the width of a range, or to this fraction of its magnitude if that is

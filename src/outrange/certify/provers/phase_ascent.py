@@ -33,9 +33,9 @@ class Cases:
     """Cases of one goal, with the best bound on the goal in each.
 
     Args:
-        signs: `(cases, units)`: -1, 1, or 0 if undecided.
-        share: `(cases, units)`: the free slopes of undecided units, from the slope below the kink
-            (0) to the slope above it (1).
+        signs: `(cases, units)`: fixed sign of each unit's sum, -1 or 1; 0 if it is undecided.
+        share: `(cases, units)`: positions of the free slopes of undecided units, from the slope
+            below the kink (0) to the slope above it (1).
         pull: `(cases, units)`, at least 0: the multipliers of decided units.
         bound: `(cases,)`: the best lower bounds.
         score: `(cases, units)`: estimated benefit of deciding a unit.

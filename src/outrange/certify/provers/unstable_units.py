@@ -25,7 +25,9 @@ MOST_NUMBERS = 1 << 24
 
 @dataclass(frozen=True, eq=False)
 class UnstableLevel:
-    """The undecided units of one block.
+    """The units of one block that are not linear over the box: its undecided units.
+
+    These are the kinks whose sums may have both signs, and all units with a smooth curve.
 
     Args:
         block: The block that contains the units.
@@ -52,7 +54,7 @@ class UnstableLevel:
 
 
 class UnstableUnits:
-    """The undecided units of a network over a box, level by level.
+    """The units of a network that are not linear over a box, level by level (`UnstableLevel`).
 
     Args:
         net: The network in float64.
