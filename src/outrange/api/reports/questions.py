@@ -201,14 +201,7 @@ class Questions:
         return report_code(self.model, box, (self.x, self.y), options)
 
     def _ask(self, key: str, ask: Callable[[float], Section], keys: list[str]) -> Section:
-        """Return one section; `ask` computes it within its part of the remaining time.
-
-        Args:
-            key: Key of the section.
-            ask: Function from a time limit in seconds to the section.
-            keys: Keys of all sections that share the time, in order; empty if this section gets all
-                the remaining time.
-        """
+        """Return one section; `ask` computes it in its part of the time that all `keys` share."""
         if self.interrupted:
             return unanswered_section(key, "The report was interrupted before this section.")
         seconds = self.clock.left
@@ -296,10 +289,7 @@ class Questions:
 
     @staticmethod
     def _better(first: Section, second: Section) -> Section:
-        """Return the section on ranges whose largest relative gap is smaller.
-
-        With equal gaps it is the second; if the second has no answer, it is the first.
-        """
+        """Return the section on ranges with the smaller relative gap, the second if they agree."""
         gaps = [
             float(np.max(answer.relative_gap, initial=0.0))
             for part in (first, second)
@@ -426,10 +416,7 @@ class Questions:
         return replace(section, cut=section.cut or NO_EXAMPLE) if is_open else section
 
     def _points(self) -> np.ndarray:
-        """Return inputs that attain the bounds of outputs, and data rows, `(n, inputs)`.
-
-        The data rows are included only if the input set is the range of the data.
-        """
+        """Return inputs that attain bounds, and the data rows if they define the set, `(n, d)`."""
         points, ranges = np.zeros((0, self.network.graph.size)), self._known_range()
         if self._from_data:
             rows = columns(self.x) if is_frame(self.x) else self.x
