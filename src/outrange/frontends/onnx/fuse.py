@@ -15,11 +15,12 @@ from .rules.table import OnnxCall, op
 FUSED = "MatMul+Add"
 
 
-def fuse_bias(model: OnnxModel) -> list[OnnxNode]:
+def fuse_bias(model: OnnxModel) -> tuple[list[OnnxNode], dict[str, np.ndarray]]:
     """Return the nodes of `model`, with a `MatMul` and the `Add` of its bias fused into one node.
 
     The two are fused if the `MatMul` multiplies by a constant matrix of floats on the right, the
-    `Add` adds a constant vector with one entry per column, and no other node reads the product.
+    `Add` adds a constant vector with one entry per column, and no other node reads the product. The
+    constants of the model come second, by name; dequantized constants are zeros of their shape.
     """
     uses = Counter(name for node in model.nodes for name in _reads(node))
     uses.update(info.name for info in model.outputs)
@@ -38,7 +39,8 @@ def fuse_bias(model: OnnxModel) -> list[OnnxNode]:
             inputs = (*product.inputs, bias)
             merged[node.name] = replace(product, op=FUSED, inputs=inputs, outputs=node.outputs)
             removed.add(product.name)
-    return [merged.get(node.name, node) for node in model.nodes if node.name not in removed]
+    nodes = [merged.get(node.name, node) for node in model.nodes if node.name not in removed]
+    return nodes, constants
 
 
 def _reads(node: OnnxNode) -> list[str]:
@@ -52,12 +54,16 @@ def _reads(node: OnnxNode) -> list[str]:
 
 
 def _constants(model: OnnxModel) -> dict[str, np.ndarray]:
-    """Return the values of `Constant` nodes by output name."""
+    """Return the values of `Constant` nodes by output name, and zeros for dequantized constants."""
     values = {}
     for node in model.nodes:
         value = node.attributes.get("value")
         if node.op == "Constant" and isinstance(value, np.ndarray) and node.outputs:
             values[node.outputs[0]] = value
+        source = node.inputs[0] if node.inputs else ""
+        stored = model.constants.get(source, values.get(source))
+        if node.op == "DequantizeLinear" and stored is not None and node.outputs:
+            values[node.outputs[0]] = np.broadcast_to(np.float32(0.0), stored.shape)
     return values
 
 

@@ -17,6 +17,7 @@ from .declared_sizes import check_total_size
 from .element_types import FLOATS, Tensor
 from .fuse import fuse_bias
 from .quantized.kernels import kernel_of
+from .quantized.rewrites import find_quantized
 from .quantized.state import Quantization
 from .records import OnnxModel, OnnxNode, TensorInfo
 from .rules import (  # these fill the table
@@ -168,7 +169,8 @@ def lower(model: OnnxModel, kernel: str = "any") -> OnnxGraph:
     b = Builder(slots)
     check_total_size(model, dict(zip((info.name for info in model.inputs), full, strict=True)))
     types = TypeChanges(frozenset(info.kind for info in model.inputs))
-    quantization = Quantization(b, kernel_of(kernel))
+    nodes, constants = fuse_bias(model)
+    quantization = Quantization(b, kernel_of(kernel), find_quantized(nodes, constants))
     counts = _Counts(Tally(WEIGHTS), Tally(NODES), types, quantization)
     for name, array in model.constants.items():
         counts.constants.add(array.shape, f"`{name}`")
@@ -177,7 +179,7 @@ def lower(model: OnnxModel, kernel: str = "any") -> OnnxGraph:
         env[info.name] = Tensor(b.reshape(value, shape), info.kind)
     layers: list[LayerInfo] = []
     limits: list[ValueLimit] = []
-    for node in fuse_bias(model):
+    for node in nodes:
         check_deadline()
         b.source = node.name
         layers += _layer(model, b, node, env, _lower_node(model, b, node, env, limits, counts))
@@ -236,7 +238,7 @@ def _lower_node(
         results = _evaluate_constants(model, node, tensors)
     else:
         results = OnnxCall(b, node, tensors, model.opset, limits, counts.quantization).run()
-    counts.quantization.follow(node, results)
+    counts.quantization.follow(node, tensors, results)
     for name, result in zip(node.outputs, results, strict=False):
         if name in env:
             raise ModelError(

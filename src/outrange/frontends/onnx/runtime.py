@@ -35,7 +35,8 @@ def api() -> Any:
 def session(model: OnnxModel) -> Callable[[dict[str, np.ndarray]], list[np.ndarray]]:
     """Return a function that runs the model with `onnxruntime` on one CPU thread.
 
-    It maps arrays by input name to the list of outputs, in the model's order.
+    It maps arrays by input name to the list of outputs, in the model's order. It raises a
+    `ModelError` if a node fails.
 
     Raises:
         InputError: `onnxruntime` is not installed.
@@ -53,4 +54,14 @@ def session(model: OnnxModel) -> Callable[[dict[str, np.ndarray]], list[np.ndarr
         raise ModelError(
             f"`onnxruntime` cannot load `{model.name}`. Received: {type(error).__name__}: {error}."
         ) from error
-    return lambda feeds: [np.asarray(v) for v in inference.run(None, feeds)]
+
+    def run(feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
+        try:
+            return [np.asarray(v) for v in inference.run(None, feeds)]
+        except Exception as error:  # its error classes are in a private module
+            raise ModelError(
+                f"`onnxruntime` cannot run `{model.name}`. "
+                f"Received: {type(error).__name__}: {error}."
+            ) from error
+
+    return run

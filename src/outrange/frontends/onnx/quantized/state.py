@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -13,10 +13,15 @@ from ....graph.builder import Operand
 from ..element_types import FLOATS, Tensor
 from ..records import OnnxNode
 from .kernels import QuantizedKernel, pair_loss
+from .rewrites import Grid, merged_distance
 from .roundings import ValueRoundings
 
 
-PRODUCTS = ("MatMul", "MatMul+Add", "Gemm", "Conv")
+BYTES = frozenset({"int8", "uint8"})
+"""Element types of 8 bits."""
+
+
+PRODUCTS = ("MatMul", "MatMul+Add", "Gemm", "Conv", "ConvTranspose")
 """Operators that a runtime may compute with integers if their operands are dequantized."""
 
 _MOVES = frozenset(
@@ -36,18 +41,22 @@ class Quantization:
     Args:
         builder: The builder of the graph.
         kernel: The kernels that the graph must enclose.
+        results: Names of tensors that a runtime may quantize (`rewrites.find_quantized`).
         quantizers: Number of quantizers of values that depend on the input.
     """
 
     builder: Builder
     kernel: QuantizedKernel
+    results: frozenset[str] = frozenset()
     quantizers: int = 0
     roundings: ValueRoundings = field(init=False)
     _weights: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     _scales: dict[str, float] = field(default_factory=dict)
     _signed: set[str] = field(default_factory=set)
     _dequantized: set[str] = field(default_factory=set)
-    _steps: dict[str, np.ndarray] = field(default_factory=dict)
+    _steps: dict[str, tuple[np.ndarray, str]] = field(default_factory=dict)
+    _grids: dict[str, Grid] = field(default_factory=dict)
+    _merged: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.roundings = ValueRoundings(self.builder)
@@ -97,18 +106,52 @@ class Quantization:
             )
         if error <= (_NEGLIGIBLE if kind in FLOATS else 0.25):
             return x
-        is_float = kind in FLOATS
+        return self._widen(x, error, kind in FLOATS)
+
+    def _widen(self, x: Value, error: float, is_float: bool) -> Operand:
+        """Return a value that encloses all numbers within `error` of `x`."""
         grid = 2.0 ** np.floor(np.log2(error / 8.0)) if is_float else 1.0
         # A float may lie between two points of the grid: the hull of its neighbors contains it.
         slack = float(error / grid + 0.5 * is_float) * (1.0 + 1e-9)
         fine = self.builder.curve("round", self.builder.affine_map(x, 1.0 / grid), slack=slack)
         return self.builder.affine_map(fine, grid)
 
+    def merge(self, steps: Operand, node: OnnxNode, where: str, grid: Grid) -> Operand:
+        """Enclose the steps of a runtime that merges a quantizer with the one before it.
+
+        Args:
+            steps: The result of the quantizer.
+            node: The quantizer.
+            where: The node, for messages.
+            grid: The numbers that the quantizer returns.
+        """
+        before = self._grids.get(node.inputs[0])
+        one_scale = grid.scale.size == 1 and before is not None and before.scale.size == 1
+        if before is None or not isinstance(steps, Value) or not one_scale:
+            return steps
+        if before.kind != grid.kind or grid.kind not in BYTES:
+            return steps
+        if before.is_same(grid) and not before.is_merged:
+            return steps
+        distance = np.inf if before.is_merged else merged_distance(before, grid)
+        if not np.isfinite(distance):
+            raise UnsupportedError(
+                "Of quantizers in a row, at most two may differ, and their ranges must overlap, "
+                "because runtimes merge them into one with another scale. Use one scale and zero "
+                f"point for them. Received: {where}."
+            )
+        self._merged.add(node.outputs[0])
+        return self._widen(steps, distance / float(grid.scale), True)
+
+    def enter_grid(self, source: str, name: str, grid: Grid) -> None:
+        """Record the grid of a dequantized value: of the steps `source`, with the name `name`."""
+        self._grids[name] = replace(grid, is_merged=source in self._merged)
+
     def enter_weights(
         self, name: str, integers: np.ndarray, scale: np.ndarray, kind: str | None
     ) -> None:
         """Record dequantized constants: the integers, their scales and their element type."""
-        self._steps[name] = np.ravel(scale)
+        self._steps[name] = np.ravel(scale), str(kind)
         if kind == "int32":
             return
         self._dequantized.add(name)
@@ -129,9 +172,30 @@ class Quantization:
             value: The sums, in units of the products; constants are ignored.
             loss: Bounds on the change, broadcast against the shape of `value`.
         """
-        if isinstance(value, Value) and self.kernel.saturates_pairs and loss.any():
-            losses = np.broadcast_to(loss, value.shape).ravel()
-            self.roundings.losses[value.index] = losses
+        if self.kernel.saturates_pairs:
+            self._add_error(value, loss)
+
+    def _add_error(self, value: Operand, error: np.ndarray) -> None:
+        """Record an error of a value beyond its float32 roundings, broadcast against its shape."""
+        if isinstance(value, Value) and error.any():
+            before = self.roundings.losses.get(value.index, 0.0)
+            errors = np.broadcast_to(error, value.shape).ravel()
+            self.roundings.losses[value.index] = before + errors
+
+    def check_sums(self, value: Operand, unit: np.ndarray, where: str) -> None:
+        """Reject sums of integers that may leave the range of int32.
+
+        Args:
+            value: The sums, as a value of the graph.
+            unit: The number that an integer 1 counts in `value`, broadcast against its shape.
+            where: The node, for messages.
+        """
+        if not isinstance(value, Value):
+            return
+        size = self.roundings.of(value.index)[0].reshape(value.shape)
+        largest = float((size / unit).max(initial=0.0))
+        if np.isfinite(largest):
+            _check_int32(largest, where)
 
     def check_factor(self, where: str) -> None:
         """Reject a second factor of type int8 that is not constant, if the kernel saturates pairs.
@@ -147,11 +211,15 @@ class Quantization:
                 f"Received: {where}, both of whose factors depend on the network's input."
             )
 
-    def follow(self, node: OnnxNode, results: Sequence[Tensor]) -> None:
-        """Record the scale that a node passes on, or the pair losses of its dequantized product."""
+    def follow(
+        self, node: OnnxNode, tensors: Sequence[Tensor | None], results: Sequence[Tensor]
+    ) -> None:
+        """Record the scale that a node passes on, or the errors of its dequantized product."""
         if node.domain or not node.inputs or not results:
             return
         source = node.inputs[0]
+        if node.op in (*_MOVES, "Clip") and source in self._grids:
+            self._grids[node.outputs[0]] = self._grids[source]
         if node.op in _MOVES:
             self._move(node, results[0].operand)
         elif node.op in PRODUCTS and len(node.inputs) > 1:
@@ -162,6 +230,40 @@ class Quantization:
             if stored is not None and scale is not None:
                 loss = product_loss(node, *stored)
                 self.lose(results[0].operand, loss * scale)
+            self._check_rewrites(node, tensors, results[0].operand)
+
+    def _check_rewrites(
+        self, node: OnnxNode, tensors: Sequence[Tensor | None], result: Operand
+    ) -> None:
+        """Account for integers in place of the weights and the bias of a product.
+
+        The weights are refused if they are floats, the error of the bias is recorded.
+        """
+        grid, steps = self._grids.get(node.inputs[0]), self._steps.get(node.inputs[1])
+        if grid is None or not isinstance(result, Value):
+            return
+        where = f"node `{node.name}` ({node.op})"
+        is_quantized = node.outputs[0] in self.results
+        if steps is None:
+            weight = tensors[1]
+            if is_quantized and weight is not None and not isinstance(weight.operand, Value):
+                raise UnsupportedError(
+                    "A product of dequantized activations whose result is quantized must have "
+                    "dequantized weights, because runtimes round float weights to 8 bits there. "
+                    f"Quantize the weights, too. Received: {where}."
+                )
+            return
+        unit = _along_channels(node, steps[0] * grid.scale.max(), result.shape)
+        bias = tensors[2] if len(tensors) > 2 else None
+        if is_quantized and bias is not None and node.inputs[2] not in self._steps:
+            if not isinstance(bias.operand, Value):
+                least = float(steps[0].min() * grid.scale.min())
+                _check_int32(float(np.abs(bias.operand).max(initial=0.0)) / least, where)
+            factor = abs(float(node.attributes.get("beta", 1.0)))
+            self._add_error(result, 0.5001 * factor * unit)
+        if grid.kind in BYTES and steps[1] in BYTES:
+            alpha = abs(float(node.attributes.get("alpha", 1.0)))
+            self.check_sums(result, unit * (alpha or 1.0), where)
 
     def _move(self, node: OnnxNode, result: Operand) -> None:
         """Record that a node only moves the entries of a dequantized tensor."""
@@ -214,7 +316,7 @@ class Quantization:
         scale = self._scales.get(node.inputs[0])
         if len(stored) < 2 or stored[0] is None or stored[1] is None or scale is None:
             return
-        weight, bias = stored[0], stored[1]
+        weight, bias = stored[0][0], stored[1][0]
         fits = weight.size in (1, bias.size) or bias.size == 1
         if not fits or not np.allclose(bias, weight * scale, rtol=1e-5, atol=0.0):
             raise UnsupportedError(
@@ -251,3 +353,20 @@ def product_loss(node: OnnxNode, integers: np.ndarray, scale: np.ndarray) -> np.
     losses = np.array([pair_loss(part) for part in flat]).max(axis=0)
     alpha = abs(float(node.attributes.get("alpha", 1.0)))
     return losses * factor.reshape(-1, weight.shape[-1]).max(axis=0) * alpha
+
+
+def _along_channels(node: OnnxNode, unit: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """Broadcast numbers per channel of the weights against the result of a product."""
+    axis = 1 if node.op.startswith("Conv") else len(shape) - 1
+    if unit.size == 1 or unit.size != shape[axis] or node.op == "ConvTranspose":
+        return unit.max(keepdims=True)
+    return unit.reshape(-1, *(1,) * (len(shape) - 1 - axis))
+
+
+def _check_int32(largest: float, where: str) -> None:
+    if largest >= 2.0**31 - 1:
+        raise UnsupportedError(
+            "Sums of integers, and biases in units of them, must fit into int32, because kernels "
+            "wrap around beyond it. Use larger scales, or quantize fewer terms together. "
+            f"Received: {where}, with integers up to {largest:.3g}."
+        )

@@ -9,13 +9,13 @@ import numpy as np
 from ....graph import Value
 from ....graph.builder import Operand
 from ....graph.integer_inference import RANGES
-from ..quantized.state import product_loss
+from ..quantized.rewrites import Grid
+from ..quantized.state import BYTES, product_loss
 from .arithmetic import affine, product
 from .convolution import convolve_constant
 from .table import OnnxCall, op
 
 
-BYTES = frozenset({"int8", "uint8"})
 STEPS = BYTES | {"int16", "uint16"}
 FLOAT = frozenset({"float32"})
 
@@ -83,7 +83,8 @@ def quantize_linear(c: OnnxCall) -> Operand:
     c.result_kind = str((c.kinds[2] if c.has(2) else None) or names[wanted] or "uint8")
     x = c.x
     scale, zero = _read_scale(c, 1, x, axis), _read_along(c, 2, "zero point", x, axis, 0.0)
-    return _quantize(c, x, scale, zero, c.result_kind)
+    steps = _quantize(c, x, scale, zero, c.result_kind)
+    return c.quantization.merge(steps, c.node, c.where, Grid(scale, zero, c.result_kind))
 
 
 @op("DequantizeLinear", types="T U T -> U", T=STEPS | {"int32"}, U=FLOAT, chooses=True)
@@ -96,8 +97,10 @@ def dequantize_linear(c: OnnxCall) -> Operand:
     result, name = _dequantize(c, x, scale, zero), c.node.outputs[0]
     if not isinstance(x, Value):
         c.quantization.enter_weights(name, np.asarray(x), scale, c.kinds[0])
-    elif c.kinds[0] in BYTES:
-        c.quantization.enter_scale(name, scale, c.kinds[0])
+    elif c.kinds[0] in STEPS:
+        c.quantization.enter_grid(c.node.inputs[0], name, Grid(scale, zero, str(c.kinds[0])))
+        if c.kinds[0] in BYTES:
+            c.quantization.enter_scale(name, scale, c.kinds[0])
     return result if isinstance(result, Value) else result.astype(np.float32)
 
 
@@ -116,15 +119,16 @@ def _write_steps(c: OnnxCall, x: Operand, i: int, axis: int, kind: str) -> Opera
 
 
 def _record_loss(c: OnnxCall, out: Operand, w: Operand, kind: str | None, unit: np.ndarray) -> None:
-    """Record how far pair saturation may change `out`, a product with the weights `w`.
+    """Record how far pair saturation may change `out`, a product with weights `w`; check its sums.
 
     Only pairs with int8 weights saturate. A product of integers that is 1 adds `unit` to `out`.
     """
     if kind == "int8":
         if isinstance(w, Value):
             c.quantization.check_factor(c.where)
-            return
-        c.quantization.lose(out, product_loss(c.node, np.asarray(w, np.float64), unit))
+        else:
+            c.quantization.lose(out, product_loss(c.node, np.asarray(w, np.float64), unit))
+    c.quantization.check_sums(out, unit.min(keepdims=True), c.where)
 
 
 @op("QLinearMatMul", types="A S A B S B S Y -> Y", A=BYTES, B=BYTES, Y=BYTES, S=FLOAT, chooses=True)

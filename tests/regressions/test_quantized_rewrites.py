@@ -1,0 +1,159 @@
+"""Rewrites of quantized graphs by `onnxruntime`: bounds contain their results, or are refused."""
+
+import numpy as np
+import pytest
+
+
+pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+from onnx import helper
+
+from frontends.onnx_quantized import run, save
+from outrange.core import ModelError, UnsupportedError
+from outrange.domains import bounds
+from outrange.frontends.onnx import load_onnx
+from outrange.frontends.onnx.api import read_onnx
+from outrange.frontends.onnx.quantized.kernels import KERNELS
+from outrange.frontends.onnx.runtime import session
+
+
+STEP = np.float32(2 / 255)
+CONSTANTS = {"s": STEP, "z": np.uint8(128), "w": np.int8([[60], [-50], [20], [7], [-1], [33]])}
+CONSTANTS |= {"u": np.float32(0.5), "o": np.int8(0), "t": np.float32(0.001), "y": np.uint8(128)}
+
+
+def _node(op, inputs, result, **attributes):
+    return helper.make_node(op, inputs.split(), [result], **attributes)
+
+
+def _quantizer(x, scale, zero, result):
+    """Return a quantizer from `x` to the float `result`."""
+    return [
+        _node("QuantizeLinear", f"{x} {scale} {zero}", f"{result}_steps"),
+        _node("DequantizeLinear", f"{result}_steps {scale} {zero}", result),
+    ]
+
+
+def _product(path, nodes, constants=None, shape=("N", 6)):
+    """Write a model: an input quantizer that returns `a`, then `nodes` with the result `r`."""
+    weights = _node("DequantizeLinear", "w u o", "W")
+    last = _quantizer("r", "t", "y", "out")
+    nodes = [*_quantizer("x", "s", "z", "a"), weights, *nodes, *last]
+    return save(path, nodes, CONSTANTS | (constants or {}), shape, "out")
+
+
+def _check(path, x):
+    y = run(path, x)
+    for kernel in KERNELS:
+        graph = load_onnx(path, check=None, kernel=kernel).graph
+        for domain, rows in (("intervals", slice(None)), ("linear", slice(0, 20))):
+            at = x.reshape(len(x), -1)[rows].astype(float)
+            lo, hi = bounds(graph, at, at, domain)[graph.output]
+            assert ((lo <= y[rows]) & (y[rows] <= hi)).all()
+
+
+@pytest.mark.parametrize("move", ["none", "Reshape", "Relu", "Clip"])
+@pytest.mark.parametrize("kind", ["uint8", "int8"])
+def test_a_runtime_merges_two_quantizers(move, kind, tmp_path, rng):
+    constants = {"shape": np.array([0, -1]), "lo": np.float32(-9), "hi": np.float32(9)}
+    least = np.iinfo(kind).min
+    for case in range(6):
+        zeros = least, least + int(rng.integers(0, 200))
+        zeros = zeros if move == "Relu" else zeros[::-1]
+        steps = rng.uniform(0.002, 0.02, 2).astype(np.float32)
+        constants |= dict(zip(["s1", "s2"], steps, strict=True))
+        constants |= {"z1": np.array(zeros[1], kind), "z2": np.array(zeros[0], kind)}
+        reads = {"none": "a", "Reshape": "a shape", "Relu": "a", "Clip": "a lo hi"}[move]
+        between = [] if move == "none" else [_node(move, reads, "b")]
+        nodes = [
+            *_quantizer("x", "s1", "z1", "a"), *between,
+            *_quantizer("b" if between else "a", "s2", "z2", "out"),
+        ]  # fmt: skip
+        path = save(tmp_path / f"{case}.onnx", nodes, constants, ("N", 5), "out")
+        _check(path, rng.uniform(-2, 2, (200, 5)).astype(np.float32))
+
+
+def test_three_quantizers_or_ranges_without_a_common_number_are_refused(tmp_path):
+    constants = {"s1": np.float32(0.01), "s2": np.float32(0.02), "s3": np.float32(0.03)}
+    constants |= {"z": np.uint8(100), "low": np.uint8(255), "high": np.uint8(0)}
+    chain = [*_quantizer("x", "s1", "z", "a"), *_quantizer("a", "s2", "z", "b")]
+    apart = [*_quantizer("x", "s1", "low", "a"), *_quantizer("a", "s2", "high", "out")]
+    for nodes in ([*chain, *_quantizer("b", "s3", "z", "out")], apart):
+        path = save(tmp_path / "model.onnx", nodes, constants, ("N", 5), "out")
+        with pytest.raises(UnsupportedError, match="quantizers in a row"):
+            load_onnx(path, check=None)
+    same = [*chain[:2], *_quantizer("a", "s1", "z", "b"), *_quantizer("b", "s1", "z", "out")]
+    path = save(tmp_path / "model.onnx", same, constants, ("N", 5), "out")
+    assert load_onnx(path).graph.nodes
+
+
+@pytest.mark.parametrize("form", ["Gemm", "MatMul", "scaled"])
+def test_a_runtime_rounds_float_biases(form, tmp_path, rng):
+    constants = {"b": rng.normal(size=1).astype(np.float32)}
+    gemm = _node("Gemm", "a W b", "r", **({"alpha": 0.7, "beta": 3.0} if form == "scaled" else {}))
+    split = [_node("MatMul", "a W", "m"), _node("Add", "m b", "r")]
+    nodes = split if form == "MatMul" else [gemm]
+    for case in range(5):
+        constants["b"] = (0.1 * rng.normal(size=1)).astype(np.float32)
+        path = _product(tmp_path / f"{case}.onnx", nodes, constants)
+        _check(path, rng.uniform(-0.005, 0.005, (300, 6)).astype(np.float32))
+
+
+REFUSED = {
+    "float weights": (
+        [_node("Gemm", "a v", "r")], {"v": np.ones((6, 1), np.float32)}, "dequantized weights"),
+    "float weights behind a maximum": (
+        [_node("Gemm", "a v", "g"), _node("Relu", "g", "r")],
+        {"v": np.ones((6, 1), np.float32)}, "dequantized weights"),
+    "a float bias beyond int32": (
+        [_node("Gemm", "a W b", "r")], {"b": np.float32([1e8])}, "int32"),
+    "a stored bias beyond int32": (
+        [_node("DequantizeLinear", "b c", "B"), _node("Gemm", "a W B", "r")],
+        {"b": np.int32([2**31 - 1]), "c": np.float32(STEP * np.float32(0.5))}, "int32"),
+    "a bias of another scale": (
+        [_node("DequantizeLinear", "b c", "B"), _node("MatMul", "a W", "m"),
+         _node("Add", "m B", "r")],
+        {"b": np.int32([90]), "c": np.float32(0.3)}, "scale of a dequ"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_product_that_a_runtime_computes_otherwise_is_refused(name, tmp_path):
+    nodes, constants, words = REFUSED[name]
+    path = _product(tmp_path / "model.onnx", nodes, constants)
+    with pytest.raises(UnsupportedError, match=words):
+        load_onnx(path, check=None, kernel="float32")
+
+
+def test_sums_of_integer_operators_beyond_int32_are_refused(tmp_path):
+    constants = {"s": STEP, "z": np.uint8(128), "w": np.full((1, 6), 127, np.int8), "o": np.int8(0)}
+    constants |= {"b": np.int32([2**31 - 1]), "t": np.float32(1e5)}
+    nodes = [
+        _node("QuantizeLinear", "x s z", "q"),
+        helper.make_node(
+            "QGemm", "q s z w s o b t z".split(), ["r"], domain="com.microsoft", transB=1
+        ),
+        _node("DequantizeLinear", "r t z", "out"),
+    ]
+    path = save(tmp_path / "model.onnx", nodes, constants, ("N", 6), "out")
+    with pytest.raises(UnsupportedError, match="int32"):
+        load_onnx(path, check=None)
+
+
+def test_float_weights_without_a_quantizer_behind_them_are_read(tmp_path, rng):
+    constants = {name: CONSTANTS[name] for name in ("s", "z")} | {
+        "v": rng.normal(size=(6, 2)).astype(np.float32)
+    }
+    nodes = [*_quantizer("x", "s", "z", "a"), _node("MatMul", "a v", "out")]
+    path = save(tmp_path / "model.onnx", nodes, constants, ("N", 6), "out")
+    _check(path, rng.uniform(-1, 1, (100, 6)).astype(np.float32))
+
+
+def test_a_node_that_fails_in_the_runtime_is_a_model_error(tmp_path):
+    nodes = [_node("Reshape", "x shape", "y")]
+    path = save(tmp_path / "model.onnx", nodes, {"shape": np.array([1, 4])}, ("N", 4), "y")
+    execute = session(read_onnx(path))
+    assert execute({"x": np.zeros((1, 4), np.float32)})[0].shape == (1, 4)
+    with pytest.raises(ModelError, match="cannot run"):
+        execute({"x": np.zeros((2, 4), np.float32)})
