@@ -9,6 +9,7 @@ pytest.importorskip("onnxruntime")
 
 from onnx import helper
 
+import outrange
 from frontends.onnx_quantized import run, save
 from outrange.core import ModelError, UnsupportedError
 from outrange.domains import bounds
@@ -148,6 +149,13 @@ def test_float_weights_without_a_quantizer_behind_them_are_read(tmp_path, rng):
     nodes = [*_quantizer("x", "s", "z", "a"), _node("MatMul", "a v", "out")]
     path = save(tmp_path / "model.onnx", nodes, constants, ("N", 6), "out")
     _check(path, rng.uniform(-1, 1, (100, 6)).astype(np.float32))
+
+
+def test_a_difference_gets_an_answer_within_any_budget(tmp_path):
+    path = _product(tmp_path / "model.onnx", [_node("MatMul", "a W", "r")])
+    network = load_onnx(path, kernel="float32")
+    answer = outrange.difference_range(network, network, (-1, 1), budget=1e-5)
+    assert (answer.lo <= 0).all() and (answer.hi >= 0).all()
 
 
 def test_a_node_that_fails_in_the_runtime_is_a_model_error(tmp_path):

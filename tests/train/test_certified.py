@@ -366,6 +366,15 @@ def test_an_unknown_loss_is_refused():
         trained.compile("adam", lambda truth, output: keras.ops.sum(output))
 
 
+def test_a_mixture_of_classes_is_refused():
+    # With margins from 5 to 10, the smoothed loss is largest at 10.
+    trained = Certified(classifier(), 0.1)
+    smoothed = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.2)
+    with pytest.raises(InputError, match="`label_smoothing` to 0"):
+        trained.compile("adam", smoothed)
+    trained.compile("adam", keras.losses.CategoricalCrossentropy(from_logits=True))
+
+
 def test_classes_of_a_sequence_are_refused():
     trained = Certified(Sequential([Input((4, 3)), L.Dense(2)]), 0.1)
     trained.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))

@@ -25,6 +25,9 @@ NOISE_SHARE, NOISE_SECONDS = 0.5, 10.0
 """Time for bounds in which noise replaces quantizers: as a fraction of the question's time limit,
 and in seconds if the question has none."""
 
+LEAST_SECONDS = 1e-3
+"""Least time limit of the search, for bounds with noise that took longer than their share."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Difference:
@@ -73,7 +76,7 @@ def difference_range(
     )
     clock = Clock(time_limit)
     shared = _range_with_noise(first.graph, second.graph, box, rows, tol, time_limit)
-    left = None if time_limit is None else clock.left
+    left = None if time_limit is None else max(clock.left, LEAST_SECONDS)
     answer = output_range(
         both, box, tol=tol, time_limit=left, rows=rows, solver=solver, progress=progress
     )

@@ -37,7 +37,8 @@ class Certified(keras.Model):
       input, moved into the box of radius `eps`.
 
     A small `alpha` keeps more accuracy, and needs a complete verifier such as
-    `outrange.robust_accuracy` afterwards. With a loss of classes, `fit` and `evaluate` also report
+    `outrange.robust_accuracy` afterwards. Targets of a loss of classes must be integers or one-hot
+    vectors, without label smoothing. With such a loss, `fit` and `evaluate` also report
     `proved`: the fraction of the samples whose class is proved by interval bounds, apart from
     rounding errors. Training uses the boxes of the loss, and evaluation those of the full radius.
 

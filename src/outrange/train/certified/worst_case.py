@@ -51,6 +51,12 @@ class SampleLoss:
                 f"Compile the model with one of them. Received: loss={name}."
             )
         options = getattr(loss, "_fn_kwargs", {})
+        if name in CLASSES and options.get("label_smoothing", 0.0):
+            raise InputError(
+                "Certified training needs targets of one class per sample, because the worst "
+                "outputs for a mixture of classes are unknown. Set `label_smoothing` to 0. "
+                f"Received: loss={name}, label_smoothing={options['label_smoothing']}."
+            )
         return SampleLoss(function, name, bool(options.get("from_logits", False)))
 
     @property
