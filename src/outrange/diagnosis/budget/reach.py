@@ -48,6 +48,9 @@ import numpy as np
 from ...program import Stepping
 
 
+MOST_STEPS = 10_000_000
+"""Largest number of steps for which a bound is computed: each takes a few numbers of memory."""
+
 HALF_ULP = 2.0**-24
 """Bound on the relative error of one float32 operation."""
 
@@ -131,6 +134,8 @@ def reach_of(stepping: Stepping, steps: int) -> Reach | str:
     for name in ("use_ema", "gradient_accumulation_steps"):
         if stepping.options.get(name):
             return f"`{name}` is not supported"
+    if steps > MOST_STEPS:
+        return f"plans of more than {MOST_STEPS:,} steps are not supported"
     rates = stepping.rates(steps)
     if rates is None:
         return "the learning rates are not known in advance"
