@@ -171,7 +171,10 @@ def bound_deviations(plan: Float32Plan, lo: np.ndarray, hi: np.ndarray) -> Devia
 def bound_deviations_within(
     plan: Float32Plan, lo: np.ndarray, hi: np.ndarray, seconds: float
 ) -> Deviations:
-    """Run `bound_deviations`, or fall back to intervals if it takes longer than `seconds`."""
+    """Run `bound_deviations`; fall back to errors from intervals alone if it takes too long.
+
+    The time limit is `seconds`, but at least `LEAST` seconds.
+    """
     try:
         with deadline(max(seconds, LEAST)):
             return bound_deviations(plan, lo, hi)

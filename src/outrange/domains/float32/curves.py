@@ -17,7 +17,10 @@ from .values import MOST, TINY, InputErrors, OutputErrors, flush_error, times
 
 
 def curve(op: Curve, before: Sequence[InputErrors], bounds: Bounds, reads: int) -> OutputErrors:
-    """Bound a curve's error by its slopes at all possible arguments, or by its variation there."""
+    """Bound a curve's error by its slopes at all possible arguments, or by its range there.
+
+    The possible arguments are the input's real range, widened by the error of the input.
+    """
     x = before[0]
     lo, hi = x.lo - x.off, x.hi + x.off
     lo, hi = np.where(x.off > 0, down(lo), lo), np.where(x.off > 0, up(hi), hi)

@@ -89,7 +89,10 @@ def rearrange(
 
 
 def largest(op: Largest, before: Sequence[InputErrors], bounds: Bounds, reads: int) -> OutputErrors:
-    """Bound the error by the largest one of the entries that can be the maximum, often just one."""
+    """Bound the error of a maximum by the largest error of the entries that can be the maximum.
+
+    If a window has only one such entry, that entry's error is passed on by a line.
+    """
     x = before[0]
     source, absent = np.maximum(op.windows, 0), op.windows < 0
     low = np.where(absent, -np.inf, (x.lo - x.off)[:, source])
