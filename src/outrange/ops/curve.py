@@ -42,8 +42,8 @@ class Curve:
             the float64 value of `f` at 0 is 0, `f(0)` is exactly 0.
         off: Absolute part of the error; see `ulps`.
         slope_error: `|df(x) - f'(x)| <= slope_error * (1 + |f'(x)|)`.
-        saturated: Optional function; `saturated(lo, hi)` returns a mask of the intervals on which
-            `f` is nearly flat.
+        saturated: Optional function; `saturated(lo, hi)` returns a mask of the intervals that lie
+            in a flat tail of `f`. For a sigmoid, the tails begin at -6 and 6.
         lines: For each gap, `(slope, offset)` if `f` is exactly that line there, with unrounded
             coefficients; otherwise None. All None by default.
         holes: Points at which `f` is not defined; an input range that contains one is an error.

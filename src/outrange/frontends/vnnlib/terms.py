@@ -155,7 +155,7 @@ def _to_float(value: int | Fraction) -> float:
 
 
 def _check_length(value: int | Fraction) -> int | Fraction:
-    """Return `value`, or raise if it has grown too long to compute with."""
+    """Return `value`; raise if its numerator and denominator together exceed `_MOST_BITS` bits."""
     if value.numerator.bit_length() + value.denominator.bit_length() > _MOST_BITS:
         raise Fault(
             "the exact coefficients of a term are too long; write it with numbers of fewer digits."

@@ -78,10 +78,10 @@ def exact(value: float) -> Fraction:
 
 
 def check_sum(node: Sum) -> None:
-    """Reject a sum that is too long, or whose numbers are too large or too small for float64.
+    """Reject a sum that exceeds `MOST_TERMS`, `MOST_POWER`, `MOST_BITS` or `SCALE`.
 
     Raises:
-        UnsupportedError: The sum violates one of these limits.
+        UnsupportedError: The sum exceeds one of these limits.
     """
     if len(node.terms) > MOST_TERMS:
         raise UnsupportedError(f"a formula with a sum of more than {MOST_TERMS} terms")

@@ -23,7 +23,7 @@ A trial takes a few tenths of a second.
 """
 
 NARROWED, FIXED = 4, 4
-"""Maximum number of trials with all inputs narrowed, and of trials with some inputs fixed.
+"""Maximum number of trials with all inputs narrowed, and of trials with one or more inputs fixed.
 
 The trials of each kind search for a small change of the set that suffices.
 """
@@ -108,7 +108,7 @@ def smaller_sets(
 
 
 class _Trials:
-    """Trials of the question on smaller boxes, with the remaining time divided evenly."""
+    """Trials of the question on smaller boxes, which share the remaining time equally."""
 
     def __init__(self, ask: Ask, clock: Clock, most: int, least: float) -> None:
         self._ask, self._clock, self.most, self._least = ask, clock, most, least
