@@ -17,7 +17,7 @@ from questions.nets import dense_net
 @pytest.fixture
 def keras_file(tmp_path):
     keras = pytest.importorskip("keras")
-    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, "relu")])
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, "relu", name="hidden")])
     model.save(tmp_path / "net.keras")
     return tmp_path / "net.keras"
 
@@ -58,6 +58,35 @@ def test_a_long_property_is_undecided_not_late(keras_file, tmp_path):
     verdict = outrange.verify(network, file, time_limit=1e-3)
     assert (verdict.status, verdict.reason) == ("UNKNOWN", "time")
     assert verdict.cost.seconds < 5
+
+
+@pytest.mark.parametrize("question", ["verify", "counterexamples", "bad_inputs", "maximize"])
+def test_reading_several_networks_may_outlast_the_limit(question, keras_file):
+    """The answer has the bounds that are known without a search, as for one network."""
+    subject = "f.y[0] - g.y[1]" if question == "maximize" else "f.y[0] <= g.y[1] + 99"
+    models = {"f": keras_file, "g": keras_file}
+    answer = getattr(outrange, question)(models, subject, (0, 1), time_limit=1e-4)
+    assert question != "verify" or answer.status in ("HOLDS", "UNKNOWN")
+    assert question != "maximize" or answer.hi < 99
+
+
+def test_hidden_values_may_outlast_the_limit(keras_file):
+    verdict = outrange.verify(keras_file, 'layer("hidden")[0] <= 99', (0, 1), time_limit=1e-4)
+    assert verdict.status in ("HOLDS", "UNKNOWN")
+
+
+def test_a_file_about_several_networks_is_refused_when_its_time_is_over(keras_file, tmp_path):
+    file = tmp_path / "two.vnnlib"
+    file.write_text(
+        "(vnnlib-version <2.0>)\n"
+        + "".join(
+            f"(declare-network {n} (declare-input {n}x Real [2]) (declare-output {n}y Real [3]))\n"
+            for n in "fg"
+        )
+        + "(assert (and (<= fx[0] gx[0]) (<= fy[0] gy[0])))\n"
+    )
+    with pytest.raises(outrange.InputError, match="time limit expired"):
+        outrange.verify({"f": keras_file, "g": keras_file}, file, time_limit=1e-4)
 
 
 def test_few_points_are_evaluated_where_time_is_short():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core import Box, Clock, InputError, Specification, deadline
+from ...core import Box, Clock, InputError, OutOfTime, Specification, deadline
 from ...questions.common.joint_conditions import (
     apply_to_networks,
     bind_networks,
@@ -78,19 +78,37 @@ def join_models(
         InputError: A name, a box or a condition does not fit the models.
     """
     clock = Clock(time_limit)
-    with deadline(max(clock.left, LEAST_TIME)):
-        is_several = isinstance(model, Mapping)
-        is_path = isinstance(condition, str | os.PathLike) and is_property_file(str(condition))
-        if is_path or isinstance(condition, Specification):
-            if is_several:
-                model, condition = compose_specification(model, condition)
-            return JointQuestion(model, condition, box, where, time_left(clock))
-        where, condition = parse_condition(where), parse_condition(condition)
-        if not is_several and not names_networks(condition) and not names_networks(where):
-            return JointQuestion(model, condition, box, where, time_left(clock))
-        networks = _load(model, box) if is_several else _alone(load_network(model, box))
-        is_shared = not is_several or not _has_own_boxes(model, box)
-        return _join(networks, condition, box, where, is_shared, clock)
+    is_several = isinstance(model, Mapping)
+    is_path = isinstance(condition, str | os.PathLike) and is_property_file(str(condition))
+    if is_path or isinstance(condition, Specification):
+        if is_several:
+            model, condition = _compose_file(model, condition, clock)
+        return JointQuestion(model, condition, box, where, time_left(clock))
+    where, condition = parse_condition(where), parse_condition(condition)
+    if not is_several and not names_networks(condition) and not names_networks(where):
+        return JointQuestion(model, condition, box, where, time_left(clock))
+    # No deadline: as for one model, a late answer has the bounds that are known without a search.
+    networks = _load(model, box) if is_several else _alone(load_network(model, box))
+    is_shared = not is_several or not _has_own_boxes(model, box)
+    return _join(networks, condition, box, where, is_shared, clock)
+
+
+def _compose_file(models: Mapping[str, Any], property: Any, clock: Clock) -> tuple[Any, Any]:
+    """Return the network that a property file of several networks declares, and the property.
+
+    Raises:
+        InputError: The time limit expires before the file and the models are read.
+    """
+    try:
+        with deadline(max(clock.left, LEAST_TIME)):
+            return compose_specification(models, property)
+    except OutOfTime:
+        if clock.seconds < clock.limit:  # The caller canceled the question.
+            raise
+        raise InputError(
+            "The time limit expired before the property and its networks were read; increase the "
+            f"limit. Received: time_limit={clock.limit:g}."
+        ) from None
 
 
 def _has_own_boxes(models: Mapping[str, Any], box: Any) -> bool:
