@@ -147,6 +147,14 @@ def test_float32_and_partly_shared_inputs():
     assert all(2 * e.x["b.x"][0] > 2 * e.x["a.x"][0] for e in examples)
 
 
+def test_entries_keep_their_names_if_others_of_the_input_are_shared():
+    net = linear([1.0, 1.0])
+    boxes = {"f": (0, 1), "g": (0, [1, 5])}
+    bad = bad_inputs({"f": net, "g": net}, "g.y[0] <= 3", boxes, where="f.x[0] == g.x[0]")
+    assert bad.inputs == {"f.x": (2,), "g.x[1]": ()}
+    assert bad.records()[0]["g.x[1] hi"] == 5
+
+
 def test_extreme_values_over_several_networks():
     f, g = linear([1.0, 0.0]), linear([0.0, 1.0])
     best = maximize({"f": f, "g": g}, "f.y[0] - 2 * g.y[0]", {"f": (0, 1), "g": (3, 4)})

@@ -56,8 +56,8 @@ def composition(graphs: Mapping[str, Graph], index: np.ndarray | None = None) ->
 def _inputs(graphs: Mapping[str, Graph], index: np.ndarray) -> tuple[Slot, ...]:
     """Return the input slots of the composed graph.
 
-    An input that shares some entries with earlier inputs becomes a vector of its other entries. An
-    input that shares all of them is dropped.
+    If an input shares some entries with earlier inputs, each of its other entries becomes an input
+    of its own, with the entry's name. An input that shares all of them is dropped.
 
     Raises:
         InputError: Two identified inputs have different types (integer or real) or limits.
@@ -76,11 +76,14 @@ def _inputs(graphs: Mapping[str, Graph], index: np.ndarray) -> tuple[Slot, ...]:
                     "Two inputs that a property equates must have the same type and limits. "
                     f"Received: `{first.name}` and `{slot.name}`."
                 )
-        new = sum(owner[place] is slot for place in set(places))
-        if new == slot.size:
-            remaining.append(slot)
-        elif new:
-            remaining.append(replace(slot, shape=(new,), column_of=""))
+        seen: set[int] = set()
+        new = []
+        for entry, place in zip(np.ndindex(*slot.shape), places, strict=True):
+            if owner[place] is slot and place not in seen:
+                seen.add(place)
+                name = f"{slot.name}[{', '.join(map(str, entry))}]"
+                new.append(replace(slot, name=name, shape=(), column_of=""))
+        remaining += [slot] if len(new) == slot.size else new
     return tuple(remaining)
 
 
