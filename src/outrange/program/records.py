@@ -47,8 +47,8 @@ class RecordedStep:
         blocked_weights: Indices of the variables it reads without passing a gradient.
         inside: Whether it belongs to the model rather than to the loss.
         opaque: Whether its inner computation is unknown.
-        options: The arguments of the operation that are strings, numbers, booleans or None, by
-            name.
+        options: Axes, dtype and similar arguments that the diagnosis rules read, by name; only
+            strings, numbers, booleans and None.
         shape: Shape of the first tensor it returns, including the batch axis of size 1.
         product: The kernel it multiplies by; None if there is no kernel with one column per unit.
         over: The axes over which a max or average pooling, a mean or a maximum reduces, counted
