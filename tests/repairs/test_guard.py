@@ -159,3 +159,15 @@ def test_bounds_of_inputs_in_a_file_are_no_part_of_the_rule(tmp_path):
     assert (fixed.status, fixed.method) == ("REPAIRED", "guard")
     box = outrange.Box([-0.5, 0], [0.5, 0.25])
     assert outrange.verify(fixed.model, (y[0] < y[1]) | (y[0] < y[2]), box, budget=5)
+
+
+def test_guarded_outputs_keep_their_names(tmp_path):
+    """The names of the guards replaced them, so the property did not fit the repaired model."""
+    keras.utils.set_random_seed(0)
+    a = Input((2,), name="a")
+    h = L.Dense(4, "tanh")(a)
+    net = Model(a, [L.Dense(1, name="p")(h), L.Dense(1, name="q")(h)])
+    fixed = outrange.repair(net, y["p"][0] <= 0.1, (-1, 1), method="guard", budget=20)
+    assert fixed.status == "REPAIRED" and fixed.model.output_names == ["p", "q"]
+    fixed.model.save(tmp_path / "m.keras")
+    assert outrange.verify(str(tmp_path / "m.keras"), y["p"][0] <= 0.1, (-1, 1), budget=5)

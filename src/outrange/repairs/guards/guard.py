@@ -59,6 +59,8 @@ def guarded_model(model: Any, demands: Sequence[Demand]) -> tuple[Any, tuple[Lay
     if isinstance(model, k.Sequential):
         guarded = k.Model(model.inputs[0], builder.tensors[0], name=model.name)
     else:
+        if len(builder.tensors) > 1:
+            builder.keep_output_names(model)
         outputs = k.tree.pack_sequence_as(model.output, builder.tensors)
         guarded = k.Model(model.input, outputs, name=model.name)
     if getattr(model, "compiled", False) and not isinstance(getattr(model, "loss", None), dict):
@@ -114,6 +116,18 @@ class _GuardBuilder:
         for region in demand.regions:
             for rule in rules_of(demand.safe_on(region.box), self._places, demand.text):
                 self._add_guard(rule, region, measured)
+
+    def keep_output_names(self, model: Any) -> None:
+        """Give every guarded output the name of the original output.
+
+        Conditions and losses address the outputs of a model by these names. Keras takes them from
+        the last layers, so the original last layer is renamed, and an identity gets its name.
+        """
+        for i, (name, old) in enumerate(zip(model.output_names, model.outputs, strict=True)):
+            layer = old._keras_history.operation
+            if self.tensors[i] is not old and layer.name == name:
+                layer.name = f"{name}_unguarded"
+                self.tensors[i] = keras().layers.Identity(name=name)(self.tensors[i])
 
     def _measure(self, demand: Demand) -> _Measurements:
         """Evaluate the model at random inputs of a property's input set."""
