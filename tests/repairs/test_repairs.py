@@ -1,5 +1,7 @@
 """Laws of repairs: no false REPAIRED, the original is untouched, and every refusal is named."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -350,3 +352,17 @@ def test_auto_leaves_time_for_a_guard(monkeypatch):
     monkeypatch.setattr(outrange.repairs.weights, "MOST_ROUNDS", 0)
     fixed = outrange.repair(MODELS["relu"](), y[0] <= -1, (0, 1), budget=20)
     assert (fixed.status, fixed.method) == ("REPAIRED", "guard")
+
+
+def test_an_undecided_property_without_counterexample_is_no_crash(monkeypatch):
+    """There were no constraints yet, which the quadratic program read as a list of numbers."""
+    from outrange.repairs import run
+
+    decide = run.decide_property
+
+    def undecided(*args, **options):
+        return replace(decide(*args, **options), status="UNKNOWN", counterexample=None)
+
+    monkeypatch.setattr(run, "decide_property", undecided)
+    fixed = outrange.repair(small(), (y <= 1e3).all(), (0, 1), method="weights", budget=5)
+    assert fixed.status == "UNREPAIRED" and fixed.reason

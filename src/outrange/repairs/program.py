@@ -56,12 +56,15 @@ class WeightsProgram:
         """Return the weights that minimize the objective under `rows @ weights <= most`.
 
         Args:
-            rows: Coefficients of the constraints for all flattened weights, `(k, all weights)`.
+            rows: Coefficients of the constraints for all flattened weights, `(k, all weights)`;
+                any array of length 0 if there are no constraints.
             most: Right-hand side of each constraint, `(k,)`.
 
         Returns:
             The weights of each layer, or None if the solver finds no solution.
         """
+        if not len(rows):
+            return [weights.copy() for weights in self.start]
         forms, bound = self._whiten(rows), most - rows @ self._zero
         size = np.maximum(np.linalg.norm(forms, axis=1), 1e-300)
         u = least_norm(forms / size[:, None], bound / size)

@@ -92,17 +92,17 @@ def find_quantized(nodes: Sequence[OnnxNode], constants: Mapping[str, object]) -
         constants: Names of constant tensors.
     """
     found: set[str] = set()
-    _mark(nodes, constants, found)
+    _mark(nodes, frozenset(constants), found)
     return frozenset(found)
 
 
-def _mark(nodes: Sequence[OnnxNode], constants: Mapping[str, object], found: set[str]) -> None:
+def _mark(nodes: Sequence[OnnxNode], constants: frozenset[str], found: set[str]) -> None:
     for node in reversed(nodes):
         leads = not found.isdisjoint(node.outputs)
         for part in node.attributes.values():
             if isinstance(part, Subgraph):
                 found.update(part.outputs if leads else ())
-                _mark(part.nodes, constants | part.constants, found)
+                _mark(part.nodes, constants.union(part.constants), found)
         if not node.inputs or node.domain:
             continue
         has_constant = any(name in constants for name in node.inputs)
