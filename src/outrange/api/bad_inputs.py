@@ -171,7 +171,7 @@ def bad_inputs(
         >>> found = bad_inputs(model, y[0] <= 1.5, (0, 1))
         >>> found
         BadInputs('y[0] <= 1.5', share 0.125 to 0.125, 0 boxes, 1 polytopes,
-                  the share is known to within 0.01)
+                  the bounds of the fraction differ by at most 0.01)
         >>> found.contains([[0.9, 0.9], [0.1, 0.1]]).tolist()
         [True, False]
 

@@ -62,7 +62,15 @@ class ForwardCrownPass(CrownPass):
         return False
 
     def _shares_of(self, form: Zonotopes, rows: np.ndarray) -> np.ndarray:
-        """Return each input's fraction of the widths of the entries `rows`, `(B, rows, d)`."""
+        """Return each input's share of what all inputs together add to the widths of entries.
+
+        Args:
+            form: The zonotopes of the boxes.
+            rows: Indices of the entries.
+
+        Returns:
+            The shares, `(B, rows, d)`; 0 where the inputs add nothing to a width.
+        """
         amounts = np.zeros((*self.cells.lo.shape, rows.size))
         if form.count:
             varies = self.cells.lo < self.cells.hi

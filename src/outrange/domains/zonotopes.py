@@ -55,8 +55,8 @@ memory for several times this number.
 """
 
 _CARRIED = 2.0**-10
-"""A form is dropped if no entry is constant, and the rows contribute at most this fraction of every
-entry's reach.
+"""The flat form of its bounds replaces a form if no entry is constant, and the form's rows
+contribute at most this fraction of every entry's `reach`.
 """
 
 FEW = 1e-3

@@ -32,7 +32,7 @@ class UnsafePart:
 def unsafe_parts(violation: Formula, where: Trajectory) -> list[UnsafePart]:
     """Return one record per disjunct of `violation`, ordered by the last step mentioned.
 
-    Disjuncts that are always false are left out.
+    Disjuncts equal to `FALSE` are left out.
 
     Args:
         violation: The negated specification.

@@ -173,7 +173,7 @@ class Side:
         return self.curve.off + self.curve.ulps * (2.0 * UNIT * np.abs(value) + TINY)
 
     def slope_slack(self, slope: np.ndarray) -> np.ndarray:
-        """Bound the error of a slope, with a margin for rounding errors where it is used."""
+        """Return a bound on the error of a slope, 1 % larger to cover the caller's rounding."""
         return 1.01 * self.curve.slope_error * (1.0 + np.abs(slope))
 
     def gaps(self, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -144,10 +144,12 @@ def property_text(property: Any, inputs: Sequence[Slot], outputs: Sequence[Slot]
 
 
 def apply_property(property: Any, scope: Scope) -> Any:
-    """Call a property function with `x` and `y`; any other property is returned unchanged.
+    """Call a property function, and return any other property unchanged.
+
+    The function gets `x` and `y`, or `x` alone if the scope has no outputs.
 
     Raises:
-        InputError: The function has other parameters.
+        InputError: The function does not accept these arguments.
     """
     if isinstance(property, ExpressionNode) or not callable(property):
         return property

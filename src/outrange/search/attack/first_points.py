@@ -32,8 +32,8 @@ LONG = 3.0
 bounds."""
 
 SAMPLE_ENTRIES = 4_000_000 // 8
-"""Maximum number of entries in all samples of a single box together, in case it has very many
-inputs. At least 64 samples are drawn regardless."""
+"""Maximum number of entries in the samples of all boxes together, which reduces the number of
+samples of domains with very many inputs. It does not reduce it below about 64, or 4 per box."""
 
 STARTS = 12
 """Maximum number of descents per objective."""

@@ -252,7 +252,8 @@ class SpreadSearch(Search):
     def _take(self, done: TaskResult[int]) -> None:
         """Process the result of a task: store its report, or reopen its boxes if there is none.
 
-        The task's error is raised after `ATTEMPTS` failures, or if a worker has another version.
+        The error is raised once `ATTEMPTS` tasks have failed (lost tasks do not count), or if the
+        worker has a different version of outrange.
         """
         ticket = done.key
         size = self._sizes.pop(ticket)
