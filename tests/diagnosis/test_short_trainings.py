@@ -316,7 +316,10 @@ def test_a_model_that_is_lent_takes_the_same_steps_and_gets_all_back(name):
             again.set_weights(model.get_weights())
         assert len(looks) == 1
         assert any((a != b).any() for a, b in zip(moved, model.get_weights(), strict=True))
-    bent, other = tuple(o.name for o in model.layers), "mae" if name == "penalties" else ""
+    bent, other = (
+        tuple((o.name, "linear") for o in model.layers),
+        "mae" if name == "penalties" else "",
+    )
     for change in (("noise", (), ""), ("penalties", (), other), ("freezing", (), ""),
                    ("clipping", bent, "")):  # fmt: skip
         changed = BorrowedModel(keras, model, True, *change)
