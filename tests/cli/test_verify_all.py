@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cases import some
 from cli.verify_files import command, hard, random_net, run_model, sum_and_difference, vnnlib
 from outrange import __version__
 from outrange.api.batch import worker_process
@@ -317,51 +316,6 @@ def test_two_runs_do_not_write_one_file(call, folder):
         assert (code, out) == (2, "")
         assert "Another run" in err
     assert call("list.csv")[0] == 1
-
-
-@pytest.mark.parametrize(("verdict", "x"), [("sat", [0.5]), ("unsat", None)])
-def test_a_torn_line_is_dropped_wherever_it_is_torn(folder, verdict, x):
-    """Truncating the files within their last two lines loses only what was truncated."""
-    names = [f"p{i}" for i in range(4)]
-    with Results(folder / "results.csv") as results:
-        for name in names:
-            results.add(Result("n", name, verdict, 1.5, 'a "quoted", word', x, x))
-    rows, lines = (folder / "results.csv").read_bytes(), (folder / "results.jsonl").read_bytes()
-    # Among them one behind the end of a line, or before it.
-    for behind in some(range(200), 25, lambda n: b"\n" in lines[len(lines) - n - 1 :][:2]):
-        (folder / "results.csv").write_bytes(rows)
-        (folder / "results.jsonl").write_bytes(lines[: len(lines) - behind])
-        # The row says all but the witness: a counterexample whose witness is gone is not done.
-        left = names if x is None else names[: lines[: len(lines) - behind].count(b"\n")]
-        with Results(folder / "results.csv") as results:
-            assert [r.vnnlib for r in results.known.values()] == left
-        # The row is written after the line, so it is cut where the line is whole, or both are.
-        (folder / "results.csv").write_bytes(rows[: len(rows) - min(behind, 60)])
-        (folder / "results.jsonl").write_bytes(lines)
-        with Results(folder / "results.csv") as results:
-            assert [r.vnnlib for r in results.known.values()] == names
-        assert (folder / "results.csv").read_bytes() == rows
-    for behind in some(range(1, len(lines) - lines.rfind(b"\n", 0, -1)), 15, lambda n: n == 1):
-        (folder / "results.csv").write_bytes(rows[: rows.rfind(b"\n", 0, -1) + 1])
-        (folder / "results.jsonl").write_bytes(lines[:-behind])
-        with Results(folder / "results.csv") as results:
-            complete = list(results.known.values())
-            assert [r.vnnlib for r in complete] == names[:3]
-            results.add(Result("n", "p3", verdict, 1.5, 'a "quoted", word', x, x))
-        assert (folder / "results.csv").read_bytes() == rows
-        assert (folder / "results.jsonl").read_bytes() == lines
-
-
-def test_one_file_mends_the_other(folder):
-    with Results(folder / "results.csv") as results:
-        for name in "ab":
-            results.add(Result("n", name, "unsat", 1.0))
-    for lost in ("results.csv", "results.jsonl"):
-        (folder / lost).unlink()
-        with Results(folder / "results.csv") as results:
-            assert [r.vnnlib for r in results.known.values()] == ["a", "b"]
-            results.add(Result("n", "a", "unsat", 2.0))
-        assert len(table()) == 2
 
 
 @pytest.mark.parametrize(
