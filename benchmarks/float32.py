@@ -124,7 +124,7 @@ def runs(total: int, only: range, salt: int) -> int:
 
 
 def model_runs(total: int) -> int:
-    """Do the same with the models of `tests/zoo*.py`, and their ONNX files if Keras exports them."""
+    """Do the same with the models of `tests/zoo.py`, and their ONNX files if Keras exports them."""
     import keras
 
     import zoo

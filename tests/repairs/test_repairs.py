@@ -366,3 +366,16 @@ def test_an_undecided_property_without_counterexample_is_no_crash(monkeypatch):
     monkeypatch.setattr(run, "decide_property", undecided)
     fixed = outrange.repair(small(), (y <= 1e3).all(), (0, 1), method="weights", budget=5)
     assert fixed.status == "UNREPAIRED" and fixed.reason
+
+
+class Unregistered(keras.layers.Layer):
+    """A layer that Keras cannot find when it loads a file."""
+
+    def call(self, x):
+        return keras.ops.relu(x)
+
+
+def test_a_class_that_is_not_registered_is_named():
+    """The error named a temporary file and an argument that `repair` does not have."""
+    with pytest.raises(UnsupportedError, match=r"register_keras_serializable.*`Unregistered`"):
+        outrange.repair(chain(dense(2), Unregistered()), y[0] <= 0, (0, 1))

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ..core import UnsupportedError
+from ..core import ModelError, UnsupportedError
 from ..frontends.keras.api import is_keras_object, keras
 from ..frontends.keras.files import read
 from ..frontends.load import require_file
@@ -40,8 +40,8 @@ def reload_model(model: Any) -> Any:
     """Save a Keras model to a temporary file, and return the model that the file contains.
 
     Raises:
-        UnsupportedError: The model cannot be saved.
-        ModelError: The file cannot be read, for example because a class is not registered.
+        UnsupportedError: The model cannot be saved, or not be loaded again, for example because a
+            class is not registered.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{model.name}.keras"
@@ -54,4 +54,16 @@ def reload_model(model: Any) -> Any:
                 f"{str(error)[:200]})."
             ) from error
         # The file was just written from the user's model, so it contains no foreign code.
-        return read(path, None, False, compiled=True)
+        try:
+            return read(path, None, False, compiled=True)
+        except ModelError as error:
+            raise UnsupportedError(
+                "`repair` proves a saved copy of the model, so Keras must be able to load it: "
+                "decorate the model's own classes and functions with "
+                "`@keras.saving.register_keras_serializable()`. "
+                f"Received: {model.name!r}, whose copy cannot be loaded ({_first_sentence(error)})."
+            ) from error
+
+
+def _first_sentence(error: ModelError) -> str:
+    return str(error).partition(". ")[0]
