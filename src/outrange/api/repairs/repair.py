@@ -74,7 +74,8 @@ def repair(
         domain: A larger input set in which the outputs should change little. With `x`, it serves
             only to measure the agreement.
         method: `"weights"` changes the last layers; `"guard"` adds a layer that corrects outputs
-            where the property would be violated; `"auto"` tries `"weights"`, then `"guard"`.
+            where the property would be violated; `"auto"` tries `"weights"` for at most 70 % of the
+            time, then `"guard"`.
         margin: Distance by which the constraints are tightened, as a fraction of the standard
             deviation of the outputs before their activation.
         decision: How outputs are read as a class, `"argmax"` or `"argmin"`. None means
