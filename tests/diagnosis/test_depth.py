@@ -86,7 +86,7 @@ def words(rate):
 def test_slow_descent_is_named_with_the_rate_that_learns():
     (finding,) = outrange.diagnose(*words(0.005)).at_least("measured")
     assert finding.code == "OR017"
-    assert "learns slowly" in finding.message
+    assert "the model learns slowly at a learning rate of" in finding.message
     assert not outrange.diagnose(*words(0.5)).at_least("measured")
 
 

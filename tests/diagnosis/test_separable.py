@@ -241,7 +241,7 @@ def test_three_classes_on_a_line():
     )
     keys = ("rows", "multipliers", "classes", "others")
     assert is_contradiction(x, *(finding.cost[key] for key in keys))
-    assert "no linear scores separate the 3 classes" in finding.message
+    assert "no single Dense layer can separate the 3 classes" in finding.message
 
 
 def test_layers_without_a_curve_are_still_linear():

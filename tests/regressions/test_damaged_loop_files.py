@@ -97,7 +97,7 @@ def test_a_damaged_file_is_refused_by_its_key(name, tmp_path):
 
 @pytest.mark.parametrize("path", [None, 3])
 def test_a_path_is_a_file(path):
-    with pytest.raises(InputError, match="`path` must be a file"):
+    with pytest.raises(InputError, match="`path` must be a path to a file"):
         read_loop_file(path)
 
 

@@ -84,7 +84,9 @@ def read_loop_file(path: str | os.PathLike, controller: Any = None) -> LoopQuest
     Sound, complete, cost, reference: as for `outrange.closed_loop`.
     """
     if not isinstance(path, str | os.PathLike):
-        raise InputError(f"`path` must be a file. Received: {type(path).__name__}.")
+        raise InputError(
+            f"`path` must be a path to a file (str or os.PathLike). Received: {type(path).__name__}."
+        )
     keys = _read_keys(path)
     variables = _variables(keys)
     formulas = _texts(keys, "dynamics_expressions", needed=True)

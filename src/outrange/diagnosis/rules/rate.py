@@ -323,7 +323,7 @@ def _learns_too_little(
         if gained is not None and gained[0] >= least and gained[1] <= most * gained[0]:
             how = f"at the rate {short(optimizer.rate * factor)}"
             return (
-                f"the rate {short(optimizer.rate)} learns slowly. "
+                f"the model learns slowly at a learning rate of {short(optimizer.rate)}. "
                 f"{trials.describe_gain(gained, how)}"
             ), _with_rate(optimizer, factor)
     return None

@@ -144,8 +144,10 @@ def _why(problem: LinearProblem, certificate: Certificate) -> str:
     called = {1: "threshold", 2: "line", 3: "plane"}.get(features, "hyperplane")
     if len(problem.names) > 2:
         return (
-            f"no linear scores separate the {len(problem.names)} classes: the margins of "
-            f"{_rows(problem, np.unique(rows))}, multiplied by positive numbers, add up to zero."
+            f"no single Dense layer can separate the {len(problem.names)} classes, whatever its "
+            f"weights. On {_rows(problem, np.unique(rows))}, the score of the right class would "
+            "have to exceed the scores of the other classes. But positive multiples of some of "
+            "these score differences always add up to zero, so they are not all positive."
         )
     weights = certificate.multipliers.floats
     mine = [problem.labels[rows] == c for c in (0, 1)]

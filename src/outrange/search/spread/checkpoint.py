@@ -181,6 +181,7 @@ class Checkpoint:
             zipfile.BadZipFile,
         ) as error:
             raise InputError(
-                "`resume` must contain files that an interrupted call of the same question has "
-                f"written. Received: `{self._path}` ({error}). Remove the file to start anew."
+                "Each checkpoint in the `resume` folder must be a file that an earlier call wrote "
+                f"for the same question. Received: `{self._path}` ({error}). Remove this file to "
+                "start the search from the beginning."
             ) from None
