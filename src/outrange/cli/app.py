@@ -326,7 +326,7 @@ def diagnose_command(model: str, data: str, **options: Any) -> int:
 
 
 @app.command(
-    "report", epilog=epilog("report"), short_help="Write a one-page report about a model that can be shared."
+    "report", epilog=epilog("report"), short_help="Write a shareable one-page report about a model."
 )
 @click.argument("model")
 @_with(*BOX_OPTIONS)

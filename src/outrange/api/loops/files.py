@@ -85,7 +85,8 @@ def read_loop_file(path: str | os.PathLike, controller: Any = None) -> LoopQuest
     """
     if not isinstance(path, str | os.PathLike):
         raise InputError(
-            f"`path` must be a path to a file (str or os.PathLike). Received: {type(path).__name__}."
+            "`path` must be a path to a file (str or os.PathLike). "
+            f"Received: {type(path).__name__}."
         )
     keys = _read_keys(path)
     variables = _variables(keys)
