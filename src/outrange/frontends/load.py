@@ -203,7 +203,7 @@ def require_file(name: str) -> Path:
     """Return the path of an existing model file.
 
     Raises:
-        InputError: There is no such file; the message says where it was looked for.
+        InputError: The path does not exist, or it is a folder.
     """
     path = Path(name)
     if path.is_dir():

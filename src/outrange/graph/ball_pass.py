@@ -26,9 +26,9 @@ class CoefficientBalls:
     """The coefficients of an affine op, enclosed in balls (intervals of arbitrary precision).
 
     Args:
-        parts: For each input, its matrix of coefficients `(m, n_i)`. If more than a quarter of its
-            entries are nonzero, it is a matrix of balls; otherwise, a list of pairs `(entry,
-            coefficient)` for each row.
+        parts: For each input, its matrix of coefficients `(m, n_i)`: a list of pairs `(entry,
+            coefficient)` for each row. It is a matrix of balls instead if the op is not entrywise
+            and more than a quarter of the entries are nonzero.
         bias: Balls `(m,)`, one per result.
     """
 

@@ -112,7 +112,7 @@ class Step(Curve):
         return np.where(slope == 0.0, offset, down(offset - up(np.abs(slope) * self.slack)))
 
     def is_flat(self, lo: ArrayLike, hi: ArrayLike) -> np.ndarray:
-        """Return a mask of the intervals `[lo, hi]` on which `f` is constant, slack included."""
+        """Return a mask of the intervals on which `f` is proved to be constant, slack included."""
         least, most = self.range(lo, hi)
         return least == most
 

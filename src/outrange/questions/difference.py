@@ -26,7 +26,7 @@ NOISE_SHARE, NOISE_SECONDS = 0.5, 10.0
 and in seconds if the question has none."""
 
 LEAST_SECONDS = 1e-3
-"""Least time limit of the search, for bounds with noise that took longer than their share."""
+"""Minimum time limit of the search, in seconds, if bounds with noise used all of the time."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ from keras import Input, Sequential, layers as L, ops
 
 from outrange.core import InputError, ModelError, UnsupportedError
 from outrange.frontends.keras import load_keras
+from outrange.frontends.rule_table import ADVICE
 
 
 class Layered(keras.Layer):
@@ -76,6 +77,22 @@ def test_refused_with_the_name_of_the_layer(name):
         load_keras(build())
     assert "culprit" in str(caught.value)
     assert len(str(caught.value)) < 700
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: ops.cast(ops.argpartition(x, 2), "float32"),
+        lambda x: ops.svd(ops.reshape(x, (-1, 2, 2)))[1],
+        lambda x: ops.einsum("bi,bi,bi->bi", x, x, x),
+        lambda x: ops.power(x, np.arange(4.0, dtype="float32")),
+    ],
+)
+def test_the_advice_about_an_unsupported_operation_comes_once(function):
+    with pytest.raises(UnsupportedError, match="culprit") as caught:
+        load_keras(with_function(function))
+    text = str(caught.value)
+    assert text.endswith(f"not supported yet. {ADVICE}") and text.count(ADVICE) == 1
 
 
 def test_rows_of_a_batch_may_not_mix():

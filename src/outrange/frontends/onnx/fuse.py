@@ -16,11 +16,14 @@ FUSED = "MatMul+Add"
 
 
 def fuse_bias(model: OnnxModel) -> tuple[list[OnnxNode], dict[str, np.ndarray]]:
-    """Return the nodes of `model`, with a `MatMul` and the `Add` of its bias fused into one node.
+    """Fuse each `MatMul` with the `Add` of its bias into one node.
 
     The two are fused if the `MatMul` multiplies by a constant matrix of floats on the right, the
-    `Add` adds a constant vector with one entry per column, and no other node reads the product. The
-    constants of the model come second, by name; dequantized constants are zeros of their shape.
+    `Add` adds a constant vector with one entry per column, and no other node reads the product.
+
+    Returns:
+        The nodes of the model, and its constants by name. Zeros of the same shape replace the
+        values of dequantized constants.
     """
     uses = Counter(name for node in model.nodes for name in _reads(node))
     uses.update(info.name for info in model.outputs)

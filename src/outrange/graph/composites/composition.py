@@ -56,8 +56,9 @@ def composition(graphs: Mapping[str, Graph], index: np.ndarray | None = None) ->
 def _inputs(graphs: Mapping[str, Graph], index: np.ndarray) -> tuple[Slot, ...]:
     """Return the input slots of the composed graph.
 
-    If an input shares some entries with earlier inputs, each of its other entries becomes an input
-    of its own, with the entry's name. An input that shares all of them is dropped.
+    If an input shares some entries with earlier inputs, or some of its entries are equal, each new
+    entry becomes an input of its own, with the entry's name. An input without new entries is
+    dropped.
 
     Raises:
         InputError: Two identified inputs have different types (integer or real) or limits.

@@ -202,8 +202,8 @@ class _Fusion:
         """Analyze every distinct expression of the result of a region.
 
         Raises:
-            UnsupportedError: An expression cannot be analyzed. Or there are too many expressions or
-                knots, or an expression is analyzed on part of its domain only, although its ops
+            UnsupportedError: An expression cannot be analyzed, or there are too many expressions or
+                knots. Or an expression can be analyzed only on part of its domain, while its ops
                 have another form.
         """
         distinct = expressions.distinct(self.table)

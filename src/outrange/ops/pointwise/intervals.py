@@ -1,8 +1,8 @@
 """Vectorized enclosures of expressions over many cells of the real line.
 
 Sound: every float64 operation is rounded outward. If a value has a known sign, its bounds do not
-    contain numbers of the opposite sign, even after underflow. Cost: a dozen array operations for
-    each term.
+contain numbers of the opposite sign, even after underflow. Cost: a dozen array operations for each
+term.
 
 Reference: R. Moore, R. Kearfott, M. Cloud, *Introduction to Interval Analysis*, SIAM 2009.
 """

@@ -25,7 +25,7 @@ def slope_range(curve: Curve, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray,
         be derived.
 
     Sound: the stated error of `df` is included. Complete: exact on gaps on which `curve.lines`
-        states a line.
+    states a line.
 
     Example:
         >>> from outrange.ops import curve

@@ -103,7 +103,7 @@ def implied_atoms(formula: Formula, inputs: int) -> Iterator[Atom]:
 
 
 def own_box(specification: Specification) -> Region:
-    """Return a box with float64 bounds that contains every input which satisfies `unsafe`.
+    """Return a box with float64 bounds that contains every input that satisfies `unsafe`.
 
     The bounds are those that conjuncts of `unsafe` state for single inputs. Rounding errors can be
     bounded over a finite box; over the whole space they are unbounded.

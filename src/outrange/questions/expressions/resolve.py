@@ -146,7 +146,7 @@ def property_text(property: Any, inputs: Sequence[Slot], outputs: Sequence[Slot]
 def apply_property(property: Any, scope: Scope) -> Any:
     """Call a property function, and return any other property unchanged.
 
-    The function gets `x` and `y`, or `x` alone if the scope has no outputs.
+    The function gets `x` and `y`. If the scope has no outputs, it may also accept `x` alone.
 
     Raises:
         InputError: The function does not accept these arguments.

@@ -29,8 +29,9 @@ def prove_margin(
 ) -> float | None:
     """Prove a lower bound, at least 0, on the value of `unsafe` in every float32 run.
 
-    The value of a clause is the largest left-hand side of its inequalities `... <= 0`. If the bound
-    is proved, no float32 run satisfies `unsafe`.
+    The value of `unsafe` is the smallest value of its clauses. The value of a clause is the largest
+    left-hand side of its inequalities `... <= 0`. If the bound is proved, no float32 run satisfies
+    `unsafe`.
 
     Returns the bound, or None if none is proved.
 

@@ -27,7 +27,7 @@ EVIDENCE = 5.0
 """Minimum expected number of pairs of 1s in the same row, if the columns were independent.
 
 If columns with at least this expectation have no such pair, they are taken to exclude each other.
-Independent columns have no pair with a probability below 1 %.
+The probability that independent columns have no such pair is below 1 %.
 """
 
 

@@ -254,8 +254,8 @@ class _CounterexampleSearch:
     def _worth(self, level: list) -> list:
         """Return the boxes of a level that may contain new counterexamples.
 
-        Boxes without violations, and boxes that `_Collection.covers`, are dropped. The boxes
-        farthest from known counterexamples come first.
+        Boxes that are proved to contain no violation are dropped, and so are boxes for which
+        `_Collection.covers` is True. The boxes farthest from known counterexamples come first.
         """
         collection = self._kept
         left = []

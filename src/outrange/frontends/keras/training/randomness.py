@@ -13,8 +13,8 @@ from .training import overridden_training_method
 def may_draw(k: Any, model: Any) -> bool:
     """Return whether anything in the model may draw random numbers in training.
 
-    A user's layer is considered deterministic if it neither receives the training flag nor has a
-    Keras random generator.
+    A user's layer is considered deterministic if `may_differ` is False for it, and it has no Keras
+    random generator.
     """
     if isinstance(model, k.Model) and overridden_training_method(k, model):
         return True

@@ -31,7 +31,8 @@ def run_fields(k: Any, model: Any, struct: Any, x: Any, measurement: Measurement
 def _reason_not_run(k: Any, model: Any, x: Any, measurement: Measurement) -> str:
     """Return why the model cannot be run on the rows of `x`, or `""`.
 
-    The reason is a stateful layer, or a fixed number of rows that differs from that of `x`.
+    The reason is a stateful layer, or an error of a model that is declared for another number of
+    rows.
     """
     stateful = _stateful(model)
     if stateful:

@@ -32,9 +32,9 @@ class Grid:
     """The numbers that a quantizer returns.
 
     Args:
-        scale: The step, or the steps along an axis.
+        scale: The distance between neighboring numbers, or the distances along an axis.
         zero: The zero point, or the zero points along an axis.
-        kind: Element type of the steps.
+        kind: Element type of the integers that represent the numbers.
         is_merged: Whether a runtime may have merged the quantizer with the one before it.
     """
 
@@ -65,7 +65,7 @@ def merged_distance(first: Grid, second: Grid) -> float:
     intersection. Both quantizers in a row return a number whose distance from `c` is at most half
     a step of each, because clipping moves no two numbers apart. The merged quantizer is at most
     one of its steps away from `c`: half a step for its rounding, and half a step for its zero
-    point, which is rounded, too. If a runtime merges the quantizers behind a maximum only, the
+    point, which is rounded, too. If a runtime merges the quantizers only behind a maximum, the
     rounding of the first remains in front of it.
 
     Args:
@@ -85,7 +85,7 @@ def merged_distance(first: Grid, second: Grid) -> float:
 
 
 def find_quantized(nodes: Sequence[OnnxNode], constants: Mapping[str, object]) -> frozenset[str]:
-    """Return the names of tensors that a runtime may quantize right behind the node they come from.
+    """Return the names of tensors that a runtime may quantize right after computing them.
 
     Args:
         nodes: The nodes of the file, in execution order.

@@ -117,13 +117,13 @@ class Quantization:
         return self.builder.affine_map(fine, grid)
 
     def merge(self, steps: Operand, node: OnnxNode, where: str, grid: Grid) -> Operand:
-        """Enclose the steps of a runtime that merges a quantizer with the one before it.
+        """Enclose the results of a runtime that merges a quantizer with the one before it.
 
         Args:
-            steps: The result of the quantizer.
+            steps: The integers that the quantizer returns.
             node: The quantizer.
             where: The node, for messages.
-            grid: The numbers that the quantizer returns.
+            grid: The numbers that these integers represent.
         """
         before = self._grids.get(node.inputs[0])
         one_scale = grid.scale.size == 1 and before is not None and before.scale.size == 1
@@ -136,15 +136,15 @@ class Quantization:
         distance = np.inf if before.is_merged else merged_distance(before, grid)
         if not np.isfinite(distance):
             raise UnsupportedError(
-                "Of quantizers in a row, at most two may differ, and their ranges must overlap, "
-                "because runtimes merge them into one with another scale. Use one scale and zero "
-                f"point for them. Received: {where}."
+                "At most two quantizers in a row may differ, and their ranges must overlap, "
+                "because runtimes merge them into one quantizer with another scale. Use one scale "
+                f"and one zero point for them. Received: {where}."
             )
         self._merged.add(node.outputs[0])
         return self._widen(steps, distance / float(grid.scale), True)
 
     def enter_grid(self, source: str, name: str, grid: Grid) -> None:
-        """Record the grid of a dequantized value: of the steps `source`, with the name `name`."""
+        """Record the grid of the value `name`, which is dequantized from the integers `source`."""
         self._grids[name] = replace(grid, is_merged=source in self._merged)
 
     def enter_weights(
@@ -187,7 +187,7 @@ class Quantization:
 
         Args:
             value: The sums, as a value of the graph.
-            unit: The number that an integer 1 counts in `value`, broadcast against its shape.
+            unit: The contribution of the integer 1 to `value`, broadcast against its shape.
             where: The node, for messages.
         """
         if not isinstance(value, Value):
@@ -235,9 +235,10 @@ class Quantization:
     def _check_rewrites(
         self, node: OnnxNode, tensors: Sequence[Tensor | None], result: Operand
     ) -> None:
-        """Account for integers in place of the weights and the bias of a product.
+        """Account for a runtime that replaces the weights and the bias of a product by integers.
 
-        The weights are refused if they are floats, the error of the bias is recorded.
+        Float weights are refused if the product is quantized. The error of a rounded bias is
+        recorded, and sums of 8-bit products are checked against the range of int32.
         """
         grid, steps = self._grids.get(node.inputs[0]), self._steps.get(node.inputs[1])
         if grid is None or not isinstance(result, Value):
@@ -366,7 +367,7 @@ def _along_channels(node: OnnxNode, unit: np.ndarray, shape: Sequence[int]) -> n
 def _check_int32(largest: float, where: str) -> None:
     if largest >= 2.0**31 - 1:
         raise UnsupportedError(
-            "Sums of integers, and biases in units of them, must fit into int32, because kernels "
-            "wrap around beyond it. Use larger scales, or quantize fewer terms together. "
+            "Sums of integer products, and biases in the same units, must fit into int32, because "
+            "kernels wrap around beyond its range. Use larger scales, or sum fewer terms. "
             f"Received: {where}, with integers up to {largest:.3g}."
         )

@@ -26,8 +26,8 @@ Run = Callable[[Sequence[OnnxNode], Env], None]
 
 def _unsupported_node(node: OnnxNode, reason: str) -> UnsupportedError:
     return UnsupportedError(
-        f"Node `{node.name}` ({node.op}) is not supported: {reason}; export the model without it. "
-        f"Received: {node.op}."
+        f"Node `{node.name}` ({node.op}) is not supported: {reason}; "
+        f"export the model without this form of {node.op}. Received: {node.op}."
     )
 
 

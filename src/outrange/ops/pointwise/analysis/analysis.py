@@ -238,7 +238,7 @@ class _Facts:
         return stretch
 
     def _around(self, center: float, lo: float, hi: float) -> tuple[float, float]:
-        """Return the largest interval around `center` without broken cells (see `Shape`).
+        """Return the largest part of `[lo, hi]` around `center` without broken cells (see `Shape`).
 
         If `center` is not inside `[lo, hi]`, a point near the endpoint closer to it is used
         instead. The call also sets `is_cut`. Tiny broken cells next to a pole are ignored.
