@@ -115,6 +115,8 @@ def test_derivatives_in_mixed_units_are_all_seen():
     assert texts(ax) == ["[-0.0001, 0.0001]", "[-1, 1]", "[-14, 14]", "[0, 0]"]
     alike = replace(mixed, lo=-np.ones(4), hi=np.ones(4), seen_lo=-np.ones(4), seen_hi=np.ones(4))
     assert "own" not in alike.plot().get_xlabel()
+    none = replace(mixed, **dict.fromkeys(("lo", "hi", "seen_lo", "seen_hi"), np.zeros(4)))
+    assert "own" not in none.plot().get_xlabel()
 
 
 @pytest.mark.parametrize("axis", [(0.0, 0.0), (-1.0, 1.0), (-1.7e308, 1.7e308)], ids=str)

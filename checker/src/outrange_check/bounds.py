@@ -161,11 +161,8 @@ class Region:
             k: Number of the unit.
             deep: Whether z is also bounded by back-substitution.
         """
-        kink, low, high = (
-            isinstance(self.curves[k], tuple),
-            self._interval_bound(1, k),
-            -self._interval_bound(-1, k),
-        )
+        kink = isinstance(self.curves[k], tuple)
+        low, high = self._interval_bound(1, k), -self._interval_bound(-1, k)
         if k in self.ranges:
             low, high = max(low, self.ranges[k][0]), min(high, self.ranges[k][1])
         if (
@@ -235,9 +232,9 @@ class Region:
                 offsets += c * offset
                 error += slope and self._add(total, c * slope >> BITS, k)
         bound = ((sum(self._least_terms(total)) >> BITS) + offsets - error >> BITS) - self.unit
-        return (
-            bound if pulls or of not in self.kept else max(bound, self._interval_bound(times, of))
-        )
+        if pulls or of not in self.kept:
+            return bound
+        return max(bound, self._interval_bound(times, of))
 
     def _add(self, total: Row, factor: int, k: int) -> int:
         """Add `factor` times row `k` to `total`, exactly; return `|factor| * errors[k]`."""

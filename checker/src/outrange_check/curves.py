@@ -141,7 +141,7 @@ def _pieces(bends: list[tuple[float, int]], low: int, high: int) -> list[tuple[i
     """Cut an interval where the sign of a curve's second derivative changes.
 
     Returns:
-        Of each piece: its ends and the sign, `(low, high, bend)`.
+        The ends and the sign of each piece, `(low, high, bend)`.
     """
     cuts = sorted({low, *(int(min(max(low, end), high)) for end, _ in bends)})
     return [(a, b, next(bend for end, bend in bends if b <= end)) for a, b in pairwise(cuts)]

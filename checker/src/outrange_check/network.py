@@ -43,7 +43,7 @@ class Block:
         curve: `"kink"` (`below * z` for z < 0, `above * z` for z >= 0) or the name of a smooth
             curve. A number makes the unit a gate: its value is its form times the slope of the
             curve of the unit with this number. The checker appends gates to bound derivatives; the
-        text of a network contains none.
+            text of a network contains none.
         slopes: The slopes `(below, above)` of a kink; None for other curves.
         forms: The form `z` of each unit.
     """

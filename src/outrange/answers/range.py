@@ -290,8 +290,8 @@ class Range(Answer):
     def plot(self, ax: Any = None, *, unit: str = "") -> Any:
         """Draw one bar per output: the proved range, and inside it the range seen.
 
-        More than 40 outputs are drawn as outlines over their indices. Up to 40 derivatives get
-        separate scales if the largest is more than 20 times the smallest.
+        More than 40 outputs are drawn as outlines over their indices. Up to 40 bounded derivatives
+        get separate scales if the largest is more than 20 times the smallest that is not 0.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.

@@ -45,7 +45,10 @@ digits. A larger one is shown abridged, followed by all digits in a fold."""
 LONGEST_CLAIM = 80
 """Maximum number of characters of a claim in `repr` and titles; a longer one loses its middle."""
 
-REPAIR = "To fix a Keras model, call `outrange.repair`: it searches for new weights with a proof."
+REPAIR = (
+    "To repair a Keras model, call `outrange.repair`: it can change a copy so that a linear "
+    "property is proved."
+)
 """Sentence at the end of the text of a violated property."""
 
 TONE = {HOLDS: GOOD, VIOLATED: BAD, UNKNOWN: OPEN}

@@ -176,8 +176,12 @@ def _array(data: Any, name: str) -> np.ndarray:
         hint = "collect the output of a data set or generator into arrays first"
         if not array.size and isinstance(data, list | tuple):
             hint = "its rows must have the same shape"
-        numbers = [isinstance(v, _NUMBER) for v in array.flat]
-        if array.dtype == object and array.ndim and numbers and all(numbers):
+        elif (
+            array.dtype == object
+            and array.size
+            and array.ndim
+            and all(isinstance(v, _NUMBER) for v in array.flat)
+        ):
             hint = 'its entries are numbers of different types: `.astype("float32")` unifies them'
         raise InputError(
             f"`{name}` must be an array of numbers; {hint}. "

@@ -165,7 +165,7 @@ def verify_command(models: tuple[str, ...], property_: str, **options: Any) -> i
     "path",
     required=True,
     metavar="FILE",
-    help="File of the new model, .keras or .h5.",
+    help="File of the new model, .keras.",
 )
 @click.option("--where", metavar="CONDITION", help='Condition on the inputs: "x[0] < x[1]".')
 @click.option(
@@ -356,8 +356,8 @@ def loop_command(controller: str, **options: Any) -> int:
     The result holds for every initial state of a set, which the options --box, --lo, --hi, --input,
     --data and --ball describe.
 
-    CONTROLLER may be a .yaml file of the ARCH competition, which describes the whole loop. Ctrl-C
-    stops the search and prints what is proved so far.
+    CONTROLLER is a model file, or a .yaml file of the ARCH competition that describes the whole
+    loop. Ctrl-C stops the search and prints what is proved so far.
     """
     from .commands.loop import ask_loop
 

@@ -26,8 +26,8 @@ from ..render.text import number
 
 
 RULE = "integers, one-hot groups"
-"""Column name for a row whose values are all in their columns' ranges, but which lies outside the
-training set because it breaks an integer column or a group of one-hot columns."""
+"""Column name for a row outside the training set whose values all lie in their columns' ranges. The
+row has a fraction in an integer column, or no single 1 in a group of one-hot columns."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,8 +114,8 @@ class Extrapolation(Answer):
     def records(self) -> list[dict[str, Any]]:
         """Return one dict per value outside its column's range, the farthest row first.
 
-        Rows inside the training set have none. A row that is outside only because it breaks an
-        integer column or a group of one-hot columns has one dict, with the column name `RULE`.
+        Rows inside the training set have none. A row that is outside although all its values lie
+        in their columns' ranges has one dict, with the column name `RULE`.
         """
         by, shares = self.by, self.shares
         order = np.argsort(-shares.max(axis=1, initial=0.0), kind="stable")

@@ -17,8 +17,8 @@ from .star import Star
 
 
 DEEPER = (0.5, 0.9, 0.99, 0.999, 0.99999)
-"""Possible positions of an output between the middle of a piece's image, 0, and a second point, 1.
-`_inputs_near` uses the first for which the second point lies in the image, too."""
+"""Fractions at which an output divides the segment from the middle of a piece's image to a second
+point. `_inputs_near` uses the first fraction for which the second point lies in the image, too."""
 
 
 INSIDE, OUTSIDE, OPEN = range(3)

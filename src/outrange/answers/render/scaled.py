@@ -23,9 +23,10 @@ def are_mixed(bars: Sequence[Bar]) -> bool:
     They are if there are 2 to `MOST_BARS` bars, all are bounded, and the largest size is more than
     `MIXED` times the smallest size that is not 0.
     """
+    if not 1 < len(bars) <= MOST_BARS or not all(bar.is_bounded for bar in bars):
+        return False
     sizes = [size for size in map(_size, bars) if size > 0]
-    bounded = all(bar.is_bounded for bar in bars)
-    return 1 < len(bars) <= MOST_BARS and bounded and max(sizes, default=0) > MIXED * min(sizes)
+    return bool(sizes) and max(sizes) > MIXED * min(sizes)
 
 
 def plot_scaled(title: str, names: Sequence[str], bars: Sequence[Bar], label: str, ax: Any) -> Any:

@@ -244,8 +244,8 @@ class ModelRepair(Answer):
             least = ""
             if self.violation is not None:
                 least = (
-                    f" At its worst tried input, the best candidate violates the property by "
-                    f"{number(self.violation)}."
+                    " The best candidate violates the property by "
+                    f"{number(self.violation)} at its worst tried input."
                     if self.violation > 0
                     else " One candidate satisfies the property at every tried input."
                 )

@@ -161,7 +161,7 @@ class _BoxProver:
         return [_BoxNode(*parts) for parts in zip(lo, hi, lack, loose, blame, strict=True)]
 
     def _split_boxes(self, batch: list[_BoxNode]) -> bool:
-        """Split each box along the best of `LOOK` inputs; return False if no input can be bisected.
+        """Split each box along the best of `LOOK` inputs; return False if a box cannot be bisected.
 
         The inputs with the largest `blame` are tried, and the one with the largest `_gain` is
         chosen.

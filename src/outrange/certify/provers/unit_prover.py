@@ -1,11 +1,11 @@
 """Proof trees over the signs of units, for piecewise-linear networks with any number of inputs.
 
 Over the whole box, bounds from the default lines decide the signs of most units. For each goal, a
-tree over the undecided signs is built. Cases are bounded by ascent (`phase_ascent`). A
-case that is not proved is split at the unit whose trial split raises the bounds of both halves
-most. A leaf contains one byte for the slope of each unit whose sign the bounds over the box leave
-open, and the positive multipliers of signs. It is written if the bound that its rounded numbers
-prove reaches the target.
+tree over the undecided signs is built. Cases are bounded by ascent (`phase_ascent`). A case that is
+not proved is split at the unit whose trial split raises the bounds of both halves most. A leaf
+contains one byte for the slope of each unit whose sign the bounds over the box leave open, and the
+positive multipliers of signs. It is written if the bound that its rounded numbers prove reaches the
+target.
 
 Sound: regardless of errors here, since the checker proves every leaf again.
 Complete: no. Once all signs are fixed, the ascent usually proves a goal that holds with a margin.

@@ -26,7 +26,7 @@ ROUNDED = 1e-9
 
 
 def is_plain_mean(program: Program, loss: Loss) -> bool:
-    """Return whether a loss is provably the mean of elementwise losses, without masks or weights.
+    """Return whether a loss is provably a mean over entries or rows, without masks or weights.
 
     The recorded steps must compute the loss from the output and the targets alone. The result is
     False for losses that are not in `FLOORS`, and for label smoothing.

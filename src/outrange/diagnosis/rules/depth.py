@@ -76,7 +76,7 @@ def describe_effect(case: DiagnosisContext, change: Change, how: str) -> str | N
 
 
 def _describe_clear_gain(case: DiagnosisContext, change: Change, how: str) -> str | None:
-    """Describe a change that lowers the loss to `CLEARLY` times the best unchanged one, if it does.
+    """Describe a change if every changed copy's loss is low enough (see `CLEARLY`).
 
     Returns None otherwise, and if the median unchanged copy gets below `HALFWAY` times the best
     constant's loss.

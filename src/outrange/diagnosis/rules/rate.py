@@ -36,7 +36,7 @@ USUAL_OF = {"Adadelta": 1.0}
 """Usual learning rates of optimizers for which `USUAL` is far too small."""
 
 UNSCALED = ("SGD", "Adadelta", "Adagrad", "Ftrl")
-"""Optimizers that do not normalize their steps, for which the larger rates of `USUAL` apply."""
+"""Optimizers for which larger rates are usual: those with the key False in `USUAL`, `LARGEST`."""
 
 FEWEST_STEPS = 4
 """Minimum number of steps of a training run for its loss to be evidence. With fewer steps, only a
@@ -332,7 +332,7 @@ def _learns_too_little(
 def _larger(optimizer: Optimizer) -> list[float]:
     """Return up to three powers of 10 by which to multiply the rate, the most promising first.
 
-    The first one leads closest to the optimizer's rate in `USUAL`, and none leads beyond `LARGEST`.
+    The first one leads closest to the rate in `USUAL` or `USUAL_OF`, and none beyond `LARGEST`.
     """
     adaptive = optimizer.kind not in UNSCALED
     usual = USUAL_OF.get(optimizer.kind, USUAL[adaptive])

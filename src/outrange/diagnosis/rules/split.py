@@ -49,7 +49,7 @@ def _flowers(keras: ModuleType, order: bool) -> ModelAndData:
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report validation rows whose targets or inputs are distributed unlike the training rows.
+    """Report validation rows whose targets or inputs are distributed unlike those for training.
 
     `APART`, `SORTED` and `FAR` contain the thresholds. Inputs are compared only if no targets are
     reported.
