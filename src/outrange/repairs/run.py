@@ -41,7 +41,7 @@ FIRST_SHARE = 0.3
 WEIGHTS_SHARE = 0.7
 """Maximum fraction of the remaining time for the weights if guards may follow.
 
-Guards are proved in a few seconds, so the rest of the time is enough for them.
+Guards need less time: no weights are searched for, and one proof follows.
 """
 
 

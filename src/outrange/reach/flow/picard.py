@@ -80,8 +80,8 @@ class PicardStep:
         """Return whether a shorter step is advised, and whether a longer one would suffice.
 
         Both are `(B,)`, one entry for each box. A shorter step is advised if the truncated powers
-        of time exceed `LATE`, or if the right-hand side jumps. A longer one suffices if these
-        powers are at most `CALM` times `LATE`.
+        of time exceed `LATE`, or if the right-hand side jumps and `level` is below `JUMPS`. A
+        longer one suffices if these powers are at most `CALM` times `LATE`.
 
         Args:
             passed: `(B,)`: whether the right-hand side jumps within the step.

@@ -233,9 +233,10 @@ class Paving:
         return None
 
     def _unenumerable_share(self, cell: PavingBox) -> float:
-        """Return a box's fraction of the volume if its patterns cannot be enumerated, or 0.
+        """Return a box's fraction of the volume if bisection may permit an enumeration, or 0.
 
-        This is the case for a mixed box with more unstable units than `most_units`.
+        This is the case for a mixed box of a piecewise-linear graph with at most `most_inputs`
+        inputs. Its patterns cannot be enumerated yet: more than `most_units` units are unstable.
         """
         clauses = self.clauses
         too_many = len(cell.lo) <= SETTINGS.most_inputs and cell.undecided > SETTINGS.most_units

@@ -37,8 +37,8 @@ class Certified(keras.Model):
       input, moved into the box of radius `eps`.
 
     A small `alpha` keeps more accuracy, and needs a complete verifier such as
-    `outrange.robust_accuracy` afterwards. Targets of a loss of classes must be integers or one-hot
-    vectors, without label smoothing. With such a loss, `fit` and `evaluate` also report
+    `outrange.robust_accuracy` afterwards. Targets of a classification loss must be integers or
+    one-hot vectors, without label smoothing. With such a loss, `fit` and `evaluate` also report
     `proved`: the fraction of the samples whose class is proved by interval bounds, apart from
     rounding errors. Training uses the boxes of the loss, and evaluation those of the full radius.
 
@@ -128,7 +128,7 @@ class Certified(keras.Model):
 
     @property
     def metrics(self) -> list[Any]:
-        """The metrics, with `proved` only for a radius and a loss of classes."""
+        """The metrics, with `proved` only for a radius and a classification loss."""
         loss = self._sample_loss
         has_classes = loss is not None and loss.classes
         return [m for m in super().metrics if has_classes or m.name != "proved"]
