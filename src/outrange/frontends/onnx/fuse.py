@@ -18,8 +18,8 @@ FUSED = "MatMul+Add"
 def fuse_bias(model: OnnxModel) -> tuple[list[OnnxNode], dict[str, np.ndarray]]:
     """Fuse each `MatMul` with the `Add` of its bias into one node.
 
-    The two are fused if the `MatMul` multiplies by a constant matrix of floats on the right, the
-    `Add` adds a constant vector with one entry per column, and no other node reads the product.
+    The `MatMul` must multiply by a constant matrix of floats on the right. The `Add` must add a
+    constant vector with one entry per column, and be the only node that reads the product.
 
     Returns:
         The nodes of the model, and its constants by name. Zeros of the same shape replace the

@@ -113,8 +113,9 @@ class FormReader:
     def bound(self, operator: str, name: str, number: str) -> Atom | None:
         """Return the bound `(operator name number)` of a variable as an atom.
 
-        The result is None if `name` is not a variable, if an enclosing `let` might rebind it, or if
-        `number` is malformed, has 100 or more characters, or is at least 1e300 in size.
+        The result is None if `name` is not a variable, or an enclosing `let` might rebind it. It is
+        also None if `number` is malformed, has 100 or more characters, or is at least 1e300 in
+        size.
         """
         place = self.places.get(name)
         if place is None or self.binds or not NUMBER.fullmatch(number) or len(number) >= 100:

@@ -56,9 +56,9 @@ def composition(graphs: Mapping[str, Graph], index: np.ndarray | None = None) ->
 def _inputs(graphs: Mapping[str, Graph], index: np.ndarray) -> tuple[Slot, ...]:
     """Return the input slots of the composed graph.
 
-    If an input shares some entries with earlier inputs, or some of its entries are equal, each new
-    entry becomes an input of its own, with the entry's name. An input without new entries is
-    dropped.
+    An entry is new if it equals no entry of an earlier input, and no earlier entry of its input. An
+    input with new and other entries is split: each new entry becomes an input with the entry's
+    name. An input without new entries is dropped.
 
     Raises:
         InputError: Two identified inputs have different types (integer or real) or limits.
@@ -77,14 +77,16 @@ def _inputs(graphs: Mapping[str, Graph], index: np.ndarray) -> tuple[Slot, ...]:
                     "Two inputs that a property equates must have the same type and limits. "
                     f"Received: `{first.name}` and `{slot.name}`."
                 )
-        seen: set[int] = set()
-        new = []
+        new: dict[int, tuple[int, ...]] = {}
         for entry, place in zip(np.ndindex(*slot.shape), places, strict=True):
-            if owner[place] is slot and place not in seen:
-                seen.add(place)
-                name = f"{slot.name}[{', '.join(map(str, entry))}]"
-                new.append(replace(slot, name=name, shape=(), column_of=""))
-        remaining += [slot] if len(new) == slot.size else new
+            if owner[place] is slot:
+                new.setdefault(place, entry)
+        if len(new) == slot.size:
+            remaining.append(slot)
+            continue
+        for entry in new.values():
+            name = f"{slot.name}[{', '.join(map(str, entry))}]"
+            remaining.append(replace(slot, name=name, shape=(), column_of=""))
     return tuple(remaining)
 
 

@@ -75,8 +75,8 @@ def merge_equal_inputs(specification: Specification) -> tuple[Specification, np.
 def _renumber(specification: Specification, index: np.ndarray) -> Formula | None:
     """Rewrite the unsafe formula over the inputs that remain after equal ones are merged.
 
-    The result is None if the sum of merged coefficients is not a float64 number, or if float32 may
-    round a sum and merging would remove some of its terms.
+    The result is None if the sum of merged coefficients is not a float64 number. It is also None if
+    float32 may round a sum, and merging would remove some of its terms.
     """
     moved = _new_indices(specification, index)
 
@@ -158,8 +158,8 @@ def _tighten(ends: dict[tuple[int, bool], Fraction], i: int, upper: bool, end: F
 def _ends(atom: Atom, ends: dict[tuple[int, bool], Fraction]) -> list[tuple[int, Fraction]]:
     """Return the bounds that an atom implies for its inputs, as pairs of an input and a bound.
 
-    An input gets a bound if every other input of the atom has a bound on the required side in
-    `ends`, a dict from `(input, whether the bound is an upper one)` to the bound.
+    An input gets a bound if `ends` has a bound on the required side for every other input of the
+    atom. The keys of `ends` are pairs of an input and whether its bound is an upper one.
     """
     # If c > 0, the least value of c * x is at the lower bound of x.
     parts = {

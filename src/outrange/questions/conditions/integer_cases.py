@@ -41,8 +41,9 @@ def integer_cases(regions: Sequence[Region]) -> list[Region]:
 def union_of_boxes(regions: Sequence[Region]) -> DomainBoxes | None:
     """Return the boxes whose union is the given input set.
 
-    The result is None if norm balls or conditions that `integer_cases` keeps restrict a region, if
-    regions differ in their integer inputs, or if a box or the whole set is empty.
+    The result is None if a region is restricted by norm balls, or by conditions that
+    `integer_cases` keeps. It is also None if regions differ in their integer inputs, or if a box or
+    the whole set is empty.
 
     Raises:
         OutOfTime: The deadline passed.

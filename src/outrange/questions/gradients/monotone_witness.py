@@ -52,8 +52,8 @@ class MonotoneWitnesses:
         """Find two points on the line through `x` between which `sign * output` provably falls.
 
         Both points satisfy the integer and one-hot constraints of the input set. The result is None
-        if no such points are found, and if no two points of the set differ in the input alone, as
-        in a one-hot group.
+        if no such points are found. There are none if no two points of the set differ in the input
+        alone, as in a one-hot group.
 
         Args:
             x: A point `(d,)` in the box.

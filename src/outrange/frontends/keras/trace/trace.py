@@ -187,9 +187,9 @@ class Tracer:
         This drops the records that the layer added before it failed, starting at `start`.
 
         Returns:
-            The symbols of the layer's outputs. The result is None if the shapes of the outputs are
-            unknown, if `error` is a `ModelError`, or if the layer's class is one of Keras's own
-            models. In these cases, the records stay unchanged.
+            The symbols of the layer's outputs. The result is None, and the records stay
+            unchanged, if the shapes of the outputs are unknown or `error` is a `ModelError`. The
+            same holds for Keras's own model classes.
         """
         if isinstance(error, ModelError) or type(layer).__module__.startswith("keras.src.models"):
             return None
