@@ -207,9 +207,9 @@ class Robustness(Answer):
     def _units(self) -> str:
         """Return advice to use `scale=`, for a row of features of very different sizes.
 
-        The result is empty unless `scale` is None, each input is a vector with 2 to `MOST_FEATURES`
-        nonzero entries in total, the largest is at least `UNSCALED`, and it is at least `MIXED`
-        times the smallest.
+        The result is empty unless `scale` is None and the inputs are numbers or vectors with 2 to
+        `MOST_FEATURES` nonzero entries in total. In addition, the largest absolute entry must be at
+        least `UNSCALED`, and at least `MIXED` times the smallest nonzero one.
         """
         parts = list(self.x.values()) if isinstance(self.x, dict) else [self.x]
         sizes = np.abs(np.concatenate([np.ravel(part) for part in parts]))

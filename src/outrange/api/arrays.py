@@ -16,8 +16,9 @@ def use_torch(device: str = "cpu", dtype: str = "float32") -> Iterator[None]:
     PyTorch takes over the most expensive part of the search on networks with many inputs: gradient
     ascent on relaxation slopes and Lagrange multipliers (alpha-beta-CROWN), batched over many
     sub-problems. NumPy then recomputes every bound in float64 from the result. NumPy still handles
-    networks with activations other than (leaky) ReLU, with so few inputs that the search splits
-    inputs instead of neurons, or with more than 2^26 weights, and values that overflow.
+    values that overflow, and networks with activations other than (leaky) ReLU or more than 2^26
+    weights. It also handles networks with so few inputs that the search splits inputs instead of
+    neurons.
 
     The choice is local to the current context (`contextvars`): other threads and asynchronous tasks
     are not affected. PyTorch itself uses one CPU thread in the whole process until the block ends.

@@ -146,10 +146,10 @@ def dead_start(
     A unit is dead on the data if its activation is flat for every row: no gradient reaches its
     weights, and only a change in earlier layers can revive it. A single ReLU neuron on positive
     inputs starts dead with probability 1/2. For each layer whose activation has a flat piece, the
-    answer contains the probability that one unit starts dead, and that all units do. On data that
-    lie along one direction, there is a closed form for a dense first layer with symmetric initial
-    weights, biases of 0, and a ReLU or similar activation. Other layers are sampled with their
-    initializers. The model keeps its weights.
+    answer contains the probability that one unit starts dead, and that all units do. There is a
+    closed form for data that lie along one direction. The layer must then be a dense first layer
+    with symmetric initial weights, biases of 0, and a ReLU or similar activation. Other layers are
+    sampled with their initializers. The model keeps its weights.
 
     Args:
         model: A built Keras model, or a layer (built or not).

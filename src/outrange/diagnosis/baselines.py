@@ -42,8 +42,8 @@ def constant(loss: Loss, y: np.ndarray, width: int) -> float | None:
         width: Number of entries of a prediction along its last axis.
 
     Returns:
-        The loss. None if the loss is not supported, or if the targets are empty, not finite or
-        outside the loss's domain, such as class numbers of at least `width`.
+        The loss. None if the loss is not supported, or if the targets are empty or not finite. None
+        also if they lie outside the loss's domain, such as class numbers of at least `width`.
     """
     function = _CONSTANTS.get(loss.name)
     if function is None or not loss.known or not y.size or not np.isfinite(y).all():

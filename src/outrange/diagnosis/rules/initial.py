@@ -14,8 +14,8 @@ from ..wording import names, share, short
 
 
 LARGE, SMALL = 3.0, 0.1
-"""A kernel's standard deviation is unusual if it is at least the first factor times the largest
-usual one, or at most the second factor times the smallest usual one."""
+"""Factors that define unusual standard deviations of kernels. They are at least the first factor
+times the largest usual one, or at most the second factor times the smallest usual one."""
 
 
 def _start(keras: ModuleType, deviation: float) -> ModelAndData:

@@ -121,8 +121,8 @@ def _prove_small_bound(
     """Return a finding if the first layer has a provably small effect on the output.
 
     The absolute derivatives of any network output with respect to the layer's outputs add up to
-    less than `RATIO`, and to at most `RATIO` times the same bound for the last layer. The
-    comparison cancels the scale of the outputs. Returns None if nothing is proved.
+    less than `RATIO`. The bound is also at most `RATIO` times the same bound for the last layer,
+    a comparison that cancels the scale of the outputs. Returns None if nothing is proved.
     """
     index, weight = kernels[0]
     calls = _calls(case, weight.layer) if _only_in(case, index, weight.layer) else []

@@ -149,8 +149,8 @@ def is_fault(case: DiagnosisContext, loss: Loss, problem: LinearProblem) -> bool
     """Return whether a nonlinear model explains the data better than a linear one.
 
     Linear scores must leave at least `LOST` of the class entropy unexplained. If the data suffice
-    for a cross-validation, kernel ridge regression must also explain more of the held-out variance
-    than the squared skill of linear ridge regression plus `BEND`.
+    for a cross-validation, kernel ridge regression must also explain enough of the held-out
+    variance: more than the squared skill of linear ridge regression plus `BEND`.
 
     Args:
         case: The program with its data.
