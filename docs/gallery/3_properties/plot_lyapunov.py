@@ -53,8 +53,8 @@ stable = outrange.verify(
 print(stable)
 
 # %%
-# *A barrier certificate.* No trajectory leaves the set ``V <= 1.5``, and this set lies inside the
-# box, in which the angle is at most 0.5 rad. So a pendulum that starts in the set never falls over:
+# *A barrier certificate.* No trajectory leaves the set ``V <= 1.5``. This set lies inside the box,
+# in which the angle is at most 0.5 rad. So a pendulum that starts in the set never falls over:
 
 print(outrange.verify(controller, then <= 1.5, box, where=now <= 1.5).status)
 inside = (abs(x[0]) <= 0.5) & (abs(x[1]) <= 2.0)

@@ -21,8 +21,11 @@ MOST_DECIMALS, LARGEST = 8, 1e12
 instead."""
 
 FREE = 1e-6
-"""Distance, in units of the last displayed decimal, below which a number is taken for a float64
-rounding of the displayed number, and is not rounded up or down as a bound."""
+"""Tolerance for float64 rounding, in units of the last displayed decimal.
+
+A bound that is closer than this to a number with the displayed decimals is shown as this number,
+and is not rounded up or down.
+"""
 
 
 @dataclass(frozen=True)

@@ -296,7 +296,7 @@ def derivative_signs(
     Sound: as for `minimize_derivatives`.
     Complete: as for `minimize_derivatives`. A slope that touches 0 without crossing it is decided
     if the network is piecewise linear. It is also decided if all curves are nondecreasing, and the
-    signs of the weights agree such that every term of the slope is nonnegative.
+    signs of the weights agree such that no two terms of the slope have opposite signs.
     Cost: as for `minimize_derivatives`.
     """
     m = derivatives.form.size

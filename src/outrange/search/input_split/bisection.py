@@ -143,8 +143,8 @@ class BisectionSearch(Search):
     def _halve(self, part: _Part, open_: np.ndarray) -> list[_Part]:
         """Return searches on both halves of a part, or `[]`.
 
-        The list is empty if no splits are left, no input can be halved, or rounding errors on the
-        halves are not much smaller (`SHRINKS`, `FINEST`).
+        The list is empty if no splits are left, or if no input can be halved. It is also empty if
+        the rounding errors are at most `FINEST`, or hardly shrink on the halves (see `SHRINKS`).
         """
         domain = part.domain
         lo, hi = domain.lo[0], domain.hi[0]

@@ -1,8 +1,8 @@
 """Covers for networks that are not piecewise linear: boxes, each with an affine form and an error.
 
 The box with the largest error, as a fraction of the outputs' range, is halved until all errors are
-small enough. A box is halved along the input with the largest sum of its relative width and its
-largest effect on an output, as a fraction of that output's range.
+small enough. A box is halved along the input with the largest sum of two fractions: its width, and
+its effect on an output. They are relative to the ranges of the input and of this output.
 """
 
 from __future__ import annotations
