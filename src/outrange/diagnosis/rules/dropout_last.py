@@ -52,10 +52,10 @@ def _last(keras: ModuleType, last: bool, loss: str) -> ModelAndData:
     equal to its rate, and scales up the outputs that remain. So the loss compares targets with
     random zeros, and the outputs of a softmax no longer add up to 1. The finding is PROVED if the
     loss measures a distance to the targets, because such a loss then has its minimum at outputs
-    that are too small. It is also PROVED if everything is dropped. Under other losses, such as a
-    cross-entropy, the order of the outputs may survive. The finding is then MEASURED if copies of
-    the model trained without any dropout do better on held-out rows, and SUSPECTED otherwise. Use
-    dropout only between hidden layers.""",
+    that are too small. It is also PROVED if the rate is 1, so that all outputs are dropped. Under
+    other losses, such as a cross-entropy, the largest output may still be the right one. The
+    finding is then MEASURED if copies of the model trained without any dropout do better on
+    held-out rows, and SUSPECTED otherwise. Use dropout only between hidden layers.""",
     Example(lambda k: _last(k, True, "mse"), lambda k: _last(k, False, "mse")),
     Example(
         lambda k: _last(k, True, "categorical_crossentropy"),

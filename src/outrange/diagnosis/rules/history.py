@@ -217,7 +217,9 @@ def _as_a_constant(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
         left = (last - rows.constant) / falls
         message += f" It still fell by {short(falls)} in the last epoch"
         far = (
-            "" if left > 1e6 else f"; {short(np.ceil(left))} more such epochs would reach that loss"
+            ""
+            if left > 1e6
+            else f"; at this pace, {short(np.ceil(left))} more epochs would reach that loss"
         )
         epochs = int(min(3 * (left + len(losses)), 100_000))
         fix = f"model.fit(x, y, epochs={epochs})   # or {_faster(case)}"

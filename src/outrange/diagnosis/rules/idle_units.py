@@ -69,7 +69,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             part = count / total
             yield rule.finding(
                 Level.PROVED, layer.path,
-                f"{share(count, total)} units are dead on {case.these_rows}.",
+                f"{share(count, total)} units are dead: their activation is flat on "
+                f"{case.these_rows}.",
                 'kernel_initializer="he_normal"   or   activation="leaky_relu"',
                 note=not (part >= MOST and total >= WIDE),
                 cost={"share": part, "units": np.flatnonzero(dead).tolist()},
@@ -85,8 +86,8 @@ def _always_on(rule: Rule, case: DiagnosisContext, layer: Layer) -> Iterator[Fin
     if behaviour is not None and behaviour.always_on.all():
         yield rule.finding(
             Level.PROVED, layer.path,
-            f"all {behaviour.always_on.size} units are on for all inputs in the range of your "
-            "data, so the layer is linear in this range.",
+            f"all {behaviour.always_on.size} units are always on: over the range of your data, "
+            "their activation is linear, so the layer is linear in this range.",
             "no change is needed, unless the network is too simple for the task",
             note=True, holds_for="the stored weights and all inputs within the range of your data",
         )  # fmt: skip

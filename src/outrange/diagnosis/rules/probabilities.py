@@ -17,7 +17,7 @@ def outside(case: DiagnosisContext, loss: Loss) -> str:
     """
     entries = _entries(case, loss) if loss.known and case.predictions else None
     if entries is None:
-        return "Nothing confines these numbers to probabilities."
+        return "Nothing ensures that these numbers are probabilities."
     output, read = entries
     what = "the output"
     if loss.name in CLASSES:
@@ -30,8 +30,8 @@ def outside(case: DiagnosisContext, loss: Loss) -> str:
     lost -= int((~total.any(axis=1)).sum())  # rows that the loss ignores
     if not count:
         return (
-            "Nothing confines these numbers to [0, 1], although they currently lie in this "
-            "interval on your rows."
+            "Nothing ensures that these numbers lie in [0, 1], although they currently do so for "
+            "your rows."
         )
     text = f"For {count:,} of {len(output):,} rows, {what} is now outside [0, 1]"
     measured = case.measurement

@@ -165,7 +165,7 @@ def _explodes(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal)
     ends = short(losses[-1]) if np.isfinite(losses[-1]) else "NaN or infinity"
     over = f", with a peak of {short(max(finite))}" if max(finite) > 2 * abs(finite[-1]) else ""
     return (
-        f"in {format_steps(len(training.losses))} on a copy of the model, at the rate "
+        f"in {format_steps(len(training.losses))} on a copy of the model, at a learning rate of "
         f"{short(optimizer.rate)}, the loss went from {short(losses[0])} to {ends}{over}: "
         + (
             "it explodes and does not recover."
@@ -200,9 +200,9 @@ def _too_large(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal
             best = max(map(late_loss, others))
             return (
                 f"in the second half of {format_steps(len(training.losses))} on a copy of the "
-                f"model, the loss stays at {short(lowest)} or more; {_instead(case, level)}at the "
-                f"rate {short(optimizer.rate * factor)} the loss falls to {short(best)}. The rate "
-                f"{short(optimizer.rate)} is too large."
+                f"model, the loss stays at {short(lowest)} or more; {_instead(case, level)}at a "
+                f"learning rate of {short(optimizer.rate * factor)} the loss falls to "
+                f"{short(best)}. The learning rate {short(optimizer.rate)} is too large."
             ), _with_rate(optimizer, factor)
     return None
 
@@ -220,11 +220,11 @@ def _jumps(
     for factor in SMALLER:
         gained = case.trials.gain(Change(rate=factor))
         if gained is not None:
-            how = f"at the rate {short(optimizer.rate * factor)}"
+            how = f"at a learning rate of {short(optimizer.rate * factor)}"
             return (
                 f"the steps raise the loss from {short(training.looks[0][1])} to {short(highest)}. "
-                f"{case.trials.describe_gain(gained, how)} The rate {short(optimizer.rate)} is too "
-                "large."
+                f"{case.trials.describe_gain(gained, how)} The learning rate "
+                f"{short(optimizer.rate)} is too large."
             ), _with_rate(optimizer, factor)
     return None
 
@@ -277,9 +277,9 @@ def _too_small(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal
             return None
         return (
             f"in {format_steps(steps)} on a copy of the model, the loss went from "
-            f"{short(training.looks[0][1])} to {short(training.looks[-1][1])}; at the rate "
-            f"{short(optimizer.rate * factor)} it falls to "
-            f"{short(max(other.looks[-1][1] for other in others))}. The rate "
+            f"{short(training.looks[0][1])} to {short(training.looks[-1][1])}; at a "
+            f"learning rate of {short(optimizer.rate * factor)} it falls to "
+            f"{short(max(other.looks[-1][1] for other in others))}. The learning rate "
             f"{short(optimizer.rate)} is too small: learning would take more than {most:,} steps."
         ), _with_rate(optimizer, factor)
     return None
@@ -321,7 +321,7 @@ def _learns_too_little(
     for factor in _larger(optimizer)[:2]:
         gained = trials.gain(Change(rate=factor))
         if gained is not None and gained[0] >= least and gained[1] <= most * gained[0]:
-            how = f"at the rate {short(optimizer.rate * factor)}"
+            how = f"at a learning rate of {short(optimizer.rate * factor)}"
             return (
                 f"the model learns slowly at a learning rate of {short(optimizer.rate)}. "
                 f"{trials.describe_gain(gained, how)}"
@@ -363,7 +363,7 @@ def _slow(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> 
     if not any(_moved_weights(case, training, least)):
         return (
             f"in {format_steps(steps)} on a copy of the model, no weight moved by more than "
-            f"{least:g} of its size (rate {short(optimizer.rate)})."
+            f"{least:g} of its size (learning rate {short(optimizer.rate)})."
         ), small or _with_rate(optimizer, 100)
     pace = _pace(case, [loss for _, loss in training.looks], steps)
     if pace is None or pace <= FOREVER or case.trials.stuck is False:
@@ -373,11 +373,11 @@ def _slow(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> 
         f"in {format_steps(steps)} on a copy of the model, the loss went from {short(first)} to "
         f"{short(last)}"
     )
-    text += f": at this pace training takes {pace:.0e} steps" if pace < np.inf else (
+    text += f": at this pace training would take {pace:.0e} steps" if pace < np.inf else (
         ": it did not fall"
     )  # fmt: skip
     fix = small or "scale the targets: y = (y - y.mean()) / y.std()"
-    return f"{text} (rate {short(optimizer.rate)}).", fix
+    return f"{text} (learning rate {short(optimizer.rate)}).", fix
 
 
 def _pace(case: DiagnosisContext, losses: Sequence[float], steps: int) -> float | None:

@@ -39,9 +39,9 @@ def _powers(keras: ModuleType, scale: float) -> ModelAndData:
     """A sigmoid or tanh far from 0 is flat: its slope is so small that hardly any gradient passes,
     and different inputs give nearly the same output. The rule bounds the inputs of the activation
     for each row. It then counts the (unit, row) pairs whose input provably lies in the flat tails.
-    The finding is PROVED for the stored weights and the checked rows if these are at least 85 % of
-    the pairs. The usual cause is inputs that are not scaled, or initial weights that are too
-    large.""",
+    The finding is PROVED for the stored weights and the checked rows if such pairs make up at least
+    85 % of all pairs. The usual cause is inputs that are not scaled, or initial weights that are
+    too large.""",
     Example(lambda k: _powers(k, 1.0), lambda k: _powers(k, 0.01)),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:

@@ -47,16 +47,17 @@ def _table(keras: ModuleType, targets: list[int]) -> ModelAndData:
     "OR039", "no line separates the classes",
     """A network without a hidden layer is a linear unit, or one linear unit per class, followed by
     a monotone activation or a softmax. Such a network separates its classes with lines (with
-    planes, if there are more features). A linear program looks for multipliers of the rows such
-    that the margins, each times the multiplier of its row, add up to zero. By Farkas' lemma, such
-    multipliers prove that no lines separate the classes. For two classes, they give a point that is
-    a weighted mean of rows of each class. The multipliers are verified in rational numbers; if that
-    fails, nothing is reported. The finding is PROVED for all weights: at least one of the rows with
-    a positive multiplier is misclassified. The lower bound on a cross-entropy comes from the dual
-    of logistic regression and is verified in the same way. The result is a finding if linear scores
-    leave at least half of the class entropy unexplained and, if there are at least 40 rows, a
-    nonlinear model explains clearly more on held-out rows. Otherwise it is a note, because noisy
-    data is rarely separable.""",
+    planes, if there are more features). A margin is the score of the right class of a row minus the
+    score of another class. A linear program looks for multipliers (at least 0, and not all 0) such
+    that the margins, each times its multiplier, add up to zero for all weights. By Farkas' lemma,
+    such multipliers prove that no lines separate the classes. For two classes, they give a point
+    that is a weighted mean of rows of each class. The multipliers are verified in rational numbers;
+    if that fails, nothing is reported. The finding is PROVED for all weights: at least one of the
+    rows with a positive multiplier is misclassified. The lower bound on a cross-entropy comes from
+    the dual of logistic regression and is verified in the same way. The result is a finding if
+    linear scores leave at least half of the class entropy unexplained and, if there are at least 40
+    rows, a nonlinear model explains clearly more on held-out rows. Otherwise it is a note, because
+    noisy data is rarely separable.""",
     Example(lambda k: _table(k, [0, 1, 1, 0]), lambda k: _table(k, [0, 0, 0, 1])),
     Example(lambda k: _table(k, [1, 0, 0, 1]), lambda k: _table(k, [0, 1, 1, 1])),
 )  # fmt: skip
