@@ -33,7 +33,7 @@ MILP_KINDS = ("relu", "no bias", "only a head", "relu head")
 """Kinds of networks that the mixed-integer program reads."""
 
 
-def attacked(model, slack, rng):
+def attack(model, slack, rng):
     """Return the smallest slack of a property that an attack attains, and the largest output."""
     from repairs.test_repairs import outputs
 
@@ -54,13 +54,16 @@ def attacked(model, slack, rng):
     return least, float(np.abs(y).max())
 
 
-def solved(model, rule, low_high):
-    """Return the largest violation of a limit that the mixed-integer program finds; None if none.
+def largest_violation(model, low, high):
+    """Return the largest violation of the limits that the mixed-integer program finds.
 
     Args:
         model: A model of Dense layers.
-        rule: The property, as text.
-        low_high: The lower and upper limit of the first output, or None for each.
+        low: Lower limit of the first output, or None.
+        high: Its upper limit, or None.
+
+    Returns:
+        The violation; negative if the limits hold with room to spare.
     """
     import independent_milp
 
@@ -72,15 +75,19 @@ def solved(model, rule, low_high):
         if part.activation.__name__ == "relu":
             net.append(("pieces", (0.0,), (0.0, 1.0), 0.0))
     least, most = independent_milp.output_range(net, [0, 0], [1, 1], 0)
-    low, high = low_high
     return max(
         -np.inf if low is None else low - least.value,
         -np.inf if high is None else most.value - high,
     )
 
 
-def examined(seed, budget):
-    """Repair one random network; return the kind, the method, the status and the contradiction."""
+def examine(seed, budget):
+    """Repair one random network, and attack the repaired model.
+
+    Returns:
+        The kind of the network, the method, the status, the contradiction (empty if there is none)
+        and the property.
+    """
     import keras
 
     import outrange
@@ -110,7 +117,7 @@ def examined(seed, budget):
             path = Path(folder) / "fixed.keras"
             fixed.model.save(path)
             again = keras.models.load_model(path)
-        least, largest = attacked(again, slack, rng)
+        least, largest = attack(again, slack, rng)
         if least < -TOLERANCE * max(1.0, largest):
             contradiction = f"violated by {-least} (outputs up to {largest})"
         if kind in MILP_KINDS and fixed.method == "weights" and choice < 3:
@@ -120,7 +127,7 @@ def examined(seed, budget):
                 1: lambda: (float(parts[1]), None),
                 2: lambda: (float(parts[0]), float(parts[2])),
             }[choice]()
-            violation = solved(again, rule, limits)
+            violation = largest_violation(again, *limits)
             if violation > 1e-7:
                 contradiction = f"the mixed-integer program violates it by {violation}"
     return kind, fixed.method or method, fixed.status, contradiction, rule
@@ -138,7 +145,7 @@ def main():
     print(json.dumps({"seed": seed}), flush=True)
     counts, wrong, began = Counter(), 0, time.perf_counter()
     for i in range(options.networks):
-        kind, method, status, contradiction, rule = examined(seed + i, options.budget)
+        kind, method, status, contradiction, rule = examine(seed + i, options.budget)
         counts[method, status] += 1
         if contradiction:
             wrong += 1

@@ -54,25 +54,58 @@ def _check(path, x):
             assert ((lo <= y[rows]) & (y[rows] <= hi)).all()
 
 
-@pytest.mark.parametrize("move", ["none", "Reshape", "Relu", "Clip"])
+MOVES = {
+    "none": [], "Reshape": "a shape", "Relu": "a", "Clip": "a lo hi", "Cast": "a", "Dropout": "a",
+    "Expand": "a one", "Add": "o a", "Sub": "a o", "Mul": "a l", "Div": "a l",
+}  # fmt: skip
+"""Operands of operators that a runtime moves or removes, by operator."""
+
+LIMITS = {"shape": np.array([0, -1]), "lo": np.float32(-9), "hi": np.float32(9)}
+LIMITS |= {"one": np.array([1]), "o": np.float32([0]), "l": np.float32([1])}
+
+
+@pytest.mark.parametrize("move", MOVES)
 @pytest.mark.parametrize("kind", ["uint8", "int8"])
 def test_a_runtime_merges_two_quantizers(move, kind, tmp_path, rng):
-    constants = {"shape": np.array([0, -1]), "lo": np.float32(-9), "hi": np.float32(9)}
     least = np.iinfo(kind).min
     for case in range(6):
         zeros = least, least + int(rng.integers(0, 200))
         zeros = zeros if move == "Relu" else zeros[::-1]
         steps = rng.uniform(0.002, 0.02, 2).astype(np.float32)
-        constants |= dict(zip(["s1", "s2"], steps, strict=True))
+        constants = LIMITS | dict(zip(["s1", "s2"], steps, strict=True))
         constants |= {"z1": np.array(zeros[1], kind), "z2": np.array(zeros[0], kind)}
-        reads = {"none": "a", "Reshape": "a shape", "Relu": "a", "Clip": "a lo hi"}[move]
-        between = [] if move == "none" else [_node(move, reads, "b")]
+        to = {"to": 1} if move == "Cast" else {}
+        between = [] if move == "none" else [_node(move, MOVES[move], "b", **to)]
         nodes = [
             *_quantizer("x", "s1", "z1", "a"), *between,
             *_quantizer("b" if between else "a", "s2", "z2", "out"),
         ]  # fmt: skip
         path = save(tmp_path / f"{case}.onnx", nodes, constants, ("N", 5), "out")
         _check(path, rng.uniform(-2, 2, (200, 5)).astype(np.float32))
+
+
+def test_a_runtime_treats_tiny_scales_as_equal(tmp_path, rng):
+    constants = {"s1": np.float32(1e-21), "s2": np.float32(5e-21), "z": np.uint8(0)}
+    nodes = [*_quantizer("x", "s1", "z", "a"), *_quantizer("a", "s2", "z", "out")]
+    path = save(tmp_path / "model.onnx", nodes, constants, ("N", 5), "out")
+    _check(path, rng.uniform(0, 3e-19, (50, 5)).astype(np.float32))
+
+
+@pytest.mark.parametrize("between", ["Clip", "Relu and Clip", "Clip and Reshape"])
+def test_a_runtime_removes_a_clip_with_about_the_limits_of_the_quantizer(between, tmp_path, rng):
+    least = -1.0 if "Relu" in between else 1e-7
+    constants = {"s": STEP, "z": np.uint8(128), "f": np.float32([6e-7]), "t": np.float32(2e-9)}
+    constants |= {"y": np.uint8(50 if "Relu" in between else 0), "shape": np.array([0, -1])}
+    constants |= {"lo": np.float32(least), "hi": np.float32(6e-7)}
+    nodes = [
+        *_quantizer("x", "s", "z", "a"), _node("Mul", "a f", "b"),
+        *([_node("Relu", "b", "r")] if "Relu" in between else []),
+        _node("Clip", "r lo hi" if "Relu" in between else "b lo hi", "c"),
+        *([_node("Reshape", "c shape", "d")] if "Reshape" in between else []),
+        *_quantizer("d" if "Reshape" in between else "c", "t", "y", "out"),
+    ]  # fmt: skip
+    path = save(tmp_path / "model.onnx", nodes, constants, ("N", 5), "out")
+    _check(path, rng.uniform(-1, 1, (100, 5)).astype(np.float32))
 
 
 def test_three_quantizers_or_ranges_without_a_common_number_are_refused(tmp_path):
@@ -107,6 +140,20 @@ REFUSED = {
     "float weights behind a maximum": (
         [_node("Gemm", "a v", "g"), _node("Relu", "g", "r")],
         {"v": np.ones((6, 1), np.float32)}, "dequantized weights"),
+    "float weights behind an addition of 0": (
+        [_node("Gemm", "a v", "g"), _node("Sub", "g n", "r")],
+        {"v": np.ones((6, 1), np.float32), "n": np.float32([0])}, "dequantized weights"),
+    "float weights behind a cast": (
+        [_node("Gemm", "a v", "g"), _node("Cast", "g", "r", to=1)],
+        {"v": np.ones((6, 1), np.float32)}, "dequantized weights"),
+    "float weights of dequantized sums": (
+        [_node("MatMulInteger", "a_steps m z o", "q"), _node("DequantizeLinear", "q t", "b"),
+         _node("Gemm", "b v", "r")],
+        {"v": np.ones((6, 1), np.float32), "m": np.ones((6, 6), np.int8)}, "dequantized weights"),
+    "a stored bias behind two quantizers": (
+        [*_quantizer("a", "s2", "y", "b"), _node("DequantizeLinear", "c sc", "C"),
+         _node("Gemm", "b W C", "r")],
+        {"s2": np.float32(0.01), "c": np.int32([9]), "sc": np.float32(0.005)}, "in a row"),
     "a float bias beyond int32": (
         [_node("Gemm", "a W b", "r")], {"b": np.float32([1e8])}, "int32"),
     "a stored bias beyond int32": (
@@ -125,6 +172,15 @@ def test_a_product_that_a_runtime_computes_otherwise_is_refused(name, tmp_path):
     path = _product(tmp_path / "model.onnx", nodes, constants)
     with pytest.raises(UnsupportedError, match=words):
         load_onnx(path, check=None, kernel="float32")
+
+
+def test_a_runtime_ignores_the_scale_of_a_bias(tmp_path):
+    """The bias cancels the product, up to the difference of the scales."""
+    unit = STEP * np.float32(0.5)
+    constants = {"b": np.int32([-6 * 127 * 60]), "c": np.float32(unit * np.float32(1 + 9.5e-6))}
+    constants |= {"w": np.full((6, 1), 60, np.int8), "t": np.float32(0.15 * unit)}
+    nodes = [_node("DequantizeLinear", "b c", "B"), _node("Gemm", "a W B", "r")]
+    _check(_product(tmp_path / "model.onnx", nodes, constants), np.ones((2, 6), np.float32))
 
 
 def test_sums_of_integer_operators_beyond_int32_are_refused(tmp_path):

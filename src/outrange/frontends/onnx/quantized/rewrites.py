@@ -4,6 +4,9 @@
 float weights and biases of a product to integers if the product lies between a
 `DequantizeLinear` and a `QuantizeLinear`. The graph encloses the results with and without these
 rewrites, or the file is refused.
+
+It also removes operators that return their operand, and a `Clip` whose limits are about those of
+the quantizer behind it.
 """
 
 from __future__ import annotations
@@ -13,18 +16,37 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ....graph import Value
+from ....graph.builder import Operand
 from ....graph.integer_inference import RANGES
+from ..element_types import Tensor
 from ..records import OnnxNode, Subgraph
 
 
-_PASSED = frozenset((
-    "Relu Clip Identity Dropout BatchNormalization MaxPool Reshape Flatten Transpose Squeeze "
-    "Unsqueeze Slice"
-).split())  # fmt: skip
+_MOVES = frozenset(
+    "Identity Reshape Flatten Transpose Squeeze Unsqueeze Slice MaxPool Relu".split()
+)
+"""Operators that a runtime may apply before it dequantizes their operand."""
+
+_PASSED = _MOVES | {"Clip", "Dropout", "BatchNormalization", "Cast", "CastLike", "Expand"}
 """Operators that a runtime may remove, fuse with a product, or swap with a quantizer."""
 
 _FUSED_WITH_CONSTANTS = frozenset(("Add", "Mul"))
 """Operators that a runtime may fuse with a product if one of their operands is constant."""
+
+_NEUTRAL = {"Add": 0.0, "Sub": 0.0, "Mul": 1.0, "Div": 1.0}
+"""Constants with which an operator returns its other operand, so that a runtime may remove it."""
+
+SAME_SCALE = 1e-20
+"""Difference below which `onnxruntime` treats the scales of two quantizers as equal."""
+
+CLIP_GAP = 2.0**-22
+"""Bound on the distance between the limits of a removed `Clip` and those of its quantizer.
+
+`onnxruntime` removes the `Clip` if its limits cut off at most `2^-23`. It computes the limits of
+the quantizer in float32, with a relative error of at most `2^-24`. So the results differ by at most
+`CLIP_GAP` times `1 + scale * steps` for the number of `steps` in the range of the quantizer.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,13 +57,19 @@ class Grid:
         scale: The distance between neighboring numbers, or the distances along an axis.
         zero: The zero point, or the zero points along an axis.
         kind: Element type of the integers that represent the numbers.
-        is_merged: Whether a runtime may have merged the quantizer with the one before it.
+        merged: Scale of the quantizer into which a runtime may have merged this quantizer and the
+            one before it; infinite if it merges none.
     """
 
     scale: np.ndarray
     zero: np.ndarray
     kind: str
-    is_merged: bool = False
+    merged: float = np.inf
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether a runtime may have merged the quantizer with the one before it."""
+        return bool(np.isfinite(self.merged))
 
     def is_same(self, other: Grid) -> bool:
         """Return whether both grids contain the same numbers."""
@@ -68,6 +96,9 @@ def merged_distance(first: Grid, second: Grid) -> float:
     point, which is rounded, too. If a runtime merges the quantizers only behind a maximum, the
     rounding of the first remains in front of it.
 
+    A runtime that treats the scales as equal multiplies the steps of the first quantizer by the
+    scale of the second. Each step then adds at most the difference of the scales.
+
     Args:
         first: The grid of the first quantizer, with one scale.
         second: The grid of the second quantizer, with one scale, of the same type.
@@ -75,13 +106,52 @@ def merged_distance(first: Grid, second: Grid) -> float:
     Returns:
         The bound; infinite if the ranges share fewer than two numbers.
     """
-    (lo, hi), (other_lo, other_hi) = first.ends(), second.ends()
-    least, most = RANGES[first.kind]
-    step = (min(hi, other_hi) - max(lo, other_lo)) / (most - least)
+    step = merged_scale(first, second)
     if step < 2.0**-126:
         return np.inf
+    scale, other_scale = float(first.scale), float(second.scale)
     # A fixed-point requantization adds a quarter of a step.
-    return 1.001 * (float(first.scale) + 0.5 * float(second.scale) + 1.25 * step)
+    distance = scale + 0.5 * other_scale + 1.25 * step
+    if abs(scale - other_scale) < SAME_SCALE:
+        least, most = RANGES[first.kind]
+        distance = max(distance, 0.5 * other_scale + (most - least) * abs(scale - other_scale))
+    return 1.001 * distance
+
+
+def merged_scale(first: Grid, second: Grid) -> float:
+    """Return the scale of two merged quantizers; see `merged_distance`."""
+    (lo, hi), (other_lo, other_hi) = first.ends(), second.ends()
+    least, most = RANGES[first.kind]
+    return (min(hi, other_hi) - max(lo, other_lo)) / (most - least)
+
+
+def find_moved(node: OnnxNode, tensors: Sequence[Tensor | None], result: Tensor) -> int | None:
+    """Return the index of the operand whose entries a node only moves or returns; None if none.
+
+    Args:
+        node: A node.
+        tensors: Its operands.
+        result: Its first result.
+    """
+    if node.op in _MOVES:
+        return 0
+    operands = [None if tensor is None else tensor.operand for tensor in tensors]
+    if node.op in _NEUTRAL and len(operands) == 2:
+        for i in (1, 0) if node.op in ("Add", "Mul") else (1,):
+            if _is_neutral(node.op, operands[i]):
+                return 1 - i
+    same = (i for i, x in enumerate(operands) if x is not None and _is_same(x, result.operand))
+    return next(same, None)
+
+
+def _is_same(x: Operand, y: Operand) -> bool:
+    if isinstance(x, Value):
+        return isinstance(y, Value) and x.index == y.index
+    return not isinstance(y, Value) and np.array_equal(x, y)
+
+
+def _is_neutral(op: str, operand: object) -> bool:
+    return isinstance(operand, np.ndarray) and bool((operand == _NEUTRAL[op]).all())
 
 
 def find_quantized(nodes: Sequence[OnnxNode], constants: Mapping[str, object]) -> frozenset[str]:
@@ -89,24 +159,25 @@ def find_quantized(nodes: Sequence[OnnxNode], constants: Mapping[str, object]) -
 
     Args:
         nodes: The nodes of the file, in execution order.
-        constants: Names of constant tensors.
+        constants: Constant tensors by name.
     """
     found: set[str] = set()
-    _mark(nodes, frozenset(constants), found)
+    _mark(nodes, constants, found)
     return frozenset(found)
 
 
-def _mark(nodes: Sequence[OnnxNode], constants: frozenset[str], found: set[str]) -> None:
+def _mark(nodes: Sequence[OnnxNode], constants: Mapping[str, object], found: set[str]) -> None:
     for node in reversed(nodes):
         leads = not found.isdisjoint(node.outputs)
         for part in node.attributes.values():
             if isinstance(part, Subgraph):
                 found.update(part.outputs if leads else ())
-                _mark(part.nodes, constants.union(part.constants), found)
+                _mark(part.nodes, {**constants, **part.constants}, found)
         if not node.inputs or node.domain:
             continue
         has_constant = any(name in constants for name in node.inputs)
-        if node.op == "QuantizeLinear" or (leads and node.op in _PASSED):
+        is_removed = node.op in _NEUTRAL and _is_neutral(node.op, constants.get(node.inputs[-1]))
+        if node.op == "QuantizeLinear" or (leads and (node.op in _PASSED or is_removed)):
             found.add(node.inputs[0])
         elif leads and node.op in _FUSED_WITH_CONSTANTS and has_constant:
             found.update(node.inputs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,8 +13,8 @@ from ....graph.builder import Operand
 from ..element_types import FLOATS, Tensor
 from ..records import OnnxNode
 from .kernels import QuantizedKernel, pair_loss
-from .rewrites import Grid, merged_distance
-from .roundings import ValueRoundings
+from .rewrites import Grid, find_moved, merged_distance, merged_scale
+from .roundings import UNIT, ValueRoundings
 
 
 BYTES = frozenset({"int8", "uint8"})
@@ -23,12 +23,6 @@ BYTES = frozenset({"int8", "uint8"})
 
 PRODUCTS = ("MatMul", "MatMul+Add", "Gemm", "Conv", "ConvTranspose")
 """Operators that a runtime may compute with integers if their operands are dequantized."""
-
-_MOVES = frozenset(
-    "Identity Reshape Flatten Transpose Squeeze Unsqueeze Slice MaxPool Relu".split()
-)
-"""Operators that a runtime may apply before it dequantizes their operand."""
-
 
 _NEGLIGIBLE = 2.0**-120
 """Maximum error of a float output that gets no slack; only underflow causes so small an error."""
@@ -55,13 +49,14 @@ class Quantization:
     _signed: set[str] = field(default_factory=set)
     _dequantized: set[str] = field(default_factory=set)
     _steps: dict[str, tuple[np.ndarray, str]] = field(default_factory=dict)
-    _grids: dict[str, Grid] = field(default_factory=dict)
-    _merged: set[str] = field(default_factory=set)
+    _grids: dict[int, Grid] = field(default_factory=dict)
+    _merged: dict[int, float] = field(default_factory=dict)
+    _clipped: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.roundings = ValueRoundings(self.builder)
 
-    def round(self, x: Value, least: float, most: float, where: str) -> Value:
+    def round(self, x: Value, least: float, most: float, where: str, error: float = 0.0) -> Value:
         """Round to the nearest integer, with the slack that the kernels need.
 
         Args:
@@ -69,8 +64,9 @@ class Quantization:
             least: Lower limit of the later clip, after the zero point is subtracted.
             most: Upper limit of the later clip, after the zero point is subtracted.
             where: The node, for messages.
+            error: Additional error of the values, in steps.
         """
-        slack = self.roundings.largest(x.index, least, most)
+        slack = self.roundings.largest(x.index, least, most) + error
         if not np.isfinite(slack):
             raise UnsupportedError(
                 "A quantizer must read a value whose float32 rounding error has a bound for every "
@@ -116,16 +112,20 @@ class Quantization:
         fine = self.builder.curve("round", self.builder.affine_map(x, 1.0 / grid), slack=slack)
         return self.builder.affine_map(fine, grid)
 
-    def merge(self, steps: Operand, node: OnnxNode, where: str, grid: Grid) -> Operand:
+    def is_clipped(self, x: Operand) -> bool:
+        """Return whether `x` is the result of a `Clip`, or has its entries."""
+        return isinstance(x, Value) and x.index in self._clipped
+
+    def merge(self, steps: Operand, x: Operand, where: str, grid: Grid) -> Operand:
         """Enclose the results of a runtime that merges a quantizer with the one before it.
 
         Args:
             steps: The integers that the quantizer returns.
-            node: The quantizer.
+            x: The operand of the quantizer.
             where: The node, for messages.
             grid: The numbers that these integers represent.
         """
-        before = self._grids.get(node.inputs[0])
+        before = self._grids.get(x.index) if isinstance(x, Value) else None
         one_scale = grid.scale.size == 1 and before is not None and before.scale.size == 1
         if before is None or not isinstance(steps, Value) or not one_scale:
             return steps
@@ -140,12 +140,16 @@ class Quantization:
                 "because runtimes merge them into one quantizer with another scale. Use one scale "
                 f"and one zero point for them. Received: {where}."
             )
-        self._merged.add(node.outputs[0])
-        return self._widen(steps, distance / float(grid.scale), True)
+        result = self._widen(steps, distance / float(grid.scale), True)
+        assert isinstance(result, Value)
+        self._merged[result.index] = merged_scale(before, grid)
+        return result
 
-    def enter_grid(self, source: str, name: str, grid: Grid) -> None:
-        """Record the grid of the value `name`, which is dequantized from the integers `source`."""
-        self._grids[name] = replace(grid, is_merged=source in self._merged)
+    def enter_grid(self, steps: Value, value: Operand, grid: Grid) -> None:
+        """Record the grid of `value`, which is dequantized from the integers `steps`."""
+        if isinstance(value, Value):
+            merged = self._merged.get(steps.index, np.inf)
+            self._grids[value.index] = replace(grid, merged=merged)
 
     def enter_weights(
         self, name: str, integers: np.ndarray, scale: np.ndarray, kind: str | None
@@ -217,20 +221,34 @@ class Quantization:
         """Record the scale that a node passes on, or the errors of its dequantized product."""
         if node.domain or not node.inputs or not results:
             return
-        source = node.inputs[0]
-        if node.op in (*_MOVES, "Clip") and source in self._grids:
-            self._grids[node.outputs[0]] = self._grids[source]
-        if node.op in _MOVES:
-            self._move(node, results[0].operand)
+        moved, result = find_moved(node, tensors, results[0]), results[0].operand
+        if node.op == "Clip" and isinstance(result, Value):
+            self._clipped.add(result.index)
+        if moved is not None or node.op == "Clip":
+            self._pass_on(tensors[moved or 0], result)
+        if moved is not None:
+            self._move(node, node.inputs[moved], result)
         elif node.op in PRODUCTS and len(node.inputs) > 1:
             self._check_product(node, results)
-            self._check_bias(node)
+            self._check_bias(node, tensors, result)
             stored = self._weights.get(node.inputs[1])
-            scale = self._scales.get(source)
+            scale = self._scales.get(node.inputs[0])
             if stored is not None and scale is not None:
                 loss = product_loss(node, *stored)
-                self.lose(results[0].operand, loss * scale)
-            self._check_rewrites(node, tensors, results[0].operand)
+                self.lose(result, loss * scale)
+            self._check_rewrites(node, tensors, result)
+
+    def _pass_on(self, source: Tensor | None, result: Operand) -> None:
+        """Record for `result` what is recorded about a value with the same entries."""
+        if source is None or not (isinstance(source.operand, Value) and isinstance(result, Value)):
+            return
+        index = source.operand.index
+        if index in self._grids:
+            self._grids[result.index] = self._grids[index]
+        if index in self._clipped:
+            self._clipped.add(result.index)
+        if index in self._merged:
+            self._merged[result.index] = self._merged[index]
 
     def _check_rewrites(
         self, node: OnnxNode, tensors: Sequence[Tensor | None], result: Operand
@@ -240,7 +258,7 @@ class Quantization:
         Float weights are refused if the product is quantized. The error of a rounded bias is
         recorded, and sums of 8-bit products are checked against the range of int32.
         """
-        grid, steps = self._grids.get(node.inputs[0]), self._steps.get(node.inputs[1])
+        grid, steps = self._grid_of(tensors[0]), self._steps.get(node.inputs[1])
         if grid is None or not isinstance(result, Value):
             return
         where = f"node `{node.name}` ({node.op})"
@@ -254,21 +272,29 @@ class Quantization:
                     f"Quantize the weights, too. Received: {where}."
                 )
             return
-        unit = _along_channels(node, steps[0] * grid.scale.max(), result.shape)
+        unit = _along_channels(node, steps[0] * grid.scale.max(), result.shape, np.max)
+        finest = steps[0] * min(float(grid.scale.min()), grid.merged)
         bias = tensors[2] if len(tensors) > 2 else None
         if is_quantized and bias is not None and node.inputs[2] not in self._steps:
             if not isinstance(bias.operand, Value):
-                least = float(steps[0].min() * grid.scale.min())
-                _check_int32(float(np.abs(bias.operand).max(initial=0.0)) / least, where)
+                size = np.abs(np.ravel(bias.operand))
+                least = finest if finest.size == size.size else finest.min()
+                _check_int32(float((size / least).max(initial=0.0)), where)
             factor = abs(float(node.attributes.get("beta", 1.0)))
             self._add_error(result, 0.5001 * factor * unit)
         if grid.kind in BYTES and steps[1] in BYTES:
             alpha = abs(float(node.attributes.get("alpha", 1.0)))
-            self.check_sums(result, unit * (alpha or 1.0), where)
+            least = _along_channels(node, finest, result.shape, np.min)
+            self.check_sums(result, least * (alpha or 1.0), where)
 
-    def _move(self, node: OnnxNode, result: Operand) -> None:
-        """Record that a node only moves the entries of a dequantized tensor."""
-        source, target = node.inputs[0], node.outputs[0]
+    def _grid_of(self, tensor: Tensor | None) -> Grid | None:
+        if tensor is None or not isinstance(tensor.operand, Value):
+            return None
+        return self._grids.get(tensor.operand.index)
+
+    def _move(self, node: OnnxNode, source: str, result: Operand) -> None:
+        """Record that a node only moves the entries of the dequantized tensor `source`."""
+        target = node.outputs[0]
         if isinstance(result, Value):
             if source in self._scales:
                 self._scales[target] = self._scales[source]
@@ -308,10 +334,13 @@ class Quantization:
                 f"Received: node `{node.name}` ({node.op}), which reads `{activation}`."
             )
 
-    def _check_bias(self, node: OnnxNode) -> None:
-        """Reject a dequantized bias whose scale is not the product of the other two scales.
+    def _check_bias(
+        self, node: OnnxNode, tensors: Sequence[Tensor | None], result: Operand
+    ) -> None:
+        """Account for a kernel that adds the integers of a dequantized bias to its sums.
 
-        A kernel that adds the stored integers to its sums ignores the scale of the bias.
+        Such a kernel ignores the scale of the bias. The bias is refused if its scale is not close
+        to the product of the other two scales; otherwise, the error is recorded.
         """
         stored = [self._steps.get(name) for name in node.inputs[1:3]]
         scale = self._scales.get(node.inputs[0])
@@ -325,6 +354,20 @@ class Quantization:
                 "and weights, because a runtime may add the stored integers to its sums. "
                 f"Received: node `{node.name}` ({node.op}) with another scale."
             )
+        grid = self._grid_of(tensors[0])
+        if grid is not None and grid.is_merged:
+            raise UnsupportedError(
+                "A product with a dequantized bias must not read two quantizers in a row that "
+                "differ, because runtimes merge them into one with another scale, but keep the "
+                "integers of the bias. Use one scale and zero point for the quantizers. "
+                f"Received: node `{node.name}` ({node.op})."
+            )
+        deviation = float(np.abs(weight * scale / bias - 1.0).max())
+        value = tensors[2]
+        if deviation > UNIT and value is not None and not isinstance(value.operand, Value):
+            factor = abs(float(node.attributes.get("beta", 1.0)))
+            largest = np.abs(value.operand).max(initial=0.0)
+            self._add_error(result, np.array(1.001 * deviation * factor * largest))
 
 
 def product_loss(node: OnnxNode, integers: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -356,16 +399,24 @@ def product_loss(node: OnnxNode, integers: np.ndarray, scale: np.ndarray) -> np.
     return losses * factor.reshape(-1, weight.shape[-1]).max(axis=0) * alpha
 
 
-def _along_channels(node: OnnxNode, unit: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """Broadcast numbers per channel of the weights against the result of a product."""
+def _along_channels(
+    node: OnnxNode,
+    unit: np.ndarray,
+    shape: Sequence[int],
+    reduce: Callable[[np.ndarray], np.ndarray],
+) -> np.ndarray:
+    """Broadcast numbers per channel of the weights against the result of a product.
+
+    Numbers that do not fit its channels are reduced to one number by `reduce`.
+    """
     axis = 1 if node.op.startswith("Conv") else len(shape) - 1
     if unit.size == 1 or unit.size != shape[axis] or node.op == "ConvTranspose":
-        return unit.max(keepdims=True)
+        return np.reshape(reduce(unit), 1)
     return unit.reshape(-1, *(1,) * (len(shape) - 1 - axis))
 
 
 def _check_int32(largest: float, where: str) -> None:
-    if largest >= 2.0**31 - 1:
+    if largest * (1.0 + 2.0**-20) >= 2.0**31 - 1:  # Runtimes compute biases in float32.
         raise UnsupportedError(
             "Sums of integer products, and biases in the same units, must fit into int32, because "
             "kernels wrap around beyond its range. Use larger scales, or sum fewer terms. "

@@ -9,7 +9,7 @@ import numpy as np
 from ....graph import Value
 from ....graph.builder import Operand
 from ....graph.integer_inference import RANGES
-from ..quantized.rewrites import Grid
+from ..quantized.rewrites import CLIP_GAP, Grid
 from ..quantized.state import BYTES, product_loss
 from .arithmetic import affine, product
 from .convolution import convolve_constant
@@ -58,7 +58,8 @@ def _quantize(c: OnnxCall, x: Operand, scale: np.ndarray, zero: np.ndarray, kind
         return np.clip(steps, least, most).astype(kind)
     steps = c.b.affine_map(x, 1.0 / scale, ulps=1)
     ends = float(least - zero.max()), float(most - zero.min())
-    steps = c.quantization.round(steps, *ends, c.where)
+    error = CLIP_GAP * (1.0 / scale.min() + most - least) if c.quantization.is_clipped(x) else 0.0
+    steps = c.quantization.round(steps, *ends, c.where, error)
     return c.b.clip(c.b.affine_map(steps, 1.0, zero) if zero.any() else steps, least, most)
 
 
@@ -84,7 +85,7 @@ def quantize_linear(c: OnnxCall) -> Operand:
     x = c.x
     scale, zero = _read_scale(c, 1, x, axis), _read_along(c, 2, "zero point", x, axis, 0.0)
     steps = _quantize(c, x, scale, zero, c.result_kind)
-    return c.quantization.merge(steps, c.node, c.where, Grid(scale, zero, c.result_kind))
+    return c.quantization.merge(steps, x, c.where, Grid(scale, zero, c.result_kind))
 
 
 @op("DequantizeLinear", types="T U T -> U", T=STEPS | {"int32"}, U=FLOAT, chooses=True)
@@ -97,8 +98,8 @@ def dequantize_linear(c: OnnxCall) -> Operand:
     result, name = _dequantize(c, x, scale, zero), c.node.outputs[0]
     if not isinstance(x, Value):
         c.quantization.enter_weights(name, np.asarray(x), scale, c.kinds[0])
-    elif c.kinds[0] in STEPS:
-        c.quantization.enter_grid(c.node.inputs[0], name, Grid(scale, zero, str(c.kinds[0])))
+    else:
+        c.quantization.enter_grid(x, result, Grid(scale, zero, str(c.kinds[0])))
         if c.kinds[0] in BYTES:
             c.quantization.enter_scale(name, scale, c.kinds[0])
     return result if isinstance(result, Value) else result.astype(np.float32)
