@@ -149,7 +149,7 @@ def test_training_does_not_get_below_what_is_said():
 def test_all_rows_equal_is_said_so():
     y = np.arange(20.0)[:, None]
     (finding,) = findings_and_notes(dense(), np.zeros((20, 3)), y)
-    assert finding.message.startswith("x is 0 everywhere")
+    assert finding.message.startswith("every entry of x is 0")
     (finding,) = findings_and_notes(dense(), np.tile([[1.0, 0.0, 2.0]], (20, 1)), y)
     assert finding.message.startswith("every row of x is the same, [1, 0, 2]")
     assert finding.cost["loss_floor"] == pytest.approx(np.var(y))

@@ -114,6 +114,6 @@ def _describe_shrinking(case: DiagnosisContext, kernels: list[Weight]) -> str:
     if factor >= SHRINKS:
         return ""
     return (
-        f", and with relu their initial weights reduce the signal to about {short(factor)} times "
-        "its size in each layer (he_normal keeps it)"
+        ", and with relu the initial weights of these layers reduce the signal to about "
+        f"{short(factor)} times its size in each layer (he_normal would preserve its size)"
     )

@@ -199,5 +199,5 @@ def _finding(
 def _all_equal(case: DiagnosisContext) -> str:
     row = case.flat[0]
     if row.size > 1 and (row == row[0]).all():
-        return f"x is {short(float(row[0]))} everywhere"
+        return f"every entry of x is {short(float(row[0]))}"
     return f"every row of x is the same, {entries(row)}"
