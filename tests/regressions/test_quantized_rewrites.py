@@ -84,6 +84,21 @@ def test_a_runtime_merges_two_quantizers(move, kind, tmp_path, rng):
         _check(path, rng.uniform(-2, 2, (200, 5)).astype(np.float32))
 
 
+def test_a_runtime_merges_in_front_of_a_maximum_and_quantizes_again_behind_it(tmp_path):
+    constants = {"s1": np.float32(0.0037088), "s2": np.float32(0.0253908)}
+    constants |= {"z1": np.uint8(177), "z2": np.uint8(21)}
+    constants |= {"k": np.array([0, 1, 6]), "n": np.array([0, 6])}
+    nodes = [
+        *_quantizer("x", "s1", "z1", "a"),
+        _node("Transpose", "a", "b", perm=[1, 0]), _node("Transpose", "b", "c", perm=[1, 0]),
+        _node("Reshape", "c k", "d"), _node("MaxPool", "d", "e", kernel_shape=[3], pads=[1, 1]),
+        _node("Reshape", "e n", "f"), *_quantizer("f", "s2", "z2", "out"),
+    ]  # fmt: skip
+    path = save(tmp_path / "model.onnx", nodes, constants, ("N", 6), "out")
+    rows = np.linspace(-0.65, 0.29, 2000, dtype=np.float32)
+    _check(path, np.repeat(rows[:, None], 6, axis=1))
+
+
 def test_a_runtime_treats_tiny_scales_as_equal(tmp_path, rng):
     constants = {"s1": np.float32(1e-21), "s2": np.float32(5e-21), "z": np.uint8(0)}
     nodes = [*_quantizer("x", "s1", "z", "a"), *_quantizer("a", "s2", "z", "out")]

@@ -93,8 +93,9 @@ def merged_distance(first: Grid, second: Grid) -> float:
     intersection. Both quantizers in a row return a number whose distance from `c` is at most half
     a step of each, because clipping moves no two numbers apart. The merged quantizer is at most
     one of its steps away from `c`: half a step for its rounding, and half a step for its zero
-    point, which is rounded, too. If a runtime merges the quantizers only behind a maximum, the
-    rounding of the first remains in front of it.
+    point, which is rounded, too. If a runtime moves a copy of a quantizer past a maximum before it
+    merges, the first may remain in front of the merged one, and the second behind it. Each adds
+    half a step.
 
     A runtime that treats the scales as equal multiplies the steps of the first quantizer by the
     scale of the second. Each step then adds at most the difference of the scales.
@@ -111,7 +112,7 @@ def merged_distance(first: Grid, second: Grid) -> float:
         return np.inf
     scale, other_scale = float(first.scale), float(second.scale)
     # A fixed-point requantization adds a quarter of a step.
-    distance = scale + 0.5 * other_scale + 1.25 * step
+    distance = scale + other_scale + 1.25 * step
     if abs(scale - other_scale) < SAME_SCALE:
         least, most = RANGES[first.kind]
         distance = max(distance, 0.5 * other_scale + (most - least) * abs(scale - other_scale))
