@@ -121,11 +121,13 @@ class _GuardBuilder:
         """Give every guarded output the name of the original output.
 
         Conditions and losses address the outputs of a model by these names. Keras takes them from
-        the last layers, so the original last layer is renamed, and an identity gets its name.
+        the last layers, so the original last layer is renamed, and an identity gets its name. A
+        layer with several outputs has a name for all of them, which stays.
         """
         for i, (name, old) in enumerate(zip(model.output_names, model.outputs, strict=True)):
             layer = old._keras_history.operation
-            if self.tensors[i] is not old and layer.name == name:
+            is_alone = model.output_names.count(name) == 1
+            if self.tensors[i] is not old and layer.name == name and is_alone:
                 layer.name = f"{name}_unguarded"
                 self.tensors[i] = keras().layers.Identity(name=name)(self.tensors[i])
 
