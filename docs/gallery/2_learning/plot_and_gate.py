@@ -1,8 +1,8 @@
 """The AND gate: which activation with which loss?
 ===============================================
 
-One neuron learns AND from four rows. ``compare`` trains every combination from the same starts and
-explains each failure, with a proof if possible.
+One neuron learns AND from four rows. ``compare`` trains every combination from the same initial
+weights and explains each failure, with a proof if possible.
 """
 
 import textwrap

@@ -34,8 +34,8 @@ def class_numbers(y: Any) -> np.ndarray:
     numeric = labels.dtype.kind in "biuf"
     if not numeric or labels.size != len(labels) or (labels != np.rint(labels)).any():
         raise NotApplicableError(
-            "The targets are not class numbers, so there is no decision that a perturbation could "
-            "change."
+            "Robustness is about classes, so the targets must be integer class labels or one-hot "
+            f"rows. Received: shape {labels.shape}, dtype {labels.dtype}."
         )
     return labels.reshape(-1).astype(np.int64)
 

@@ -124,7 +124,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             fix, cost={"share": len(weights) / total, "weights": paths,
                        "operations": [_operation_name(step.kind) for step in steps]},
             holds_for="" if level is Level.SUSPECTED
-            else "all weights and all inputs, as a fact of the graph, if penalties are ignored",
+            else "all weights and all inputs, by the graph alone, without regularization penalties",
         )  # fmt: skip
 
 

@@ -91,7 +91,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             f'keras.layers.Dense({UNITS}, activation="relu"),   # a hidden layer, before '
             f"layer {layer!r}",
             cost=cost, note=note,
-            holds_for="all weights, computed without rounding, on these rows",
+            holds_for="all weights, on these rows, in exact arithmetic",
         )  # fmt: skip
 
 
