@@ -161,8 +161,7 @@ class Region:
             k: Number of the unit.
             deep: Whether z is also bounded by back-substitution.
         """
-        kink = isinstance(self.curves[k], tuple)
-        low, high = self._interval_bound(1, k), -self._interval_bound(-1, k)
+        kink, low, high = isinstance(self.curves[k], tuple), self._least(1, k), -self._least(-1, k)
         if k in self.ranges:
             low, high = max(low, self.ranges[k][0]), min(high, self.ranges[k][1])
         if (
@@ -189,7 +188,7 @@ class Region:
             return lines((high, low), *self.ranges[k])[:2] + lines((low, high), *self.ranges[k])[2:]
         return lines(curve, *self.ranges[k], share)
 
-    def _interval_bound(self, times: int, of: int) -> int:
+    def _least(self, times: int, of: int) -> int:
         """Return a lower bound of `times` times a row by intervals, that is, term by term.
 
         If no term of a row that reads only gates is negative, the bound is at least 0: rounding has
@@ -232,9 +231,7 @@ class Region:
                 offsets += c * offset
                 error += slope and self._add(total, c * slope >> BITS, k)
         bound = ((sum(self._least_terms(total)) >> BITS) + offsets - error >> BITS) - self.unit
-        if pulls or of not in self.kept:
-            return bound
-        return max(bound, self._interval_bound(times, of))
+        return bound if pulls or of not in self.kept else max(bound, self._least(times, of))
 
     def _add(self, total: Row, factor: int, k: int) -> int:
         """Add `factor` times row `k` to `total`, exactly; return `|factor| * errors[k]`."""
