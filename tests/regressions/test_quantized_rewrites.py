@@ -236,3 +236,21 @@ def test_a_node_that_fails_in_the_runtime_is_a_model_error(tmp_path):
     assert execute({"x": np.zeros((1, 4), np.float32)})[0].shape == (1, 4)
     with pytest.raises(ModelError, match="cannot run"):
         execute({"x": np.zeros((2, 4), np.float32)})
+
+
+def test_weights_that_a_branch_dequantizes_are_refused(tmp_path):
+    branch = helper.make_graph(
+        [_node("DequantizeLinear", "w u o", "v")],
+        "branch",
+        [],
+        [helper.make_tensor_value_info("v", 1, [6, 1])],
+    )
+    nodes = [
+        *_quantizer("x", "s", "z", "a"),
+        _node("If", "c", "V", then_branch=branch, else_branch=branch),
+        _node("MatMul", "a V", "r"),
+        *_quantizer("r", "t", "y", "out"),
+    ]
+    path = save(tmp_path / "model.onnx", nodes, CONSTANTS | {"c": np.bool_(True)}, ("N", 6), "out")
+    with pytest.raises(UnsupportedError, match="inside `If` or `Loop`"):
+        load_onnx(path, check=None)

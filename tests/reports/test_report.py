@@ -295,7 +295,7 @@ def test_what_does_not_fit_is_said_and_no_fault():
     assert parts["robustness"].outcome == parts["diagnosis"].outcome == "not applicable"
     assert not report.cut
     page = report.html()
-    assert "not class numbers" in page
+    assert "must be integer class labels" in page
     parts = re.sub("<[^>]*>", " ", page[page.index("At a glance</h2>") :]).split("Model")[0]
     assert re.search(r"Robustness\s+Not applicable\s+-", parts)
 

@@ -18,6 +18,9 @@ MOST_ROUNDS = 10_000
 RANDOM = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial",
           "Bernoulli")  # fmt: skip
 
+QUANTIZED = ("Quantize", "Dequantize", "DynamicQuantize", "QLinear", "QGemm")
+"""First parts of the names of quantized operators."""
+
 Env = dict[str, Tensor]
 
 Run = Callable[[Sequence[OnnxNode], Env], None]
@@ -53,7 +56,18 @@ def _subgraph(node: OnnxNode, name: str) -> Subgraph:
 
 
 def _lower_subgraph(graph: Subgraph, inputs: Sequence[Tensor], env: Env, run: Run) -> list[Tensor]:
-    """Lower a subgraph, which may read tensors of the enclosing graph, and return its results."""
+    """Lower a subgraph, which may read tensors of the enclosing graph, and return its results.
+
+    Raises:
+        UnsupportedError: The subgraph has quantized operators. Runtimes rewrite them, and the rules
+            that cover these rewrites read the main graph only.
+    """
+    for inner in graph.nodes:
+        if inner.op.startswith(QUANTIZED) or inner.op.endswith("Integer"):
+            raise UnsupportedError(
+                "Quantized operators must not lie inside `If` or `Loop`; export the model without "
+                f"control flow. Received: node `{inner.name}` ({inner.op}) inside a subgraph."
+            )
     inner_env = env | {name: Tensor.of(array) for name, array in graph.constants.items()}
     inner_env.update(zip(graph.inputs, inputs, strict=True))
     run(graph.nodes, inner_env)
