@@ -35,7 +35,7 @@ def test_too_many_layers_are_named_with_the_depth_that_learns():
     (finding,) = check_depth(RULES["OR012"], tower(14))
     assert finding.level.name == "MEASURED"
     assert finding.cost["layers"] == 13
-    assert "reduce the signal to about 0." in finding.message
+    assert "its values to about 0." in finding.message
     assert "without 12 of these layers" in finding.message
     assert finding.fix.startswith("fewer layers")
     assert not list(check_depth(RULES["OR012"], tower(3)))

@@ -33,7 +33,8 @@ READ = [
      [["x"], ["x"]]),
     ('kernel_initializer="he_normal", bias_initializer=keras.initializers.Constant(0.1)   or   '
      'activation="leaky_relu"', [["bias", "initializer"], ["activation"]]),
-    ("keep = np.isfinite(x).reshape(len(x), -1).all(axis=1)   # drop the rest", [["rows"]]),
+    ("keep = np.isfinite(x).reshape(len(x), -1).all(axis=1)   # use only these rows of x and y",
+     [["rows"]]),
     ("look for argmax, round, comparisons", []),
     ("see the other findings for the cause", []),
 ]  # fmt: skip

@@ -90,7 +90,7 @@ def test_numbers_below_0_read_from_the_end():
     np.testing.assert_array_equal(model.predict(x, verbose=0), model.predict(last, verbose=0))
     x[0, 0] = 9
     ((finding,), _) = findings_and_notes(words(), x)
-    assert "Row 9 is also read for 9" in finding.message
+    assert "The number 9 in your data reads the same row as the number -1" in finding.message
     x[0, 0] = -11
     assert any("outside" in finding.message for finding in findings_and_notes(words(), x)[0])
 

@@ -96,8 +96,8 @@ def test_what_stands_before_a_dead_layer_learns_around_it():
         model.compile("sgd", "mse")
         return proved_findings(model, y=X[:, :1])["OR003"].message
 
-    assert "no weight of this layer or before it gets one" in dead(skips=False)
-    assert "no weight of this layer gets one" in dead(skips=True)
+    assert "no weight of this layer or before it gets a gradient" in dead(skips=False)
+    assert "no weight of this layer gets a gradient" in dead(skips=True)
 
 
 def test_a_layer_with_a_skip_of_its_own_is_not_dead():

@@ -51,8 +51,8 @@ def test_a_penalty_moves_what_stands_before_a_dead_layer():
         )
         return proved_findings(model)["OR003"].message
 
-    assert "no weight of this layer or before it gets one" in message(None)
-    assert "no weight of this layer gets one" in message("l1")
+    assert "no weight of this layer or before it gets a gradient" in message(None)
+    assert "no weight of this layer gets a gradient" in message("l1")
 
 
 def test_a_layer_that_is_flat_on_both_sides_lets_inputs_through():

@@ -180,7 +180,7 @@ def test_only_layers_on_the_way_are_counted():
     other = L.Dense(8, "relu")(L.Dense(8, "relu")(L.Dense(8, "relu")(i)))
     model = keras.Model(i, L.Dense(1)(L.Concatenate()([z, other])))
     model.compile("adam", "mse")
-    assert "across 9 layers with weights" in proved_messages(model, X, Y)["OR012"]
+    assert "has 9 layers with weights" in proved_messages(model, X, Y)["OR012"]
     assert "flows back from the network's output" in proved_messages(model, X, Y)["OR012"]
 
 

@@ -54,16 +54,16 @@ def _stretch(keras: ModuleType, activation: str | None) -> ModelAndData:
 
 @register(
     "OR009", "the layers collapse into a single linear one",
-    """Without an activation between them, layers compose to one affine map. The network can then do
-    no more than a single Dense layer (with a sigmoid or softmax at the end, logistic regression).
-    The rule checks that the graph up to the last activation has only affine operations and at least
-    two layers with weights. The finding is PROVED: it is an exact fact of the graph, for all
-    weights. It is a note if a layer in between is narrower than the input and the output, since a
-    low-rank map may be intended. It is also a note if a linear model fits nearly all of your data,
-    either on held-out rows or in a short training run. For layers without an activation between
-    them inside a nonlinear network, the finding is only SUSPECTED. It is MEASURED if copies of the
-    model with a relu between these layers reach a much lower loss in the same number of steps, in
-    every training run.""",
+    """Without an activation between them, layers compose to one affine map. The network is then no
+    more expressive than a single Dense layer. With a sigmoid or softmax at the end, it is a
+    logistic regression. The rule checks that the graph up to the last activation has only affine
+    operations and at least two layers with weights. The finding is PROVED for all weights, because
+    it follows from the graph alone. It is only a note if a hidden layer is narrower than both the
+    input and the output, because a low-rank map may be intended. It is also only a note if a linear
+    model fits nearly all of your data, either on held-out rows or in a short training run. If only
+    some successive layers of a nonlinear network have no activation between them, the finding is
+    SUSPECTED. It is MEASURED if copies of the model with a relu between these layers reach a much
+    lower loss in the same number of steps, in every training run.""",
     Example(lambda k: _digits(k, None), lambda k: _digits(k, "relu")),
     Example(
         lambda k: _stretch(k, None), lambda k: _stretch(k, "relu"), level=Level.SUSPECTED
@@ -114,7 +114,8 @@ def _check_outputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         yield rule.finding(
             Level.PROVED, layers[0].path,
             f"{_name_layers([layer.path for layer in layers])} have no activation between them: "
-            f"together they are one affine map{last} and can do no more than one layer{more}.",
+            f"together they are one affine map{last}, which is no more expressive than one "
+            f"layer{more}.",
             'activation="relu" in every layer but the last', note=narrow or enough,
             cost={"layers": len(layers)}, holds_for="all weights and all inputs",
         )  # fmt: skip

@@ -25,13 +25,13 @@ def _binary(keras: ModuleType, units: int, activation: str, loss: str) -> ModelA
 
 @register(
     "OR002", "the output is the same number for every input",
-    """The range of the output is a single number, even for arbitrary trainable weights. For
-    example, a softmax over one unit is always 1, and a product with 0 is always 0. So predict()
-    returns the same number however the model is trained. The loss may still change on TensorFlow:
-    there, Keras's cross-entropies read the logits before a softmax or sigmoid, so the loss falls
-    while the predictions do not change. On JAX and PyTorch no weight gets a gradient. The finding
-    is PROVED for all weights. For two classes, use one unit with a sigmoid, or two units with a
-    softmax.""",
+    """The output is the same number for all inputs within the range of the data and for all
+    trainable weights. For example, a softmax over one unit is always 1, and a product with 0 is
+    always 0. So predict() returns the same number however the model is trained. The loss may still
+    change on TensorFlow: there, Keras computes a cross-entropy from the logits before the softmax
+    or sigmoid, so the loss falls while the predictions do not change. On JAX and PyTorch no weight
+    gets a gradient. The finding is PROVED for all weights. For two classes, use one unit with a
+    sigmoid, or two units with a softmax.""",
     Example(
         lambda k: _binary(k, 1, "softmax", "binary_crossentropy"),
         lambda k: _binary(k, 1, "sigmoid", "binary_crossentropy"),
@@ -78,8 +78,8 @@ def _loss(case: DiagnosisContext, head: Head) -> str:
     """
     if head.recovered:
         return (
-            "The loss still falls, because on TensorFlow it reads the logits before the softmax; "
-            "the predictions do not change."
+            "The loss still falls, because on TensorFlow Keras computes it from the logits before "
+            "the softmax, but the predictions do not change."
         )
     measured = case.complete_measurement
     if measured is None or case.program.changed_in_training:

@@ -51,16 +51,16 @@ def _three(keras: ModuleType, fault: str) -> ModelAndData:
 @register(
     "OR025", "nothing can be learned from the targets",
     """This rule reports targets from which nothing can be learned. All targets may be equal, or a
-    class of the output may have no rows at all, so that the network only learns to avoid this
-    class. Both are PROVED, as facts of the data. If only the first class has no rows, the finding
-    is a note, because the labels may count from 1. It is also possible that the inputs do not
-    predict the targets, for example because only one of x and y was shuffled, or because the
-    targets change with the inputs too quickly for the number of rows. This is MEASURED by two tests
-    that must agree. In the first test, kernel ridge regression predicts the targets of held-out
-    rows no better than it predicts randomly permuted targets, in 19 permutations. In the second
-    test, copies of the network are trained on three quarters of the rows. In every training run,
-    the correlation of their outputs with the targets of the other rows is at most twice the
-    standard deviation of a chance correlation.""",
+    class of the output may have no rows, so the network only learns never to predict this class.
+    These two findings are PROVED, because they follow from the targets alone. If only class 0 has
+    no rows, the finding is a note, because the labels may count from 1. It is also possible that
+    the inputs do not predict the targets, for example because only one of x and y was shuffled, or
+    because the targets change with the inputs too quickly for the number of rows. This finding is
+    MEASURED by two tests, which must agree. In the first test, kernel ridge regression predicts the
+    targets of held-out rows no better than it predicts randomly permuted targets, in 19
+    permutations. In the second test, copies of the network are trained on three quarters of the
+    rows. In every training run, the correlation of their outputs with the targets of the other rows
+    is at most twice the standard deviation of a correlation that arises by chance.""",
     Example(lambda k: _three(k, "equal"), lambda k: _three(k, "")),
     Example(lambda k: _three(k, "missing"), lambda k: _three(k, "")),
     Example(lambda k: _three(k, "shuffled"), lambda k: _three(k, ""), level=Level.MEASURED),
@@ -165,10 +165,11 @@ def _independent(rule: Rule, case: DiagnosisContext, loss: Loss) -> Iterator[Fin
     steps = len(trials.all(Change(held_out=True))[0].losses)
     yield rule.finding(
         Level.MEASURED, _layer(case, loss),
-        f"nothing predicts the targets{_of_output(case, loss)} of held-out rows. A simple model "
-        f"(kernel ridge regression on {signal.rows:,} rows) does no better than with randomly "
-        f"permuted targets. The outputs of this network, after {format_steps(steps)} on three "
-        "quarters of the rows, match the targets of the other rows no better than by chance.",
+        f"the inputs do not predict the targets{_of_output(case, loss)} of held-out rows. Kernel "
+        f"ridge regression on {signal.rows:,} rows predicts these targets no better than it "
+        f"predicts randomly permuted targets. After {format_steps(steps)} of training on three "
+        "quarters of the rows, the outputs of copies of this network match the targets of the "
+        "other rows no better than chance.",
         "check that x and y are in the same order: shuffle both with the same permutation"
         "   # if the order is right, y may not depend on x, or it may change with x too "
         "quickly for this number of rows",

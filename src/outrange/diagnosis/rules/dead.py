@@ -140,13 +140,13 @@ def _finding(
     who = "its only unit" if total == 1 else units_of(count, total, _width(layer))
     message = (
         f"on {case.these_rows}, {who} receive{'s' if total == 1 else ''} inputs in {span(lo, hi)}, "
-        "where the activation is flat: no gradient passes"
+        "where the activation is flat, so no gradient passes"
     )
     # A weight may have a penalty or belong to a layer with other calls, so gradients are measured
     # for all rows.
     if count == total and still and case.complete_measurement is not None:
         before = " or before it" if _nothing_before(case, layer) else ""
-        message += f", and no weight of this layer{before} gets one"
+        message += f", and no weight of this layer{before} gets a gradient"
     elsewhere = " (inference)" if case.program.changed_in_training else ""
     return rule.finding(
         Level.PROVED, layer.path, message + ".",

@@ -107,9 +107,9 @@ def _finding(rule: Rule, case: DiagnosisContext, layer: Layer, estimate: DeadLay
     )
     return rule.finding(
         Level.MEASURED, layer.path,
-        f"in {chance} of random initializations ({how}), {who} where the activation is flat for "
-        "every row, so that nothing before this layer can learn; "
-        f"{'this is the case' if dead else 'this is not the case'} with the stored weights.",
+        f"in {chance} of random initializations ({how}), {who} dead: the activation is flat for "
+        "every row, so no gradient passes through this layer. With the stored weights, the layer "
+        f"is {'dead' if dead else 'not dead'}.",
         "more units, or leaky_relu instead", note=not dead,
         cost={"chance": estimate.all_dead}, holds_for=f"the initializers and {case.these_rows}",
     )  # fmt: skip

@@ -72,7 +72,9 @@ def describe_effect(case: DiagnosisContext, change: Change, how: str) -> str | N
     gained = trials.gain_at_faster_rate(change)
     if gained is None:
         return None
-    return f"At {FASTER:g} times the learning rate: {trials.describe_gain(gained, how)}"
+    return (
+        f"At {FASTER:g} times the learning rate of the program: {trials.describe_gain(gained, how)}"
+    )
 
 
 def _describe_clear_gain(case: DiagnosisContext, change: Change, how: str) -> str | None:
@@ -88,7 +90,10 @@ def _describe_clear_gain(case: DiagnosisContext, change: Change, how: str) -> st
     if not all(case.trials.ratio_of(change, seed) <= most for seed in range(SEEDS)):
         return None
     middle = float(np.median(before)), max(case.trials.ratios(change))
-    return f"In the median of {SEEDS} runs: {case.trials.describe_gain(middle, how)}"
+    return (
+        f"In the median of {SEEDS} training runs without this change, and in the worst of "
+        f"{SEEDS} runs with it: {case.trials.describe_gain(middle, how)}"
+    )
 
 
 def _square_kernels(case: DiagnosisContext) -> list[Weight]:
@@ -114,6 +119,6 @@ def _describe_shrinking(case: DiagnosisContext, kernels: list[Weight]) -> str:
     if factor >= SHRINKS:
         return ""
     return (
-        ", and with relu the initial weights of these layers reduce the signal to about "
-        f"{short(factor)} times its size in each layer (he_normal would preserve its size)"
+        f", and each of these relu layers shrinks its values to about {short(factor)} times their "
+        "size, because its initial weights are small (he_normal would preserve the size)"
     )

@@ -26,12 +26,12 @@ def _stack(keras: ModuleType, twice: bool, hidden: str = "tanh") -> ModelAndData
 
 @register(
     "OR008", "a softmax of a softmax, or a softmax inside the network",
-    """A softmax whose inputs are K probabilities is nearly uniform: its inputs lie in [0, 1], so
-    its outputs lie between 1/(1 + (K-1)e) and e/(e + K-1) for all weights. The finding is PROVED by
-    that range. A softmax between two dense layers makes the units of a hidden layer compete and
-    passes little gradient. Such a softmax is only SUSPECTED, because attention layers contain one
-    by design. It is MEASURED if copies of the model with a relu in its place reach a much lower
-    loss, in every training run.""",
+    """A softmax whose inputs are K probabilities never gives a class a probability close to 1: its
+    inputs lie in [0, 1], so its outputs lie between 1/(1 + (K-1)e) and e/(e + K-1) for all weights.
+    The finding is PROVED, because it follows from this range. A softmax between two dense layers
+    makes the outputs of a hidden layer add up to 1 and passes little gradient. Such a softmax is
+    only SUSPECTED, because attention layers contain a softmax by design. It is MEASURED if copies
+    of the model with a relu in its place reach a much lower loss, in every training run.""",
     Example(lambda k: _stack(k, True), lambda k: _stack(k, False)),
     Example(lambda k: _stack(k, False, "softmax"), lambda k: _stack(k, False),
             level=Level.SUSPECTED),
@@ -80,8 +80,8 @@ def _inside(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     for layer, reader in readers.items():
         yield rule.finding(
             Level.SUSPECTED if gained is None else Level.MEASURED, layer,
-            f"the outputs of this hidden layer come from a softmax, so they add up to 1, and layer "
-            f"'{reader}' reads them.{more}",
+            "the outputs of this hidden layer come from a softmax, so they add up to 1, and they "
+            f"are the input of layer '{reader}'.{more}",
             'activation="relu"',
             holds_for="" if gained is None else "training from the stored weights",
         )  # fmt: skip

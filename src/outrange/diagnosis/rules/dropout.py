@@ -37,11 +37,11 @@ def _dropout_model(keras: ModuleType, rate: float) -> ModelAndData:
 @register(
     "OR027", "dropout removes too many units",
     """A dropout rate of 0.7 or more leaves fewer than a third of the units in each training step.
-    With several such layers in a row, the remaining fractions multiply. The finding is SUSPECTED.
-    It is MEASURED if copies of the model trained without dropout reach a much lower loss in the
-    same number of steps, in every training run. Dropout before batch normalization is also
-    SUSPECTED: in training, the normalization learns the variance of values after dropout, but at
-    inference nothing is dropped.""",
+    If a model has several such layers, the fractions of units that remain are multiplied. The
+    finding is SUSPECTED. It is MEASURED if copies of the model trained without dropout reach a much
+    lower loss in the same number of steps, in every training run. Dropout before batch
+    normalization is also SUSPECTED: in training, the normalization learns the variance of values
+    after dropout, but at inference nothing is dropped.""",
     Example(
         lambda k: _dropout_model(k, 0.9), lambda k: _dropout_model(k, 0.2), level=Level.SUSPECTED
     ),
@@ -62,7 +62,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         )
         if len(strong) > 1:
             text += (
-                f"; a path through all of these layers survives with probability {short(survival)}"
+                "; the probability that a path through all of these layers contains no dropped "
+                f"unit is {short(survival)}"
             )
         text += "."
         if gained is not None:

@@ -39,11 +39,11 @@ def _missing(keras: ModuleType, value: float) -> ModelAndData:
     """One NaN in the data, or one logarithm of 0, can make every weight NaN in the first step. The
     finding is PROVED by a witness. The witness is a row with NaN or infinity for which the loss or
     the gradient is not finite, a row for which the model itself returns NaN or infinity, or the
-    loss at the stored weights if that loss is not finite. A program that handles such rows itself
-    is not reported. If the model could not be run, NaN or infinity in the data is SUSPECTED. A
-    logarithm, a root or a division is also SUSPECTED if its input range extends beyond its domain,
-    although no input outside the domain was observed. The finding is MEASURED if the backend raises
-    an exception when it computes the loss.""",
+    loss at the stored weights if that loss is not finite. A program that removes or replaces NaN
+    and infinity itself is not reported. If the model could not be run, NaN or infinity in the data
+    is SUSPECTED. A logarithm, a root or a division is also SUSPECTED if its input range extends
+    beyond its domain, although no input outside the domain was observed. The finding is MEASURED if
+    the backend raises an exception when it computes the loss.""",
     Example(lambda k: _log(k, 0.0), lambda k: _log(k, 1e-3)),
     Example(lambda k: _missing(k, np.nan), lambda k: _missing(k, 0.0)),
 )  # fmt: skip
@@ -78,13 +78,14 @@ def _data(
         then = {
             "": "with such a row the loss is not finite",
             "gradient": "the gradient of such a row is not finite",
-            "weights": "one step on such a row makes at least one weight NaN",
+            "weights": "one training step on such a row makes at least one weight NaN",
         }[_harm(case, case.measure_rows(np.array([row])))]
         yield rule.finding(
             Level.PROVED if witnessed else Level.SUSPECTED, "",
             f"{share(int(bad.sum()), array.size)} entries of {name} are not finite, for example "
             f"{name}{list(place)} = {array[place]}: {then}.",
-            f"keep = np.isfinite({name}).reshape(len({name}), -1).all(axis=1)   # drop the rest",
+            f"keep = np.isfinite({name}).reshape(len({name}), -1).all(axis=1)   # use only these "
+            "rows of x and y",
             cost={"entries": int(bad.sum())}, holds_for="the data you gave",
         )  # fmt: skip
 
@@ -167,7 +168,7 @@ GROWING = ("Exp", "Expm1", "Exponential", "Power", "Square", "Sinh", "Cosh")
 def _instead(case: DiagnosisContext) -> str:
     """Propose a fix for outputs that are not finite, depending on the model's operations."""
     if not all(np.isfinite(weight.read().astype(np.float64)).all() for weight in _floats(case)):
-        return "start from fresh weights: the stored ones are not finite"
+        return "initialize the weights again: the stored weights contain NaN or infinity"
     kinds = {step.kind for step in case.program.steps if step.inside}
     if kinds.intersection(EDGES) or not kinds.intersection(GROWING):
         return "keep logarithms, roots and divisions away from 0: ops.log(x + 1e-6)"
@@ -197,10 +198,12 @@ def _loss(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     elif not np.isfinite(measured.loss) or (measured.has_nonfinite_gradient and not _skips(case)):
         then = {
             "": "", "gradient": ", and its gradient is not finite",
-            "weights": ", and its gradient is NaN: one step on these rows makes at least one "
-            "weight NaN",
+            "weights": (
+                ", and its gradient is NaN: one training step on these rows makes at least "
+                "one weight NaN"
+            ),
         }[_harm(case, measured)]  # fmt: skip
-        fix = "see the other findings: the inputs of the loss are outside its domain"
+        fix = "see the other findings: an input of the loss may be outside the domain of the loss"
         yield rule.finding(
             Level.PROVED, "",
             f"at the stored weights the loss on your data is {short(measured.loss)}{then}.",

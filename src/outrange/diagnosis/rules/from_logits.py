@@ -58,9 +58,9 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         if head.recovered:
             yield rule.finding(
                 Level.SUSPECTED, head.layer,
-                f"as written, the {head.activation} is applied twice. On this backend, Keras "
-                "recognizes this, and the model trains as intended; on JAX and PyTorch it would "
-                "not.", fix,
+                f"as written, the {head.activation} is applied twice. On TensorFlow, Keras "
+                "recognizes this mistake, and the model trains as intended. On JAX and PyTorch, it "
+                "would not train as intended.", fix,
             )  # fmt: skip
             continue
         ends = computed_ends(case, case.program.output_tensors[loss.output])
@@ -73,7 +73,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             floor = _floor(loss, read[0], read[1][-1], lo, hi)
         message = (
             f"the loss applies a {'sigmoid' if loss.name.startswith('b') else 'softmax'} to the "
-            f"output, which the {head.activation} already confines to {span(lo, hi)}"
+            f"output, but the {head.activation} of the last layer already confines the output to "
+            f"{span(lo, hi)}"
         )
         cost = {}
         if floor is not None and floor > 0:

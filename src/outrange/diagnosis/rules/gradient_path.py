@@ -62,9 +62,9 @@ def _plain(keras: ModuleType) -> Callable[[Any, Any], Any]:
 SOFT = {
     "Argmax": "index = ops.sum(p * ops.arange(n), axis=-1)   # a soft index; p is the softmax",
     "Argmin": "index = ops.sum(ops.softmax(-x) * ops.arange(n), axis=-1)",
-    "Round": "round after predict() only: train on the unrounded number",
-    "Floor": "round after predict() only: train on the unrounded number",
-    "Ceil": "round after predict() only: train on the unrounded number",
+    "Round": "round after predict() only: train with the unrounded outputs",
+    "Floor": "round after predict() only: train with the unrounded outputs",
+    "Ceil": "round after predict() only: train with the unrounded outputs",
     "Cast": "remove the cast to integers, so that the loss reads floats",
     "Sign": "ops.tanh(beta * x)   # a soft sign",
     "StopGradient": "remove the stop_gradient, or freeze these weights with trainable = False",
@@ -85,7 +85,8 @@ SOFT_COMPARISON = "ops.sigmoid(beta * (a - b))   # a soft comparison"
     of the model still learn in short training runs, since the stop_gradient may be intended. If no
     weight has a gradient, TensorFlow raises "No gradients provided". PyTorch raises an error or
     silently returns zeros, depending on the operation. JAX continues to train silently, with the
-    weights frozen. Replace the operation with a soft one, at least in the loss.""",
+    weights frozen. Replace the operation with a differentiable approximation, at least in the
+    loss.""",
     Example(lambda k: _classes(k, _argmax), lambda k: _classes(k, _soft_index)),
     Example(lambda k: _classes(k, _rounded_loss), lambda k: _classes(k, _plain)),
     may_be_harmless=True,
@@ -124,7 +125,10 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             fix, cost={"share": len(weights) / total, "weights": paths,
                        "operations": [_operation_name(step.kind) for step in steps]},
             holds_for="" if level is Level.SUSPECTED
-            else "all weights and all inputs, by the graph alone, without regularization penalties",
+            else (
+                "all weights and all inputs, because it follows from the graph; regularization "
+                "penalties are not considered"
+            ),
         )  # fmt: skip
 
 

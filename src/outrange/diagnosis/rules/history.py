@@ -50,9 +50,9 @@ def _history_option(*losses: float, **more: list[float]) -> dict[str, dict[str, 
     "OR031", "the training went badly",
     """This rule needs `history`, the result of `fit`. The finding is MEASURED from the losses that
     were logged after each epoch. It is reported if a loss is NaN or infinite, if the losses jump up
-    and down, if the last loss is far above the first, if all losses are the same, if the training
-    ended no better than the best constant prediction, or if the validation loss rose while the
-    training loss fell. The other rules look for the cause; this rule proposes a remedy for the
+    and down, if the last loss is far above the first, if all losses are the same, if the last loss
+    is no lower than the loss of the best constant prediction, or if the validation loss rose while
+    the training loss fell. The other rules look for the cause; this rule proposes a remedy for the
     symptom.""",
     Example(
         _line, _line, Level.MEASURED,
@@ -215,11 +215,14 @@ def _as_a_constant(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
     )
     if falls > 0 and last > 1.05 * rows.constant:
         left = (last - rows.constant) / falls
-        message += f" It still fell by {short(falls)} in the last epoch"
+        message += f" The training loss still fell by {short(falls)} in the last epoch"
         far = (
             ""
             if left > 1e6
-            else f"; at this pace, {short(np.ceil(left))} more epochs would reach that loss"
+            else (
+                "; at this pace, it would reach the loss of the constant prediction after "
+                f"{short(np.ceil(left))} more epochs"
+            )
         )
         epochs = int(min(3 * (left + len(losses)), 100_000))
         fix = f"model.fit(x, y, epochs={epochs})   # or {_faster(case)}"

@@ -45,12 +45,13 @@ def _wide(keras: ModuleType, dead: int) -> ModelAndData:
 
 @register(
     "OR020", "units do nothing on your data",
-    """This rule reports units that are dead (flat for all rows), always on (a relu that is linear
-    over the whole range of the data) or copies of other units. Dead units and units that are always
-    on are PROVED by bounds. But such units are normal: in a new first layer with positive inputs,
-    as many as half of the relus may be dead. So they are reported as notes. Only a layer with at
-    least ten units, at least nine tenths of which are dead, is reported as a finding. Rule OR003
-    reports layers that are completely dead.""",
+    """This rule reports dead units (the activation is flat for all rows), units that compute the
+    same numbers as other units, and layers whose units are all always on (the activation is linear
+    over the whole range of the data). Dead units and layers that are always on are PROVED by
+    bounds. But dead units are normal: in a new first layer with positive inputs, as many as half of
+    the relus may be dead. So these findings are usually notes. Only a layer with at least ten
+    units, at least nine tenths of which are dead, is reported as a finding. Rule OR003 reports
+    layers that are completely dead.""",
     Example(lambda k: _wide(k, 38), lambda k: _wide(k, 18)),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
@@ -106,6 +107,7 @@ def _copies(rule: Rule, layer: Layer, rows: UnitRanges, dead: np.ndarray) -> Ite
     if kinds < live.size:
         yield rule.finding(
             Level.MEASURED, layer.path,
-            f"{live.size - kinds} of {live.size} units are copies of other units on your rows.",
+            f"{live.size - kinds} of {live.size} units compute the same numbers as other units on "
+            "your rows.",
             "fewer units, or another initializer", note=True,
         )  # fmt: skip

@@ -39,10 +39,10 @@ def _start(keras: ModuleType, deviation: float) -> ModelAndData:
     """The entries of some kernels are spread at least three times as widely as those of any usual
     initializer for the same fan-in and fan-out, or at most a tenth as widely. Such weights make the
     activations saturate, explode or vanish. They may still be intended, for example in a pretrained
-    model. So the finding is always MEASURED. It is reported only if copies of the model that start
-    from the stored weights keep a large part of the loss of the best constant prediction, and
-    copies with newly drawn weights (glorot_uniform) reach a much lower loss in the same number of
-    steps, in each of three training runs.""",
+    model. So the finding is always MEASURED. It is reported only if the loss of copies that start
+    from the stored weights remains a large fraction of the loss of the best constant prediction,
+    and copies with newly drawn weights (glorot_uniform) reach a much lower loss in the same number
+    of steps, in each of three training runs.""",
     Example(lambda k: _start(k, 10.0), lambda k: _start(k, 0.4), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:

@@ -42,9 +42,10 @@ def _sparse(
     """A sparse categorical cross-entropy over K units expects classes 0 to K-1. A label outside
     this range is an error on TensorFlow and PyTorch and is silently ignored on JAX; fractions are
     truncated to integers. A categorical cross-entropy expects rows of K numbers that add up to 1. A
-    binary cross-entropy expects labels in [0, 1]. With labels outside this interval, the loss
-    becomes negative; if the loss reads logits, it has no lower bound. The finding is PROVED as a
-    fact of the given labels. Rows that do not add up to 1 are only SUSPECTED.""",
+    binary cross-entropy expects labels in [0, 1]. With labels outside this interval, the loss can
+    become negative. If such a loss is computed from logits, it has no lower bound. The finding is
+    PROVED, because it follows from the given labels. Rows that do not add up to 1 are only
+    SUSPECTED.""",
     Example(lambda k: _sparse(k, shift=1), lambda k: _sparse(k)),
     Example(lambda k: _sparse(k, scale=1 / 255), lambda k: _sparse(k)),
     Example(
@@ -113,8 +114,10 @@ def _of_classes(
         least, most = int(y.min()), int(y.max())
         ends = {
             "jax": "On JAX the loss silently ignores the rows with these labels.",
-            "tensorflow": "On TensorFlow `fit` raises InvalidArgumentError, or gives NaN on a GPU "
-            "or with jit_compile=True.",
+            "tensorflow": (
+                "On TensorFlow `fit` raises InvalidArgumentError, or the loss is NaN on "
+                "a GPU or with jit_compile=True."
+            ),
         }.get(case.program.backend, "On PyTorch `fit` raises an out-of-bounds error.")
         if case.program.backend == "torch" and (np.trunc(y)[outside] == IGNORED).all():
             ends = f"PyTorch silently ignores labels of {IGNORED}."
@@ -174,9 +177,9 @@ def _of_probabilities(
         most = int(values.max())
         fix = f'Dense({most + 1}, "softmax") with loss="sparse_categorical_crossentropy"'
         if values.min() < 0:
-            fix = 'loss="mse" and activation=None   # these are not probabilities'
+            fix = 'loss="mse" and activation=None   # the targets are not probabilities'
     elif len(values) > 2:
-        fix = 'loss="mse" and activation=None   # these are not probabilities'
+        fix = 'loss="mse" and activation=None   # the targets are not probabilities'
     smoothed = f" after label_smoothing={loss.smoothing:g}" if loss.smoothing else ""
     yield (
         f"{share(int(outside.sum()), y.size)} targets are outside [0, 1]{smoothed} (they are in "

@@ -56,13 +56,13 @@ def _words(keras: ModuleType, fault: str) -> ModelAndData:
 @register(
     "OR037", "invalid indices in a table lookup",
     """An Embedding with input_dim=N reads row k of a table for an integer k in 0..N-1. Fractions
-    are truncated, so numbers that were scaled to a small range all read the first rows. A number of
-    N or more, or below -N, is an error on TensorFlow and PyTorch and gives NaN on JAX. A number
-    from -N to -1 reads from the end of the table, as a negative index of a Python list does. Such
-    numbers are reported only as a note if no other number reads the same rows. The finding is
-    PROVED as a fact of the data if an input of the model enters the lookup unchanged. Number the
-    words or classes from 0 and do not scale them. Pass numbers that are measurements to a Dense
-    layer instead.""",
+    are truncated, so numbers that were scaled to a small range select only the first rows. A number
+    of N or more, or below -N, is an error on TensorFlow and PyTorch and gives NaN on JAX. A number
+    from -N to -1 reads from the end of the table, as a negative index of a Python list does.
+    Negative numbers are reported only as a note if no other number reads the same rows. The finding
+    is PROVED if the layer looks up an input of the model unchanged, because the finding then
+    follows from the data. Number the words or classes from 0 and do not scale them. Pass numbers
+    that are measurements to a Dense layer instead.""",
     Example(lambda k: _words(k, "scaled"), lambda k: _words(k, "")),
     Example(lambda k: _words(k, "beyond"), lambda k: _words(k, "")),
     Example(lambda k: _words(k, "below"), lambda k: _words(k, "")),
@@ -196,7 +196,8 @@ def _from_the_end(
     both = np.intersect1d(rows, whole[whole >= 0])
     example = float(whole[below].max())
     also = (
-        f" Row {short(float(both[0]))} is also read for {short(float(both[0]))}."
+        f" The number {short(float(both[0]))} in your data reads the same row as the number "
+        f"{short(float(both[0]) - lookup.size)}."
         if len(both) else ""
     )  # fmt: skip
     yield rule.finding(

@@ -55,8 +55,8 @@ def _large(keras: ModuleType, dtype: str | None) -> ModelAndData:
 @register(
     "OR018", "numbers do not fit a 16-bit float",
     """A layer that computes in float16 cannot represent numbers beyond 65504, and rounds numbers
-    below 3e-8 to 0. The rule reads the model as if it computed in float32, and bounds the outputs
-    of its layers for each row. The bounds include the rounding of the weights and of every
+    below 3e-8 to 0. The rule analyzes the model as if it computed in float32, and bounds the
+    outputs of its layers for each row. The bounds include the rounding of the weights and of every
     operation in the 16-bit format. The finding is PROVED if, for some row, a value exceeds the
     largest number of the format, and thus becomes infinity or NaN. Scale the inputs, use bfloat16,
     or keep the layer in float32.""",

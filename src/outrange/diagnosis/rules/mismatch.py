@@ -90,14 +90,14 @@ def _two(
     """A cross-entropy without from_logits expects probabilities, and a linear, relu or tanh layer
     does not return probabilities. Keras divides such outputs by their sum and clips them to [1e-7,
     1 - 1e-7]; where it clips, the gradient is 0. If all outputs are 0, the quotient is NaN. The
-    outputs of independent sigmoids do not add up to 1, so a categorical cross-entropy of them
-    scores a different, normalized prediction (on TensorFlow, the softmax of the logits). A hinge
-    loss expects outputs on both sides of 0. For a softmax or sigmoid, a hinge loss has a positive
-    lower bound, which the rule computes. The finding is PROVED as a fact of the last operation and
-    the declared loss. A model with a softmax or sigmoid and a squared or absolute error does train,
-    but slowly where its output is confidently wrong. This combination is SUSPECTED. It is MEASURED
-    if copies of the model trained with the cross-entropy have a much smaller squared or absolute
-    error after the same number of steps, in every training run.""",
+    outputs of independent sigmoids do not add up to 1, so a categorical cross-entropy scores a
+    different, normalized prediction (on TensorFlow, the softmax of the logits). A hinge loss
+    expects outputs on both sides of 0. For a softmax or sigmoid, a hinge loss has a positive lower
+    bound, which the rule computes. The finding is PROVED, because it follows from the last
+    operation and the declared loss. A model with a softmax or sigmoid and a squared or absolute
+    error does train, but slowly where its output is confidently wrong. This combination is
+    SUSPECTED. It is MEASURED if copies of the model trained with the cross-entropy have a much
+    smaller squared or absolute error after the same number of steps, in every training run.""",
     Example(
         lambda k: _three(k, None, "categorical_crossentropy"),
         lambda k: _three(k, None, lambda k: k.losses.CategoricalCrossentropy(from_logits=True)),
@@ -148,7 +148,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             level, message, fix = result
             yield rule.finding(
                 level, head.layer, message, fix,
-                holds_for="all weights, as a fact of the last layer and the loss"
+                holds_for="all weights, because it follows from the last layer and the loss"
                 if level is Level.PROVED else "",
             )  # fmt: skip
 
@@ -186,7 +186,10 @@ def _probabilities(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Leve
             if head.recovered
             else "the loss divides each row by its sum, but predict() does not"
             if loss.name in CLASSES
-            else "the loss does not scale the outputs to sum to 1, and it is smallest if all are 1"
+            else (
+                "the loss does not scale the outputs to sum to 1, and the loss is smallest if all "
+                "outputs are 1"
+            )
         )  # fmt: skip
         return (
             Level.PROVED,
@@ -203,7 +206,7 @@ def _probabilities(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Leve
             ), fix  # fmt: skip
         return Level.SUSPECTED, (
             f"binary crossentropy is applied to a softmax of {head.width} classes; the reported "
-            "accuracy is then binary accuracy, which looks too good."
+            "accuracy is then binary accuracy, which is misleadingly high."
         ), fix  # fmt: skip
     return None
 

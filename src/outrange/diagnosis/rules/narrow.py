@@ -47,10 +47,11 @@ def _classes(keras: ModuleType, units: int) -> ModelAndData:
     """A hidden Dense layer is on every path to an output and has fewer units than that output, or a
     single unit. Such a bottleneck may be intended. So the rule reports it only if a measurement
     shows that it does harm, and never if the targets are the inputs (an autoencoder). The finding
-    is MEASURED if copies of the model keep a large part of the loss of the best constant
-    prediction, and copies in which only this layer is wider (with new weights before and after it)
-    reach a much lower loss in the same number of steps, in each of three training runs. One of the
-    three original copies may learn by luck, if the other two learn nothing.""",
+    is MEASURED if the loss of unchanged copies of the model remains a large fraction of the loss of
+    the best constant prediction, and copies in which only this layer is wider (with new weights
+    before and after it) reach a much lower loss in the same number of steps, in each of three
+    training runs. One of the three unchanged copies may learn by chance, if the other two learn
+    nothing.""",
     Example(lambda k: _classes(k, 1), lambda k: _classes(k, 16), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
@@ -83,7 +84,11 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         after = [] if wider is None else wider.trials.ratios()
         if len(after) < SEEDS or max(after) > BETTER * left:
             continue
-        more = " One original copy, which learned better, is not counted." if lucky else ""
+        more = (
+            (" One unchanged copy, which learned more than the others, is not counted.")
+            if lucky
+            else ""
+        )
         yield rule.finding(
             Level.MEASURED, layer.path,
             f"every path to the output passes through the {width} unit{'s' * (width > 1)} of this "

@@ -21,7 +21,7 @@ def outside(case: DiagnosisContext, loss: Loss) -> str:
     output, read = entries
     what = "the output"
     if loss.name in CLASSES:
-        what = "the output divided by the row's sum, which the loss reads,"
+        what = "the quotient of the output and the sum of its row"
         with np.errstate(all="ignore"):
             output = output / output.sum(axis=-1, keepdims=True)
     bad = read & ~((output >= 0) & (output <= 1))

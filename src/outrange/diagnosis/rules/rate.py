@@ -88,12 +88,13 @@ def _deep(keras: ModuleType, rate: float) -> ModelAndData:
     PROVED for batches of all rows. For other models, copies are trained for up to 200 steps, with
     the batches and the optimizer of the program. The finding is MEASURED if the loss explodes or
     becomes NaN. It is also MEASURED if the loss stays above the loss of the best constant
-    prediction, but falls well below it at a tenth or a hundredth of the rate. The same holds if the
-    copies learn at a larger rate, but would take more than 20 000 steps at the current pace.
-    Finally, the finding is MEASURED if the weights do not move, if a regression would take more
-    than ten million steps at the measured pace, or if copies of the model learn much more in the
-    planned steps at a larger rate. Without `epochs`, the last comparison is made only for plain
-    gradient descent, and the copies must be almost done at the larger rate.""",
+    prediction, but falls well below it at a tenth or a hundredth of the rate. It is also MEASURED
+    if copies learn at a larger rate, but would need more than the planned steps (20 000 without
+    `epochs`) at the current rate. Finally, the finding is MEASURED if the weights do not move, if a
+    regression would take more than ten million steps at the measured pace, or if copies of the
+    model learn much more in the planned steps at a larger rate. Without `epochs`, the last
+    comparison is made only for plain gradient descent, and the larger rate must reduce the loss to
+    at most a tenth.""",
     Example(lambda k: _line(k, 0.5), lambda k: _line(k, 0.01)),
     Example(lambda k: _deep(k, 10.0), lambda k: _deep(k, 0.01), level=Level.MEASURED),
     Example(lambda k: _deep(k, 1e-9), lambda k: _deep(k, 0.03), level=Level.MEASURED),
@@ -116,7 +117,10 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             f"learning rate is {short(optimizer.rate)}.",
             f"keras.optimizers.{optimizer.kind}({short(limits[2] / 3)})   or   scale x",
             interval=(limits[1], np.inf), cost={"largest_rate": limits[2]},
-            holds_for="batches of all your rows, and all starting points except a set of measure 0",
+            holds_for=(
+                "training with all your rows in each batch, and all initial weights except a "
+                "set of measure 0"
+            ),
         )  # fmt: skip
         return
     if case.measurement is not None and case.measurement.has_nonfinite_gradient:
@@ -222,7 +226,8 @@ def _jumps(
         if gained is not None:
             how = f"at a learning rate of {short(optimizer.rate * factor)}"
             return (
-                f"the steps raise the loss from {short(training.looks[0][1])} to {short(highest)}. "
+                "in a short training run of a copy, the loss rises from "
+                f"{short(training.looks[0][1])} to {short(highest)}. "
                 f"{case.trials.describe_gain(gained, how)} The learning rate "
                 f"{short(optimizer.rate)} is too large."
             ), _with_rate(optimizer, factor)

@@ -43,10 +43,10 @@ def _classes(keras: ModuleType, axis: int) -> ModelAndData:
 @register(
     "OR035", "the rows of a batch are mixed",
     """A row's output changes with the other rows of its batch, because a softmax, a mean or a
-    reshape acts along axis 0. So the prediction for a row depends on its batch, and the prediction
-    for a row alone differs from the prediction in training. The finding is MEASURED by running the
-    model on your rows, on the same rows in reverse order, and with every second row replaced. No
-    ranges of such a model are proved, because the model is not a function of one row.""",
+    reshape acts along axis 0. So `predict` may return different outputs for a row alone and for the
+    same row in a batch. The finding is MEASURED by running the model on your rows, on the same rows
+    in reverse order, and with every second row replaced. The other rules prove no ranges for such a
+    model, because its output is not a function of one row.""",
     Example(lambda k: _classes(k, 0), lambda k: _classes(k, -1), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:

@@ -100,11 +100,14 @@ def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     if size <= LARGE and apart <= APART and far <= FAR and not small:
         return
     what = f"inputs are as large as {short(size)}{largest}" if size > LARGE else (
-        f"the spreads of the features differ by a factor of {short(apart)}{between}"
+        f"the standard deviations of the features differ by a factor of {short(apart)}{between}"
         if apart > APART
         else f"no feature has a standard deviation above {short(float(spread.max()))}"
         if small
-        else f"a feature's mean is {short(far)} times its spread, so all rows look almost the same"
+        else (
+            f"the mean of a feature is {short(far)} times its standard deviation, so its values "
+            "are almost equal"
+        )
     )  # fmt: skip
     change = Change(scaled_x=True)
     helped = case.trials.improves(change) or _gain_from_nothing(case, change)

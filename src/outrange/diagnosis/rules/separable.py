@@ -46,18 +46,18 @@ def _table(keras: ModuleType, targets: list[int]) -> ModelAndData:
 @register(
     "OR039", "no line separates the classes",
     """A network without a hidden layer is a linear unit, or one linear unit per class, followed by
-    a monotone activation or a softmax. Such a network separates its classes with lines (with
-    planes, if there are more features). A margin is the score of the right class of a row minus the
-    score of another class. A linear program looks for multipliers (at least 0, and not all 0) such
-    that the margins, each times its multiplier, add up to zero for all weights. By Farkas' lemma,
-    such multipliers prove that no lines separate the classes. For two classes, they give a point
-    that is a weighted mean of rows of each class. The multipliers are verified in rational numbers;
-    if that fails, nothing is reported. The finding is PROVED for all weights: at least one of the
-    rows with a positive multiplier is misclassified. The lower bound on a cross-entropy comes from
-    the dual of logistic regression and is verified in the same way. The result is a finding if
-    linear scores leave at least half of the class entropy unexplained and, if there are at least 40
-    rows, a nonlinear model explains clearly more on held-out rows. Otherwise it is a note, because
-    noisy data is rarely separable.""",
+    a monotone activation or a softmax. Such a network separates its classes with hyperplanes. A
+    margin is the score of the right class of a row minus the score of another class. A linear
+    program looks for multipliers (at least 0, and not all 0) such that the margins, each times its
+    multiplier, add up to zero for all weights. By Farkas' lemma, such multipliers prove that no
+    hyperplanes separate the classes. For two classes, they yield a point that is both a weighted
+    mean of rows of one class and a weighted mean of rows of the other class. The multipliers are
+    verified in rational numbers; if that fails, nothing is reported. The finding is PROVED for all
+    weights: at least one of the rows with a positive multiplier is misclassified. The lower bound
+    on a cross-entropy comes from the dual of logistic regression and is verified in the same way.
+    The result is a finding if linear scores leave at least half of the class entropy unexplained
+    and, if there are at least 40 rows, a nonlinear model explains clearly more on held-out rows.
+    Otherwise it is a note, because noisy data is rarely separable.""",
     Example(lambda k: _table(k, [0, 1, 1, 0]), lambda k: _table(k, [0, 0, 0, 1])),
     Example(lambda k: _table(k, [1, 0, 0, 1]), lambda k: _table(k, [0, 1, 1, 1])),
 )  # fmt: skip
@@ -148,7 +148,8 @@ def _why(problem: LinearProblem, certificate: Certificate) -> str:
             f"no single Dense layer can separate the {len(problem.names)} classes, whatever its "
             f"weights. On {_rows(problem, np.unique(rows))}, the score of the right class would "
             "have to exceed the scores of the other classes. But positive multiples of some of "
-            "these score differences always add up to zero, so they are not all positive."
+            "these score differences always add up to zero, so these differences cannot all be "
+            "positive."
         )
     weights = certificate.multipliers.floats
     mine = [problem.labels[rows] == c for c in (0, 1)]

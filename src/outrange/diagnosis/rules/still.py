@@ -67,8 +67,8 @@ def _no_rate(rule: Rule, case: DiagnosisContext, optimizer: Optimizer) -> Findin
     if optimizer.rate < 0:
         return rule.finding(
             Level.PROVED, "",
-            f"the learning rate is {optimizer.rate:g}, so each step moves the weights uphill on "
-            "the loss instead of downhill.",
+            f"the learning rate is {optimizer.rate:g}, so each step moves the weights in a "
+            "direction that increases the loss.",
             fix, title="the learning rate is negative", holds_for="all data",
         )  # fmt: skip
     stepping = case.program.stepping

@@ -60,11 +60,11 @@ def _bars(keras: ModuleType, initializer: str) -> ModelAndData:
     all entries of a weight alike. In practice, rounding errors may still separate the units, for
     example on PyTorch. If nothing is proved, for example because dropout may separate the units at
     random, the finding is SUSPECTED. It is MEASURED if copies of the model do not get below the
-    loss of the best constant prediction, but copies with newly drawn weights do, or if these learn
-    much more. If only the
-    incoming weights are equal, the different outgoing weights slowly separate the units, and the
-    layer is reported only if the finding is MEASURED. Zero weights in a single layer, such as the
-    last one, do no harm and are not reported.""",
+    loss of the best constant prediction, but copies with newly drawn weights do, or if the copies
+    with newly drawn weights learn much more. If only the incoming weights are equal, the different
+    outgoing weights slowly separate the units, and the layer is reported only if the finding is
+    MEASURED. Zero weights in a single layer, such as the last one, do no harm and are not
+    reported.""",
     Example(
         lambda k: _xor(k, lambda k: "zeros"),
         lambda k: _xor(k, lambda k: k.initializers.GlorotUniform(seed=1)),

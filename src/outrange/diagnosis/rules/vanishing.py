@@ -142,9 +142,9 @@ def _prove_small_bound(
     elsewhere = " (inference)" if case.program.changed_in_training else ""
     return rule.finding(
         Level.PROVED, calls[0].path,
-        f"across {layers} layers with weights, the derivatives of the network's output with "
-        f"respect to the output of layer {calls[0].path!r} {small} gradient flows back from the "
-        "network's output to this layer.",
+        f"the network has {layers} layers with weights from this layer to the output. The "
+        "derivatives of the network's output with respect to the output of layer "
+        f"{calls[0].path!r} {small} gradient flows back from the network's output to this layer.",
         fix, interval=(0.0, bound), cost={"bound": bound, "layer": calls[0].path},
         holds_for=f"the stored weights{elsewhere} and all inputs within the range of your data",
     )  # fmt: skip
@@ -190,16 +190,20 @@ def _compare_gradients(
     (start, first), (end, last) = sizes[0], sizes[-1]
     grown = _oversized_outputs(case)
     if 0 < first < RATIO * last:
-        what = f"is {short(last / first)} times smaller than"
+        message = (
+            f"the gradient of `{start.path}` (root mean square {first:.1e}) is "
+            f"{short(last / first)} times smaller than that of `{end.path}` ({last:.1e})."
+        )
     elif grown is not None and max(first, last) > 1.0 / RATIO:
         fix = "keras.optimizers.Adam(clipnorm=1.0)   or   smaller initial weights"
-        what = f"explodes: outputs reach {short(grown)}. Compare the gradient with"
+        message = (
+            f"the gradient explodes: its root mean square is {first:.1e} for `{start.path}` and "
+            f"{last:.1e} for `{end.path}`, and the outputs of the network reach {short(grown)}."
+        )
     else:
         return
     yield rule.finding(
-        Level.MEASURED, start.layer,
-        f"the gradient of `{start.path}` ({first:.1e} per entry) {what} that of `{end.path}` "
-        f"({last:.1e}).", fix, cost={"first": first, "last": last},
+        Level.MEASURED, start.layer, message, fix, cost={"first": first, "last": last},
         holds_for="the stored weights and your first rows",
     )  # fmt: skip
 
