@@ -207,9 +207,9 @@ CALLS = {
     "a disturbance of which nothing is said": (
         {"plant": lambda x, u, w: x + w, "disturbance": (0, 1)}, "`varying=True`"),
     "a disturbance that the plant does not read": (
-        {"disturbance": (0, 1), "varying": True}, "reaches a plant through its argument `w`"),
+        {"disturbance": (0, 1), "varying": True}, "the plant must have the argument `w`"),
     "a plant that reads what nobody gives": (
-        {"plant": lambda x, u, p: x * p[0]}, "`parameters=` must state its range"),
+        {"plant": lambda x, u, p: x * p[0]}, "argument `p` needs `parameters=`"),
     "a specification beyond the end": (
         {"spec": (x[0] <= 1).at(9)}, "about step 9"),
     "a state that there is not": (

@@ -161,9 +161,9 @@ def test_equal_questions_at_the_same_time_need_two_folders(tmp_path, monkeypatch
     [
         ((3,), "`executor` must be a concurrent.futures.Executor"),
         (("nonsense",), "`executor` must be"),
-        ((None, 3), "`resume` must be a folder"),
-        ((None, ""), "`resume` must be a folder"),
-        ((None, __file__), "`resume` must be a folder, not a file"),
+        ((None, 3), "`resume` must be the path of a folder, which"),
+        ((None, ""), "`resume` must be the path of a folder, which"),
+        ((None, __file__), "`resume` must be the path of a folder, not of a file"),
     ],
     ids=["a number", "a word", "no path", "an empty name", "a file"],
 )

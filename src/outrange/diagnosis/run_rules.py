@@ -136,7 +136,8 @@ def diagnose(
     for code in left_out:
         if code not in RULES:
             raise InputError(
-                f"`ignore` must list rule codes: {', '.join(sorted(RULES))}. Received: {code!r}."
+                "Every entry of `ignore` must be one of these rule codes: "
+                f"{', '.join(sorted(RULES))}. Received: {code!r}."
             )
     start = read_clock()
     case = DiagnosisContext(

@@ -43,10 +43,16 @@ def register(name: str, rules: Mapping[type, Callable], run: Callable) -> Domain
         OutrangeError: The name is taken, or a kind of op has no rule.
     """
     if name in DOMAINS:
-        raise OutrangeError(f"Domain `{name}` is registered twice; each domain must have one file.")
+        raise OutrangeError(
+            "Every abstract domain must have its own name, and be registered only "
+            f"once. Received: `{name}`, which is already registered."
+        )
     missing = [kind.__name__ for kind in KINDS if kind not in rules]
     if missing:
-        raise OutrangeError(f"Domain `{name}` has no rule for the ops {', '.join(missing)}.")
+        raise OutrangeError(
+            "An abstract domain must have a rule for every kind of op. Received: "
+            f"`{name}` without rules for {', '.join(missing)}."
+        )
     DOMAINS[name] = Domain(name, MappingProxyType(dict(rules)), run)
     return DOMAINS[name]
 
@@ -87,8 +93,8 @@ def bounds(graph: Graph, lo: ArrayLike, hi: ArrayLike, domain: str = "linear") -
     hi = np.atleast_2d(np.asarray(hi, np.float64))
     if lo.shape != hi.shape or lo.ndim != 2 or lo.shape[1] != graph.size:
         raise InputError(
-            f"Boxes for this graph must be two arrays of shape (boxes, {graph.size}). "
-            f"Received: shapes {lo.shape} and {hi.shape}."
+            "The lower and upper ends of the boxes must be arrays of shape (number of boxes, "
+            f"{graph.size}). Received: shapes {lo.shape} and {hi.shape}."
         )
     if not (lo <= hi).all():
         i, j = np.argwhere(~(lo <= hi))[0]

@@ -151,7 +151,11 @@ def radius(
     """
     op = node.op
     if isinstance(op, Curve | Product):
-        raise TypeError(f"The lines or planes of `{op.name}` already cover its rounding error.")
+        raise TypeError(
+            "A rounding radius must be computed only for ops other than curves and "
+            "products, whose lines or planes already cover the rounding error. Received: "
+            f"`{op.name}`."
+        )
     reads = max((budget.reads[j] for j in node.inputs), default=1)
     if isinstance(op, Affine):
         factor = budget.excess(max(op.size, op.terms))

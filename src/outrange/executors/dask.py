@@ -70,8 +70,8 @@ class DaskPool:
     def __init__(self, client: Client) -> None:
         if client.asynchronous:
             raise InputError(
-                "`executor` must be a synchronous client: create it without `asynchronous=True`. "
-                "Received: an asynchronous client."
+                "`executor` must be a synchronous Dask client: create it without "
+                "`asynchronous=True`. Received: an asynchronous client."
             )
         self._client = client
         self._nodes: tuple[WorkerNode, ...] = ()
@@ -184,8 +184,8 @@ def connect(address: str) -> DaskPool:
         from distributed import Client
     except ImportError:
         raise InputError(
-            f"A cluster needs Dask: {pip_install('distributed')}. "
-            f"Received: the address {address!r}, without Dask."
+            "The address of a Dask scheduler as `executor` needs the package `distributed`, which "
+            f"is not installed: run {pip_install('distributed')}. Received: executor={address!r}."
         ) from None
     try:
         client: Any = Client(address, timeout=CONNECT, set_as_default=False)

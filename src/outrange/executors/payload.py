@@ -43,7 +43,7 @@ def serialize(value: Any) -> bytes:
     except ImportError:
         raise InputError(
             f"An executor needs cloudpickle to serialize its tasks: {pip_install('distributed')}. "
-            "Received: an `executor`, but cloudpickle is not installed."
+            "Received: an `executor` in an environment without cloudpickle."
         ) from None
     return cloudpickle.dumps(value)
 

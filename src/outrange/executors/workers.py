@@ -86,8 +86,8 @@ def workers(executor: Any = None, *, resume: str | os.PathLike | None = None) ->
         except ValueError as error:
             raise InputError(
                 "A `workers` block must be closed by the thread (or asyncio task) that opened it; "
-                "do not `yield` inside the block. "
-                f"Received: a block that {threading.current_thread().name} closes."
+                "do not `yield` inside the block. Received: a block closed by thread "
+                f"{threading.current_thread().name}."
             ) from error
 
 
@@ -140,10 +140,12 @@ def _folder(resume: Any) -> Path | None:
         return None
     if not isinstance(resume, str | os.PathLike) or not os.fspath(resume):
         raise InputError(
-            "`resume` must be a folder; it is created if it does not exist. Received: "
-            f"{'an empty name' if isinstance(resume, str) else type(resume).__name__}."
+            "`resume` must be the path of a folder, which is created if it does not exist. "
+            f"Received: {'an empty name' if isinstance(resume, str) else type(resume).__name__}."
         )
     folder = Path(resume)
     if folder.exists() and not folder.is_dir():
-        raise InputError(f"`resume` must be a folder, not a file. Received: `{folder}`, a file.")
+        raise InputError(
+            f"`resume` must be the path of a folder, not of a file. Received: the file `{folder}`."
+        )
     return folder

@@ -117,8 +117,8 @@ def check_host(host: str, allow_remote: bool) -> str:
     """
     if not allow_remote and not is_loopback(host):
         raise InputError(
-            "The explorer listens only on this machine, unless --allow-remote permits other "
-            "addresses: anyone who reaches the address and has the token can then use the model. "
-            f"Received: --host {host}."
+            "Without --allow-remote, --host must be an address that only this machine can reach, "
+            "such as 127.0.0.1. With --allow-remote, anyone who can reach the address and has the "
+            f"token can use the model. Received: --host {host}."
         )
     return host

@@ -111,7 +111,7 @@ def _fields(message: str | bytes | None, graph: Graph) -> dict[str, Any]:
     try:
         fields = json.loads(message, parse_constant=_no_constant)
     except (ValueError, RecursionError):
-        raise Refused("A message must be JSON, with finite numbers.") from None
+        raise Refused("A message must be valid JSON in which all numbers are finite.") from None
     if not isinstance(fields, dict):
         raise Refused("A message must be a JSON object.")
     return fields
@@ -182,7 +182,7 @@ def _end(fields: Mapping[str, Any], graph: Graph) -> dict[str, Any]:
 def _verify(fields: Mapping[str, Any], graph: Graph) -> dict[str, Any]:
     text = fields.get("property")
     if not isinstance(text, str) or not text.strip():
-        raise InputError("A property must be text such as y[0] <= 3.99.")
+        raise InputError('A property must be a string, such as "y[0] <= 3.99".')
     if len(text) > PROPERTY:
         raise InputError(f"A property must have at most {PROPERTY:,} characters.")
     return {"property": text, **_box(fields, graph)}

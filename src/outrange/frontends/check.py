@@ -113,8 +113,9 @@ def _compare(network: Network, x: np.ndarray, actual: np.ndarray, seed: int) -> 
     expected = strayed.values[graph.output]
     if actual.shape != expected.shape:
         raise ModelError(
-            f"The graph read from `{network.name}` must return as many numbers as the model. "
-            f"Received: {expected.shape[1:]} from the graph, {actual.shape[1:]} from the model."
+            f"The graph read from `{network.name}` must return as many numbers as the model. This "
+            f"error is a bug in outrange; please report it. Received: {expected.shape[1:]} from "
+            f"the graph, {actual.shape[1:]} from the model."
         )
     with np.errstate(all="ignore"):
         difference = expected - actual

@@ -72,8 +72,8 @@ def _check_layer(network: Network, name: str) -> None:
         )
     if len(layers[name]) != 1:
         raise InputError(
-            "A condition on hidden values must name a layer that the network calls once. "
-            f'Received: `layer("{name}")`, which it calls {len(layers[name])} times.'
+            "A condition on hidden values must name a layer that the network calls exactly once. "
+            f'Received: `layer("{name}")`, which `{network.name}` calls {len(layers[name])} times.'
         )
 
 

@@ -87,7 +87,8 @@ def limited_inputs(b: Builder, wanted: Sequence[ValueLimit]) -> list[Slot]:
     why = _first_broken(b, narrow(0, 0), wanted)
     if why is not None:
         raise UnsupportedError(
-            f"No integer inputs are known that keep every layer within its limits: {why}."
+            "There must be integer inputs for which interval bounds prove that every layer stays "
+            f"within its limits, but no such inputs were found: {why}."
         )
     last = _farthest(lambda k: _first_broken(b, narrow(0, k), wanted) is None)
     first = -_farthest(lambda k: _first_broken(b, narrow(-k, last), wanted) is None)
@@ -110,7 +111,8 @@ def _limited_reals(b: Builder, slots: list[Slot], wanted: Sequence[ValueLimit]) 
     center = next((c for c in _CENTERS if keeps(c, c)), None)
     if center is None:
         raise UnsupportedError(
-            "No inputs are known that keep every layer within its limits: "
+            "There must be inputs for which interval bounds prove that every layer stays within "
+            "its limits, but no such inputs were found: "
             f"{_first_broken(b, narrow(0.0, 0.0), wanted)}."
         )
     last = center + _reach(lambda r: keeps(center, center + r))

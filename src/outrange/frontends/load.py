@@ -71,8 +71,8 @@ def load(
     """
     if hidden and not is_onnx_file(model):
         raise UnsupportedError(
-            "Values inside a network are supported for ONNX files only: pass the path of the file. "
-            f"Received: {_qualified_type(model)}."
+            "A property may refer to values inside a network only if the network is an ONNX file: "
+            f"pass the path of an ONNX file. Received: {_qualified_type(model)}."
         )
     if kernel is not None and not is_onnx_file(model):
         raise InputError(
@@ -207,11 +207,15 @@ def require_file(name: str) -> Path:
     """
     path = Path(name)
     if path.is_dir():
-        raise InputError(f"A model must be a file. Received: the folder `{name}`.")
+        raise InputError(
+            f"The path of a model must be a file, not a folder. Received: the folder `{name}`."
+        )
     if not path.exists():
         folder = path.absolute().parent
         where = "its folder does not exist either" if not folder.exists() else f"looked in {folder}"
-        raise InputError(f"The model file does not exist; {where}. Received: `{name}`.")
+        raise InputError(
+            f"The model file does not exist; check its path ({where}). Received: `{name}`."
+        )
     return path
 
 

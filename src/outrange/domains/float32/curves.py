@@ -63,8 +63,9 @@ def _rounding(op: Curve, size: np.ndarray) -> np.ndarray:
     stated = float32_error(op)
     if stated is None:
         raise UnsupportedError(
-            f"The float32 error of `{op.name}` is not known (docs/float32.md lists the functions "
-            "with a known error). Use real arithmetic: arithmetic='real'."
+            "With arithmetic='float32', every function must have a known bound on its float32 "
+            "error (docs/float32.md lists the functions with such a bound). Received: "
+            f"`{op.name}`. For this function, use arithmetic='real'."
         )
     if only_picks(op, FLOAT32):
         return np.where(size < MOST, np.where(size > 0, FLOAT32.tiny, 0.0), np.inf)

@@ -159,8 +159,9 @@ def replace_pointwise(node: Node) -> Node:
         return node
     if node.op.otherwise is None:
         raise UnsupportedError(
-            f"No float32 error bound is known for `{node.op.name}`, a function of several "
-            f"variables. Received: layer `{node.source}`. Use real arithmetic: arithmetic='real'."
+            "With arithmetic='float32', every function must have a known bound on its float32 "
+            f"error. Received: `{node.op.name}`, a function of several variables without such a "
+            f"bound, in layer `{node.source}`. For this layer, use arithmetic='real'."
         )
     return replace(node, op=node.op.otherwise(node.size))
 

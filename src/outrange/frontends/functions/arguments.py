@@ -138,14 +138,14 @@ def check_used(names: Sequence[str], sizes: Mapping[str, int]) -> None:
     if missing:
         named = {"w": "disturbance=", "p": "parameters=", "c": "choice="}[missing[0]]
         raise InputError(
-            f"The plant takes `{missing[0]}`, so `{named}` must state its range. "
-            f"Received: a loop without `{named}`."
+            f"A plant with the argument `{missing[0]}` needs `{named}`, which states the range of "
+            f"this argument. Received: a loop without `{named}`."
         )
     unused = [k for k in "wpc" if sizes[k] and k not in names]
     if unused:
         named = {"w": "disturbance", "p": "parameters", "c": "choice"}[unused[0]]
         raise InputError(
-            f"`{named}=` reaches a plant through its argument `{unused[0]}` (in a formula, "
-            f"`{unused[0]}1`; in `linear_plant`, `E` for a disturbance). "
-            f"Received: a plant that takes {', '.join(names)}."
+            f"With `{named}=`, the plant must have the argument `{unused[0]}` (a formula must use "
+            f"`{unused[0]}1`; `linear_plant` must have `E` for a disturbance). Received: a plant "
+            f"with the arguments {', '.join(names)}."
         )

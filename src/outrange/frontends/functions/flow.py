@@ -134,8 +134,9 @@ def _plant_graph(parts: StepParts, varies: bool, fixed: Sequence[str], pending: 
     for node in graph.nodes:
         if isinstance(node.op, Step) and node.op.rows is not None:
             raise UnsupportedError(
-                "In continuous time, a table is also read between its entries: write "
-                "`np.interp(x, places, values)`, or `np.where` on comparisons. "
-                f"Received: a plant that reads `{node.op.name}` at integers."
+                "In continuous time, a plant must not look up a table at integers, because its "
+                "variables also take the values in between: use `np.interp(x, places, values)`, or "
+                f"`np.where` with comparisons. Received: a plant that looks up `{node.op.name}` at "
+                "integers."
             )
     return graph

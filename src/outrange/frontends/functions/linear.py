@@ -71,5 +71,8 @@ def linear_plant(A: Any, B: Any, c: Any = 0.0, E: Any = None) -> LinearPlant:
         )
     shift = np.broadcast_to(np.asarray(c, np.float64).ravel(), (states,)).copy()
     if not all(np.isfinite(m).all() for m in (*matrices.values(), shift)):
-        raise InputError("The numbers in a linear plant must be finite. Received: NaN or infinity.")
+        raise InputError(
+            "All entries of `A`, `B`, `c` and `E` of a linear plant must be finite. "
+            "Received: NaN or infinity."
+        )
     return LinearPlant(matrices["A"], matrices["B"], shift, matrices.get("E"))

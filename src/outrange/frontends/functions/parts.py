@@ -66,7 +66,8 @@ class StepParts:
         if len(sizes) > 1:
             raise InputError(
                 "The controllers of all modes must have the same numbers of inputs and outputs. "
-                f"Received: inputs and outputs {sorted(sizes)}."
+                "Received: controllers with (inputs, outputs) = "
+                f"{', '.join(map(str, sorted(sizes)))}."
             )
 
     @property
@@ -101,8 +102,8 @@ class StepParts:
             return ()
         if len(self.idle) not in (1, self.control_count):
             raise InputError(
-                "`delay=(steps, control)` must state the control that applies until the first one "
-                f"arrives: one number, or one for each of {self.control_count} controls. "
-                f"Received: {list(self.idle)}."
+                "`delay=(steps, control)` must state the control that applies until the first "
+                f"delayed control arrives: one number, or one for each of {self.control_count} "
+                f"controls. Received: {list(self.idle)}."
             )
         return tuple(np.broadcast_to(self.idle, (self.delay, self.control_count)).ravel().tolist())

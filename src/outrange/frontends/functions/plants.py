@@ -44,9 +44,9 @@ def plant_value(
         plant_sizes = (parts.plant.A.shape[0], parts.plant.B.shape[1])
         if loop_sizes != plant_sizes:
             raise InputError(
-                "A linear plant needs one row per state, and one column of `B` per control. "
-                f"Received: {plant_sizes[0]} states and {plant_sizes[1]} controls in the plant, "
-                f"{n} states and {u.size} controls in the loop."
+                "A linear plant must have one row of `A` per state of the loop, and one column of "
+                f"`B` per control. Received: {plant_sizes[0]} rows of `A` and {plant_sizes[1]} "
+                f"columns of `B`, but {n} states and {u.size} controls in the loop."
             )
         inputs = plant_inputs
     vectors: dict[str, Any] = {k: vector(b, v) for k, v in inputs.items()}

@@ -41,8 +41,9 @@ def with_counts(parts: StepParts) -> StepParts:
     memory_size = next_memory(b, parts, x, y, 0.0, None).size
     if memory_size > n:
         raise InputError(
-            "`memory` must return the next values of the last states. "
-            f"Received: {memory_size} numbers, {n} states in total."
+            "`memory` must return the next values of the last states of the loop, so it must not "
+            f"return more numbers than the loop has states. Received: {memory_size} numbers, {n} "
+            "states."
         )
     return replace(parts, control_count=control_count, memory_size=memory_size)
 

@@ -232,14 +232,16 @@ def unwrap(b: Builder, x: Any, ends: Sequence[float] = ()) -> Operand:
         shapes = {tuple(part.shape) for part in parts}
         if len(shapes) > 1:
             raise UnsupportedError(
-                f"A list of entries of different shapes, {sorted(shapes)}, is not an array"
+                "The entries of a list must all have the same shape to form an array; these have "
+                f"the shapes {sorted(shapes)}"
             )
         return b.structural(lambda a: np.stack(a) if a else np.zeros(0, np.int32), parts)
     try:
         numbers = np.asarray(x, np.float64)
     except (TypeError, ValueError):
         raise UnsupportedError(
-            f"A number is needed in place of a value of type {type(x).__name__}"
+            "The function must compute with numbers and arrays of numbers only, but an operand has "
+            f"type {type(x).__name__}"
         ) from None
     bad = ~np.isfinite(numbers) & ~np.isin(numbers, ends)
     if bad.any():

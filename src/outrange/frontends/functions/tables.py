@@ -116,7 +116,10 @@ def choose(b: Builder, of: Reader, a: Any, choices: Sequence) -> Operand:
 
 def _count(b: Builder, x: Operand, places: np.ndarray, how: str) -> Operand:
     if not (np.diff(places) > 0).all():
-        raise UnsupportedError(f"The bins of a table must increase; they are {places.tolist()}")
+        raise UnsupportedError(
+            "The bins of `np.digitize`, and the array of `np.searchsorted`, "
+            f"must be in increasing order; they are {places.tolist()}"
+        )
     comparisons = [logic.compare(b, how, x, float(place)) for place in places]
     return b.combine([1.0] * len(comparisons), comparisons)
 

@@ -137,7 +137,9 @@ def _by_framework(b: Builder, function: Callable, operands: Sequence[Operand]) -
 
 def _check_result(result: Any) -> Any:
     if result is None:
-        raise UnsupportedError("The function returns nothing: end it with `return`")
+        raise UnsupportedError(
+            "The function must return its result, but it returns None: end it with `return`"
+        )
     return list(result) if isinstance(result, tuple) else result
 
 

@@ -52,11 +52,10 @@ def check_archive(path: Path) -> int | None:
                 most = STATES * LARGEST_UNPACKED
             if member.file_size > most:
                 raise ModelError(
-                    f"`{member.filename}` in a Keras file may have at most {most} bytes "
-                    "after decompression; save the model again with `model.save`. If the model "
-                    "is not that large, the file is damaged or hostile. Received: "
-                    f"{member.file_size} bytes, "
-                    f"compressed to {member.compress_size}, in `{path}`."
+                    f"`{member.filename}` in a Keras file may have at most {most} bytes after "
+                    "decompression; save the model again with `model.save`. If the model is not "
+                    f"that large, the file is damaged or malicious. Received: {member.file_size} "
+                    f"bytes, compressed to {member.compress_size}, in `{path}`."
                 )
         for name in archive.namelist():
             if name.endswith(".h5"):
@@ -96,9 +95,10 @@ def check_datasets(file: Any, path: Path) -> int | None:
         stored.add(dataset.shape, where)
         if dataset.size > _FREE_WEIGHTS + _MOST_EXPANSION * dataset.id.get_storage_size():
             raise ModelError(
-                "A Keras file must contain the weights that it declares; it is truncated, damaged "
-                f"or hostile. Received: {dataset.size} entries in {where}, stored in "
-                f"{dataset.id.get_storage_size()} bytes."
+                "A Keras file must contain the weights that it declares; this file is truncated, "
+                "damaged or malicious. Save the model again with `model.save`. Received: "
+                f"{dataset.size} entries in {where}, stored in {dataset.id.get_storage_size()} "
+                "bytes."
             )
         if not name.startswith("optimizer"):
             weights.add(dataset.shape, where)

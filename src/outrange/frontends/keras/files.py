@@ -35,7 +35,7 @@ def read(
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"A Keras file must end in {', '.join(SUFFIXES)}. Received: `{path}`.")
     if not path.is_file():
-        raise InputError(f"The model file does not exist. Received: `{path}`.")
+        raise InputError(f"The model file does not exist; check its path. Received: `{path}`.")
     stored = _check_kind(path)
     k = keras()
     for module in REGISTERING_MODULES:
@@ -93,8 +93,8 @@ def _check_kind(path: Path) -> int | None:
         kind = "an HDF5 file"
     if not good:
         raise ModelError(
-            f"A file named `*{path.suffix}` must be {kind}. Received: `{path}`, which is not one; "
-            "the file may be damaged, or of another kind."
+            f"A file named `*{path.suffix}` must be {kind}. Received: `{path}`, whose content is "
+            "different; the file may be damaged, or its name may have the wrong ending."
         )
     if path.suffix.lower() == ".keras":
         return check_archive(path)

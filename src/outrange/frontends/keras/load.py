@@ -247,8 +247,9 @@ def _check_finite_weights(k: Any, model: Any) -> None:
         if len(bad):
             entry = ", ".join(str(i) for i in bad[0])
             raise ModelError(
-                f"Weights must be finite numbers. Received: {weight.path}[{entry}]="
-                f"{float(array[tuple(bad[0])])} ({len(bad)} such entries)."
+                "All weights must be finite numbers; train the model again, or load weights "
+                "without NaN and infinity. Received: "
+                f"{weight.path}[{entry}]={float(array[tuple(bad[0])])} ({len(bad)} such entries)."
             )
 
 

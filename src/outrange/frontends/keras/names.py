@@ -61,8 +61,8 @@ def _arrange_by_name(data: Any, what: str, struct: Any, names: list[str]) -> Any
         return data
     if set(data) != set(names):
         raise InputError(
-            f"A dict `{what}` needs one array for each of {sorted(names)}. "
-            f"Received: {what} with keys {sorted(map(str, data))}."
+            f"If `{what}` is a dict, it must have one array for each of the keys {sorted(names)}. "
+            f"Received: `{what}` with the keys {sorted(map(str, data))}."
         )
     if as_dict:
         return data

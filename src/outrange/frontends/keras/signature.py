@@ -58,7 +58,7 @@ def signature(model: Any, like: Any = None) -> Signature:
         if not shape or any(n is None for n in shape[1:]):
             raise ModelError(
                 f"Every size of an input except the batch size must be fixed, but input `{name}` "
-                "leaves a size open. Rebuild the model with a `keras.Input` of fixed shape. "
+                "has an open size (None). Rebuild the model with a `keras.Input` of fixed shape. "
                 f"Received: shape {shape}."
             )
         if tensor.dtype not in INTEGER_LIMITS and tensor.dtype not in ("float32", "float64"):
@@ -153,8 +153,9 @@ def declared_struct(k: Any, model: Any) -> Any:
     if isinstance(model, k.Sequential):
         if not model.built or not getattr(model, "inputs", None):
             raise ModelError(
-                "A Sequential model must know its input shape: start it with `keras.Input(...)`, "
-                f"or call it once. Received: `{model.name}`, which is not built."
+                "The input shape of a Sequential model must be known: start the model with "
+                "`keras.Input(...)`, or call the model once on an example. Received: "
+                f"`{model.name}`, which is not built."
             )
         return model.inputs[0]
     if getattr(model, "inputs", None) and hasattr(model, "operations"):
@@ -165,8 +166,8 @@ def declared_struct(k: Any, model: Any) -> Any:
         names = sorted((config or {}).get("shapes_dict", {}))
         what = f"called with several arguments ({', '.join(names)})" if names else "not built"
         raise ModelError(
-            f"This {type(model).__name__} must know the shape of its one argument (a tensor, "
-            "or a list or dict of tensors): call the model once on an example first. "
+            f"A {type(model).__name__} must have one argument (a tensor, or a list or dict of "
+            "tensors), and its shape must be known: call the model once on an example first. "
             f"Received: `{model.name}`, {what}."
         )
     dtype = model.input_dtype

@@ -147,8 +147,9 @@ def _opset(path: Path, proto: Any) -> int:
     versions = [o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")]
     if not versions:
         raise ModelError(
-            f"`{path.name}` must state which version of the ONNX operators it uses. "
-            f"Received: {[o.domain for o in proto.opset_import]}."
+            f"`{path.name}` must import the standard ONNX operator set with a version; the file "
+            "may be damaged, so export it again. Received: imports of the operator sets "
+            f"{[o.domain for o in proto.opset_import]}."
         )
     return int(versions[0])
 
@@ -226,8 +227,8 @@ def _array(onnx: Any, tensor: Any, folder: Path) -> np.ndarray:
     dims = [int(d) for d in tensor.dims]
     if min(dims, default=0) < 0 or math.prod(dims) > WEIGHTS.most:
         raise ModelError(
-            f"Tensor `{tensor.name}` must fit in the memory of a computer; the file is damaged "
-            f"or hostile. Received: shape {tuple(dims)}."
+            f"Tensor `{tensor.name}` must fit in the memory of a computer; the file is damaged or "
+            f"malicious. Received: shape {tuple(dims)}."
         )
     if tensor.data_location == onnx.TensorProto.EXTERNAL:
         _load_external_data(tensor, folder, onnx)
@@ -241,9 +242,8 @@ def _array(onnx: Any, tensor: Any, folder: Path) -> np.ndarray:
     if array.dtype.kind == "f" and np.isnan(array).any():
         at = np.argwhere(np.isnan(array))
         raise ModelError(
-            f"Every weight must be a number; the network was not trained or saved properly. "
-            f"Received: NaN in `{tensor.name}` at index {tuple(int(i) for i in at[0])} "
-            f"({len(at)} such entries)."
+            "No weight may be NaN; train or export the network again. Received: NaN in "
+            f"`{tensor.name}` at index {tuple(int(i) for i in at[0])} ({len(at)} such entries)."
         )
     return array
 

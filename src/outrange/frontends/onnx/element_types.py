@@ -100,7 +100,11 @@ class Types:
         inputs, outputs = tuple(left.replace("*", "").split()), tuple(right.split())
         unknown = {w for w in (*inputs, *outputs) if w.isupper()} - set(allowed)
         if unknown or not outputs:
-            raise OutrangeError(f"The element types `{text}` do not explain {sorted(unknown)}.")
+            raise OutrangeError(
+                "A signature of element types must have an output, and state the "
+                f"allowed types of every type parameter. Received: `{text}`, with unknown "
+                f"parameters {sorted(unknown)}."
+            )
         return cls(inputs, outputs, many, allowed, chooses)
 
     def word(self, i: int) -> str | None:

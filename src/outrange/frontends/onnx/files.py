@@ -22,9 +22,11 @@ def read_bytes(path: Path) -> bytes:
         ModelError: The file is unreadable, empty or too large, or does not decompress.
     """
     if path.is_dir():
-        raise InputError(f"A model must be a file. Received: the folder `{path}`.")
+        raise InputError(
+            f"The path of a model must be a file, not a folder. Received: the folder `{path}`."
+        )
     if not path.exists():
-        raise InputError(f"The file does not exist. Received: `{path}`.")
+        raise InputError(f"The model file does not exist; check its path. Received: `{path}`.")
     try:
         with path.open("rb") as file:
             is_gzip = file.read(2) == b"\x1f\x8b"
@@ -38,11 +40,11 @@ def read_bytes(path: Path) -> bytes:
                 read += len(part)
                 if read > most:
                     raise ModelError(
-                        f"`{path.name}` must contain at most {most} bytes"
-                        f"{' after decompression' * is_gzip}; a larger file may be damaged or "
-                        "hostile. If it is neither, store it uncompressed, with its weights in a "
-                        f"separate file. Received: a file of {size} bytes"
-                        f"{f', which decompresses to more than {most}' * is_gzip}."
+                        f"`{path.name}` must contain at most {most} "
+                        f"bytes{' after decompression' * is_gzip}; a larger file may be damaged or "
+                        "malicious. If this file is neither, store it uncompressed, with its "
+                        f"weights in a separate file. Received: a file of {size} "
+                        f"bytes{f', which decompresses to more than {most}' * is_gzip}."
                     )
             content = b"".join(parts)
     except (EOFError, zlib.error, OSError) as error:

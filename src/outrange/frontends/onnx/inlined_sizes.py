@@ -44,8 +44,8 @@ def _count_inlined(
             continue
         if inner[0] in active:
             raise ModelError(
-                "A function of an ONNX file must not call itself; the file is damaged or hostile. "
-                f"Received: function `{inner[0][1]}`."
+                "A function of an ONNX file must not call itself; the file is damaged or "
+                f"malicious. Received: function `{inner[0][1]}`."
             )
         stack.append(inner[0])
         active.add(inner[0])

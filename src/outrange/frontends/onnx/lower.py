@@ -287,8 +287,8 @@ def _evaluate_constants(
 def _check_finite(node: OnnxNode, name: str, x: Operand) -> None:
     if isinstance(x, np.ndarray) and x.dtype.kind == "f" and np.isinf(x).any():
         raise ModelError(
-            f"Every weight must be finite; the network was not trained or saved properly. "
-            f"Received: an infinity in `{name}`, read by node `{node.name}` ({node.op})."
+            "Every weight must be finite; train or export the network again. Received: an infinity "
+            f"in `{name}`, read by node `{node.name}` ({node.op})."
         )
 
 

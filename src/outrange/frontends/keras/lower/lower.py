@@ -170,7 +170,8 @@ class _Lowering:
             if tuple(value.shape) != tuple(t.shape):
                 raise ModelError(
                     f"{where}: the rule for {record.kind} must return the shape {tuple(t.shape)} "
-                    f"that Keras states. Received: {tuple(value.shape)}. Please report this."
+                    f"that Keras states. Received: {tuple(value.shape)}. This is a bug in "
+                    "outrange; please report it."
                 )
             self.enter(t, value)
 

@@ -104,7 +104,10 @@ def _moving(c: KerasCall) -> Operand:
         return positions.astype(np.int64)
 
     if c.x.size >= 2**24:
-        raise UnsupportedError(f"an image of {c.x.size} entries is too large for this layer's rule")
+        raise UnsupportedError(
+            "an image of 2**24 entries or more is not supported in this layer; "
+            f"this image has {c.x.size:,} entries"
+        )
     if type(c.op).__name__ == "CenterCrop":
         crop = resized_crop(c)
         if crop is not None:

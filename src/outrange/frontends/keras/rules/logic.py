@@ -61,7 +61,10 @@ def _not(c: KerasCall) -> Operand:
 def _where(c: KerasCall) -> Operand:
     condition, x, y = (c.get(i, name) for i, name in enumerate(("condition", "x1", "x2")))
     if x is None or y is None:
-        raise UnsupportedError("the number of positions where a condition holds is not fixed")
+        raise UnsupportedError(
+            "`where` with only a condition is not supported, because the shape "
+            "of its result depends on the input: pass two values as well"
+        )
     condition = operand(condition)
     if not _is_bool(c, 0) and is_value(condition):
         condition = logic.truth(c.builder, condition)

@@ -104,8 +104,8 @@ def _softmax_layer(c: KerasCall) -> Operand:
         # Its error grows with the scores, and no bound on it is known.
         raise UnsupportedError(
             "a Softmax layer over several axes is not supported: it computes exp(x - logsumexp(x)) "
-            "in float32, which loses digits where scores are large; use "
-            f"keras.ops.softmax(x, axis={tuple(axes)}), which does not"
+            "in float32, which loses digits where scores are large; use keras.ops.softmax(x, "
+            f"axis={tuple(axes)}), which does not lose digits"
         )
     if mask is None:
         return softmax(c.builder, c.x, axes[0])

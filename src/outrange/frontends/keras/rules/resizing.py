@@ -87,7 +87,8 @@ def _move_entries(c: KerasCall) -> Operand:
     ops = c.keras.ops
     if c.x.size >= 2**24:
         raise UnsupportedError(
-            f"an image of {c.x.size} entries is too large for the rule of this layer"
+            "an image of 2**24 entries or more is not supported in this layer; this image has "
+            f"{c.x.size:,} entries"
         )
 
     def run(marked: list[np.ndarray]) -> np.ndarray:

@@ -228,7 +228,8 @@ class Tracer:
         """Raise an error, because a random generator was called."""
         where = self.where if self.stack else "The model"
         raise UnsupportedError(
-            f"{where} draws random numbers at inference: its output is not a function of its input."
+            f"{where} draws random numbers at inference, which is not supported, because its "
+            "output is then not a function of its input."
         )
 
 
@@ -273,8 +274,8 @@ def trace(model: Any, struct: Any, *, record_zeros: bool = False) -> Trace:
     for variable in model.variables:
         if scope.get_current_value(variable) is not None:
             raise UnsupportedError(
-                f"Model `{model.name}` changes its variable `{variable.path}` at inference, so its "
-                "output depends on earlier calls."
+                f"Model `{model.name}` changes its variable `{variable.path}` at inference, which "
+                "is not supported, because its output then depends on earlier calls."
             )
     return tracer.trace
 

@@ -149,7 +149,8 @@ def _ensure_built(k: Any, model: Any, x: Any) -> None:
     except Exception as error:
         first = (str(error).strip().splitlines() or [""])[0]
         raise ModelError(
-            f"Model `{model.name}` is not built, and fails on a row of `x`. Received: "
+            "A model that is not built yet must be able to process one row of `x`, but "
+            f"`{model.name}` fails: check the shape of `x`, or build the model first. Received: "
             f"{type(error).__name__}: {first[:300]}"
         ) from error
 
