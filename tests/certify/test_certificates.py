@@ -58,6 +58,7 @@ def test_the_network_of_a_file_is_the_one_the_checker_reads(tmp_path):
         check(str(file), str(net))
 
 
+@pytest.mark.slow
 def test_the_other_questions(tmp_path):
     net, other, file = model("relu", "relu"), model("relu", "relu", seed=1), tmp_path / "a.proof"
     questions = [

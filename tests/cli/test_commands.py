@@ -143,12 +143,14 @@ def test_summary(small, record):
     assert [len(row["dead"]) for row in summary["layers"]].count(1) == 1
 
 
+@pytest.mark.slow
 def test_time_runs_out_with_exit_code_3(large):
     result = outrange("range", large, "--box", "-1", "1", "--time-limit", "0.5")
     assert result.returncode == 3, result.stderr
     assert "the search ended early" in result.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_interrupt_prints_the_bounds_so_far(large):
     code, out, err = run_and_interrupt("range", large, "--box", "-1", "1", "--format", "json")

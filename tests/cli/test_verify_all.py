@@ -75,6 +75,7 @@ def list_started(err):
     return [line.split()[-1] for line in err.splitlines() if " started " in line]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_every_instance_gets_its_verdict_and_its_witness(call, folder, jobs):
     code, out, err = call("list.csv", "--jobs", jobs)
@@ -165,6 +166,7 @@ def test_names_are_the_same_however_written(call, folder):
     assert len(verdicts("new.csv")) == 5
 
 
+@pytest.mark.slow
 def test_root_time_and_folder(call, folder):
     (folder / "lists").mkdir()
     write_instances(folder / "lists" / "list.csv", [("small.onnx", name, "") for name in KNOWN])
@@ -256,6 +258,7 @@ def test_a_worker_that_never_starts_is_told(call, monkeypatch):
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_files_that_cannot_be_read_are_errors_of_their_own(call, folder):
     (folder / "text.onnx").write_text("hello")
     rows = [("text.onnx", "p0.5.vnnlib", 9), ("small.onnx", "p1.0.vnnlib", 9)]
@@ -282,6 +285,7 @@ def test_out_of_memory_costs_one_instance(call, folder):
     assert verdicts() == {"wide.vnnlib": "error", "p1.0.vnnlib": "sat"}
 
 
+@pytest.mark.slow
 def test_expected_verdicts_are_compared(call, folder):
     rows = [("onnx", "vnnlib", "verdict"), *(("./small.onnx", n, v) for n, v in KNOWN.items())]
     write_instances(folder / "right.csv", rows)
@@ -309,6 +313,7 @@ def test_the_exit_code_says_whether_all_holds(call, folder):
     assert call("list.csv", "--expected", "part.csv")[0] == 1
 
 
+@pytest.mark.slow
 def test_two_runs_do_not_write_one_file(call, folder):
     with Results(folder / "results.csv") as results:
         results.add(Result("a", "b", "sat", 1.0))

@@ -202,6 +202,7 @@ def test_mistakes_are_one_short_message(call, arguments, code, word):
     assert len(err) < 700
 
 
+@pytest.mark.slow
 def test_nothing_is_imported_that_is_not_needed(folder):
     script = (
         "import sys\nfrom outrange.cli.run import run\n"

@@ -47,6 +47,7 @@ def test_a_batch_of_one_row_gives_beta_as_is_said():
     np.testing.assert_allclose(output, [np.arange(5.0)], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_places_count_beside_rows():
     assert findings_and_notes(stack(layers.Conv1D(3, 2), normal(), shape=(6, 2)), batch_size=1) == (
         [],

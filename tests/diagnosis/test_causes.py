@@ -40,6 +40,7 @@ def test_a_rate_far_too_low_is_named_by_one_that_learns():
     assert not findings_of(program(), "OR017", epochs=30)
 
 
+@pytest.mark.slow
 def test_too_few_epochs_are_named_by_more_of_them():
     (finding,) = findings_of(program(rate=0.005), "OR030", epochs=1, batch_size=64)
     assert finding.level is Level.MEASURED
@@ -48,6 +49,7 @@ def test_too_few_epochs_are_named_by_more_of_them():
     assert not findings_of(program(), "OR030", epochs=40, batch_size=64)
 
 
+@pytest.mark.slow
 def test_one_batch_of_all_rows_is_named_by_smaller_ones():
     (finding,) = findings_of(program(rate=0.003, rows=384), "OR030", epochs=4, batch_size=384)
     assert "nearly all of your rows" in finding.message

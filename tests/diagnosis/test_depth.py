@@ -90,6 +90,7 @@ def test_slow_descent_is_named_with_the_rate_that_learns():
     assert not outrange.diagnose(*words(0.5)).at_least("measured")
 
 
+@pytest.mark.slow
 def test_a_layer_that_is_left_out_is_there_again_afterward():
     model, x, y = program()
     model = keras.Sequential([keras.Input((3,)), L.Dense(3, "tanh", name="middle"), L.Dense(1)])

@@ -279,6 +279,7 @@ def test_nothing_is_proved_of_other_losses(name):
     assert all(finding.level.name == "SUSPECTED" for finding in findings)
 
 
+@pytest.mark.slow
 def test_targets_that_do_not_fit_the_loss_are_left_to_other_rules():
     x, _, rng = make_grouped_rows()
     labels = dense(3, "softmax", "sparse_categorical_crossentropy")

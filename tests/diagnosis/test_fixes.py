@@ -157,6 +157,7 @@ def test_other_numbers_need_no_other_model():
     assert finding.cost["tried"]["lowers"] and "y - y.min()" in finding.tried
 
 
+@pytest.mark.slow
 def test_of_two_heads_the_one_of_the_finding_is_mended():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(96, 4)).astype("float32")
@@ -172,6 +173,7 @@ def test_of_two_heads_the_one_of_the_finding_is_mended():
     assert finding.cost["tried"]["gone"]
 
 
+@pytest.mark.slow
 def test_a_longer_training_than_is_tried_is_left_to_the_user():
     x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])

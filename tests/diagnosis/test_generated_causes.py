@@ -25,6 +25,7 @@ FEW = (471392006,)
 """The one that trains the shortest: the others are compiled and trained for five seconds each."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", cases(FEW, CAUSES))
 def test_a_cause_is_measured(seed):
     name, code = CAUSES[seed]
@@ -35,6 +36,7 @@ def test_a_cause_is_measured(seed):
     assert [f.level.name for f in answer if f.code == code] == ["MEASURED"]
 
 
+@pytest.mark.slow
 def test_labels_that_are_not_finite_are_told_of_and_nothing_is_raised():
     base = sample.base_of(492357492)
     operator, mutant = sample.mutant_of(492357492, base)

@@ -140,6 +140,7 @@ KINDS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @JAX
 @pytest.mark.parametrize("code", list(KINDS)[: cases(2, None)])
 def test_what_does_no_harm_is_a_note(code):
@@ -153,6 +154,7 @@ def test_what_does_no_harm_is_a_note(code):
     assert code in str(answer)
 
 
+@pytest.mark.slow
 @JAX
 @pytest.mark.parametrize("code", list(KINDS)[: cases(2, None)])
 def test_what_does_harm_stays_proved(code):
@@ -186,6 +188,7 @@ def in_order(harmful):
     return model(*layers, loss=loss, rate=0.05), x[at], y[at][:, None]
 
 
+@pytest.mark.slow
 @JAX
 @pytest.mark.parametrize("harmful", [False, True])
 def test_sorted_rows_are_a_note_where_copies_do_as_well_as_with_shuffled_ones(harmful):
@@ -303,6 +306,7 @@ def test_what_cannot_be_scored_has_no_score():
     assert not score_outputs(L.Dense(1), "mse", NUMBERS * 0, NUMBERS)
 
 
+@pytest.mark.slow
 @JAX
 def test_a_slower_loss_that_learns_is_a_suspicion():
     x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32")

@@ -183,6 +183,7 @@ CHECKS = {
 """What each finding says of these models; of another code nothing is expected."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("first", "second"), cases(NEIGHBOURS, PAIRS))
 def test_what_is_proved_of_a_chain_is_true(first, second):
     i = list(PARTS).index(second)

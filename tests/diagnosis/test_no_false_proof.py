@@ -169,11 +169,13 @@ def test_nothing_is_proved_of_a_healthy_program(build):
     assert not answer.at_least("measured"), answer
 
 
+@pytest.mark.slow
 def test_what_could_not_be_looked_at_is_said():
     branching = outrange.diagnose(*HEALTHY["code that branches"](), steps=0)
     assert any("Branching" in reason for reason in branching.unread)
 
 
+@pytest.mark.slow
 def test_a_refused_layer_does_not_hide_what_comes_after():
     model = compile_model(sequential(layers.LSTM(4), layers.Dense(1, "sigmoid"), shape=(5, 3)))
     x = np.random.default_rng(0).normal(size=(20, 5, 3))

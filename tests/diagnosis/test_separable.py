@@ -215,6 +215,7 @@ def test_other_heads_and_losses(activation, loss, targets, floor):
     assert finding.cost.get("loss_floor") == (None if floor is None else pytest.approx(floor))
 
 
+@pytest.mark.slow
 def test_logits_and_softmax():
     logits = keras.losses.BinaryCrossentropy(from_logits=True)
     (finding,) = findings_and_notes(neuron(None, logits), TABLE, np.array(XOR))
@@ -331,6 +332,7 @@ def test_training_stays_above_what_is_proved():
     assert right.mean() <= finding.cost["accuracy"]
 
 
+@pytest.mark.slow
 def test_a_hidden_layer_as_printed_mends_it():
     x, y, _ = quadrants(120)
     answer = outrange.diagnose(neuron(), x, y, steps=100, try_fixes=True)

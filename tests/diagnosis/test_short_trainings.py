@@ -244,6 +244,7 @@ def test_a_weight_that_is_spared_of_decay_is_spared_in_a_copy():
     np.testing.assert_allclose(ours, theirs, rtol=2e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["images", "LSTM", "counting loss"])
 def test_looking_changes_nothing(name):
     model, x, y = compile_model(name)

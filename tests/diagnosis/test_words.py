@@ -102,6 +102,7 @@ def dropped_ones(rate):
     return outrange.diagnose(*dropout_model(rate), ignore=cases(set(RULES) - {"OR027"}, set()))
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_after_one_step_is_no_percentage():
     """It was said to keep 9900 % of the best constant's loss in 1 steps."""
     (strong,) = [f for f in dropped_ones(0.9) if f.code == "OR027"]

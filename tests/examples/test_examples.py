@@ -23,6 +23,7 @@ def run_script(capsys):
     return run
 
 
+@pytest.mark.slow
 def test_one_neuron(run_script):
     text = run_script("one_neuron")
     for activation in ("sigmoid", "tanh"):

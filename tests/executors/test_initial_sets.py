@@ -258,6 +258,7 @@ def bounded(plant, dt, steps, limit):
     return outrange.closed_loop(loop, steps, (x[0] <= limit).always(), tol=5.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("plant", "dt", "steps", "limit", "status"), cases(CALLS[::3], CALLS))
 def test_verdicts_and_pipes_are_the_same(plant, dt, steps, limit, status):
     def ask(executor):

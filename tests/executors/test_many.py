@@ -136,6 +136,7 @@ def test_a_fork_is_another_process(monkeypatch):
     assert worker_settings.process_name() != before
 
 
+@pytest.mark.slow
 def test_processes_of_workers_keep_memory_and_one_thread():
     # A thread pool may have configured this process.
     before = worker_settings.configure_worker.cache_info()
@@ -152,6 +153,7 @@ def _read_configuration():
     return worker_settings.configure_worker.cache_info().currsize, limits
 
 
+@pytest.mark.slow
 def test_pairs_on_a_process(instance_list):
     folder = instance_list.parent
     pairs = [(folder / "small.onnx", folder / f"p{level}.vnnlib") for level in LEVELS]

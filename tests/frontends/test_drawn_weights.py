@@ -7,6 +7,7 @@ import pytest
 keras = pytest.importorskip("keras")
 
 
+@pytest.mark.slow
 def test_reading_draws_no_weights_and_reads_them_all(tmp_path, monkeypatch):
     from outrange.api.read import load
 

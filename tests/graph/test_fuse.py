@@ -151,6 +151,7 @@ def nudge(graph, x, value, step):
     return values[graph.output]
 
 
+@pytest.mark.slow
 def test_only_bypassed_values_lose_what_depends_on_them():
     lost, seeds = 0, cases(10, 25)
     for seed in range(seeds):

@@ -152,6 +152,7 @@ def test_a_margin_of_more_than_the_widening_decides():
     assert broken.holds is False
 
 
+@pytest.mark.slow
 def test_a_radius_in_float32_is_no_larger():
     model, x = small(), np.full(3, 0.5, "float32")
     real = outrange.robustness(model, x, tol=1e-2)

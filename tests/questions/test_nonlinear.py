@@ -145,6 +145,7 @@ def test_a_linear_where_restricts_the_domain_of_a_function():
     assert outrange.verify(network(), np.log(x[0]) <= 0.01, (-1, 1), where=x[0] >= 0.5, budget=1)
 
 
+@pytest.mark.slow
 def test_where_may_be_nonlinear():
     inside = x[0] ** 2 + x[1] ** 2 <= 0.25
     net = network()

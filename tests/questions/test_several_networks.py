@@ -38,6 +38,7 @@ def linear(*rows):
     return b.finish([b.dense(v, np.array(rows, float).T)], ["y"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_a_shared_input_agrees_with_the_difference_range(seed):
     f, g = pair(seed)

@@ -110,6 +110,7 @@ def test_an_undefined_controller_is_reported_with_time_and_state(monkeypatch):
     assert closed_loop(loop, steps=10).pipe.final.hi[0] < 0.12
 
 
+@pytest.mark.slow
 def test_boxes_without_bounds_report_until_when_and_why():
     answer = closed_loop(
         ControlLoop(none, inverse, ([0.3], [0.31]), dt=0.1), steps=5, time_limit=cases(1, 2)

@@ -125,6 +125,7 @@ def test_proved_pieces_are_not_run_again(monkeypatch):
     assert np.isclose((second.hi - second.lo).prod(axis=1).sum(), 1.0)
 
 
+@pytest.mark.slow
 def test_a_false_claim_stays_open_with_its_first_time():
     graph, network = _loop()
     lo, hi = np.array([[0.5, -0.5]]), np.array([[1.5, 0.5]])

@@ -28,6 +28,7 @@ def two_heads():
     return model
 
 
+@pytest.mark.slow
 def test_a_dict_of_targets_goes_by_the_names_of_the_outputs():
     assert "OR010" not in findings_by_code(two_heads(), X, {"r": REAL, "c": CLASSES})
     assert "OR010" in findings_by_code(two_heads(), X, {"r": REAL, "c": CLASSES + 9})
@@ -38,6 +39,7 @@ def test_a_dict_of_targets_with_other_keys_is_an_error():
         outrange.diagnose(two_heads(), X, {"r": REAL, "d": CLASSES})
 
 
+@pytest.mark.slow
 def test_missing_targets_that_the_loss_leaves_out_are_no_fault():
     y = 1 / (1 + np.exp(-REAL))
     y[::5] = np.nan
@@ -54,6 +56,7 @@ def test_missing_targets_that_the_loss_leaves_out_are_no_fault():
     assert findings_by_code(model("mse"), X, y)["OR016"].level.name == "PROVED"
 
 
+@pytest.mark.slow
 def test_missing_inputs_that_a_layer_fills_are_no_fault():
     class Fill(L.Layer):
         def call(self, z):

@@ -91,6 +91,7 @@ def test_what_plain_bounds_decide_takes_no_optimized_ones(monkeypatch):
         assert outrange.verify(model, abs(y[0] - middle) <= room, outrange.ball(x, 0.01))
 
 
+@pytest.mark.slow
 def test_a_rehearsal_keeps_what_an_adapted_layer_has_learned():
     """`set_weights` does not refresh `Normalization`: the trained copy was another model."""
     rng = np.random.default_rng(0)

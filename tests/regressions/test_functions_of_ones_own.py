@@ -145,6 +145,7 @@ class Recurrent(keras.Model):
         return self.last(self.memory(x))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="Keras cannot train it there")
 def test_states_of_recurrent_layers_come_back():
     model = Recurrent()

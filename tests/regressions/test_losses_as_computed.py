@@ -76,6 +76,7 @@ def test_no_floor_is_said_of_masked_logits():
 # ---- weights ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weight", [0.01, 1.0, 3.0])
 def test_a_floor_is_below_what_evaluate_returns(weight):
     cases = [("OR001", LINE, 2 * LINE + 1, "mse"), ("OR006", X, YES, "hinge")]
@@ -102,6 +103,7 @@ def test_what_the_loss_is_now_is_said_without_penalties():
     assert now == pytest.approx(np.mean((model.predict(LINE, verbose=0) - 2 * LINE - 1) ** 2), 1e-3)
 
 
+@pytest.mark.slow
 def test_a_floor_of_many_rows_leaves_room_for_the_sums_of_keras():
     x, y = np.zeros((100_000, 1), "float32"), np.full((100_000, 1), 3.7)
     model = compile_model(net(keras.Input((1,)), L.Dense(1, "sigmoid")), "mse")
@@ -121,6 +123,7 @@ def test_a_softmax_over_pieces_is_none_over_the_row():
         assert ("OR001" in proved_findings(model, X, y)) is is_proved
 
 
+@pytest.mark.slow
 def test_classes_along_another_axis():
     x = RNG.normal(size=(64, 5, 3)).astype("float32")
     y = np.eye(5)[x[:, :, 0].argmax(1)]
@@ -140,6 +143,7 @@ def test_classes_along_another_axis():
         assert ("OR022" in findings) is (axis == -1)
 
 
+@pytest.mark.slow
 def test_targets_that_keras_squeezes_fit():
     model = compile_model(net(keras.Input((3,)), L.Dense(3, "softmax")), "categorical_crossentropy")
     assert "OR010" not in proved_findings(model, X, HOT[..., None])
@@ -291,6 +295,7 @@ def labels_said(parts, loss, y):
     return "" if finding is None else finding.message
 
 
+@pytest.mark.slow
 def test_losses_without_a_lower_bound_are_those_of_free_logits():
     y, loss = np.where(YES, 1.0, -1.0), losses.BinaryCrossentropy(from_logits=True)
     assert "falls forever" in labels_said([L.Dense(1)], loss, y)
@@ -299,6 +304,7 @@ def test_losses_without_a_lower_bound_are_those_of_free_logits():
     assert ("rejects" in message) is (BACKEND == "torch")
 
 
+@pytest.mark.slow
 def test_labels_are_judged_as_the_loss_casts_and_smooths_them():
     smooth = losses.BinaryCrossentropy(label_smoothing=0.1)
     sigmoid, softmax = [L.Dense(1, "sigmoid")], [L.Dense(3, "softmax")]

@@ -238,6 +238,7 @@ def test_units_that_training_wakes_are_not_proved_dead(what):
     assert sum(size == 0.0 for size in measure_moves(model, x)) == (what.startswith("dropout of"))
 
 
+@pytest.mark.slow
 def test_vanishing_gradients_are_not_proved_behind_derived_batch_normalization():
     small = keras.initializers.RandomNormal(stddev=0.001, seed=1)
     deep = [

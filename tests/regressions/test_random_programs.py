@@ -131,6 +131,7 @@ def test_the_weights_of_a_layer_recorded_as_one_operation(first):
     assert "OR005" not in proved_findings(model)
 
 
+@pytest.mark.slow
 def test_rows_without_a_label_have_no_part_in_the_floor():
     """Under JAX a label outside the classes adds nothing, as a row of zeros does anywhere."""
 

@@ -160,6 +160,7 @@ def test_a_small_unit_of_the_output_is_no_vanishing_gradient():
     assert "OR012" not in proved_messages(model, X)
 
 
+@pytest.mark.slow
 def test_a_gradient_that_does_not_come_through_the_output():
     assert "OR012" in proved_messages(sigmoids(), X, Y)
     penalized = L.Dense(6, activity_regularizer=lambda z: 0.1 * ops.mean(ops.square(z)))

@@ -138,6 +138,7 @@ def test_two_limits_of_one_instance(tmp_path):
         read_instances(listed, None, None, None)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_standard_output_that_takes_nothing():
     command = [sys.executable, "-m", "outrange", "--help"]

@@ -75,6 +75,7 @@ def test_several_inputs_outputs_and_boxes():
     assert [tuple(out.shape[1:]) for out in fixed.model.outputs] == [(1,), (2, 1)]
 
 
+@pytest.mark.slow
 def test_compile_settings_and_probabilities():
     net = model(last="softmax")
     net.compile("sgd", "mse")
@@ -84,6 +85,7 @@ def test_compile_settings_and_probabilities():
     assert "add up to 1" in fixed.changes[0].detail
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("last", "claim", "decision", "expected"),
     [
@@ -150,6 +152,7 @@ VNNLIB = """
 """
 
 
+@pytest.mark.slow
 def test_bounds_of_inputs_in_a_file_are_no_part_of_the_rule(tmp_path):
     """A file states them as alternatives of the property, which read inputs and had no guard."""
     (tmp_path / "p.vnnlib").write_text(VNNLIB)
@@ -161,6 +164,7 @@ def test_bounds_of_inputs_in_a_file_are_no_part_of_the_rule(tmp_path):
     assert outrange.verify(fixed.model, (y[0] < y[1]) | (y[0] < y[2]), box, budget=5)
 
 
+@pytest.mark.slow
 def test_guarded_outputs_keep_their_names(tmp_path):
     """The names of the guards replaced them, so the property did not fit the repaired model."""
     keras.utils.set_random_seed(0)

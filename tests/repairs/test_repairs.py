@@ -279,6 +279,7 @@ def test_a_last_layer_that_is_not_supported_is_named(word):
         outrange.repair(REFUSED[word](), "y[0] <= -100", (0, 1), method="weights", budget=5)
 
 
+@pytest.mark.slow
 def test_auto_uses_a_guard_behind_an_unsupported_last_layer():
     keras.utils.set_random_seed(0)
     fixed = outrange.repair(REFUSED["gelu"](), y[0] <= -0.05, (0, 1), budget=5)
@@ -348,6 +349,7 @@ def test_a_repair_without_time_says_so(method):
     assert "time limit" in fixed.reason and "time_limit" in fixed.reason
 
 
+@pytest.mark.slow
 def test_auto_leaves_time_for_a_guard(monkeypatch):
     monkeypatch.setattr(outrange.repairs.weights, "MOST_ROUNDS", 0)
     fixed = outrange.repair(MODELS["relu"](), y[0] <= -1, (0, 1), budget=20)

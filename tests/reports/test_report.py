@@ -93,6 +93,7 @@ def pages(full):
     return {standard: replace(full, standard=standard).html() for standard in (None, ISO)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("standard", [None, ISO])
 def test_the_page_is_self_contained_and_well_built(pages, standard):
     page = pages[standard]
@@ -148,6 +149,7 @@ def codes(found):
     ]
 
 
+@pytest.mark.slow
 def test_the_calls_ask_the_same_again(full):
     space = {"m": classifier(), "given": rows()}
     _, code = codes(full)
@@ -156,6 +158,7 @@ def test_the_calls_ask_the_same_again(full):
     assert np.array_equal(space["again"].lo, ranges.lo)
 
 
+@pytest.mark.slow
 def test_the_call_of_the_report_makes_it_again(full):
     space = {"m": classifier(), "given": rows()}
     code, _ = codes(full)

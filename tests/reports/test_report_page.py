@@ -63,6 +63,7 @@ def command_page(files):
     return files / "page.html", done
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_page_and_says_what_is_in_it(command_page):
     path, done = command_page
     page = path.read_text()

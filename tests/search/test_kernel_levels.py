@@ -80,6 +80,7 @@ def bounds(kernel, seed):
     return compiled_tape, [*compiled_tape.bound(middle - radius, middle + radius, status), y]
 
 
+@pytest.mark.slow
 def test_the_best_level_is_chosen(compile_levels):
     levels = [kernel.level for kernel in compile_levels[0]]
     assert levels == sorted(levels, reverse=True)

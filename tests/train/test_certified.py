@@ -116,6 +116,7 @@ def test_every_supported_layer_is_sampled():
     assert {*RULES, *SAME, *SILENT, *MERGES} <= used
 
 
+@pytest.mark.slow
 def test_linear_forms_cancel_in_the_last_layer(rng):
     model = model_of("dense", rng)
     inputs, outputs = within(model, rng)
@@ -186,6 +187,7 @@ def test_each_loss_trains_a_robust_model(loss, softmax, rng):
     assert (model.predict(x, verbose=0).argmax(1) == y).mean() > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("softmax", [False, True])
 def test_the_worst_outputs_are_worse_than_all_samples(softmax, rng):
     from outrange.train.certified.worst_case import SampleLoss
@@ -262,6 +264,7 @@ def test_penalties_of_weights_count_fully(loss):
     assert list(history) == ["loss"]  # Numbers have no class that could be proved.
 
 
+@pytest.mark.slow
 def test_the_wrapper_trains_the_model_and_evaluates_plainly(rng):
     x, y = classes(rng, 64)
     model = classifier()
@@ -300,6 +303,7 @@ def test_a_net_trained_for_a_property_ends_proved(rng, tmp_path):
     assert outrange.verify(tmp_path / "m.keras", text, (0, 1)).status == "HOLDS"
 
 
+@pytest.mark.slow
 def test_a_property_of_a_sequence_of_outputs():
     model = Sequential([Input((2, 1)), L.Dense(1, use_bias=False)])
     model.set_weights([np.ones((1, 1))])
@@ -308,6 +312,7 @@ def test_a_property_of_a_sequence_of_outputs():
     assert float(loss.violation(model)) == pytest.approx(1.0)  # At -1 and 1, by intervals too.
 
 
+@pytest.mark.slow
 def test_counterexamples_are_learned(rng):
     keras.utils.set_random_seed(1)
     model = Sequential([Input((2,)), L.Dense(2)])

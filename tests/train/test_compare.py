@@ -72,6 +72,7 @@ def agrees(study, outputs, epochs, batch_size, starts):
             assert c.trials[start].loss == pytest.approx(expected, rel=2e-5, abs=1e-6), c.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["lanes", "one by one"])
 def test_final_losses_are_those_of_plain_keras(engine):
     study = outrange.compare(
@@ -266,6 +267,7 @@ def test_a_time_limit_may_be_text(limit):
     assert outrange.compare(mlp(1), X, XOR, time_limit=limit, **ASKED).status == "complete"
 
 
+@pytest.mark.slow
 def test_when_the_time_is_over_all_combinations_are_equally_far():
     study = outrange.compare(mlp(1), X, XOR, time_limit=1e-9, **(ASKED | {"goal": None}))
     assert study.status == "time"

@@ -120,6 +120,7 @@ def noisy_study():
     return outrange.compare(noisy, X, AND, **ASKED)
 
 
+@pytest.mark.slow
 def test_threads_train_what_one_process_does(noisy_study, monkeypatch):
     monkeypatch.setattr(spread, "SECONDS", 0.0)
     with ThreadPoolExecutor(2) as threads, outrange.workers(threads):

@@ -109,6 +109,7 @@ def test_activations_without_a_flat_piece_cannot_die():
     assert "no unit is ever dead" in str(answer)
 
 
+@pytest.mark.slow
 def test_the_model_keeps_its_weights_and_seeds_do_not_matter():
     net = model(relu(2, kernel_initializer=keras.initializers.HeNormal(seed=1)), relu(2))
     before = net.get_weights()

@@ -71,6 +71,7 @@ def test_rebuilt_from_its_config(loss):
     assert keras.saving.serialize_keras_object(again) == config
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["index", "cumulative"])
 def test_fit_brings_falling_groups_into_order(by, rng):
     keras.utils.set_random_seed(0)
