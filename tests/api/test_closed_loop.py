@@ -197,7 +197,7 @@ CALLS = {
     "a plant without the control": (
         {"plant": lambda x: x}, "A plant must be a function of `(x, u)`"),
     "a formula with a name that nothing has": (
-        {"plant": ["x1 + y", "x2"]}, "A formula may use x1, x2, u1"),
+        {"plant": ["x1 + y", "x2"]}, "The variables of a formula must be among x1, x2, u1"),
     "a formula that is code": ({"plant": ["x1.real", "x2"]}, "one formula per state"),
     "no period": ({"dt": 0.0}, "a positive finite number"),
     "no steps": ({"steps": 0}, "an integer from 1"),

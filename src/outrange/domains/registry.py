@@ -99,8 +99,8 @@ def bounds(graph: Graph, lo: ArrayLike, hi: ArrayLike, domain: str = "linear") -
     if not (lo <= hi).all():
         i, j = np.argwhere(~(lo <= hi))[0]
         raise InputError(
-            "A box needs `lo <= hi` in every entry, and no NaN. "
-            f"Received: box {i} with lo[{j}]={lo[i, j]:.6g}, hi[{j}]={hi[i, j]:.6g}."
+            "A box must have `lo <= hi` in every entry, and must not contain NaN. Received: box "
+            f"{i} with lo[{j}]={lo[i, j]:.6g}, hi[{j}]={hi[i, j]:.6g}."
         )
     check_within(graph.inputs, lo, hi)
     return DOMAINS[domain].run(graph, lo, hi)

@@ -139,9 +139,8 @@ def run_task(
     """
     if version != VERSION:
         raise WrongVersion(
-            "Workers need the same version of outrange as the calling process: install this "
-            "version on the workers. "
-            f"Received: a worker with outrange {VERSION}, called by {version}."
+            "Workers need the same version of outrange as the calling process: install outrange "
+            f"{version} on the workers. Received: a worker with outrange {VERSION}."
         )
     if sender != process_name():
         configure_worker()

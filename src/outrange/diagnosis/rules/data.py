@@ -140,8 +140,8 @@ def _missing(rule: Rule, case: DiagnosisContext, loss: Loss, y: np.ndarray) -> I
     note = gone == [0] or (tail and len(gone) > head.width // 2)
     yield rule.finding(
         Level.PROVED, head.layer,
-        f"no row{trained} has class {names(map(str, gone))}: "
-        f"{share(len(gone), head.width)} classes of the output never "
+        f"no row{trained} belongs to {'class' if len(gone) == 1 else 'one of the classes'} "
+        f"{names(map(str, gone))}: {share(len(gone), head.width)} classes of the output never "
         f"{'occurs' if len(gone) == 1 else 'occur'} in "
         f"{'the rows' if trained else 'your targets'}{trained} and cannot be learned.",
         "add rows of every class to the training data"

@@ -181,8 +181,8 @@ def _probabilities(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Leve
         return None
     if head.activation == "sigmoid" and loss.name in (*CLASSES, "kl_divergence"):
         what = (
-            "on this backend the loss reads the logits before the sigmoid, so a softmax is trained "
-            "while predict() returns sigmoids"
+            "on TensorFlow the loss is computed from the logits before the sigmoid, so training "
+            "fits a softmax of the logits, while predict() returns sigmoids"
             if head.recovered
             else "the loss divides each row by its sum, but predict() does not"
             if loss.name in CLASSES
@@ -201,8 +201,9 @@ def _probabilities(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Leve
         fix = 'loss="categorical_crossentropy"'
         if head.recovered:
             return Level.PROVED, (
-                "on this backend the loss reads the logits before the softmax and trains "
-                f"{head.width} independent sigmoids, while predict() returns a softmax."
+                "on TensorFlow the loss is computed from the logits before the softmax, so "
+                f"training fits {head.width} independent sigmoids, while predict() returns a "
+                "softmax."
             ), fix  # fmt: skip
         return Level.SUSPECTED, (
             f"binary crossentropy is applied to a softmax of {head.width} classes; the reported "

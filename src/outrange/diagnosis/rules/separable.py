@@ -176,10 +176,10 @@ def _rows(problem: LinearProblem, rows: np.ndarray) -> str:
 
 def _floor(loss: Loss, floor: LinearFloor, best: float | None) -> str:
     name = LOSS_NAMES[loss.name]
-    text = f"No weights bring the {name} below {at_least(floor.every)}"
+    text = f"The {name} is at least {at_least(floor.every)} for all weights"
     if floor.within > 1.01 * floor.every:
         text += (
-            f", or below {at_least(floor.within)} if the logits stay within ±{CLIPPED:g}, where "
-            "Keras does not clip probabilities"
+            f", and at least {at_least(floor.within)} for all weights with logits within "
+            f"±{CLIPPED:g}, where Keras does not clip probabilities"
         )
     return text + ("." if best is None else f"; the best constant prediction gives {short(best)}.")

@@ -114,9 +114,9 @@ def _classes(loss: Loss, y: np.ndarray, validation: np.ndarray) -> tuple[Level, 
     if len(new):
         count = int(np.isin(unseen, new).sum())
         return Level.PROVED, (
-            f"no training row belongs to class {names(f'{v:g}' for v in new)}, but "
-            f"{share(count, len(unseen))} validation rows do, so the model is never trained on "
-            f"such rows.{sorted_rows}"
+            f"no training row belongs to {'class' if len(new) == 1 else 'one of the classes'} "
+            f"{names(f'{v:g}' for v in new)}, but {share(count, len(unseen))} validation rows do, "
+            f"so the model is never trained on such rows.{sorted_rows}"
         )
     shares = [np.mean(part[:, None] == values, axis=0) for part in (trained, unseen)]
     apart = float(np.abs(shares[0] - shares[1]).sum() / 2)

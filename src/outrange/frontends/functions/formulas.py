@@ -171,21 +171,22 @@ def tree_of(text: Any, names: Collection[str], entries: Sequence[str]) -> ast.ex
         raise InputError(f"{rule}. Received: `{text:.80}` ({reason}).") from None
     if _depth(tree) > DEEPEST:
         raise InputError(
-            f"{rule}, with operations nested at most {DEEPEST} deep. Received: `{text:.80}`."
+            f"{rule}, and the operations of a formula must be nested at most {DEEPEST} deep. "
+            f"Received: `{text:.80}`."
         )
     names = {*BUILTINS, *names}
     for node in ast.walk(tree):
         if not _is_part(node):
             part = ast.get_source_segment(source, node) if isinstance(node, ast.expr) else None
             raise InputError(
-                f"{rule}: numbers, states, controls, `+ - * / ^` and functions. "
-                f"Received: `{part or text:.80}`."
+                f"{rule}, and a formula must contain only numbers, states, controls, `+ - * / ^` "
+                f"and functions. Received: `{part or text:.80}`."
             )
         if isinstance(node, ast.Name) and node.id not in names:
             hint = did_you_mean(node.id, [*entries, *BUILTINS])
             raise InputError(
-                f"A formula may use {', '.join(entries)} (`states=` and `controls=` rename "
-                f"them).{hint} Received: `{node.id}` in `{text:.80}`."
+                f"The variables of a formula must be among {', '.join(entries)} (`states=` and "
+                f"`controls=` rename them).{hint} Received: `{node.id}` in `{text:.80}`."
             )
     return tree.body
 

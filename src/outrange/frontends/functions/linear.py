@@ -66,8 +66,8 @@ def linear_plant(A: Any, B: Any, c: Any = 0.0, E: Any = None) -> LinearPlant:
     fits = all(m.ndim == 2 and m.shape[0] == states for m in matrices.values())
     if not states or not fits or matrices["A"].shape[1] != states or np.size(c) not in (1, states):
         raise InputError(
-            "A linear plant needs a square `A`, and `B`, `c` and `E` with one row per state. "
-            f"Received: shapes {shapes}, c of shape {np.shape(c)}."
+            "In a linear plant, `A` must be square, and `B`, `c` and `E` must have one row per "
+            f"state. Received: shapes {shapes}, c of shape {np.shape(c)}."
         )
     shift = np.broadcast_to(np.asarray(c, np.float64).ravel(), (states,)).copy()
     if not all(np.isfinite(m).all() for m in (*matrices.values(), shift)):

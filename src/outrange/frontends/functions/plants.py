@@ -106,9 +106,10 @@ def _model(b: Builder, plant: Graph, n: int, operands: Sequence[Value]) -> Value
     outputs = plant.value_size(plant.output)
     if (plant.size, outputs) != (size, n):
         raise InputError(
-            "A model used as a plant must take the state, then the control (then a disturbance and "
-            f"parameters), {size} numbers in all, and return the {n} numbers of the next state. "
-            f"Received: a model with {plant.size} inputs and {outputs} outputs."
+            "The inputs of a model used as a plant must be the state, then the control (then a "
+            f"disturbance and parameters), {size} numbers in all; its outputs must be the {n} "
+            f"numbers of the next state. Received: a model with {plant.size} inputs and {outputs} "
+            "outputs."
         )
     joined = b.concat([b.reshape(x, (1, x.size)) for x in operands], axis=1)
     return splice(b, plant, joined)  # pyright: ignore[reportArgumentType]

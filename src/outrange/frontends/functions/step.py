@@ -178,9 +178,9 @@ def before_graph(parts: StepParts, size: int, t: float | None) -> Graph:
         return b.finish([observation], ["seen"])
     if n != needed:
         raise InputError(
-            "The controller must take the whole state, unless `observe=` computes its observation: "
-            f"`observe=lambda x: [x[0] - 1, x[1]]`. Received: {n} states, {needed} inputs of the "
-            "controller."
+            "The controller must have one input per state, unless `observe=` computes its inputs, "
+            f"for example `observe=lambda x: [x[0] - 1, x[1]]`. Received: {n} states, {needed} "
+            "inputs of the controller."
         )
     return b.finish([x], ["seen"])
 

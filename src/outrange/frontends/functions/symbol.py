@@ -91,7 +91,7 @@ class Symbol:
 
     def __index__(self) -> NoReturn:
         raise UnsupportedError(
-            "An index is unknown while the function is traced: write "
+            "An index that depends on the arguments is unknown while the function is traced: write "
             "`np.choose(place, [1.0, 2.5])` for an entry of a table, or `np.interp` between entries"
         )
 

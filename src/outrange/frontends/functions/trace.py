@@ -52,8 +52,8 @@ def trace(
         table = "For an entry of a table write `np.choose(place, [1.0, 2.5])`. "
         filled = "In place of filling an array, return a list: `return [a, b]`. "
         raise InputError(
-            f"{what} is called once, with arrays whose numbers are unknown, and must return "
-            "the result as an array or a list; it may use NumPy, `keras.ops`, JAX or PyTorch. "
+            f"{what} is called once, with symbolic arrays instead of numbers, and must return the "
+            "result as an array or a list; it may use NumPy, `keras.ops`, JAX or PyTorch. "
             f"{table * isinstance(error, IndexError)}"
             f"{filled * ('setting an array element' in str(error))}"
             f"Received: a function that raises {type(error).__name__}: {error}."

@@ -99,7 +99,10 @@ def input_shape(info: TensorInfo) -> tuple[int, ...]:
             f"such an input, and a cast after it. Received: {info.kind}."
         )
     if info.dims is None:
-        raise ModelError(f"Input `{info.name}` must declare its shape. Received: none.")
+        raise ModelError(
+            f"Input `{info.name}` must declare its shape; export the model with a "
+            "fixed input shape. Received: no shape."
+        )
     shape = []
     for i, n in enumerate(info.dims):
         free = isinstance(n, str) or n <= 0
@@ -225,8 +228,9 @@ def _lower_node(
     for name in node.inputs:
         if name and name not in env:
             raise ModelError(
-                f"Every node must read what earlier nodes return; the file is damaged, or its "
-                f"graph has a cycle. Received: node `{node.name}` ({node.op}) reads `{name}`."
+                "Every node must read only inputs, constants and results of earlier nodes; the "
+                f"file is damaged, or its graph has a cycle. Received: node `{node.name}` "
+                f"({node.op}) reads `{name}`."
             )
         tensor = env[name] if name else None
         if tensor is not None and node.op not in _MAY_BE_INFINITE:

@@ -112,7 +112,7 @@ def _kernel(c: KerasCall, place: int, name: str) -> np.ndarray:
     kernel = c.constant(place, name)
     if kernel is None or kernel.ndim < 3:
         raise UnsupportedError(
-            f"a convolution whose `{name}` does not have 3 or more axes is not supported"
+            f"a convolution whose `{name}` has fewer than 3 axes is not supported"
         )
     return kernel
 

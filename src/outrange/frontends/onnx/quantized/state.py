@@ -136,9 +136,9 @@ class Quantization:
         distance = np.inf if before.is_merged else merged_distance(before, grid)
         if not np.isfinite(distance):
             raise UnsupportedError(
-                "At most two quantizers in a row may differ, and their ranges must overlap, "
-                "because runtimes merge them into one quantizer with another scale. Use one scale "
-                f"and one zero point for them. Received: {where}."
+                "At most two successive quantizers may have different parameters, and their ranges "
+                "must overlap, because runtimes merge them into one quantizer with another scale. "
+                f"Use one scale and one zero point for them. Received: {where}."
             )
         result = self._widen(steps, distance / float(grid.scale), True)
         assert isinstance(result, Value)
@@ -268,8 +268,8 @@ class Quantization:
             if is_quantized and weight is not None and not isinstance(weight.operand, Value):
                 raise UnsupportedError(
                     "A product of dequantized activations whose result is quantized must have "
-                    "dequantized weights, because runtimes round float weights to 8 bits there. "
-                    f"Quantize the weights, too. Received: {where}."
+                    "dequantized weights, because runtimes round the float weights of such a "
+                    f"product to 8 bits. Quantize the weights, too. Received: {where}."
                 )
             return
         unit = _along_channels(node, steps[0] * grid.scale.max(), result.shape, np.max)
@@ -357,10 +357,10 @@ class Quantization:
         grid = self._grid_of(tensors[0])
         if grid is not None and grid.is_merged:
             raise UnsupportedError(
-                "A product with a dequantized bias must not read two quantizers in a row that "
-                "differ, because runtimes merge them into one with another scale, but keep the "
-                "integers of the bias. Use one scale and zero point for the quantizers. "
-                f"Received: node `{node.name}` ({node.op})."
+                "A product with a dequantized bias must not read two successive quantizers with "
+                "different parameters, because runtimes merge them into one quantizer with another "
+                "scale, but keep the integers of the bias. Use one scale and one zero point for "
+                f"both quantizers. Received: node `{node.name}` ({node.op})."
             )
         deviation = float(np.abs(weight * scale / bias - 1.0).max())
         value = tensors[2]
@@ -419,6 +419,6 @@ def _check_int32(largest: float, where: str) -> None:
     if largest * (1.0 + 2.0**-20) >= 2.0**31 - 1:  # Runtimes compute biases in float32.
         raise UnsupportedError(
             "Sums of integer products, and biases in the same units, must fit into int32, because "
-            "kernels wrap around beyond its range. Use larger scales, or sum fewer terms. "
+            "kernels wrap around sums beyond its range. Use larger scales, or sum fewer terms. "
             f"Received: {where}, with integers up to {largest:.3g}."
         )
