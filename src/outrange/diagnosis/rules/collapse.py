@@ -155,8 +155,8 @@ def _find_stretches(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     named = list(dict.fromkeys(name for pair in pairs for name in pair))
     gained = case.trials.gain(replaced_with(first))
     text = (
-        f"there is no activation between {' and '.join(map(repr, named[:4]))}: together they are "
-        "one linear map."
+        f"there is no activation between {' and '.join(map(repr, named[:4]))}: together these "
+        "layers are one affine map."
     )
     if gained is not None:
         behind = f"with a relu after {' and '.join(map(repr, first[:3]))}"

@@ -55,11 +55,12 @@ def _hidden(keras: ModuleType, bias: float) -> ModelAndData:
     "OR003", "a layer is dead: no gradient passes through it",
     """For every row of the data, every unit of a hidden layer (or one unit of the output layer) is
     on a flat piece of its activation. For example, the input of a relu is never above 0. No
-    gradient passes through the layer. The gradient of the loss is exactly 0 for the weights of the
-    layer and for all weights before the layer, so training cannot revive it. The rule bounds the
-    inputs of the activation for each row, including rounding errors. The finding is PROVED for the
-    stored weights and the given rows. A frequent cause is a learning rate that was too high.
-    Restart with another initializer (he_normal), a small positive bias, or leaky_relu.""",
+    gradient passes through the layer. The gradient of the loss is exactly 0 for all weights that
+    affect the output only through this layer. So training cannot revive the layer, unless other
+    paths or penalties still change weights before it. The rule bounds the inputs of the activation
+    for each row, including rounding errors. The finding is PROVED for the stored weights and the
+    given rows. A frequent cause is a learning rate that was too high. Restart with another
+    initializer (he_normal), a small positive bias, or leaky_relu.""",
     Example(lambda k: _relu(k, -1.5, 0.0), lambda k: _relu(k, 1.5, 0.0)),
     Example(
         lambda k: _gate(k, "relu", "mse"), lambda k: _gate(k, "sigmoid", "binary_crossentropy")

@@ -98,7 +98,7 @@ def _finding(rule: Rule, case: DiagnosisContext, layer: Layer, estimate: DeadLay
     chance = f"{short(100 * estimate.all_dead)} %"
     how = "exactly" if estimate.trials == 0 else (
         f"{short(100 * estimate.all_lo)} to {short(100 * estimate.all_hi)} %, estimated from "
-        f"{estimate.trials} starts"
+        f"{estimate.trials} initializations"
     )  # fmt: skip
     who = (
         "its only unit starts"

@@ -91,8 +91,8 @@ def _describe_clear_gain(case: DiagnosisContext, change: Change, how: str) -> st
         return None
     middle = float(np.median(before)), max(case.trials.ratios(change))
     return (
-        f"In the median of {SEEDS} training runs without this change, and in the worst of "
-        f"{SEEDS} runs with it: {case.trials.describe_gain(middle, how)}"
+        f"{case.trials.describe_gain(middle, how)} The first loss is the median of {SEEDS} "
+        f"training runs, and the second loss is the largest of {SEEDS} runs."
     )
 
 

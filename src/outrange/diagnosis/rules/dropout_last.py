@@ -54,8 +54,8 @@ def _last(keras: ModuleType, last: bool, loss: str) -> ModelAndData:
     loss measures a distance to the targets, because such a loss then has its minimum at outputs
     that are too small. It is also PROVED if the rate is 1, so that all outputs are dropped. Under
     other losses, such as a cross-entropy, the largest output may still be the right one. The
-    finding is then MEASURED if copies of the model trained without any dropout do better on
-    held-out rows, and SUSPECTED otherwise. Use dropout only between hidden layers.""",
+    finding is then MEASURED if copies of the model trained without any dropout reach a lower loss
+    on held-out rows, and SUSPECTED otherwise. Use dropout only between hidden layers.""",
     Example(lambda k: _last(k, True, "mse"), lambda k: _last(k, False, "mse")),
     Example(
         lambda k: _last(k, True, "categorical_crossentropy"),

@@ -97,7 +97,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             yield from _finding(rule, case, loss, y, groups, floor)
         elif not groups.any() and (y != y[:1]).any():
             yield rule.finding(
-                Level.SUSPECTED, "", f"{_all_equal(case)}: no network can tell the rows apart.",
+                Level.SUSPECTED, "", f"{_all_equal(case)}: no network can distinguish the rows.",
                 FIX, title=ALL_EQUAL, holds_for="these rows",
             )  # fmt: skip
 

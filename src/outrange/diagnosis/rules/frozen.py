@@ -28,10 +28,10 @@ def _frozen_model(keras: ModuleType, frozen: bool) -> ModelAndData:
 @register(
     "OR029", "layers are frozen at random weights",
     """Some kernels are not trainable, although they look as if an initializer had just drawn them:
-    their entries have mean 0 and the usual spread for the fan-in and fan-out, and the biases are 0.
-    Pretrained layers, which are frozen on purpose, do not look like this. The finding is SUSPECTED.
-    It is MEASURED if copies of the model with all layers trainable reach a much lower loss in the
-    same number of steps, in every training run.""",
+    their entries have mean 0 and the usual standard deviation for the fan-in and fan-out, and the
+    biases are 0. Pretrained layers, which are frozen on purpose, do not look like this. The finding
+    is SUSPECTED. It is MEASURED if copies of the model with all layers trainable reach a much lower
+    loss in the same number of steps, in every training run.""",
     Example(
         lambda k: _frozen_model(k, True), lambda k: _frozen_model(k, False), level=Level.SUSPECTED
     ),

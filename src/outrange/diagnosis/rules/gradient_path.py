@@ -117,7 +117,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             fix = SOFT.get(steps[0].kind, SOFT_COMPARISON)
         else:
             reason = "the loss does not depend on them"
-            fix = "use the output in the loss, or remove these layers"
+            fix = "use the output of these layers in the loss, or remove the layers"
         yield rule.finding(
             level, steps[0].layer if steps else program.weights[weights[0]].layer,
             f"{share(len(weights), total)} trainable weights get no gradient: {names(paths, 4)}; "

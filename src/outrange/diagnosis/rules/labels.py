@@ -40,11 +40,11 @@ def _sparse(
 @register(
     "OR010", "labels do not fit the loss",
     """A sparse categorical cross-entropy over K units expects classes 0 to K-1. A label outside
-    this range is an error on TensorFlow and PyTorch and is silently ignored on JAX; fractions are
-    truncated to integers. A categorical cross-entropy expects rows of K numbers that add up to 1. A
-    binary cross-entropy expects labels in [0, 1]. With labels outside this interval, the loss can
-    become negative. If such a loss is computed from logits, it has no lower bound. The finding is
-    PROVED, because it follows from the given labels. Rows that do not add up to 1 are only
+    this range raises an error on TensorFlow and PyTorch, and is silently ignored on JAX. Fractions
+    are truncated to integers. A categorical cross-entropy expects rows of K numbers that add up to
+    1. A binary cross-entropy expects labels in [0, 1]. With labels outside this interval, the loss
+    can become negative. If such a loss is computed from logits, it has no lower bound. The finding
+    is PROVED, because it follows from the given labels. Rows that do not add up to 1 are only
     SUSPECTED.""",
     Example(lambda k: _sparse(k, shift=1), lambda k: _sparse(k)),
     Example(lambda k: _sparse(k, scale=1 / 255), lambda k: _sparse(k)),

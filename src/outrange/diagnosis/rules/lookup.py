@@ -57,8 +57,8 @@ def _words(keras: ModuleType, fault: str) -> ModelAndData:
     "OR037", "invalid indices in a table lookup",
     """An Embedding with input_dim=N reads row k of a table for an integer k in 0..N-1. Fractions
     are truncated, so numbers that were scaled to a small range select only the first rows. A number
-    of N or more, or below -N, is an error on TensorFlow and PyTorch and gives NaN on JAX. A number
-    from -N to -1 reads from the end of the table, as a negative index of a Python list does.
+    of N or more, or below -N, raises an error on TensorFlow and PyTorch, and gives NaN on JAX. A
+    number from -N to -1 reads from the end of the table, as a negative index of a Python list does.
     Negative numbers are reported only as a note if no other number reads the same rows. The finding
     is PROVED if the layer looks up an input of the model unchanged, because the finding then
     follows from the data. Number the words or classes from 0 and do not scale them. Pass numbers

@@ -293,6 +293,6 @@ def _check_distance(
     article = "an" if what[0] == "a" else "a"
     return level, (
         f"{article} {what} of a {head.activation} has a small gradient exactly where the "
-        f"{head.activation} is confident and wrong; for labels of 0 and 1 the crossentropy is the "
-        f"matching loss.{more}"
+        f"{head.activation} is confident and wrong; for labels of 0 and 1, the crossentropy does "
+        f"not have this problem.{more}"
     ), f'loss="{name}"'  # fmt: skip

@@ -46,12 +46,12 @@ def _classes(keras: ModuleType, units: int) -> ModelAndData:
     "OR033", "a bottleneck limits the outputs",
     """A hidden Dense layer is on every path to an output and has fewer units than that output, or a
     single unit. Such a bottleneck may be intended. So the rule reports it only if a measurement
-    shows that it does harm, and never if the targets are the inputs (an autoencoder). The finding
-    is MEASURED if the loss of unchanged copies of the model remains a large fraction of the loss of
-    the best constant prediction, and copies in which only this layer is wider (with new weights
-    before and after it) reach a much lower loss in the same number of steps, in each of three
-    training runs. One of the three unchanged copies may learn by chance, if the other two learn
-    nothing.""",
+    shows that the bottleneck does harm, and never if the targets are the inputs (an autoencoder).
+    The finding is MEASURED if the loss of unchanged copies of the model remains a large fraction of
+    the loss of the best constant prediction, and copies in which only this layer is wider (with new
+    weights before and after it) reach a much lower loss in the same number of steps, in each of
+    three training runs. One of the three unchanged copies may learn by chance, if the other two
+    learn nothing.""",
     Example(lambda k: _classes(k, 1), lambda k: _classes(k, 16), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:

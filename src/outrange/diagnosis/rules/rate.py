@@ -169,8 +169,8 @@ def _explodes(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal)
     ends = short(losses[-1]) if np.isfinite(losses[-1]) else "NaN or infinity"
     over = f", with a peak of {short(max(finite))}" if max(finite) > 2 * abs(finite[-1]) else ""
     return (
-        f"in {format_steps(len(training.losses))} on a copy of the model, at a learning rate of "
-        f"{short(optimizer.rate)}, the loss went from {short(losses[0])} to {ends}{over}: "
+        f"in {format_steps(len(training.losses))} of training a copy of the model, at a learning "
+        f"rate of {short(optimizer.rate)}, the loss went from {short(losses[0])} to {ends}{over}: "
         + (
             "it explodes and does not recover."
             if blown and not diverges(training)
@@ -281,7 +281,7 @@ def _too_small(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal
         if gain * most / steps > share * wins:
             return None
         return (
-            f"in {format_steps(steps)} on a copy of the model, the loss went from "
+            f"in {format_steps(steps)} of training a copy of the model, the loss went from "
             f"{short(training.looks[0][1])} to {short(training.looks[-1][1])}; at a "
             f"learning rate of {short(optimizer.rate * factor)} it falls to "
             f"{short(max(other.looks[-1][1] for other in others))}. The learning rate "
@@ -367,16 +367,16 @@ def _slow(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> 
     small = "keras.optimizers.Adam(1e-3)" if optimizer.rate < 1e-4 else ""
     if not any(_moved_weights(case, training, least)):
         return (
-            f"in {format_steps(steps)} on a copy of the model, no weight moved by more than "
-            f"{least:g} of its size (learning rate {short(optimizer.rate)})."
+            f"in {format_steps(steps)} of training a copy of the model, no weight moved by more "
+            f"than {least:g} of its size (learning rate {short(optimizer.rate)})."
         ), small or _with_rate(optimizer, 100)
     pace = _pace(case, [loss for _, loss in training.looks], steps)
     if pace is None or pace <= FOREVER or case.trials.stuck is False:
         return None
     first, last = training.looks[0][1], training.looks[-1][1]
     text = (
-        f"in {format_steps(steps)} on a copy of the model, the loss went from {short(first)} to "
-        f"{short(last)}"
+        f"in {format_steps(steps)} of training a copy of the model, the loss went from "
+        f"{short(first)} to {short(last)}"
     )
     text += f": at this pace training would take {pace:.0e} steps" if pace < np.inf else (
         ": it did not fall"

@@ -68,7 +68,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     steps = len(runs[0].losses)
     message = (
         f"at the stored weights, the outputs for your {case.rows:,} rows differ by at most "
-        f"{short(spread)}. In copies of the model, they still hardly differ after "
+        f"{short(spread)}. The outputs of copies of the model still hardly differ after "
         f"{format_steps(steps)} of training{text}."
     )
     if helped is not None:

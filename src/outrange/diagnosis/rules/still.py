@@ -28,7 +28,7 @@ def _plain(keras: ModuleType, rate: float = 0.1, trainable: bool = True) -> Mode
     """This rule reports three cases: no weight is trainable, the learning rate is 0 or negative, or
     all gradients at the stored weights are exactly 0 on the data. The first two cases are PROVED,
     but a learning rate of 0 is only SUSPECTED if the optimizer may still move weights. The last
-    case is MEASURED, and other findings give its cause.""",
+    case is MEASURED; look for its cause in the other findings.""",
     Example(lambda k: _plain(k, rate=0.0), lambda k: _plain(k)),
     Example(lambda k: _plain(k, trainable=False), lambda k: _plain(k)),
 )  # fmt: skip
