@@ -168,7 +168,8 @@ REFUSED = {
     "a stored bias behind two quantizers": (
         [*_quantizer("a", "s2", "y", "b"), _node("DequantizeLinear", "c sc", "C"),
          _node("Gemm", "b W C", "r")],
-        {"s2": np.float32(0.01), "c": np.int32([9]), "sc": np.float32(0.005)}, "successive quantizers"),
+        {"s2": np.float32(0.01), "c": np.int32([9]), "sc": np.float32(0.005)},
+        "successive quantizers"),
     "a float bias beyond int32": (
         [_node("Gemm", "a W b", "r")], {"b": np.float32([1e8])}, "int32"),
     "a stored bias beyond int32": (
