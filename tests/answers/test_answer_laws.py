@@ -310,7 +310,7 @@ def test_parts_of_several_axes_and_outputs():
 
 @pytest.mark.parametrize(("key", "error", "message"), [
     (6, IndexError, "shape"), (-7, IndexError, "shape"), ((0, 0), IndexError, "shape"),
-    ("force", KeyError, "The outputs are"), (1.5, InputError, "by integers"),
+    ("force", KeyError, "output must be one of"), (1.5, InputError, "by integers"),
     (True, InputError, "by integers"), (None, InputError, "by integers"),
     ({}, IndexError, "shape"),
 ], ids=str)  # fmt: skip

@@ -105,7 +105,7 @@ def test_bounds_that_the_user_has_tightened_stay():
         (omlt_block((-1.0, 1.5)), r"Input 0 must lie in \[-1, 1\].*variable in \[-1, 1.5\]"),
         (omlt_block((None, 1.0)), r"variable in \[-inf, 1\]"),
         (omlt_block(weights=[([[2.0, 1.0, 1.0]], [2.0, -2.0, 0.0]), WEIGHTS[1]]), "other weights"),
-        (omlt_block(weights=WEIGHTS[:1]), "`dense_1` is missing at the end"),
+        (omlt_block(weights=WEIGHTS[:1]), "without layer `dense_1` at its end"),
         (omlt_block(weights=[([[1.0]], [0.0]), WEIGHTS[1]]), "layer 0 with 1 units"),
         (Record(), "build_formulation"),
     ],
@@ -163,7 +163,7 @@ def test_gurobi_gets_bounds_of_every_sample():
 
 
 def test_gurobi_predictors_with_other_weights_are_refused():
-    with pytest.raises(InputError, match="outside the bounds"):
+    with pytest.raises(InputError, match="outside its bounds"):
         bounds().to_gurobi_ml(gurobi_predictor(scale=-2.0))
     with pytest.raises(InputError, match="must lie in"):
         bounds((-1, 0.5)).to_gurobi_ml(gurobi_predictor())

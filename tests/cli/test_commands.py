@@ -167,7 +167,7 @@ MISTAKES = [
     (["range", "SMALL", "--box", "0", "one"], 2, "not a valid float"),
     (["range", "SMALL"], 2, "Describe the inputs"),
     (["range", "SMALL", "--box", "0", "1", "--lo", "0"], 2, "exactly one"),
-    (["range", "SMALL", "--lo", "0"], 2, "go together"),
+    (["range", "SMALL", "--lo", "0"], 2, "must be given together"),
     (["range", "SMALL", "--lo", "0,0,0", "--hi", "1"], 2, "shape (3,)"),
     (["range", "SMALL", "--lo", "zero", "--hi", "1"], 2, "--lo"),
     (["range", "SMALL", "--box", "0", "1", "--margin", "1"], 2, "needs --data"),

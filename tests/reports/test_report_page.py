@@ -78,7 +78,7 @@ def test_the_command_writes_the_page_and_says_what_is_in_it(command_page):
     ("arguments", "message"),
     [
         ((), "Describe the inputs"),
-        (("--box", "0", "1", "-o", "no/such/folder/page.html"), "the folder does not exist"),
+        (("--box", "0", "1", "-o", "no/such/folder/page.html"), "The folder of -o must exist"),
         (("--box", "0", "1", "--time-limit", "0"), "--time-limit"),
         (("--box", "0", "1", "--property", "y[0] <"), "y[0] <"),
         (("--data", "none.csv"), "none.csv"),

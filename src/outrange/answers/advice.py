@@ -101,7 +101,8 @@ class Advice(Answer):
 
     def document(self) -> Document:
         """Return a document with the choices, the warnings, and Keras code for a model."""
-        doubt = [] if self.sure else [f'The targets may also be read as kind="{self.other}".']
+        other = f'The data also permit kind="{self.other}"; pass `kind=` to choose.'
+        doubt = [] if self.sure else [other]
         return Document(
             f"The targets are {self.meaning}.",
             "",

@@ -28,7 +28,7 @@ STATUSES = {
     "memory": "memory ran out",
     "interrupted": "interrupted",
     "pieces": "the limit on the number of pieces was reached",
-    "rounding": "float64 rounding keeps the bounds of the fraction more than {tol:g} apart",
+    "rounding": "float64 rounding causes a gap of more than {tol:g} between the bounds",
 }
 """Reasons why the search stopped; `share_lo` and `share_hi` are bounds in every case."""
 
@@ -110,13 +110,14 @@ class BadInputs(Answer):
         total = sum(math.prod(shape) for shape in self.inputs.values())
         if self.lo.shape[1:] != (total,):
             raise OutrangeError(
-                "Boxes must have one interval per input. "
-                f"Received: {total:,} inputs, boxes of shape {self.lo.shape}."
+                "Each box must have one interval per input. This error is a bug in outrange; "
+                f"please report it. Received: {total:,} inputs, boxes of shape {self.lo.shape}."
             )
         if not 0 <= self.share_lo <= self.share_hi <= 1:
             raise OutrangeError(
-                "The bounds on a share must be ordered and lie in [0, 1]. This error is a bug in "
-                f"outrange; please report it. Received: {self.share_lo!r}, {self.share_hi!r}."
+                "The bounds on the fraction of the set that breaks the property must be ordered "
+                "and lie in [0, 1]. This error is a bug in outrange; please report it. "
+                f"Received: {self.share_lo!r}, {self.share_hi!r}."
             )
 
     @property
@@ -170,7 +171,7 @@ class BadInputs(Answer):
         flat, single = flat_inputs(x, self.inputs)
         code = np.full(len(flat), -1)
         if not np.isfinite(flat).all():
-            raise InputError("Inputs must be finite numbers. Received: NaN or infinity.")
+            raise InputError("`x` must contain finite numbers only. Received: NaN or infinity.")
         for root in range(len(self.locator.roots)):
             inside, row = self.locator.find(root, flat)
             side = self._sides(flat[inside], row)
@@ -258,8 +259,8 @@ class BadInputs(Answer):
         at = self.varying
         if at.size not in (1, 2):
             raise InputError(
-                "A drawing needs one or two varying inputs; give all others constant values. "
-                f"Received: {at.size} varying inputs."
+                "`plot` needs an input set in which one or two inputs vary; fix all others at "
+                f"constant values. Received: {at.size} varying inputs."
             )
         undecided, boxes = (self.undecided_lo, self.undecided_hi), (self.box_lo, self.box_hi)
         polygons = [(False, rectangle(lo[at], hi[at])) for lo, hi in zip(*undecided, strict=True)]

@@ -90,7 +90,8 @@ class DeadStart(Answer):
             return f"DeadStart({clipped_name(self.model, 40)!r}, no activation with a flat piece)"
         w = self.worst
         span = "exact" if w.method == CLOSED else f"in [{w.lo:.4g}, {w.hi:.4g}]"
-        what = f"{clipped_name(w.name, 40)}: a unit starts dead with {w.chance:.4g}, {span}"
+        what = f"{clipped_name(w.name, 40)}: a unit starts dead with "
+        what += f"probability {w.chance:.4g}, {span}"
         return f"DeadStart({clipped_name(self.model, 40)!r}, {what})"
 
     def records(self) -> list[dict[str, Any]]:
@@ -111,7 +112,7 @@ class DeadStart(Answer):
         """
         ends = np.array([(a.chance, a.lo, a.hi) for a in self.layers]).reshape(-1, 3)
         names = [f"{layer.name} ({layer.kind})" for layer in self.layers]
-        title = "No activation has a flat piece: no unit is ever dead"
+        title = "The model has no activation with a flat piece, so its units cannot be dead"
         if self.worst is not None:
             name, chance = self.worst.name, self.worst.chance
             title = f"A unit of `{name}` starts dead with probability {chance:.3g}"
@@ -121,7 +122,7 @@ class DeadStart(Answer):
         """Return a document with a table that has one row per layer."""
         title = f"Dead starts of {self.model}"
         if not self.layers:
-            lead = "no activation has a flat piece; no unit is ever dead."
+            lead = "the model has no activation with a flat piece, so its units cannot be dead."
             return Document(title, lead, ())
         head = ("Layer (type)", "Units", "Unit dead", "Interval", "All dead", "Interval", "Method")
         rows = [
@@ -136,7 +137,9 @@ class DeadStart(Answer):
             )
             for a in self.layers
         ]
-        weights = f" Weights that were not redrawn: {', '.join(self.kept)}." if self.kept else ""
+        weights = ""
+        if self.kept:
+            weights = f" Weights without a known initializer, not redrawn: {', '.join(self.kept)}."
         note = (
             f"a unit is dead if its activation is flat on all {self.rows} rows of the data. The "
             f"confidence level of each interval is {100 * self.confidence:g} %.{weights}"

@@ -9,10 +9,10 @@ from typing import Any, overload
 
 from ..core import InputError
 from .answer import Answer
-from .render.document import BAD, GOOD, OPEN, Document, Entry, EntryList, Fold, Interval, Listing
+from .render.document import BAD, GOOD, OPEN, Document, Entry, EntryList, Fold, Listing
 from .render.jsonable import field_dict
 from .render.sarif import sarif
-from .render.text import block_lines, cell_text
+from .render.text import block_lines
 from .tables.findings import plot_findings
 
 
@@ -45,7 +45,7 @@ class Level(IntEnum):
             return cls[str(level).upper()]
         except KeyError:
             names = ", ".join(repr(member.name.lower()) for member in cls)
-            raise InputError(f"A level must be one of {names}. Received: {level!r}.") from None
+            raise InputError(f"`level` must be one of {names}. Received: {level!r}.") from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,8 +93,6 @@ class Finding:
         lines = [f"{self.where}{self.message}"]
         if self.holds_for:
             lines.append(f"Holds for {self.holds_for}.")
-        if self.interval is not None:
-            lines.append(f"Proved by the interval {cell_text(Interval(*self.interval))}.")
         if self.tried:
             lines.append(self.tried)
         tone = BAD if self.level is Level.PROVED else OPEN
@@ -224,7 +222,7 @@ class Diagnosis(Answer, Sequence):
         """
         if code not in self.explanations:
             codes = ", ".join(sorted(self.explanations))
-            raise InputError(f"A code must be one of {codes}. Received: {code!r}.")
+            raise InputError(f"`code` must be the code of a rule: {codes}. Received: {code!r}.")
         return self.explanations[code]
 
     def sarif(self, uri: str = "model") -> dict[str, Any]:

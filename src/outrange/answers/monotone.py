@@ -89,7 +89,9 @@ class Trend:
             self.rise is not None
         ):
             raise OutrangeError(
-                "A trend must have two inputs as evidence if and only if it is refuted."
+                "A direction must have two inputs as evidence if and only if it is refuted. This "
+                f"error is a bug in outrange; please report it. Received: rises={self.rises}, "
+                f"falls={self.falls}, fall={self.fall}, rise={self.rise}."
             )
 
     @property

@@ -82,7 +82,8 @@ class Optimum(Answer):
     def __post_init__(self) -> None:
         if self.status not in REASONS or self.sense not in ("min", "max"):
             raise OutrangeError(
-                f"Unknown status or sense. Received: {self.status!r}, {self.sense!r}."
+                f"`status` must be one of {list(REASONS)}, and `sense` must be 'min' or 'max'. "
+                f"Received: status={self.status!r}, sense={self.sense!r}."
             )
         if not self.lo <= self.hi:
             raise OutrangeError(
@@ -154,7 +155,7 @@ class Optimum(Answer):
     def document(self) -> Document:
         """Return a document with the bracket as a table of one row, and the best known input."""
         row = (f"{self.sense} {self.objective}", bound(self.lo, -1), bound(self.hi, 1))
-        attained = "No input that satisfies the conditions is known."
+        attained = "The search found no input that satisfies the conditions."
         if self.at is not None:
             best = "This value" if self.is_exact else "The best value seen"
             attained = (

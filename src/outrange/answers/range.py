@@ -256,7 +256,7 @@ class Range(Answer):
             least, most = (number(float(end)) for end in (lo.min(), hi.max()))
             ends = f"{lo.size:,} outputs within [{least}, {most}]"
         worst = float(np.max(self.relative_gap, initial=0.0))
-        open_gap = "" if self.is_exact else f", gap {number(short(worst, 3))} of the range seen"
+        open_gap = "" if self.is_exact else f", gap {number(short(worst, 3))} times the range seen"
         if worst > MOST_GAP:  # The range seen is too small as a unit.
             open_gap = f", gap {number(float(np.max(self.gap)))}"
         return f"Range({ends}, {self.reason}{open_gap}, {self.warrant.name})"

@@ -96,8 +96,9 @@ class RobustAccuracy(Answer):
         broken = set(np.flatnonzero(self.status == BROKEN).tolist())
         if broken != set(self.adversarial):
             raise OutrangeError(
-                "An input must have a counterexample if and only if it is broken. "
-                f"Received: {sorted(broken ^ set(self.adversarial))[:5]}."
+                'An input must have a counterexample if and only if its status is "broken". This '
+                "error is a bug in outrange; please report it. Received: inputs "
+                f"{sorted(broken ^ set(self.adversarial))[:5]}."
             )
 
     @property

@@ -27,8 +27,8 @@ STATUSES = {
     "memory": "memory ran out",
     "interrupted": "interrupted",
     "error": "an internal error ended part of the search; please report it",
-    "rounding": "between lo and hi, float64 rounding decides the verdict",
-    "float32": "between lo and hi, float32 rounding decides the verdict",
+    "rounding": "at distances between lo and hi, the verdict depends on float64 rounding",
+    "float32": "at distances between lo and hi, the verdict depends on float32 rounding",
 }
 """Reasons why the search stopped; both bounds are valid in every case."""
 
@@ -129,8 +129,8 @@ class Robustness(Answer):
             return "The input itself breaks the property."
         if not np.isfinite(self.hi):
             return (
-                f"The property is proved within {name} distance {bound(self.lo, -1)}; no input "
-                "tried farther away breaks the property."
+                f"The property is proved within {name} distance {bound(self.lo, -1)}; the "
+                "search found no counterexample at a larger distance."
             )
         return (
             f"The property is proved within {name} distance {bound(self.lo, -1)} and broken at "
@@ -202,7 +202,7 @@ class Robustness(Answer):
         if np.count_nonzero(moved >= moved[i] * (1 - ALIKE)) > 1:
             return f"{sentence}."
         start, end = number(float(center[i])), number(float(example.flat_x[i]))
-        return f"{sentence}, where {names[i]} moved most, from {start} to {end}."
+        return f"{sentence}, where {names[i]} changed most, from {start} to {end}."
 
     def _units(self) -> str:
         """Return advice to use `scale=`, for a row of features of very different sizes.

@@ -28,7 +28,7 @@ REASONS = {
     "memory": "memory ran out",
     "interrupted": "interrupted",
     "error": "an internal error ended part of the search; please report it",
-    "rounding": "the proved bound misses the property by no more than float64 rounding",
+    "rounding": "the proved bound misses the property by no more than the float64 rounding error",
     "splits": "further splits of the initial set do not decide the specification",
     "forever": "the search found no set of states that the loop never leaves",
     "float32": "float32 rounding may exceed the margin of the result in real arithmetic",
@@ -130,12 +130,14 @@ class Decided:
     def __post_init__(self) -> None:
         if (self.status == VIOLATED) != (self.counterexample is not None):
             raise OutrangeError(
-                "A counterexample must be present if and only if the status is `VIOLATED`. "
+                "A counterexample must be present if and only if the status is `VIOLATED`. This "
+                "error is a bug in outrange; please report it. "
                 f"Received: {self.status}, {self.counterexample}."
             )
         if self.status == HOLDS and not self.margin >= 0:
             raise OutrangeError(
-                f"`HOLDS` needs a margin of at least 0. Received: margin={self.margin!r}."
+                "A verdict with the status `HOLDS` must have a margin of at least 0. This error is "
+                f"a bug in outrange; please report it. Received: margin={self.margin!r}."
             )
 
     @property

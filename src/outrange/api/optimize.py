@@ -180,7 +180,8 @@ def _optimum(
     ):
         raise InputError(
             "A certificate of an optimum needs a linear objective of outputs only, and no `where`. "
-            "Leave out `certificate`, or leave out `where` and use a linear form of outputs."
+            "Leave out `certificate`, or leave out `where` and use a linear form of outputs. "
+            f"Received: the objective `{text}`{'' if condition is TRUE else ' and `where`'}."
         )
     answer = optimum(
         extend_network(network, terms, [form, condition]),

@@ -66,11 +66,13 @@ def read_subject(graph: Graph, file: str | None, known: str | None = None) -> Su
     except Refused as why:
         raise InputError(f"{file} cannot be certified: {why}") from None
     if known is not None and known != digest:
-        raise InputError(f"{file} cannot be certified: it has changed since it was read.")
+        raise InputError(
+            f"{file} cannot be certified, because it has changed since it was read. Load it again."
+        )
     if network.inputs != graph.size:
         raise InputError(
             f"{file} cannot be certified: the checker reads {network.inputs} inputs, but "
-            f"outrange reads {graph.size}."
+            f"outrange reads {graph.size}. Leave out `certificate=`."
         )
     return Subject(network, file, digest)
 

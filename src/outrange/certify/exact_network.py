@@ -60,7 +60,7 @@ def _value(network: Network, node: Node, inputs: list[list[Form]]) -> list[Form]
 
 def _not_covered(what: str) -> InputError:
     return InputError(
-        "A certificate covers affine ops, piecewise-linear curves, max and the curves "
+        "A certificate covers affine operations, piecewise-linear curves, max and the curves "
         f"{', '.join(sorted(SMOOTH))}. Received: `{what}`. Omit `certificate=`, or certify the "
         "part of the network without it."
     )
@@ -106,7 +106,7 @@ def _kinks(network: Network, op: Curve, forms: list[Form]) -> list[Form]:
     for knot, before, after in zip(op.knots, pieces, pieces[1:], strict=False):
         at = exact(float(knot))
         if before[0] * at + before[1] != after[0] * at + after[1]:
-            raise _not_covered(f"{op.name}, whose pieces do not meet in exact numbers")
+            raise _not_covered(f"{op.name}, which is not continuous in exact arithmetic")
         shifted = [combine([(exact(1.0), form)], -at) for form in forms]
         for part, unit in zip(parts, curve(network, "kink", shifted, (0, 1)), strict=True):
             part.append((after[0] - before[0], unit))

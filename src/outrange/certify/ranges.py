@@ -62,14 +62,14 @@ def certify_range(
     if rows.shape != (count, len(about.network.outputs)):
         raise InputError(
             f"This model cannot be certified: the checker reads {len(about.network.outputs)} "
-            f"outputs, but outrange reads {count}."
+            f"outputs, but outrange reads {count}. Leave out `certificate=`."
         )
     lo, hi, seen_lo, seen_hi = (
         np.asarray(a, np.float64).ravel()
         for a in (answer.lo, answer.hi, answer.seen_lo, answer.seen_hi)
     )
     if not np.isfinite([lo, hi]).all():
-        raise NoCertificateError("the range does not have finite proved bounds yet")
+        raise NoCertificateError("at least one bound of the range is still infinite")
     scale = np.maximum(seen_hi - seen_lo, 0) + DIGITS * np.maximum(abs(lo), abs(hi))
     scale = scale + np.minimum(least_scale(box), _most_scale(answer, scale))
     lo, hi = lo - SLACK * scale, hi + SLACK * scale

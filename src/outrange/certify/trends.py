@@ -90,7 +90,7 @@ def certify_slopes(
         for a in (answer.lo, answer.hi, answer.seen_lo, answer.seen_hi)
     )
     if not np.isfinite([lo, hi]).all():
-        raise NoCertificateError("the range does not have finite proved bounds yet")
+        raise NoCertificateError("at least one bound of the range is still infinite")
     size = np.maximum(seen_hi - seen_lo, 0) + np.maximum(np.abs(lo), np.abs(hi))
     slack = SLACK * size
     # Signs prove a bound of 0 without rounding. If they do not suffice, 0 is treated like the rest.

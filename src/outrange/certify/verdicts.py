@@ -50,7 +50,7 @@ def certify_verdict(
         for lo, hi in zip(group.roots.lo, group.roots.hi, strict=True):
             parts.append((Box(lo, hi), claims))
     if not parts:
-        raise NoCertificateError("the property follows from the bounds of the inputs alone")
+        raise NoCertificateError("the property already follows from the bounds of the inputs")
     certify(path, about, parts, notes)
     return replace(answer, warrant=Warrant.CERTIFIED, certificate=describe_certificate(path))
 
@@ -70,7 +70,8 @@ def check_covered(inputs: int, outputs: int, unsafe: Formula, regions: Sequence[
     """
     if not all(region.is_box for region in regions) or any(r.integer.any() for r in regions):
         raise InputError(
-            "A certificate covers boxes of real inputs, without balls or constraints on `x`."
+            "A certificate covers boxes of real inputs. Leave out `certificate=`, or pass a box. "
+            "Received: a set with integers, a ball, or constraints on `x`."
         )
     for atom in atoms(unsafe):
         if any(at >= inputs + outputs for at, _ in atom.terms):
@@ -82,8 +83,8 @@ def check_covered(inputs: int, outputs: int, unsafe: Formula, regions: Sequence[
         if len(atom.terms) > 1 and any(at < inputs for at, _ in atom.terms):
             raise InputError(
                 "A certificate covers linear inequalities in the outputs, and bounds on single "
-                "inputs. Received: a condition that combines inputs with one another or with "
-                "outputs."
+                "inputs. Leave out `certificate=`. Received: a condition that combines inputs "
+                "with one another or with outputs."
             )
 
 

@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None, vnnlib: bool = False) -> None:
 
         code = run(arguments, vnnlib)
     except KeyboardInterrupt:  # while modules were still being loaded
-        print("outrange: interrupted before any bound was known", file=sys.stderr)
+        print("outrange: interrupted before any bound was computed", file=sys.stderr)
         code = 130
     sys.exit(code)
 

@@ -228,11 +228,11 @@ def verify_all_command(
         if any(
             context.get_parameter_source(name) is not default for name in options.keys() - {"file"}
         ):
-            raise click.UsageError("--merge can be combined with --file only.", context)
+            raise click.UsageError("With --merge, omit all other options except --file.", context)
         return ask_merge(instances, options["file"], click.echo)
     if len(instances) != 1:
         raise click.UsageError(
-            "Pass one list of instances; to merge several tables of results, add --merge.",
+            "Pass one list of instances. To merge several tables of results, add --merge.",
             context,
         )
     from .commands.verify_all import BatchOptions, ask_verify_all

@@ -45,7 +45,10 @@ class RobustnessCurve(Answer):
 
     def __post_init__(self) -> None:
         if not self.answers or (np.diff(self.radii) <= 0).any():
-            raise OutrangeError("A curve must have one answer per radius, in ascending order.")
+            raise OutrangeError(
+                "A robustness curve must have at least one radius, and its radii must ascend. "
+                f"Received: radii {self.radii.tolist()}."
+            )
 
     def __len__(self) -> int:
         return len(self.answers)

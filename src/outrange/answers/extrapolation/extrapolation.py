@@ -72,9 +72,18 @@ class Extrapolation(Answer):
     def __post_init__(self) -> None:
         columns, rows = len(self.names), len(self.outside)
         if not self.lo.shape == self.hi.shape == (columns,) or rows > self.count:
-            raise OutrangeError("An extrapolation must have a range for each column.")
+            raise OutrangeError(
+                "An extrapolation must have one range per column, and at most as many rows outside "
+                "as were compared. This error is a bug in outrange; please report it. "
+                f"Received: {columns} columns, shapes {self.lo.shape} and {self.hi.shape}, "
+                f"{rows} rows outside of {self.count}."
+            )
         if self.values.shape != (rows, columns):
-            raise OutrangeError("An extrapolation must have a value for each row and column.")
+            raise OutrangeError(
+                "An extrapolation must have one value for each row outside and each column. This "
+                "error is a bug in outrange; please report it. Received: values of shape "
+                f"{self.values.shape} for {rows} rows and {columns} columns."
+            )
 
     @property
     def by(self) -> np.ndarray:

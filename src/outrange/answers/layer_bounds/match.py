@@ -70,8 +70,9 @@ def check_box(answer: ProvedNetwork, lo: Any, hi: Any) -> None:
     hi = np.nan_to_num(np.asarray(hi, np.float64), nan=np.inf, posinf=np.inf, neginf=-np.inf)
     if lo.shape[-1:] != least.shape:
         raise InputError(
-            f"The embedded network must have the {least.size} inputs of the bounds. "
-            f"Received: {lo.shape[-1] if lo.ndim else 1} inputs."
+            f"The embedded network must be `{answer.model}`, for which the bounds are proved and "
+            f"which has {least.size} inputs. "
+            f"Received: a network with {lo.shape[-1] if lo.ndim else 1} inputs."
         )
     outside = np.argwhere((lo < least) | (hi > most))
     if len(outside):
@@ -105,17 +106,18 @@ def match_layers(answer: ProvedNetwork, layers: Sequence[EmbeddedLayer]) -> list
                 break
             skipped.append(ours)
         else:
-            raise _mismatch(answer, f"layer {number} with {layer.units} units has no counterpart")
+            why = f"layer {number} with {layer.units} units, which matches no layer of that model"
+            raise _mismatch(answer, why)
         for other in skipped:
             if not (_has_same_bounds(other.post, last) or (_has_same_bounds(other.post, ours.pre))):
-                raise _mismatch(answer, f"layer `{other.name}` is missing before layer {number}")
+                raise _mismatch(answer, f"no layer `{other.name}` before its layer {number}")
         matched.append(ours)
         last = ours.post
     for other in waiting:
         if not _has_same_bounds(other.post, last):
-            raise _mismatch(answer, f"layer `{other.name}` is missing at the end")
+            raise _mismatch(answer, f"a network without layer `{other.name}` at its end")
     if any(layer.calls > 1 for layer in matched):
-        raise _mismatch(answer, "the model calls one of its layers several times")
+        raise _mismatch(answer, "a model that calls a layer more than once")
     return matched
 
 
@@ -216,7 +218,7 @@ def _check_inside(answer: ProvedNetwork, layer: UnitBounds, x: np.ndarray, ends:
     lo, hi = np.ravel(ends[0]), np.ravel(ends[1])
     slack = SLACK * (1.0 + np.abs(x).max(axis=1, keepdims=True))
     if not ((lo - slack <= x) & (x <= hi + slack)).all():
-        raise _mismatch(answer, f"weights with an output of `{layer.name}` outside the bounds")
+        raise _mismatch(answer, f"weights that give an output of `{layer.name}` outside its bounds")
 
 
 def intersect(
@@ -237,7 +239,7 @@ def intersect(
     least, most = np.maximum(lo, ends[0]), np.minimum(hi, ends[1])
     slack = SLACK * (1.0 + np.minimum(np.abs(least), np.abs(most)))
     if not (least <= most + slack).all():
-        raise _mismatch(answer, f"bounds of `{layer.name}` that do not overlap the proved ones")
+        raise _mismatch(answer, f"variables of `{layer.name}` outside its proved bounds")
     # Intervals that are disjoint only through rounding become a single number.
     return least, np.maximum(least, most)
 

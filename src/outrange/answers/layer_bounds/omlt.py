@@ -62,7 +62,7 @@ def _check_shape(answer: ProvedNetwork, layer: Any, ours: UnitBounds) -> None:
     same = [n for n in theirs if n > 1] == [n for n in shape if n > 1]
     if not same or indices != list(np.ndindex(theirs)):
         raise InputError(
-            f"The variables of layer `{ours.name}` must have indices in the layer's shape {shape}. "
+            f"The variables of layer `{ours.name}` must be indexed like an array of shape {shape}. "
             f"Received: {len(indices)} variables, the last with index {indices[-1]}."
         )
 
@@ -79,7 +79,7 @@ def _check_first(answer: ProvedNetwork, layer: Any, ours: UnitBounds) -> None:
     is_bounded = np.isfinite(lo) & np.isfinite(hi)
     if not ((least - slack <= lo) & (hi <= most + slack))[is_bounded].all():
         raise InputError(
-            f"The block must contain the network `{answer.model}` of the bounds. "
+            f"`block` must contain `{answer.model}`, the network for which the bounds are proved. "
             f"Received: other weights in layer `{ours.name}`."
         )
 

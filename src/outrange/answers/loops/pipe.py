@@ -95,7 +95,7 @@ class Pipe:
             holds = (self.start <= time) & (time <= self.stop)
         if not holds.any():
             raise InputError(
-                f"A time must lie between {self.start.min():g} and {self.stop.max():g}. "
+                f"`time` must lie between {self.start.min():g} and {self.stop.max():g}. "
                 f"Received: {time!r}."
             )
         return Box(self.lo[holds].max(axis=0), self.hi[holds].min(axis=0))
@@ -123,8 +123,8 @@ class Pipe:
         row = np.asarray(row, np.float64)
         if row.shape != (len(self.states),):
             raise InputError(
-                f"A row must have one coefficient for each of the states {', '.join(self.states)}. "
-                f"Received: shape {row.shape}."
+                "`row` must be the name of a state, or a list with one coefficient for each of the "
+                f"states {', '.join(self.states)}. Received: shape {row.shape}."
             )
         rising, falling = np.maximum(row, 0.0), np.minimum(row, 0.0)
         size = np.maximum(np.abs(self.lo), np.abs(self.hi)) @ np.abs(row)
@@ -151,7 +151,7 @@ class Pipe:
         if isinstance(state, int | np.integer) and 0 <= state < len(self.states):
             return int(state)
         raise InputError(
-            f"A state must be one of {', '.join(self.states)}, or an index from 0 to "
+            f"`state` must be one of {', '.join(self.states)}, or an index from 0 to "
             f"{len(self.states) - 1}. Received: {state!r}."
         )
 
@@ -167,4 +167,5 @@ class Pipe:
     def __repr__(self) -> str:
         loose = self.looseness
         shown = f"{loose.max():.3g}" if np.isfinite(loose).all() else "unbounded"
-        return f"Pipe({len(self)} times of {', '.join(self.states)}, looseness at most {shown})"
+        what = f"states {', '.join(self.states)} at {len(self)} times"
+        return f"Pipe({what}, looseness at most {shown})"

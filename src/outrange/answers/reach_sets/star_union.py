@@ -103,11 +103,11 @@ class StarUnion:
         count = len(self.names)
         if points.ndim not in (1, 2) or points.shape[-1] != count:
             raise InputError(
-                f"An output must consist of {count} number{'s' * (count != 1)}, and a batch must "
-                f"have one row per output. Received: shape {points.shape}."
+                f"`y` must be one output with {count} number{'s' * (count != 1)}, or a batch with "
+                f"one output per row. Received: shape {points.shape}."
             )
         if not np.isfinite(points).all():
-            raise InputError("Outputs must be finite numbers. Received: NaN or infinity.")
+            raise InputError("`y` must contain finite numbers only. Received: NaN or infinity.")
         rows = np.atleast_2d(points)
         sides = self._sides(rows)
         for i in np.flatnonzero(sides == OPEN):
@@ -213,8 +213,8 @@ class StarUnion:
         if whole and 0 <= int(output) < len(self.names):
             return int(output)
         raise InputError(
-            f"Choose one of {', '.join(self.names)}, or an index from 0 to {len(self.names) - 1}. "
-            f"Received: {output!r}."
+            f"An output must be one of {', '.join(self.names)}, or an index from 0 to "
+            f"{len(self.names) - 1}. Received: {output!r}."
         )
 
     def polygons(self, x: str | int = 0, y: str | int = 1) -> list[np.ndarray]:
@@ -247,7 +247,7 @@ def _numbers(y: Any) -> np.ndarray:
     except (TypeError, ValueError, OverflowError):
         pass
     raise InputError(
-        "Outputs must be real numbers that float64 can represent, with one row per output. "
+        "`y` must contain real numbers within the range of float64: one output, or one per row. "
         f"Received: {reprlib.repr(y)}."
     )
 

@@ -28,13 +28,14 @@ def flat_inputs(x: Any, inputs: Mapping[str, tuple[int, ...]]) -> tuple[np.ndarr
     if isinstance(x, Mapping):
         if set(x) != set(inputs):
             raise InputError(
-                f"The keys of a dict must be the input names {list(inputs)}. Received: {list(x)}."
+                "If `x` is a dict, its keys must be the input names. "
+                f"Received: keys {list(x)}, input names {list(inputs)}."
             )
         parts = [_rows(x[name], shape, name) for name, shape in inputs.items()]
         if len({(len(part), single) for part, single in parts}) > 1:
             raise InputError(
-                "All inputs need the same batch size. "
-                f"Received: {[len(part) for part, _ in parts]}."
+                "All inputs in `x` must have the same batch size, or none may have a batch axis. "
+                f"Received: shapes {[np.shape(x[name]) for name in inputs]}."
             )
         return np.concatenate([part for part, _ in parts], axis=1), parts[0][1]
     shapes = list(inputs.values())

@@ -208,7 +208,7 @@ class ModelRepair(Answer):
     def wrong(self) -> str:
         """Sentence on the original model: how many properties failed, or the bad fraction."""
         if self.status == HOLDS:
-            return "Before: the original model has the property, so nothing was changed."
+            return "Before: the original model satisfies the property, so nothing was changed."
         if self.share is None:
             failed = sum(not verdict for verdict in self.before)
             return f"Before: {failed} of {len(self.before)} properties did not hold."
@@ -230,7 +230,8 @@ class ModelRepair(Answer):
         """Sentence on the agreement with the original: decisions, loss and changes of outputs."""
         parts = [_agreement_text(agreement) for agreement in self.fidelity]
         if self.loss is not None:
-            parts.append(f"the loss was {number(self.loss[0])} and is {number(self.loss[1])}")
+            before, after = map(number, self.loss)
+            parts.append(f"the loss was {before} before the repair and is {after} after it")
         if self.difference is not None:
             largest = max(-self.difference.lo.min(), self.difference.hi.max())
             bound = number(short(float(largest), DIGITS, side=1))
@@ -245,9 +246,10 @@ class ModelRepair(Answer):
             if self.violation is not None:
                 least = (
                     " The best candidate violates the property by "
-                    f"{number(self.violation)} at its worst tried input."
+                    f"{number(self.violation)} at the worst input that was tried."
                     if self.violation > 0
-                    else " One candidate satisfies the property at every tried input."
+                    else " One candidate satisfies the property at all inputs that were tried, "
+                    "but not provably at all inputs of the set."
                 )
             return f"Result: {self.reason}{least}"
         whose = "the model" if self.status == HOLDS else "the new model, as saved and loaded again"
@@ -298,7 +300,7 @@ def _size_of(change: LayerChange) -> str:
 
 
 def _agreement_text(agreement: Agreement) -> str:
-    where = {"inside": "inside the input set", "outside": "outside", "x": "on `x`"}
+    where = {"inside": "inside the input set", "outside": "outside the input set", "x": "on `x`"}
     name = where.get(agreement.where, agreement.where)
     if agreement.same is None:
         return f"{name}, the outputs change by {number(agreement.mean)} on average"

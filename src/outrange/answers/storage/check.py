@@ -22,7 +22,7 @@ def check_fields(record: Any) -> None:
         value = getattr(record, field.name)
         if not _fits(value, hints[field.name]):
             raise TypeError(
-                f"`{field.name}` of {type(record).__name__} is a {type(value).__name__}"
+                f"`{field.name}` of {type(record).__name__} has the type {type(value).__name__}"
             )
 
 

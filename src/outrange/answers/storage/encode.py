@@ -64,7 +64,10 @@ def encode(value: Any) -> Any:
 def _array(array: np.ndarray, scalar: bool) -> dict[str, Any]:
     dtype = "str" if array.dtype.kind == "U" else array.dtype.name
     if dtype not in NUMBERS:
-        raise InputError(f"Arrays must contain numbers or strings. Received: dtype {array.dtype}.")
+        raise InputError(
+            "A saved answer can contain only arrays of numbers or strings. "
+            f"Received: dtype {array.dtype}."
+        )
     data = array.ravel().tolist()
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         data = [entry if math.isfinite(entry) else str(entry) for entry in data]
@@ -100,7 +103,7 @@ def decode(tree: Any, records: Mapping[str, type]) -> Any:
             return {decode(k, records): decode(v, records) for k, v in tree["items"]}
     record = records.get(kind) if isinstance(kind, str) else None
     if record is None:
-        raise ValueError(f"{KIND!r} is {kind!r}, which no answer contains")
+        raise ValueError(f"the value of {KIND!r} must be a kind of record, and is {kind!r}")
     parts = {name: decode(part, records) for name, part in tree.items() if name != KIND}
     if issubclass(record, Enum):
         return record[parts["name"]]

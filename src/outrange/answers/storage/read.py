@@ -77,7 +77,8 @@ def _json(path: Path) -> Any:
     try:
         if path.exists() and not path.is_file():
             raise InputError(
-                f"The path must name an answer file. Received: `{path}`, which is not a file."
+                "The path of a saved answer must be a file that `answer.save` wrote. "
+                f"Received: `{path}`, which is not a file."
             )
         if path.stat().st_size > MOST_BYTES:
             raise InputError(

@@ -30,7 +30,7 @@ def entry_index(key: Any, shape: tuple[int, ...], names: list[str]) -> np.ndarra
         if key not in names:
             few = [clipped_name(name, 40) for name in names[:6]]
             more = f", and {len(names) - 6:,} more" if len(names) > 6 else ""
-            raise UnknownKeyError(f"The outputs are {few}{more}. Received: {key!r}.")
+            raise UnknownKeyError(f"An output must be one of {few}{more}. Received: {key!r}.")
         return np.asarray(names.index(key))
     parts = key if isinstance(key, tuple) else (key,)
     if any(part is None or isinstance(part, bool | float) for part in parts):
@@ -42,7 +42,7 @@ def entry_index(key: Any, shape: tuple[int, ...], names: list[str]) -> np.ndarra
         return np.asarray(np.arange(int(np.prod(shape, dtype=np.int64))).reshape(shape)[key])
     except IndexError:
         raise UnknownIndexError(
-            f"An index must fit the outputs, whose shape is {shape}. Received: index {key!r}."
+            f"An index must be valid for the shape {shape} of the outputs. Received: index {key!r}."
         ) from None
     except (TypeError, ValueError):
         raise InputError(
@@ -63,7 +63,8 @@ def check_entries(
     sizes = [array.size for array in arrays] + [len(labels)] * bool(labels)
     if any(size != count for size in sizes) or len({array.shape for array in arrays}) > 1:
         raise OutrangeError(
-            "The arrays of an answer must have one entry per output and the same shape. "
+            "The arrays of an answer must have one entry per output and the same shape. This error "
+            "is a bug in outrange; please report it. "
             f"Received: {count:,} outputs, {[array.shape for array in arrays]}, "
             f"{len(labels):,} labels."
         )

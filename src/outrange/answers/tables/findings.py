@@ -27,7 +27,7 @@ def plot_findings(diagnosis: Any, ax: Any) -> Any:
         kind = names.index("note" if f.note else f.level.name)
         cells[codes.index(f"{f.code} {f.title}"), layers.index(f.layer or "the whole")] = kind
     what = f"{len(diagnosis.findings)} finding{'s' * (len(diagnosis.findings) != 1)}"
-    title = f"{diagnosis.model}: {what} by {len(diagnosis.rules)} rules on {diagnosis.rows:,} rows"
+    title = f"{diagnosis.model}: {what}; {len(diagnosis.rules)} rules, {diagnosis.rows:,} data rows"
     if diagnosis.unread:
         title += f", {len(diagnosis.unread)} not checked"
     return plot_matrix(title, codes, layers, cells, kinds, ax)

@@ -33,7 +33,8 @@ def find_layer(layers: Sequence[LayerT], name: str) -> LayerT:
     for layer in layers:
         if layer.name == name:
             return layer
-    raise UnknownKeyError(f"The layers are {[layer.name for layer in layers]}. Received: {name!r}.")
+    names = [layer.name for layer in layers]
+    raise UnknownKeyError(f"A layer must be one of {names}. Received: {name!r}.")
 
 
 def label_layer(layer: _Called) -> str:

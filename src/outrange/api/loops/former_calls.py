@@ -39,7 +39,7 @@ def refuse_former_calls(ask: Ask) -> Ask:
                 f"the argument `{moved[0]}`" if moved else f"{describe_value(loops[0])} as the loop"
             )
             raise ArgumentError(
-                f"`{ask.__name__}` takes all parts of a loop as one record: "
+                f"All parts of a loop must be passed to `{ask.__name__}` as one `ControlLoop`: "
                 f"`{_new_call(ask.__name__, args, options)}`. Received: {received}."
             )
         return ask(*args, **options)

@@ -147,8 +147,8 @@ def repair(
     if proof is not None:
         if len(demands) > 1:
             raise InputError(
-                "A certificate is for a single property, without `keep`. "
-                f"Received: {len(demands)} properties."
+                "A certificate covers a single property. Leave out `certificate`, or pass one "
+                f"property and no `keep`. Received: {len(demands)} properties."
             )
         proof.check_covered(demands[0].unsafe, demands[0].regions)
     limit = time_left(clock)
@@ -203,7 +203,7 @@ def _pairs(property: Any, box: Any, name: str) -> list[tuple[Any, Any]]:
         return [(property, box)]
     if box is not None or not all(isinstance(p, tuple) and len(p) == 2 for p in property):
         raise InputError(
-            f"A list in `{name}` must contain pairs `(property, box)`, without a further `box`. "
+            f"A list in `{name}` must consist of pairs `(property, box)`; then leave out `box`. "
             f"Received: {name}={property!r}, box={box!r}."
         )
     return property

@@ -439,7 +439,10 @@ class Questions:
         if self.network.origin != "keras" or (is_file and suffix not in (".keras", ".h5")):
             raise NotApplicableError("A diagnosis needs a Keras model, and this model is not one.")
         if self.model is self.network:
-            raise NotApplicableError("A diagnosis needs the Keras model itself, or its file.")
+            raise NotApplicableError(
+                "A diagnosis needs a Keras model or its file, and this report is about a "
+                "`Network` that `outrange.load` returned."
+            )
         clock = Clock(seconds)
         with deadline(seconds):
             answer = diagnose(self.model, self.x, self.y, safe_mode=self.safe_mode)

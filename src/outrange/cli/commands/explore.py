@@ -58,7 +58,7 @@ def ask_explore(
     network = load_network(network, input_set)  # with the column names of the data
 
     def ready(address: str) -> None:
-        echo(f"{network.name} is at {address}\nCtrl-C ends it.")
+        echo(f"Open {address} in a browser to explore {network.name}.\nPress Ctrl-C to stop.")
         if open_:
             import webbrowser
 

@@ -69,7 +69,7 @@ def ask_report(
         )
     folder = os.path.dirname(os.path.abspath(path))
     if not os.path.isdir(folder):
-        raise InputError(f"-o: the folder does not exist. Received: {folder}.")
+        raise InputError(f"The folder of -o must exist. Received: {folder}.")
     data = None if box.data is None else _data(box)
     from ...api.report import report_on
     from ...live import show_progress

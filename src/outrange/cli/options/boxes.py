@@ -97,7 +97,8 @@ def box_of(options: BoxOptions, slots: Sequence[Slot], note: bool = True) -> Any
     if o.ball is not None:
         return ball(reshape_flat(read_array(o.ball, "--ball"), shape), o.radius, o.clip)
     if o.lo is None or o.hi is None:
-        raise InputError("--lo and --hi go together; one of them is missing.")
+        only = "--hi" if o.lo is None else "--lo"
+        raise InputError(f"--lo and --hi must be given together. Received: only {only}.")
     return tuple(
         reshape_flat(read_array(text, option), shape)
         for text, option in ((o.lo, "--lo"), (o.hi, "--hi"))
@@ -122,7 +123,7 @@ def _table(
     input_set = table_set(columns, parts, [name for name in parts if _is_whole(parts[name])])
     if note and isinstance(input_set, Mixed):
         sentence = whole_sentence(input_set)
-        print(f"outrange: {sentence}; `--no-whole` lets them take any real value.", file=sys.stderr)
+        print(f"outrange: {sentence}; `--no-whole` removes this restriction.", file=sys.stderr)
     return input_set
 
 

@@ -47,7 +47,7 @@ BOX_OPTIONS = (
     option(
         "--relative",
         is_flag=True,
-        help="Take --margin as a fraction of the range of each input.",
+        help="Interpret --margin as a fraction of the range of each input.",
     ),
     option(
         "--whole/--no-whole",
@@ -188,11 +188,12 @@ LOOP_OPTIONS = (
     ),
     option("--steps", type=int, help="Number of steps (periods)."),
     option(
-        "--forever", is_flag=True, help="Bound the states for all time, instead of --steps."
+        "--forever", is_flag=True, help="Bound the states for all time; replaces --steps."
     ),
     option(
         "--dt", metavar="TIME",
-        help="Period for which each control is held; the plant returns the state derivative.",
+        help="Period for which each control is held. The plant must then return the derivative of "
+        "the state.",
     ),
     option(
         "--spec", "specs", multiple=True, metavar="TEXT",
@@ -227,7 +228,7 @@ LOOP_OPTIONS = (
     ),
     option(
         "--plot", "picture", metavar="FILE",
-        help="Image file of the states over time, such as pipe.png or pipe.svg.",
+        help="Image file to write with the states over time, such as pipe.png or pipe.svg.",
     ),
     option(
         "--csv", "table", metavar="FILE",
