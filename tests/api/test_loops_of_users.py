@@ -174,8 +174,8 @@ def test_a_late_control_that_breaks_it_is_run():
 @pytest.mark.parametrize(
     ("more", "error", "words"),
     [
-        ({"delay": -1}, InputError, "integer number of steps"),
-        ({"delay": 0.5}, InputError, "integer number of steps"),
+        ({"delay": -1}, InputError, "the number of steps"),
+        ({"delay": 0.5}, InputError, "the number of steps"),
         ({"delay": (1, [0.0, 1.0])}, InputError, "one for each of 1"),
         ({"memory": lambda x, y: [1, 2, 3]}, InputError, "the last states"),
         ({"observe": lambda a, b, c: a}, InputError, "`t`, `x`"),

@@ -133,7 +133,7 @@ def test_a_budget_gives_the_same_answer_in_any_process():
         ({"budget": "10"}, "positive"),
         ({"budget": True}, "positive"),
         ({"budget": float("nan")}, "positive"),
-        ({"budget": 1, "time_limit": 1}, "must not have both a `budget`"),
+        ({"budget": 1, "time_limit": 1}, "must not be combined"),
     ],
     ids=str,
 )

@@ -293,9 +293,9 @@ class Monotone(Answer):
         if not left or self.reason == "decided":
             return ""
         return (
-            f"For {left:,} pairs of output and input, no direction is proved, and at least one "
-            "direction is not refuted. What would help: more time (`time_limit=`), a smaller input "
-            "set, or fewer pairs (`inputs=`, `outputs=`)."
+            f"The direction is undecided for {left:,} pair{'s' * (left > 1)} of output and input. "
+            "What would help: more time (`time_limit=`), a smaller input set, or fewer pairs "
+            "(`inputs=`, `outputs=`)."
         )
 
     def _order(self) -> list[Block]:

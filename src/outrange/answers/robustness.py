@@ -221,8 +221,8 @@ class Robustness(Answer):
         if sizes.max() < UNSCALED or factor < MIXED:
             return ""
         return (
-            f"\nThe inputs differ in size by a factor of {number(short(factor, 2))}, but one "
-            "distance applies to all of them. Use `scale=` to give each input its own unit "
+            f"\nThe magnitudes of the inputs differ by a factor of {number(short(factor, 2))}, but "
+            "one distance applies to all of them. Use `scale=` to give each input its own unit "
             '(`scale="std"` uses the standard deviations of `data=`).'
         )
 

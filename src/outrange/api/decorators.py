@@ -190,8 +190,8 @@ def _check(budget: Any, time_limit: float | None) -> None:
         )
     if time_limit is not None:
         raise InputError(
-            "A question must not have both a `budget` (which gives the same answer on every "
-            "machine) and a `time_limit`. "
+            "`budget` and `time_limit` must not be combined. Pass `budget` for the same answer on "
+            "every machine, or `time_limit` for a limit in seconds. "
             f"Received: budget={budget!r}, time_limit={time_limit!r}."
         )
 

@@ -73,9 +73,9 @@ def one_box(regions: list[Region]) -> Box:
     """
     if len(regions) != 1 or not regions[0].is_box or regions[0].integer.any():
         raise InputError(
-            "A certificate covers one box of real inputs, but no ball, union or integers. Pass a "
-            "box; for a table, pass `outrange.data_box(frame, whole=False)` (`--no-whole`). "
-            "Received: a different kind of set."
+            "A certificate covers one box of real inputs. Pass a box; for a table, pass "
+            "`outrange.data_box(frame, whole=False)` (`--no-whole`). "
+            "Received: a ball, a union, or a set with integers or conditions."
         )
     return regions[0].box
 

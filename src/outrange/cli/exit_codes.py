@@ -13,8 +13,8 @@ Exit codes:
   0    the answer is complete: exact to --tol, or every property holds
   1    verify: the property is violated (`sat`), so that `verify ... && deploy` stops;
        verify-all: a property is violated for which --expected does not say `sat`
-  2    invalid arguments: no such file, a bad box, an unknown layer;
-       no such backend (KERAS_BACKEND); or the output cannot be written
+  2    an argument is invalid (a missing file, a bad box, an unknown layer or
+       KERAS_BACKEND), or the output cannot be written
   3    incomplete: the bounds are valid, but the gap is not closed or a property is
        undecided (time limit, float64 rounding)
   4    the model cannot be read, or uses an unsupported operation

@@ -78,7 +78,7 @@ def _fail_on(error: Exception) -> int:
         return fail("out of memory; try a smaller model or input set", BUG)
     return fail(
         f"this is a bug in outrange; please report it ({type(error).__name__}: {error}). "
-        "OUTRANGE_DEBUG=1 shows where.",
+        "Set OUTRANGE_DEBUG=1 to print the traceback.",
         BUG,
     )
 

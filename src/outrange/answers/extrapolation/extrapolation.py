@@ -164,7 +164,7 @@ class Extrapolation(Answer):
     def _widening(self) -> str:
         return (
             f"The table shows the output ranges of {self.model}: over the training set, and over "
-            "the smallest box that also contains the rows outside it."
+            "the smallest box that contains the training set and the rows outside it."
         )
 
     def _outputs(self, inner: Range, outer: Range) -> Table:

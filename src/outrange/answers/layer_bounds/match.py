@@ -110,7 +110,8 @@ def match_layers(answer: ProvedNetwork, layers: Sequence[EmbeddedLayer]) -> list
             raise _mismatch(answer, why)
         for other in skipped:
             if not (_has_same_bounds(other.post, last) or (_has_same_bounds(other.post, ours.pre))):
-                raise _mismatch(answer, f"no layer `{other.name}` before its layer {number}")
+                why = f"a network without layer `{other.name}` before its layer {number}"
+                raise _mismatch(answer, why)
         matched.append(ours)
         last = ours.post
     for other in waiting:

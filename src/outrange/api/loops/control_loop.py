@@ -152,7 +152,4 @@ def _check_names(kind: str, names: Any) -> None:
             f"`{kind}` must be a list of names: {kind}=['a', 'b']. Received: {kind}={names!r}."
         )
     if not all(names) or len(set(names)) < len(names):
-        raise InputError(
-            f"`{kind}` needs distinct nonempty names, one for each of the {kind}. "
-            f"Received: {list(names)}."
-        )
+        raise InputError(f"`{kind}` must be distinct nonempty names. Received: {list(names)}.")

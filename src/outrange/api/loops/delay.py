@@ -32,8 +32,9 @@ def read_delay(delay: Any) -> tuple[int, tuple[float, ...]]:
         count, controls = -1, ()
     if not 0 <= count <= MOST_DELAY or not controls or not np.isfinite(controls).all():
         raise InputError(
-            "`delay` must be the integer number of steps (with `dt`: periods) before a control "
-            "reaches the plant. Until then, the plant receives 0, or -10.0 for `delay=(2, -10.0)`. "
+            f"`delay` must be an integer from 0 to {MOST_DELAY}: the number of steps (with `dt`: "
+            "periods) before a control reaches the plant. Until then, the plant receives 0, or the "
+            "value c for `delay=(n, c)`. "
             f"Received: delay={delay!r:.60}."
         )
     return count, controls

@@ -29,7 +29,7 @@ def read_modes(controller: Any, mode: str | int | None) -> dict[float, Any]:
         modes = {}
     if not modes:
         raise InputError(
-            "The modes of a controller must be numbers: the values of a state. "
+            "The keys of `controller` must be numbers, the values of the state that `mode` names. "
             f"Received: {list(controller)}."
         )
     return modes

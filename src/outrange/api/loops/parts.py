@@ -205,8 +205,7 @@ def _names(value: Sequence[str] | None, size: int, what: str, prefix: str) -> tu
         return tuple(f"{prefix}{i + 1}" for i in range(size))
     if len(value) != size:
         raise InputError(
-            f"`{what}` needs {size} different names, one for each of the {what}. "
-            f"Received: {list(value)}."
+            f"`{what}` must contain {size} name{'s' * (size > 1)}. Received: {list(value)}."
         )
     return tuple(value)
 

@@ -230,7 +230,7 @@ def _joint_box(graphs: Mapping[str, Graph], boxes: Mapping[str, Any], index: np.
     if (lo > hi).any():
         i = int(np.flatnonzero(lo > hi)[0])
         raise InputError(
-            "Inputs that `where` equates must have boxes that overlap. "
+            "Inputs that are equal by `where` must have intervals that overlap. "
             f"Received: a lower bound {lo[i]:g} above an upper bound {hi[i]:g}."
         )
     return Box(lo, hi)

@@ -439,10 +439,7 @@ class Questions:
         if self.network.origin != "keras" or (is_file and suffix not in (".keras", ".h5")):
             raise NotApplicableError("A diagnosis needs a Keras model, and this model is not one.")
         if self.model is self.network:
-            raise NotApplicableError(
-                "A diagnosis needs a Keras model or its file, and this report is about a "
-                "`Network` that `outrange.load` returned."
-            )
+            raise NotApplicableError("A diagnosis needs the model or its file, not a `Network`.")
         clock = Clock(seconds)
         with deadline(seconds):
             answer = diagnose(self.model, self.x, self.y, safe_mode=self.safe_mode)

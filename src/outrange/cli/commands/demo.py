@@ -43,7 +43,7 @@ def demo(echo: Callable[[str], None]) -> int:
             f"returns {answer.model_hi[0]:.6g} (float32).\n"
         )
     sampled = sample_range(network, box)
-    echo("Comparison with 100,000 random motions and all corners:\n")
+    echo("Comparison with 100,000 random motions and all corners of the set:\n")
     echo(demo_text(answer, sampled) + "\n")
     echo("Ranges and units of each layer (proved for every motion in the set):\n")
     echo(str(summary(network, box, known=answer)))

@@ -72,7 +72,7 @@ CAPABILITIES = {
         "Arithmetic of assertions: linear.", lambda: ["BND", "OUTC", "LIN"]
     ),
     "--optimised-disjunctive-reasoning": Capability(
-        "Whether `or` is handled better than by its disjunctive normal form.", lambda: ["true"]
+        "Whether `or` is decided without an expansion to disjunctive normal form.", lambda: ["true"]
     ),
     "--serialise-assignments": Capability(
         "Whether `verify` writes assignments as files.", lambda: ["true"]

@@ -62,8 +62,8 @@ def _prices(keras: ModuleType, offset: float) -> ModelAndData:
     clipped SGD moves a weight by a limited amount, whatever the gradient is. So after all planned
     steps, the weights lie in a known box around their current values. The ranges of the outputs
     over that box, computed row by row, give a lower bound on the loss after these steps. The
-    finding is PROVED if that bound is not well below the loss of the best constant prediction. The
-    bound holds for the loss that `evaluate(x, y)` returns after any of the steps, without
+    finding is PROVED if that bound is more than 90 % of the loss of the best constant prediction.
+    The bound holds for the loss that `evaluate(x, y)` returns after any of the steps, without
     penalties, and it accounts for the float32 rounding of the optimizer. Without such a bound, the
     finding is MEASURED if the loss would stay too high even if it fell three times as fast as in
     the fastest of a few steps on a copy of the model. It is also MEASURED if trained copies keep at
@@ -85,7 +85,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     reach = reach_of(stepping, steps)
     box = weight_box(case.program) if isinstance(reach, Reach) else reach
     if isinstance(box, str):
-        case.unread.append(f"no lower bound on the loss after {steps:,} steps is known: {box}")
+        case.unread.append(f"lower bound on the loss after {steps:,} steps: {box}")
     reported = False
     for loss in case.program.losses:
         case_of = _Case(rule, case, loss, plan, stepping)

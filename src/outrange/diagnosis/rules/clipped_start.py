@@ -88,7 +88,7 @@ def _consequence(case: DiagnosisContext, clipped: np.ndarray) -> str:
     Rows that are not clipped, other losses and penalties may still have gradients.
     """
     if not clipped.all():
-        return "nothing is learned from these rows through this loss"
+        return "the model does not learn from them through this loss"
     measured = case.complete_measurement
     if measured is not None and not measured.has_nonzero_gradient:
         return "none of the weights gets a gradient"

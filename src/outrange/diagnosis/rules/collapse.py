@@ -163,7 +163,7 @@ def _find_stretches(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         text += f" {case.trials.describe_gain(gained, behind)}"
     yield rule.finding(
         Level.SUSPECTED if gained is None else Level.MEASURED, first[0], text,
-        'activation="relu"   # in the first of these layers',
+        'activation="relu"   # in the first layer that is named',
         title="layers without an activation between them", cost={"layers": len(named)},
         holds_for="" if gained is None
         else "training from the stored weights",
