@@ -147,7 +147,7 @@ ERRORS = [
     ((F.replace("real", "float16"), UNIT, "(assert (>= Y[0,0] 1.0))"), ["f=f.onnx"], 4,
      "`float16`"),
     ((F.replace("X real", "X float32"), UNIT, "(assert (>= Y[0,0] 1.0))"), ["f=f.onnx"], 4,
-     "mix types"),
+     "mix these two types"),
 ]  # fmt: skip
 
 

@@ -221,7 +221,7 @@ def test_another_fit_has_another_hash():
 def test_what_cannot_be_read_is_named():
     powers = make_pipeline(PolynomialFeatures(2), Ridge()).fit(TABLE, TARGET)
     with pytest.raises(
-        UnsupportedError, match="`polynomialfeatures` has the unsupported type PolynomialFeatures"
+        UnsupportedError, match="`polynomialfeatures` must be a supported scikit-learn estimator"
     ):
         outrange.load(powers)
     with pytest.raises(ModelError, match="call `fit` first"):

@@ -276,7 +276,7 @@ def test_hidden_tensors_of_other_models_or_names_are_refused(tmp_path):
     ("declared", "assertion", "words"),
     [
         ("(declare-output Y int64 [1])", "(>= Y[0] X[0,0])", "Type mismatch"),
-        ("(declare-output Y int64 [2])", "(>= (+ Y[0] Y[1]) 2)", "single entries"),
+        ("(declare-output Y int64 [2])", "(>= (+ Y[0] Y[1]) 2)", "must compare an entry"),
     ],
 )
 def test_mixed_and_summed_integers_are_refused(tmp_path, declared, assertion, words):

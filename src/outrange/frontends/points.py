@@ -52,8 +52,8 @@ def points(graph: Graph, box: Box | None, seed: int, few: bool = False) -> np.nd
     if box is not None:
         if box.size != size:
             raise InputError(
-                f"`box` needs one entry per input of the model, {size} in total. "
-                f"Received: {box.size}."
+                f"`box` must have one coordinate per entry of the model's input, {size} in "
+                f"total. Received: {box.size} coordinates."
             )
         lo, hi = (np.clip(end, -LARGEST32, LARGEST32) for end in (box.lo, box.hi))
         corner = rng.integers(0, 2, (corners, size)).astype(bool)

@@ -238,4 +238,7 @@ def _map_rows(
 
 def _refuse_many(count: int) -> None:
     if count > MOST_FORMULAS:
-        raise UnsupportedError(f"a tensor with more than {MOST_FORMULAS} functions of one variable")
+        raise UnsupportedError(
+            f"a tensor whose entries are more than {MOST_FORMULAS} different functions of one "
+            "variable"
+        )

@@ -132,7 +132,8 @@ class Graph:
         for i, node in enumerate(self.nodes):
             if any(not 0 <= j <= i for j in node.inputs):
                 raise ModelError(
-                    f"Node {i} (`{node.op.name}`, {node.source}) reads a value computed later."
+                    "Each node must read only the input and values of earlier nodes. Received: "
+                    f"node {i} (`{node.op.name}`, {node.source}), which reads a later value."
                 )
 
     @cached_property

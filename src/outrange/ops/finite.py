@@ -52,6 +52,6 @@ def check_attributes(name: str, attributes: Mapping[str, Any], source: str) -> N
 def _check(what: str, source: str, bad: np.ndarray) -> None:
     if bad.size:
         raise ModelError(
-            f"Layer `{source}` computes `{what}` with a constant that must be a finite number. "
-            f"Received: {bad[0]}."
+            f"The constants of `{what}` in layer `{source}` must be finite numbers. Received: "
+            f"{bad[0]}."
         )

@@ -176,7 +176,10 @@ class Largest:
 
     def __post_init__(self) -> None:
         if not (self.windows >= 0).any(axis=1).all():
-            raise OutrangeError(f"Op `{self.name}` has a window with no entries.")
+            raise OutrangeError(
+                f"Each window of the operation `{self.name}` must have at least one entry. "
+                "Received: an empty window."
+            )
 
     @property
     def size(self) -> int:

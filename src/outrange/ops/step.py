@@ -52,8 +52,8 @@ class Step(Curve):
         super().__post_init__()
         if not 0.0 <= self.slack < np.inf or (self.slack and not self.rises):
             raise OutrangeError(
-                f"The slack of `{self.name}` must be finite and not negative, and 0 unless the "
-                f"function rises. Received: {self.slack}."
+                f"`slack` of the step function `{self.name}` must be a finite number >= 0, and "
+                f"must be 0 unless the function is nondecreasing. Received: {self.slack}."
             )
 
     def widen(self, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

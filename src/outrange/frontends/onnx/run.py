@@ -93,7 +93,7 @@ class Runner:
             return self._reference(self._feeds(row))
         except Exception as error:  # the evaluator lets any error of NumPy through
             raise ModelError(
-                f"The reference evaluator of `onnx` cannot run `{self._model.name}`; install "
-                "`onnxruntime`, which may be able to run it. "
+                "The reference evaluator of the package `onnx` cannot run "
+                f"`{self._model.name}`. Install `onnxruntime`, which supports more models. "
                 f"Received: {type(error).__name__}: {error}."
             ) from error

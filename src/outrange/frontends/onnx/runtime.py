@@ -52,7 +52,8 @@ def session(model: OnnxModel) -> Callable[[dict[str, np.ndarray]], list[np.ndarr
         )
     except Exception as error:  # its error classes are in a private module
         raise ModelError(
-            f"`onnxruntime` cannot load `{model.name}`. Received: {type(error).__name__}: {error}."
+            f"`onnxruntime` must be able to load `{model.name}`; correct the model, or export "
+            f"it for the installed version. Received: {type(error).__name__}: {error}."
         ) from error
 
     def run(feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
@@ -60,8 +61,8 @@ def session(model: OnnxModel) -> Callable[[dict[str, np.ndarray]], list[np.ndarr
             return [np.asarray(v) for v in inference.run(None, feeds)]
         except Exception as error:  # its error classes are in a private module
             raise ModelError(
-                f"`onnxruntime` cannot run `{model.name}`. "
-                f"Received: {type(error).__name__}: {error}."
+                f"`onnxruntime` must be able to run `{model.name}`; correct the model, or "
+                f"export it again. Received: {type(error).__name__}: {error}."
             ) from error
 
     return run

@@ -28,8 +28,7 @@ def default_number(op: str, opset: int, name: str) -> float:
         if attribute is not None and attribute.default_value.type == attribute.default_value.FLOAT:
             return float(attribute.default_value.f)
     raise UnsupportedError(
-        "The installed package `onnx` must list the default value of each omitted attribute. "
-        f"Upgrade it with {pip_install('-U', 'onnx')}, or export the model with an explicit "
-        "attribute. "
-        f"Received: `{name}` of {op} of operator set {opset}."
+        "The installed package `onnx` must list the default value of an attribute that a node "
+        f"omits. Upgrade the package with {pip_install('-U', 'onnx')}, or export the model "
+        f"with this attribute. Received: `{name}` of {op} of operator set {opset}."
     )

@@ -76,9 +76,8 @@ def lower_estimator(call: Call) -> Operand:
     rule_of_class = RULES.get(kind.__name__) if kind.__module__.split(".")[0] == "sklearn" else None
     if rule_of_class is None:
         raise UnsupportedError(
-            f"`{call.name}` has the unsupported type {kind.__name__}. Supported scikit-learn "
-            f"estimators: {', '.join(sorted(RULES))}. "
-            f"Received: {kind.__module__}.{kind.__qualname__}."
+            f"`{call.name}` must be a supported scikit-learn estimator: "
+            f"{', '.join(sorted(RULES))}. Received: {kind.__module__}.{kind.__qualname__}."
         )
     call.builder.source = call.name
     return rule_of_class(call)
@@ -129,8 +128,8 @@ def _places(call: Call, chosen: Any) -> np.ndarray:
     if isinstance(chosen, slice):
         if isinstance(chosen.start, str) or isinstance(chosen.stop, str):
             raise UnsupportedError(
-                f"`{call.name}` selects columns by a slice of names, which is not supported; list "
-                f"the names. Received: {chosen!r}."
+                f"`{call.name}` must select columns by a list of names or positions, not by a "
+                f"slice of names. Received: {chosen!r}."
             )
         return every[chosen]
     listed: list[Any] = [chosen] if isinstance(chosen, str | int | np.integer) else list(chosen)
@@ -138,8 +137,8 @@ def _places(call: Call, chosen: Any) -> np.ndarray:
         names = list(call.columns or ())
         if not set(listed) <= set(names):
             raise UnsupportedError(
-                f"`{call.name}` selects columns by name, but some names are not in the data it was "
-                f"fitted to. Received: {listed[:6]}."
+                f"`{call.name}` must select columns that are in the data to which it was "
+                f"fitted. Received: {listed[:6]}."
             )
         return np.array([names.index(name) for name in listed], int)
     return every[np.asarray(listed, bool if np.asarray(listed).dtype == bool else int)]
@@ -193,9 +192,9 @@ def _pca(call: Call) -> Operand:
 def _function(call: Call) -> Operand:
     if call.estimator.func is not None:
         raise UnsupportedError(
-            f"`{call.name}` is a FunctionTransformer with user code, which is not supported; "
-            "move the computation into the model, or remove this step and pass a box for its "
-            f"outputs. Received: func={call.estimator.func!r}."
+            f"`{call.name}` must not be a FunctionTransformer with user code. Move the "
+            "computation into the model, or remove this step and pass a box for its outputs. "
+            f"Received: func={call.estimator.func!r}."
         )
     return call.x
 
@@ -228,7 +227,10 @@ def _apply_activation(call: Call, kind: str, x: Operand) -> Operand:
         return call.builder.curve(CURVES[kind], x)
     if kind == "exp":
         return call.builder.curve("exp", x)
-    raise UnsupportedError(f"`{call.name}` has the unsupported activation {kind!r}.")
+    raise UnsupportedError(
+        f"The activation of `{call.name}` must be one of {', '.join(sorted(CURVES))}, softmax, "
+        f"exp or identity. Received: activation={kind!r}."
+    )
 
 
 def _two_probabilities(b: Builder, logit: Operand) -> Operand:
@@ -269,8 +271,8 @@ def _transformed_target(call: Call) -> Operand:
         scale, least = _float64(scaler.scale_, 1.0), _float64(scaler.min_, 0.0)
         return builder.affine_map(y, 1.0 / scale, -least / scale, ulps=2)
     raise UnsupportedError(
-        f"`{call.name}` transforms its target with an unsupported {name}; only StandardScaler and "
-        "MinMaxScaler are supported for targets."
+        f"`{call.name}` must transform its target with StandardScaler or MinMaxScaler. "
+        f"Received: {name}."
     )
 
 

@@ -146,7 +146,10 @@ def _einsum(c: TracedCall) -> Operand:
     left, out = c.attr("equation").decode().replace(" ", "").split("->")
     terms = left.split(",")
     if len(terms) > 2 or "." in left:
-        raise UnsupportedError(f"the einsum {left}->{out} is not supported")
+        raise UnsupportedError(
+            f"the einsum {left}->{out}, which has more than two tensors or an ellipsis, is not "
+            "supported"
+        )
     if len(terms) == 1:
         return contract(c.b, list(terms[0]), [], list(out), c.x, np.ones(()))
     return contract(c.b, list(terms[0]), list(terms[1]), list(out), *c.inputs)
@@ -218,7 +221,9 @@ def _pool(c: TracedCall) -> Operand:
 @rule("FusedBatchNormV3", "FusedBatchNorm", "FusedBatchNormV2")
 def _batch_norm(c: TracedCall) -> list[Operand]:
     if c.attr("is_training"):
-        raise UnsupportedError("batch normalization by statistics of the input is not supported")
+        raise UnsupportedError(
+            "batch normalization with the statistics of the current batch is not supported"
+        )
     scale, offset, mean, variance = (c.constant(i, "statistics").astype(float) for i in range(1, 5))
     factor = scale / np.sqrt(variance + float(np.float32(c.attr("epsilon"))))
     shape = [1] * len(c.x.shape)

@@ -156,9 +156,9 @@ def runner(module: Any) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
                 leaves = t.utils._pytree.tree_leaves(module(*tensors))
         except Exception as error:
             raise ModelError(
-                "PyTorch must be able to run the module. Received: inputs of shape "
-                f"{', '.join(str(p.shape) for p in parts)}, and {type(error).__name__}: "
-                f"{str(error).strip()[:300]}"
+                "PyTorch must be able to run the module on inputs of shape "
+                f"{', '.join(str(p.shape) for p in parts)}; correct the module or its input "
+                f"shape. Received: {type(error).__name__}: {str(error).strip()[:300]}"
             ) from error
         return [x.detach().cpu().double().numpy() for x in leaves if t.is_tensor(x)]
 

@@ -36,7 +36,11 @@ def check(path: Path) -> None:
                 if not info.filename.endswith(".json"):
                     continue
                 if info.file_size > _LARGEST:
-                    raise ModelError(f"`{path.name}` must fit in memory. Received: {info}.")
+                    raise ModelError(
+                        f"The JSON files inside `{path.name}` must have at most {_LARGEST} "
+                        f"bytes each; export the module again. Received: `{info.filename}` of "
+                        f"{info.file_size} bytes."
+                    )
                 for key, value in _fields(json.loads(archive.read(info))):
                     _check_field(path, key, value)
     except (zipfile.BadZipFile, OSError, ValueError) as error:

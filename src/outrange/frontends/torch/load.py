@@ -169,11 +169,13 @@ def _network(program: Any, module: Any, name: str) -> tuple[Network, RowRunner]:
         raise type(error)(f"Model `{name}`: {error}") from error
     outputs = [x if isinstance(x, Value) else np.asarray(x, float) for x in results]
     if not outputs:
-        raise ModelError(f"A model must return a tensor. Received: no tensor from `{name}`.")
+        raise ModelError(
+            f"A model must return at least one tensor. Received: no tensor from `{name}`."
+        )
     for x in outputs:
         if not x.shape or x.shape[0] != 1:
             raise UnsupportedError(
-                "The model must keep the batch axis. "
+                "The first axis of every output must be the batch axis, as in the input. "
                 f"Received: an output of shape {tuple(x.shape)} for a batch of 1."
             )
     names = ["output"] if len(outputs) == 1 else [f"output_{i}" for i in range(len(outputs))]

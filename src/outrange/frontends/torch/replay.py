@@ -59,12 +59,12 @@ class OperationLog:
         with dispatch_mode(self._record_operation):
             self.first: list[Any] = function(*inputs)
         if not all(id(tensor) in self._places for tensor in self.first):
-            raise NotRecordableError("it returns a tensor that no operation computed")
+            raise NotRecordableError("a returned tensor is not the result of a recorded operation")
         self._returned = [self._places[id(tensor)] for tensor in self.first]
         constant = self._fold(inputs, variables)
         read_places = {self._places.get(id(tensor)) for tensor in self._read_values}
         if not read_places <= (constant & self._numbers):
-            raise NotRecordableError("it reads a tensor's value")
+            raise NotRecordableError("the function reads the value of a tensor")
         for i in (*range(len(inputs)), *self._results):
             if i not in constant:
                 self._values[i] = None
@@ -169,7 +169,7 @@ class OperationLog:
             self._values.append(result)
             self._bytes += result.numel() * result.element_size()
             if self._bytes > MOST_BYTES:
-                raise NotRecordableError("its results take too much memory")
+                raise NotRecordableError("the recorded results take too much memory")
         return self._places[id(result)]
 
     def __call__(self, *inputs: Any) -> list[Any]:

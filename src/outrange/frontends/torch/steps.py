@@ -28,8 +28,9 @@ def trace_program(program: Any) -> TracedProgram:
             program = program.run_decompositions()
     except Exception as error:
         raise ModelError(
-            "PyTorch must be able to decompose the program to core ATen operations. "
-            f"Received: {type(error).__name__}: {first_line(error)}"
+            "PyTorch must be able to decompose the program into core ATen operations; export "
+            "the program again with the installed version of PyTorch. Received: "
+            f"{type(error).__name__}: {first_line(error)}"
         ) from error
     signature, constants, inputs, steps = program.graph_signature, {}, [], []
     for node in program.graph_module.graph.nodes:
@@ -72,8 +73,8 @@ def _read_constant(t: Any, program: Any, node: Any) -> np.ndarray:
             entry = ", ".join(str(i) for i in bad[0])
             word = "Constants" if parameter is None else "Weights"
             raise ModelError(
-                f"{word} must be finite numbers. Received: {name}[{entry}]="
-                f"{float(array[tuple(bad[0])])} ({len(bad)} such entries)."
+                f"{word} must be finite numbers; correct them in the module. Received: "
+                f"{name}[{entry}]={float(array[tuple(bad[0])])} ({len(bad)} such entries)."
             )
     return array
 
@@ -92,8 +93,8 @@ def _array(t: Any, tensor: Any) -> np.ndarray:
         return (tensor.float() if tensor.dtype == t.bfloat16 else tensor).numpy()
     except (RuntimeError, TypeError) as error:
         raise UnsupportedError(
-            "a constant must be a plain tensor of numbers. "
-            f"Received: {type(tensor).__name__} of {tensor.dtype}, and {first_line(error)}"
+            "a constant of the program must be a dense tensor of numbers. Received: "
+            f"{type(tensor).__name__} of {tensor.dtype}, and {first_line(error)}"
         ) from error
 
 

@@ -96,7 +96,7 @@ def remainder(c: TracedCall) -> Operand:
 def _divisor(c: TracedCall) -> np.ndarray:
     divisor = c.constant(1, "divisors")
     if not divisor.all():
-        raise UnsupportedError("a division by the constant 0 has no value")
+        raise UnsupportedError("a division by the constant 0 is not supported")
     return divisor
 
 
@@ -172,7 +172,9 @@ def powers(c: TracedCall) -> Operand:
     """Lower a power with the first operand as base and a single constant as exponent."""
     exponent = np.unique(c.constant(1, "exponents"))
     if exponent.size != 1:
-        raise UnsupportedError(f"{c.kind} with several exponents is not supported yet")
+        raise UnsupportedError(
+            f"{c.kind} with different exponents for different entries is not supported yet"
+        )
     return power(c.b, c.x, float(exponent[0]))
 
 
@@ -180,7 +182,7 @@ def exponential(c: TracedCall) -> Operand:
     """Lower a power with a positive constant as base and the second operand as exponent."""
     base = np.asarray(c.constant(0, "bases"), np.float64)
     if not (base > 0).all():
-        raise UnsupportedError(f"{c.kind} of a base that is not positive is not supported")
+        raise UnsupportedError(f"{c.kind} of a constant base that is not positive is not supported")
     return c.b.curve("exp", c.b.affine_map(c.inputs[1], np.log(base), ulps=2))
 
 

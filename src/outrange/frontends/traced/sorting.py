@@ -134,12 +134,15 @@ def placement(
     """
     count = int(np.prod(updates, dtype=np.int64))
     if count + 2 >= 2**24:
-        raise UnsupportedError(f"a write of {count} entries at once is not supported")
+        raise UnsupportedError(
+            f"a write of {count} entries at once is not supported, because the limit is 2^24 - 3"
+        )
     marks = (np.arange(count) + 2.0).reshape(updates).astype(dtype)
     written = np.asarray(run(np.full(shape, untouched, dtype), marks), np.float64)
     here = written != untouched
     if here.sum() != count or not np.array_equal(np.sort(written[here]), np.arange(count) + 2.0):
         raise UnsupportedError(
-            "a write to positions that coincide, or that lie outside the array, is not supported"
+            "a write of several values to the same position, or of a value outside the array, "
+            "is not supported"
         )
     return np.where(here, written - 2.0, -1.0).astype(np.int64)

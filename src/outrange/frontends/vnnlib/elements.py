@@ -62,24 +62,26 @@ def element_type(types: Iterable[tuple[str, str]], computed: Set[str]) -> str:
             continue
         if written not in READ:
             raise Fault(
-                f"`{name}` has the unsupported element type `{written}`; `real` "
-                "asks about the real-valued network, `float32` about the float32 one.",
+                f"`{name}` has the unsupported element type `{written}`. Declare it as `real` "
+                "for a property of the real-valued network, or as `float32` for a property of "
+                "float32 inference.",
                 UnsupportedError,
             )
         first = first or (name, written)
         if READ[written] != READ[first[1]]:
             raise Fault(
-                f"`{first[0]}` has elements of type `{first[1]}` and `{name}` of type `{written}`; "
-                "a query must not mix types. A query about the real-valued network declares `real` "
-                "everywhere.",
+                f"`{first[0]}` has the element type `{first[1]}`, but `{name}` has "
+                f"`{written}`; a query must not mix these two types. For a property of the "
+                "real-valued network, declare every tensor as `real`.",
                 UnsupportedError,
             )
     element = READ[first[1]] if first else REAL
     if integers and element != FLOAT32:
         name, written = integers[0]
         raise Fault(
-            f"`{name}` has elements of type `{written}`, which only a query with `float32` inputs "
-            "may have. A query about the real-valued network declares `real` everywhere.",
+            f"`{name}` has the element type `{written}`, which is supported only in a query "
+            "with `float32` inputs. For a property of the real-valued network, declare every "
+            "tensor as `real`.",
             UnsupportedError,
         )
     return element

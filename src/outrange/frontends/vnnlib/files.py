@@ -30,11 +30,13 @@ def as_path(path: str | os.PathLike[str]) -> Path:
         )
     file = Path(os.fsdecode(os.fspath(path)))
     if file.is_dir():
-        raise InputError(f"A property must be a file. Received: the folder `{file}`.")
+        raise InputError(f"A property must be a file, not a folder. Received: the folder `{file}`.")
     if not file.is_file():
         # A pipe or a device would block; it cannot be distinguished from an endless file.
         what = "is not a regular file" if file.exists() else "does not exist"
-        raise InputError(f"A property must be a file, but this path {what}. Received: `{file}`.")
+        raise InputError(
+            f"A property must be a regular file, but this path {what}. Received: `{file}`."
+        )
     return file
 
 

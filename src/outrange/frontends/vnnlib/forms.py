@@ -182,14 +182,17 @@ def _raise_unknown_operator(operator: Part) -> NoReturn:
     if operator in _REFUSED:
         raise Fault(f"`{operator}` is not supported; use `and` and `or`.", UnsupportedError)
     if operator in ("assert", "declare-const", "declare-fun", "check-sat"):
-        raise Fault(f"`{operator}` must not be inside a form; is a parenthesis missing above?")
+        raise Fault(
+            f"`{operator}` must not be inside another form; check whether a closing "
+            "parenthesis is missing above."
+        )
     raise Fault(f"`{operator[:40]}` is not a supported operator.", UnsupportedError)
 
 
 def _check_count(operator: str, parts: list, least: int, most: int | None = None) -> None:
     if len(parts) < least or (most is not None and len(parts) > most):
         some = f"{least}" if most == least else f"{least} or more"
-        raise Fault(f"`{operator}` takes {some} parts, not {len(parts)}.")
+        raise Fault(f"`{operator}` must have {some} operands, not {len(parts)}.")
 
 
 def _describe_part(part: Part) -> str:

@@ -50,7 +50,8 @@ class Monomials:
         """
         if len(a) * len(b) > MOST_PAIRS:
             raise Fault(
-                f"a product of two sums may have at most {MOST_PAIRS} terms, multiplied out.",
+                f"a product of two sums may have at most {MOST_PAIRS} terms after it is "
+                "multiplied out.",
                 UnsupportedError,
             )
         product: dict[int, int | Fraction] = {}

@@ -68,8 +68,8 @@ def _version(name: str, text: str) -> str:
         raise refusal(
             name,
             line_of(text, opening[0].start()),
-            "supported versions are 1.0 (without a version form) and 2.0 or 2.1, stated as "
-            "`(vnnlib-version <2.0>)`.",
+            "the version must be 1.0 (a file without a version form), 2.0 or 2.1; version 2.0 "
+            "is stated as `(vnnlib-version <2.0>)`.",
             f"(vnnlib-version {stated}",
             UnsupportedError,
         )

@@ -80,8 +80,8 @@ def times(parts: Sequence[Term], products: Monomials | None = None) -> Term:
             varying = products.multiply(varying, part, CONSTANT)
         else:
             raise Fault(
-                "at most one factor of a product may contain variables. Products of variables need "
-                "version 2.0 and element type `real`.",
+                "at most one factor of a product may contain variables; products of variables "
+                "are supported only in version 2.0 with the element type `real`.",
                 UnsupportedError,
             )
     return {index: _check_length(c * by) for index, c in (varying or {CONSTANT: 1}).items()}
@@ -97,7 +97,7 @@ def over(parts: Sequence[Term]) -> Term:
     for part in parts[1:]:
         divisor = constant(part)
         if divisor is None:
-            raise Fault("a divisor must be a constant (conditions are linear).", UnsupportedError)
+            raise Fault("a divisor must be a constant.", UnsupportedError)
         if divisor == 0:
             raise Fault("a divisor must not be zero.")
         by = _check_length(by * divisor)
@@ -158,6 +158,6 @@ def _check_length(value: int | Fraction) -> int | Fraction:
     """Return `value`; raise if its numerator and denominator together exceed `_MOST_BITS` bits."""
     if value.numerator.bit_length() + value.denominator.bit_length() > _MOST_BITS:
         raise Fault(
-            "the exact coefficients of a term are too long; write it with numbers of fewer digits."
+            "the coefficients of a term have too many digits; round the numbers in the term."
         )
     return value

@@ -106,7 +106,10 @@ class _Version1Reader:
                 elif stack:
                     frame.append(word)
                 else:
-                    raise Fault("a file must be a list of forms in parentheses.")
+                    raise Fault(
+                        "a file must contain only forms in parentheses, such as `(assert (<= "
+                        "Y_0 1))`."
+                    )
             if stack:
                 at, end = opened[-1], len(self.text)
                 raise Fault("the file ends before this parenthesis is closed.")

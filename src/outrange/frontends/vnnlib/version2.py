@@ -130,7 +130,10 @@ class _Version2Reader:
         self.elements = element_type(list(self._types.items()), computed)
         for network in networks:
             if any(other.name == network.name for other in self.networks):
-                raise Fault(f"`{network.name}` must not be the name of two networks.")
+                raise Fault(
+                    f"each network must have a different name, but `{network.name}` is the "
+                    "name of two."
+                )
             declared = DeclaredNetwork(
                 network.name,
                 self._tensors(network.inputs),
@@ -153,15 +156,18 @@ class _Version2Reader:
                 total += math.prod(tensor.shape)
             ends.append(total)
         if total > _MOST_ENTRIES:
-            raise Fault(f"a network may have at most {_MOST_ENTRIES} inputs and outputs.")
+            raise Fault(
+                f"the inputs and outputs of all networks may have at most {_MOST_ENTRIES} "
+                "entries in total."
+            )
         self.products = Monomials(total)
         return ends[0], total - ends[0]
 
     def _tensors(self, group: Sequence[Any]) -> tuple[DeclaredTensor, ...]:
         if len(group) > 1 and any(tensor.onnx_name for tensor in group):
             raise Fault(
-                "multiple inputs or outputs are identified by their order, not by names in the "
-                "ONNX file.",
+                "multiple inputs or outputs must be declared in the order of the ONNX file, "
+                "without their ONNX names.",
                 UnsupportedError,
             )
         return _declare_tensors(group, self._types)
@@ -183,8 +189,8 @@ class _Version2Reader:
             or reference.isomorphic_to
         ):
             raise Fault(
-                f"`{network.name}` must have only one `equal-to` or `isomorphic-to`, which must "
-                "name a network that has neither."
+                f"`{network.name}` may have either `equal-to` or `isomorphic-to`, once, and "
+                "must refer to a network that has neither."
             )
         if network.equal_to and network.hidden != reference.hidden:
             raise Fault(
@@ -212,8 +218,8 @@ class _Version2Reader:
             if self._is_float32 and is_rounded([node.lhs, node.rhs]):
                 if self._reads_integers:
                     raise Fault(
-                        "an assertion about integers must compare single entries of the same type "
-                        "or constants.",
+                        "an assertion about integers must compare an entry with a constant or "
+                        "with another entry of the same type.",
                         UnsupportedError,
                     )
                 self.has_sums = True
@@ -254,7 +260,7 @@ class _Version2Reader:
         flat = 0
         for index, length in zip(indices, shape, strict=True):
             if not 0 <= index < length:
-                raise Fault(f"`{name}` has shape {list(shape)}, and an index lies outside it.")
+                raise Fault(f"an index into `{name}` must lie within its shape {list(shape)}.")
             flat = flat * length + index
         return start + flat
 
@@ -274,8 +280,8 @@ def _check(text: str, file: str) -> None:
     """
     if len(text) > LARGEST_SECOND:
         raise ModelError(
-            f"`{file}`: a file of version 2.0 may have at most {LARGEST_SECOND} characters. "
-            f"Received: {len(text)}."
+            f"`{file}` must have at most {LARGEST_SECOND} characters, the limit for VNN-LIB "
+            f"2.0; split it. Received: {len(text)} characters."
         )
     depth = 0
     for match in words(text):

@@ -32,7 +32,8 @@ def _with_constant(b: Builder, a: str, c: str, out: str, x: Operand, y: np.ndarr
     """Write `einsum(f"{a},{c}->{out}", x, y)` with constant `y` as a matrix product or a sum."""
     if len(set(a)) < len(a) or len(set(c)) < len(c):
         raise UnsupportedError(
-            f"Layer `{b.source}` repeats an index in the einsum `{a},{c}->{out}`."
+            f"The einsum of layer `{b.source}` must not repeat an index within one tensor. "
+            f"Received: `{a},{c}->{out}`."
         )
     size = dict(zip(a, x.shape, strict=True)) | dict(zip(c, y.shape, strict=True))
     lost = [q for q in a if q not in c and q not in out]

@@ -300,6 +300,7 @@ def _back(b: Builder, x: Operand, axis: int) -> Operand:
 def _few(b: Builder, count: int) -> None:
     if count > MOST_COMPARED:
         raise UnsupportedError(
-            f"Layer `{b.source}` makes {count} comparisons of input-dependent entries per row; "
-            f"at most {MOST_COMPARED} are supported. Received: {count} comparisons."
+            f"Layer `{b.source}` must make at most {MOST_COMPARED} comparisons of "
+            "input-dependent entries per row; sort or compare fewer entries. Received: "
+            f"{count} comparisons."
         )

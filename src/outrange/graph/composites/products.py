@@ -62,9 +62,9 @@ def contract(b: Builder, first: str, second: str, out: str, x: Value, y: Value) 
     grid = [size[q] for q in labels]
     if np.prod(grid, dtype=float) > MOST_PRODUCTS:
         raise UnsupportedError(
-            f"Layer `{b.source}` contracts two input-dependent tensors with "
-            f"{np.prod(grid, dtype=float):.3g} products; at most {MOST_PRODUCTS} are supported. "
-            f"Received: shapes {x.shape} and {y.shape}."
+            f"Layer `{b.source}` must need at most {MOST_PRODUCTS} products to contract two "
+            "input-dependent tensors; use smaller tensors. Received: "
+            f"{np.prod(grid, dtype=float):.3g} products, for shapes {x.shape} and {y.shape}."
         )
     places = np.indices(grid, sparse=True)
     at = dict(zip(labels, places, strict=True))

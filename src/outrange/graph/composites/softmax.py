@@ -119,7 +119,7 @@ def _softmax_of_unmasked(b: Builder, x: Value, axis: int, kept: np.ndarray) -> O
         np.moveaxis(kept, axis, -1).reshape(-1, shape[-1]), axis=0, return_inverse=True
     )
     if not masks.any(axis=1).all():
-        raise ModelError("a softmax of entries that are all minus infinity has no value")
+        raise ModelError("a softmax must have at least one entry that is not minus infinity")
     places = [
         np.ix_(np.flatnonzero(which.ravel() == i), np.flatnonzero(mask))
         for i, mask in enumerate(masks)

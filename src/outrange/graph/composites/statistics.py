@@ -42,7 +42,8 @@ def variance(
     count = x.size // max(int(np.prod(total.shape)), 1)
     if count <= correction:
         raise UnsupportedError(
-            f"a variance of {count} entries with a correction of {correction:g} has no value"
+            f"a variance must be over more entries than its correction of {correction:g}, but "
+            f"is over {count}"
         )
     return b.affine_map(total, 1.0 / (count - correction), ulps=1)
 
@@ -66,6 +67,6 @@ def vector_norm(
     if np.isinf(order):
         return b.reduce("max" if order > 0 else "min", size, axes, keepdims)
     if order < 0.0:
-        raise UnsupportedError(f"a norm of order {order:g} has no value where an entry is 0")
+        raise UnsupportedError(f"a norm of the negative order {order:g} is not supported")
     total = b.reduce("sum", power(b, size, order), axes, keepdims)
     return total if order == 1.0 else power(b, total, 1.0 / order)

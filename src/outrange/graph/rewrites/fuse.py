@@ -209,7 +209,7 @@ class _Fusion:
         distinct = expressions.distinct(self.table)
         if len(distinct) > MOST_CURVES:
             raise UnsupportedError(
-                f"a tensor with {len(distinct)} different functions of one variable"
+                f"a tensor whose entries are {len(distinct)} different functions of one variable"
             )
         for e in distinct:
             if e in self.refused:

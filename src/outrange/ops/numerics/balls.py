@@ -87,7 +87,9 @@ def series(value: Any, length: int) -> Any:
     if isinstance(value, list):
         return arb_series(value, length)
     if value.prec < length:
-        raise ValueError(f"a series with {value.prec} coefficients does not have {length}")
+        raise ValueError(
+            f"a series must have at least {length} coefficients. Received: {value.prec}."
+        )
     return value
 
 

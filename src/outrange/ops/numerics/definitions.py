@@ -208,4 +208,6 @@ class RealBall:
         return not self == other
 
     def __hash__(self) -> int:
-        raise TypeError("balls cannot be hashed, because it may be undecided if two are equal")
+        raise TypeError(
+            "a ball cannot be hashed, because the equality of two balls may be undecided"
+        )

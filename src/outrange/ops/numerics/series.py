@@ -206,4 +206,6 @@ class SeriesBall:
         return not self == other
 
     def __hash__(self) -> int:
-        raise TypeError("series cannot be hashed, because it may be undecided if two are equal")
+        raise TypeError(
+            "a series cannot be hashed, because the equality of two series may be undecided"
+        )

@@ -87,10 +87,11 @@ def check_sum(node: Sum) -> None:
         raise UnsupportedError(f"a formula with a sum of more than {MOST_TERMS} terms")
     for monomial, _ in node.terms:
         if any(abs(power) > MOST_POWER for _, power in monomial):
-            raise UnsupportedError(f"a formula with a power beyond {MOST_POWER}")
+            raise UnsupportedError(f"a formula with an exponent above {MOST_POWER}")
     for c in (node.constant, *(c for _, c in node.terms)):
         above, below = c.numerator.bit_length(), c.denominator.bit_length()
         if above + below > MOST_BITS or (c and abs(above - below) > SCALE):
             raise UnsupportedError(
-                f"a formula with a coefficient beyond 2**{SCALE} or with more than {MOST_BITS} bits"
+                f"a formula with a coefficient of more than {MOST_BITS} bits, or outside "
+                f"2^-{SCALE} to 2^{SCALE}"
             )

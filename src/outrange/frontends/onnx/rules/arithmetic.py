@@ -46,7 +46,10 @@ def divide(c: OnnxCall) -> Operand:
             return c.b.divide(x, y)
         return np.divide(x, y)
     if isinstance(y, Value):
-        raise c.refuse_kind(str(c.kinds[0]), "its divisor depends on the network's input")
+        raise c.refuse_kind(
+            str(c.kinds[0]),
+            "the divisor of integers must be a constant, but depends on the network's input",
+        )
     if not isinstance(x, Value):
         quotient, remainder = np.divmod(x, y)
         return quotient + ((remainder != 0) & ((x < 0) != (y < 0)))
@@ -104,9 +107,7 @@ def _clip_by_constant(c: OnnxCall, x: Operand, limit: np.ndarray, least: bool) -
         level = float(levels[0])
         return c.b.clip(x, -np.inf, level) if least else c.b.clip(x, level, np.inf)
     if not np.isfinite(limit).all():
-        raise c.refuse(
-            "it compares its input with constants that differ between entries and include infinity"
-        )
+        raise c.refuse("constants that differ between entries must be finite")
     # max(x, k) = k + relu(x - k): a function of one variable has better bounds than a maximum.
     sign = -1.0 if least else 1.0
     over = c.b.curve("relu", c.b.affine_map(x, sign, -sign * limit))
@@ -125,7 +126,9 @@ def gemm(c: OnnxCall) -> Operand:
     if c.opset < 7:
         c.attr("broadcast")
     if len(x.shape) != 2 or len(y.shape) != 2:
-        raise c.refuse(f"its factors must be matrices, but have shapes {x.shape} and {y.shape}")
+        raise c.refuse(
+            f"the inputs A and B must be matrices, but have the shapes {x.shape} and {y.shape}"
+        )
     x = c.b.transpose(x) if c.attr("transA", 0) else x
     y = c.b.transpose(y) if c.attr("transB", 0) else y
     bias = c.operand(2) if c.has(2) else None
@@ -154,8 +157,8 @@ def affine(c: OnnxCall, x: Operand, weight: np.ndarray, shift: np.ndarray) -> Op
 def _check_inner(c: OnnxCall, x: Operand, y: Operand) -> None:
     if x.shape[-1] != y.shape[-2:][0]:
         raise c.refuse(
-            f"it multiplies tensors of shapes {tuple(x.shape)} and {tuple(y.shape)}, which do not "
-            "match"
+            "the factors of a matrix product must have matching inner dimensions, but have the "
+            f"shapes {tuple(x.shape)} and {tuple(y.shape)}"
         )
 
 
@@ -195,7 +198,7 @@ def einsum(c: OnnxCall) -> Operand:
     spec = str(c.attr("equation")).replace(" ", "")
     operands = c.all_operands()
     if "." in spec:
-        raise c.refuse(f"its attribute `equation` = {spec!r} has an ellipsis")
+        raise c.refuse(f"the attribute `equation` = {spec!r} must not contain an ellipsis (`...`)")
     if "->" not in spec:
         letters = spec.replace(",", "")
         spec += "->" + "".join(sorted(q for q in set(letters) if letters.count(q) == 1))
@@ -211,7 +214,10 @@ def einsum(c: OnnxCall) -> Operand:
         return np.einsum(spec, operands[0])
     letters_in, out = spec.split("->")
     if len(set(letters_in)) < len(letters_in):
-        raise c.refuse(f"its attribute `equation` = {spec!r} extracts a diagonal")
+        raise c.refuse(
+            f"the attribute `equation` = {spec!r} must not extract a diagonal (repeat an index "
+            "of one tensor)"
+        )
     summed = [i for i, q in enumerate(letters_in) if q not in out]
     x = c.b.reduce("sum", operands[0], summed) if summed else operands[0]
     remaining = [q for q in letters_in if q in out]

@@ -25,7 +25,9 @@ _TYPES_BY_NAME = {"FLOAT": 1, "DOUBLE": 11, "INT64": 7, "INT32": 6, "BOOL": 9}
 def constant(c: OnnxCall) -> Operand:
     names = [name for name in c.node.attributes if name != "name"]
     if len(names) != 1 or not names[0].startswith("value"):
-        raise c.refuse(f"its value must be its only attribute, but its attributes are {names}")
+        raise c.refuse(
+            f"a constant must have exactly one attribute, its value, but has the attributes {names}"
+        )
     value = c.attr(names[0])
     if names[0] in ("value_float", "value_floats"):
         return np.asarray(value, np.float32)
@@ -58,7 +60,7 @@ def cast(c: OnnxCall) -> Operand:
     to = c.attr("to")
     to = _TYPES_BY_NAME.get(to, to)
     if to not in _ONNX_TYPES:
-        raise c.refuse(f"its attribute `to` = {to} is not supported")
+        raise c.refuse(f"the attribute `to` = {to} is not a supported element type")
     return _cast(c, _ONNX_TYPES[to])
 
 
@@ -94,7 +96,9 @@ def _constant(c: OnnxCall, x: np.ndarray, kind: str) -> np.ndarray:
     if kind in INTEGER_RANGES and x.dtype.kind == "f":
         whole = np.trunc(x.astype(np.float64))
         if not ((whole >= RANGES[kind][0]) & (whole <= RANGES[kind][1])).all():
-            raise c.refuse_kind(kind, "constants that are cast to it are out of its range")
+            raise c.refuse_kind(
+                kind, "a constant must lie within the range of the type to which it is cast"
+            )
     try:
         return x.astype(kind)
     except TypeError as error:  # bfloat16 is not a type of NumPy itself

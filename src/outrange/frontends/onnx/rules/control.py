@@ -44,14 +44,20 @@ def _constant(node: OnnxNode, env: Env, i: int, default: Any) -> Any:
         return default
     operand = env[node.inputs[i]].operand
     if isinstance(operand, Value):
-        raise _unsupported_node(node, f"its input {i} depends on the network's input")
+        raise _unsupported_node(
+            node, f"input {i} must be a constant, but depends on the network's input"
+        )
     return np.asarray(operand).reshape(-1)[0]
 
 
 def _subgraph(node: OnnxNode, name: str) -> Subgraph:
     graph = node.attributes.get(name)
     if not isinstance(graph, Subgraph):
-        raise ModelError(f"Node `{node.name}` ({node.op}) must have the subgraph `{name}`.")
+        raise ModelError(
+            f"Node `{node.name}` ({node.op}) must have the subgraph `{name}`; correct the "
+            "exporter, or export the model again if the file is damaged. Received: a node "
+            "without this subgraph."
+        )
     return graph
 
 
@@ -90,18 +96,23 @@ def loop(b: Builder, node: OnnxNode, env: Env, run: Run) -> list[Tensor]:
     i = 0
     while continues and i < rounds:
         if i >= MOST_ROUNDS:
-            raise _unsupported_node(node, f"it runs more than {MOST_ROUNDS} rounds")
+            raise _unsupported_node(node, f"a loop may have at most {MOST_ROUNDS} iterations")
         count, holds = Tensor.of(np.array(i, np.int64)), Tensor.of(np.array(True))
         results = _lower_subgraph(body, [count, holds, *state], env, run)
         if isinstance(results[0].operand, Value):
-            raise _unsupported_node(node, "its number of rounds depends on the network's input")
+            raise _unsupported_node(
+                node,
+                "the number of iterations must be a constant, but depends on the network's input",
+            )
         continues = bool(np.asarray(results[0].operand).reshape(-1)[0])
         rows.append(results[1 + len(state) :])
         state = results[1 : 1 + len(state)]
         i += 1
     if not rows and len(node.outputs) > len(state):
         raise _unsupported_node(
-            node, "it runs no rounds, but must return the collected results of its rounds"
+            node,
+            "a loop that returns a result of every iteration must run at least once, but "
+            "runs 0 times",
         )
     stacked = [
         Tensor(

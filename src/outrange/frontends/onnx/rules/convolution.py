@@ -62,7 +62,9 @@ def conv_transpose(c: OnnxCall) -> Operand:
         total = [w + e - n for w, e, n in zip(full, extra, outputs, strict=True)]
         if min(total) < 0:
             # Runtimes disagree about where such an output starts and how long it is.
-            raise c.refuse(f"its output {outputs} extends beyond the area that its kernel covers")
+            raise c.refuse(
+                f"the attribute `output_shape` = {outputs} exceeds the area that the kernel covers"
+            )
         # Like the operator's own formula, the odd entry is in front unless SAME_UPPER.
         before = [t // 2 if auto == "SAME_UPPER" else t - t // 2 for t in total]
     else:
@@ -100,10 +102,14 @@ def _options(c: OnnxCall, kernel: np.ndarray) -> tuple[list[int], list[int], int
     shape = c.attr("kernel_shape")
     if rank < 1 or len(c.x.shape) != rank + 2 or (shape and tuple(shape) != kernel.shape[2:]):
         raise c.refuse(
-            f"its kernel of shape {kernel.shape} does not fit an input of shape {tuple(c.x.shape)}"
+            f"the kernel of shape {kernel.shape} does not fit the convolution's input of shape "
+            f"{tuple(c.x.shape)}"
         )
     strides = [int(n) for n in c.attr("strides") or [1] * rank]
     dilation = [int(n) for n in c.attr("dilations") or [1] * rank]
     if len(strides) != rank or len(dilation) != rank or min((*strides, *dilation)) < 1:
-        raise c.refuse(f"its strides {strides} or dilations {dilation} do not fit its kernel")
+        raise c.refuse(
+            f"the strides {strides} and the dilations {dilation} must be integers >= 1, one "
+            "per spatial axis of the kernel"
+        )
     return strides, dilation, int(c.attr("group", 1))

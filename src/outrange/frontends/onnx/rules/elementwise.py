@@ -96,13 +96,14 @@ def shrink(c: OnnxCall) -> Operand:
     bias, limit = c.number("bias"), c.number("lambd")
     if c.is_integer and bias != 0.0:
         raise c.refuse_kind(
-            str(c.kinds[0]), f"its attribute `bias` = {bias} is truncated in this type"
+            str(c.kinds[0]),
+            f"the attribute `bias` = {bias} must be 0 for an integer type",
         )
     if bias == 0.0:
         return c.b.curve("hard_shrink", c.x, threshold=limit)
     if bias == limit:
         return c.b.curve("soft_shrink", c.x, threshold=limit)
-    raise c.refuse(f"its attribute `bias` = {bias} must be 0 or equal to `lambd` = {limit}")
+    raise c.refuse(f"the attribute `bias` = {bias} must be 0 or equal to `lambd` = {limit}")
 
 
 @op("HardSigmoid", types="T -> T", T=FLOATS)
@@ -121,7 +122,7 @@ def hard_swish(c: OnnxCall) -> Operand:
 def gelu(c: OnnxCall) -> Operand:
     kind = c.attr("approximate", "none")
     if kind not in ("none", "tanh"):
-        raise c.refuse(f"its attribute `approximate` = {kind!r} must be 'none' or 'tanh'")
+        raise c.refuse(f"the attribute `approximate` = {kind!r} must be 'none' or 'tanh'")
     return c.b.curve("gelu" if kind == "none" else "gelu_tanh", c.x)
 
 
@@ -158,23 +159,33 @@ def powers(c: OnnxCall) -> Operand:
         return np.power(np.asarray(base, np.float64), np.asarray(exponent, np.float64))
     p = np.unique(np.asarray(exponent, np.float64))
     if p.size != 1:
-        raise c.refuse("its exponent must be one number for all entries")
+        raise c.refuse("the exponent must be the same number for all entries")
     base = c.b.broadcast(base, np.broadcast_shapes(tuple(base.shape), exponent.shape))
     if not c.is_integer:
         return power(c.b, base, float(p[0]))
     if p[0] < 0 or not float(p[0]).is_integer():
         raise c.refuse_kind(
-            str(c.kinds[0]), f"the power {p[0]:g} of an integer is truncated in this type"
+            str(c.kinds[0]),
+            f"the exponent {p[0]:g} must be an integer >= 0, because runtimes truncate "
+            "other powers of integers",
         )
     return integers.power(c.b, base, int(p[0]))
 
 
 def _exponential(c: OnnxCall, base: Operand, exponent: Value) -> Operand:
     if isinstance(base, Value):
-        raise c.refuse("its base and its exponent both depend on the network's input")
+        raise c.refuse(
+            "the base and the exponent of a power must not both depend on the network's input"
+        )
     if c.is_integer:
-        raise c.refuse_kind(str(c.kinds[0]), "its exponent depends on the network's input")
+        raise c.refuse_kind(
+            str(c.kinds[0]),
+            "the exponent of an integer power must be a constant, but depends on the network's "
+            "input",
+        )
     base = np.asarray(base, np.float64)
     if not (base > 0).all():
-        raise c.refuse(f"its base must be positive, not {base.min():g}")
+        raise c.refuse(
+            f"the base of a power with a variable exponent must be positive, but is {base.min():g}"
+        )
     return c.b.curve("exp", c.b.multiply(exponent, np.log(base)))

@@ -94,7 +94,10 @@ def modulo(c: OnnxCall) -> Operand:
 def arg_largest(c: OnnxCall) -> Operand:
     x, axis, keep = c.x, int(c.attr("axis", 0)), bool(c.attr("keepdims", 1))
     if c.attr("select_last_index", 0):
-        raise c.refuse("it selects the last of several equal entries")
+        raise c.refuse(
+            "the attribute `select_last_index` must be 0 (the first of several equal entries "
+            "is selected)"
+        )
     if not isinstance(x, Value):
         index = (np.argmax if c.node.op == "ArgMax" else np.argmin)(x, axis=axis)
         return np.expand_dims(index, axis) if keep else index

@@ -33,8 +33,9 @@ def _read_along(
     rank = len(x.shape)
     if values.ndim != 1 or not -rank <= axis < rank or x.shape[axis] != values.size:
         raise c.refuse(
-            f"its {what} of shape {values.shape} does not fit axis {axis} of a tensor of shape "
-            f"{tuple(x.shape)}; blocks of entries are not supported"
+            f"the {what} of shape {values.shape} must be one number, or one number per entry "
+            f"along axis {axis} of a tensor of shape {tuple(x.shape)}; blockwise quantization "
+            "is not supported"
         )
     shape = [1] * rank
     shape[axis] = values.size
@@ -44,14 +45,16 @@ def _read_along(
 def _read_scale(c: OnnxCall, i: int, x: Operand, axis: int) -> np.ndarray:
     scale = _read_along(c, i, "scale", x, axis, 1.0)
     if not (np.isfinite(scale).all() and (scale >= 2.0**-126).all()):
-        raise c.refuse("its scale must be a positive normal number")
+        raise c.refuse(
+            "every scale must be a finite number >= 2^-126 (a positive normal float32 number)"
+        )
     return scale
 
 
 def _quantize(c: OnnxCall, x: Operand, scale: np.ndarray, zero: np.ndarray, kind: str) -> Operand:
     """Return `clip(round(x / scale) + zero)` for the range of the integer type `kind`."""
     if kind not in STEPS:
-        raise c.refuse_kind(kind, "only 8-bit and 16-bit steps are supported")
+        raise c.refuse_kind(kind, "only 8-bit and 16-bit quantized types are supported")
     least, most = RANGES[kind]
     if not isinstance(x, Value):
         steps = np.rint(np.asarray(x, np.float32) / scale.astype(np.float32)) + zero
@@ -74,13 +77,15 @@ def quantize_linear(c: OnnxCall) -> Operand:
     axis = int(c.attr("axis", 1))
     c.attr("saturate")
     if c.attr("block_size", 0):
-        raise c.refuse("its attribute `block_size` is not 0")
+        raise c.refuse("the attribute `block_size` must be 0")
     if c.attr("precision", 0) not in (0, 1):
-        raise c.refuse("its attribute `precision` is not float32")
+        raise c.refuse("the attribute `precision` must be float32")
     names = {0: None, 2: "uint8", 3: "int8", 4: "uint16", 5: "int16"}
     wanted = c.attr("output_dtype", 0)
     if wanted not in names:
-        raise c.refuse(f"its attribute `output_dtype` = {wanted} is not supported")
+        raise c.refuse(
+            f"the attribute `output_dtype` = {wanted} must be an 8-bit or 16-bit integer type"
+        )
     c.result_kind = str((c.kinds[2] if c.has(2) else None) or names[wanted] or "uint8")
     x = c.x
     scale, zero = _read_scale(c, 1, x, axis), _read_along(c, 2, "zero point", x, axis, 0.0)
@@ -92,7 +97,7 @@ def quantize_linear(c: OnnxCall) -> Operand:
 def dequantize_linear(c: OnnxCall) -> Operand:
     axis = int(c.attr("axis", 1))
     if c.attr("block_size", 0) or c.attr("output_dtype", 0) not in (0, 1):
-        raise c.refuse("its attribute `block_size` is not 0, or its result is not float32")
+        raise c.refuse("the attribute `block_size` must be 0, and the result must be float32")
     x = c.x
     scale, zero = _read_scale(c, 1, x, axis), _read_along(c, 2, "zero point", x, axis, 0.0)
     result, name = _dequantize(c, x, scale, zero), c.node.outputs[0]
@@ -191,7 +196,7 @@ def qgemm(c: OnnxCall) -> Operand:
     w = c.constant(3, "weights")
     scale, factor = _read_scale(c, 1, c.x, 0), _read_scale(c, 4, w, 0 if turned[1] else 1)
     if scale.size > 1 or len(c.x.shape) != 2 or w.ndim != 2:
-        raise c.refuse("it needs one scale for its first factor, and two matrices")
+        raise c.refuse("the inputs A and B must be matrices, and A must have a single scale")
     x, y = _read_real(c, 0, 0), np.asarray(_read_real(c, 3, 0 if turned[1] else 1)) * alpha
     x, y = c.b.transpose(x) if turned[0] else x, y.T if turned[1] else y
     bias = c.option(6, "bias")
@@ -224,6 +229,6 @@ def qlinear_pair(c: OnnxCall) -> Operand:
 )
 def qlinear_global_average_pool(c: OnnxCall) -> Operand:
     if c.attr("channels_last", 0):
-        raise c.refuse("its attribute `channels_last` is not 0")
+        raise c.refuse("the attribute `channels_last` must be 0")
     mean = c.b.reduce("mean", _read_real(c, 0, 1), range(2, len(c.x.shape)), True)
     return _write_steps(c, mean, 3, 1, str(c.kinds[0]))

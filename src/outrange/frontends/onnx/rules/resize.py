@@ -16,7 +16,10 @@ def upsample(c: OnnxCall) -> Operand:
     scale_values = c.option(1, "scales") if c.opset >= 9 else c.attr("scales")
     mode = c.attr("mode", "nearest")
     if scale_values is None or mode not in ("nearest", "linear", "bilinear"):
-        raise c.refuse(f"its mode is {mode!r} and its scales are {scale_values}")
+        raise c.refuse(
+            f"the attribute `mode` = {mode!r} must be 'nearest' or 'linear', and the scales "
+            f"must be stated; they are {scale_values}"
+        )
     _check_float(c, mode)
     stated = np.ravel(scale_values)
     scales = [_ratio(s) for s in stated]
@@ -46,11 +49,11 @@ def resize(c: OnnxCall) -> Operand:
     c.attr("extrapolation_value")
     for name in ("antialias", "exclude_outside"):
         if c.attr(name, 0):
-            raise c.refuse(f"its attribute `{name}` is set")
+            raise c.refuse(f"the attribute `{name}` must be 0")
     if c.attr("keep_aspect_ratio_policy", "stretch") != "stretch":
-        raise c.refuse("it keeps the aspect ratio")
+        raise c.refuse("the attribute `keep_aspect_ratio_policy` must be 'stretch'")
     if mode not in ("nearest", "linear"):
-        raise c.refuse(f"its attribute `mode` is {mode!r}")
+        raise c.refuse(f"the attribute `mode` = {mode!r} is not supported")
     _check_float(c, mode)
     axes = c.attr("axes") or range(len(shape))
     axes = [int(a) % len(shape) for a in axes]
@@ -79,7 +82,9 @@ def _check_float(c: OnnxCall, mode: str) -> None:
     """Raise if values to be interpolated do not have a float type."""
     if mode != "nearest" and c.kinds[0] not in FLOATS:
         raise c.refuse_kind(
-            str(c.kinds[0]), f"its attribute `mode` is {mode!r}; cast to float32 before it"
+            str(c.kinds[0]),
+            "values of this type cannot be interpolated with the attribute `mode` = "
+            f"{mode!r}; cast them to float32 before this node",
         )
 
 
@@ -106,7 +111,7 @@ def _positions(c: OnnxCall, how: str, n: int, m: int, scale: Fraction) -> list[F
         return [(i + half) / scale - half for i in range(m)]
     if how == "pytorch_half_pixel":
         return [Fraction(0)]
-    raise c.refuse(f"its attribute `coordinate_transformation_mode` is {how!r}")
+    raise c.refuse(f"the attribute `coordinate_transformation_mode` = {how!r} is not supported")
 
 
 def _nearest(at: list[Fraction], n: int, rounding: str) -> Weights:

@@ -21,11 +21,11 @@ def dropout(c: OnnxCall) -> Operand:
     c.attr("ratio")
     c.attr("seed")
     if c.opset < 7 and not c.attr("is_test", 1):
-        raise c.refuse("it is in training mode")
+        raise c.refuse("the node must not be in training mode")
     c.option(1, "ratio")
     training = c.option(2, "training mode")
     if training is not None and np.any(training):
-        raise c.refuse("it is in training mode")
+        raise c.refuse("the node must not be in training mode")
     return c.x
 
 
@@ -62,7 +62,7 @@ def reshape(c: OnnxCall) -> Operand:
         total % stated_size == 0 if stated_size and target.count(-1) == 1 else stated_size == total
     )
     if target.count(-1) > 1 or not fits:
-        raise c.refuse(f"its input of shape {shape} cannot be reshaped to {tuple(target)}")
+        raise c.refuse(f"an input of shape {shape} cannot be reshaped to {tuple(target)}")
     return c.b.reshape(c.x, target)
 
 
@@ -77,11 +77,16 @@ def squeeze(c: OnnxCall) -> Operand:
     shape = tuple(c.x.shape)
     axes = c.attr_or_input("axes", 1, since=13)
     if axes is not None and len(axes) == 0:
-        raise c.refuse("its list of axes is empty, which runtimes read as all axes of length 1")
+        raise c.refuse(
+            "the list of axes must not be empty, because runtimes would remove every axis of "
+            "length 1"
+        )
     axes = [i for i, n in enumerate(shape) if n == 1] if axes is None else axes
     axes = _axes(c, axes, len(shape))
     if any(shape[a] != 1 for a in axes):
-        raise c.refuse(f"it squeezes axes {axes} of shape {shape}, but not all have length 1")
+        raise c.refuse(
+            f"every squeezed axis must have length 1, but the axes {axes} of shape {shape} do not"
+        )
     return c.b.reshape(c.x, [n for i, n in enumerate(shape) if i not in axes])
 
 
@@ -181,7 +186,7 @@ def gather_elements(c: OnnxCall) -> Operand:
 
 def _check_index(c: OnnxCall, index: np.ndarray, length: int) -> None:
     if index.size and not (-length <= index.min() and index.max() < length):
-        raise c.refuse(f"its indices are out of bounds for an axis of length {length}")
+        raise c.refuse(f"the indices must lie within an axis of length {length}")
 
 
 @op("Pad", types="T int64 T I -> T", T=EVERY, I=INDEX, chooses=True)
@@ -193,9 +198,11 @@ def pad(c: OnnxCall) -> Operand:
     shape = tuple(c.x.shape)
     axes = _axes(c, range(len(shape)) if axes is None else axes, len(shape))
     if mode not in ("constant", "reflect", "edge", "wrap"):
-        raise c.refuse(f"its attribute `mode` = {mode!r} is not supported")
+        raise c.refuse(f"the attribute `mode` = {mode!r} is not supported")
     if amounts is None or len(amounts) != 2 * len(axes):
-        raise c.refuse(f"it needs two pad widths for each of {len(axes)} axes, but has {amounts}")
+        raise c.refuse(
+            f"`pads` must have two entries for each of the {len(axes)} axes, but is {amounts}"
+        )
     around = [(0, 0)] * len(shape)
     for i, axis in enumerate(axes):
         around[axis] = (amounts[i], amounts[i + len(axes)])
@@ -221,7 +228,10 @@ def expand(c: OnnxCall) -> Operand:
 def tile(c: OnnxCall) -> Operand:
     repeats = c.ints(1, "repeats") or []
     if len(repeats) != len(c.x.shape):
-        raise c.refuse(f"its `repeats` {repeats} do not match a tensor of rank {len(c.x.shape)}")
+        raise c.refuse(
+            f"`repeats` = {repeats} must have one entry for each of the {len(c.x.shape)} axes "
+            "of the tensor"
+        )
     c.limit([n * k for n, k in zip(c.x.shape, repeats, strict=True)])
     return c.b.structural(lambda a: np.tile(a[0], repeats), [c.x], name="tile")
 

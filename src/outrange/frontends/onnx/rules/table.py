@@ -170,7 +170,9 @@ class OnnxCall:
         operand = self.operand(i)
         self.operand_inputs.discard(i)
         if isinstance(operand, Value):
-            raise self.refuse(f"its {what} (input {i}) depends on the network's input")
+            raise self.refuse(
+                f"the {what} (input {i}) must be constant, but depends on the network's input"
+            )
         return operand
 
     def option(self, i: int, what: str) -> np.ndarray | None:
@@ -184,7 +186,7 @@ class OnnxCall:
             return None
         values = np.asarray(constant, np.float64)
         if not np.array_equal(values, np.floor(values)):
-            raise self.refuse(f"its {what} must be integers, not {values.ravel()[:8]}")
+            raise self.refuse(f"the {what} must be integers, but are {values.ravel()[:8]}")
         return [int(v) for v in np.ravel(constant)]
 
     def attr_or_input(self, name: str, i: int, *, since: int) -> list[int] | None:
@@ -200,7 +202,8 @@ class OnnxCall:
         if min(shape, default=0) < 0 or math.prod(shape) > LARGEST_VALUE:
             raise ModelError(
                 f"Node `{self.node.name}` ({self.node.op}) must return a tensor that fits in "
-                f"memory; the file is damaged or hostile. Received: shape {shape}."
+                "memory; export the model with smaller shapes, or again if the file is "
+                f"damaged. Received: shape {shape}."
             )
         return shape
 
@@ -258,13 +261,14 @@ class OnnxCall:
             raise
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise ModelError(
-                f"Node `{self.node.name}` ({self.node.op}) must be valid; the file is damaged, or "
-                f"its exporter is wrong. Received: {type(error).__name__}: {error}."
+                f"Node `{self.node.name}` ({self.node.op}) does not satisfy the ONNX "
+                f"specification of {self.node.op}; correct the exporter, or export the model "
+                f"again if the file is damaged. Received: {type(error).__name__}: {error}."
             ) from error
         unread = sorted(set(self.node.attributes) - self.read)
         if unread:
             value = self.node.attributes[unread[0]]
-            raise self.refuse(f"its attribute `{unread[0]}` = {value!r} is not supported")
+            raise self.refuse(f"the attribute `{unread[0]}` = {value!r} is not supported")
         ignored = [
             i for i, t in enumerate(self.tensors) if t is not None and i not in self.used_inputs
         ]
@@ -273,7 +277,7 @@ class OnnxCall:
         results: list[Operand] = result if isinstance(result, list) else [result]
         named_outputs = [i for i, name in enumerate(self.node.outputs) if name]
         if named_outputs and named_outputs[-1] >= len(results):
-            raise self.refuse(f"its output {named_outputs[-1]} is not supported")
+            raise self.refuse(f"the node's output {named_outputs[-1]} is not supported")
         return [
             self._result(types, bindings.get(word, word), x)
             for word, x in zip(_repeat_last(types.outputs), results, strict=False)
@@ -284,9 +288,10 @@ class OnnxCall:
         bindings, odd = types.bind(self.kinds)
         if odd is not None:
             raise ModelError(
-                f"Node `{self.node.name}` ({self.node.op}) must read matching element types; the "
-                f"file is damaged, or its exporter is wrong. Received: input {odd} of "
-                f"type {self.kinds[odd]}, where `{types.word(odd)}` is needed, with "
+                f"Node `{self.node.name}` ({self.node.op}) must have inputs whose element "
+                "types match its ONNX specification; correct the exporter, or export the model "
+                f"again if the file is damaged. Received: input {odd} of type "
+                f"{self.kinds[odd]}, where `{types.word(odd)}` is needed, with "
                 f"{dict(bindings)}."
             )
         for word, kind in bindings.items():
@@ -312,7 +317,10 @@ class OnnxCall:
         if not isinstance(x, Value):
             constant = convert_exactly(np.asarray(x), kind)
             if constant is None or (large and np.asarray(x).dtype.kind == "f"):
-                raise self.refuse_kind(kind, "a result of constants is not of this type")
+                raise self.refuse_kind(
+                    kind,
+                    "a result that is computed from constants cannot be represented in this type",
+                )
             return Tensor(constant, kind)
         if large:
             raise self.refuse_kind(kind, "it computes with a constant beyond 2^53")

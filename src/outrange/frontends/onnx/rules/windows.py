@@ -21,7 +21,7 @@ def max_pool(c: OnnxCall) -> Operand:
     c.attr("storage_order")  # affects the second output only
     windows, shape, _ = _windows(c)
     if (windows < 0).all(axis=1).any():
-        raise c.refuse("one of its windows lies wholly in the padding")
+        raise c.refuse("a pooling window must not lie wholly in the padding")
     return c.b.largest(_value(c), windows, shape)
 
 
@@ -31,7 +31,7 @@ def average_pool(c: OnnxCall) -> Operand:
     windows, shape, inside = _windows(c)
     counts = inside if count_all else (windows >= 0).sum(axis=1)
     if not counts.all():
-        raise c.refuse("one of its windows lies wholly in the padding")
+        raise c.refuse("a pooling window must not lie wholly in the padding")
     share = 1.0 / counts[:, None]
     return c.b.gather_sum(_value(c), windows, share, shape, name="average pool", ulps=1)
 
@@ -54,7 +54,10 @@ def _windows(c: OnnxCall) -> tuple[np.ndarray, tuple[int, ...], np.ndarray]:
     strides = [int(n) for n in c.attr("strides") or [1] * len(kernel)]
     dilations = [int(n) for n in c.attr("dilations") or [1] * len(kernel)]
     if not len(spatial) == len(kernel) == len(strides) == len(dilations):
-        raise c.refuse(f"its kernel {kernel} does not fit a tensor of shape {shape}")
+        raise c.refuse(
+            f"the kernel {kernel}, the strides and the dilations must have one entry per "
+            f"spatial axis of the input, whose shape is {shape}"
+        )
     begins, ends = pads(c, spatial, kernel, strides, dilations)
     ceil = bool(c.attr("ceil_mode", 0))
     places, sizes, stated = [], [], []
@@ -71,7 +74,10 @@ def _windows(c: OnnxCall) -> tuple[np.ndarray, tuple[int, ...], np.ndarray]:
         stated.append(at < n + ends[i])
         sizes.append(out)
     if min(sizes, default=1) < 1:
-        raise c.refuse(f"its kernel {kernel} is larger than its input {spatial}")
+        raise c.refuse(
+            f"the kernel {kernel} must not be larger than the padded input, whose spatial "
+            f"shape is {spatial} without padding"
+        )
     planes = shape[0] * shape[1]
     c.limit((planes, *sizes, *kernel))
     flat, there = _outer(places, stated, spatial)
@@ -122,7 +128,7 @@ def pads(
     if auto == "VALID":
         return [0] * len(kernel), [0] * len(kernel)
     if auto not in ("SAME_UPPER", "SAME_LOWER"):
-        raise c.refuse(f"its attribute `auto_pad` = {auto!r} is not supported")
+        raise c.refuse(f"the attribute `auto_pad` = {auto!r} is not supported")
     begins, ends = [], []
     for n, k, s, d in zip(spatial, kernel, strides, dilations, strict=True):
         total = max((-(-n // s) - 1) * s + d * (k - 1) + 1 - n, 0)

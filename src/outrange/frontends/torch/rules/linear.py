@@ -66,7 +66,7 @@ def each_row(c: TracedCall) -> Operand:
         UnsupportedError: The batch has several rows.
     """
     if c.x.shape[0] != 1:
-        raise UnsupportedError(f"{c.kind} for a batch of several rows is not supported")
+        raise UnsupportedError(f"{c.kind} of a batch with more than one row is not supported")
     windows, weights, out = _weights(c, tuple(c.x.shape[1:]), channel=False)
     return c.b.gather_sum(c.x, windows, weights, (1, *out), name="linear", ulps=_ULPS)
 
@@ -92,7 +92,9 @@ def _weights(
     dtype = np.float64 if is_resizing else np.int64
     at_zero = c.step.run(np.zeros((1, *lead, *shape), dtype), *c.inputs[1:])[0]
     if at_zero.any():
-        raise UnsupportedError(f"{c.kind} is not supported unless it is linear")
+        raise UnsupportedError(
+            f"{c.kind} that is not linear (its result for zeros is not zero) is not supported"
+        )
     if n * at_zero.size > MOST_WEIGHTS:
         raise UnsupportedError(
             f"{c.kind} from {n} to {at_zero.size} entries is not supported, because it needs more "

@@ -176,7 +176,7 @@ For more rows, PyTorch subtracts products of matrices, which loses digits.
 def _distances(c: TracedCall) -> Operand:
     first, second = get(c, "x1"), get(c, "x2")
     if max(first.shape[-2], second.shape[-2]) > MOST_DIRECT:
-        raise UnsupportedError(f"cdist with more than {MOST_DIRECT} rows is not supported")
+        raise UnsupportedError(f"`cdist` of more than {MOST_DIRECT} rows is not supported")
     across, down = (
         c.b.structural(lambda a, axis=axis: np.expand_dims(a[0], axis), [x])
         for x, axis in ((first, -2), (second, -3))
@@ -197,7 +197,8 @@ def _buckets(c: TracedCall) -> Operand:
     ends = get(c, "boundaries" if c.kind.startswith("bucketize") else "sorted_sequence")
     if isinstance(ends, Value) or np.ndim(ends) != 1 or get(c, "sorter") is not None:
         raise UnsupportedError(
-            "boundaries that depend on the input, or that differ between rows, are not supported"
+            "bucket boundaries that depend on the input, differ between rows, or come with a "
+            "`sorter` are not supported"
         )
     right = get(c, "right", False) or get(c, "side") == "right"
     spread = c.b.reshape(x, (*x.shape, 1))
@@ -227,5 +228,7 @@ def _finite(c: TracedCall) -> Operand:
 def _heaviside(c: TracedCall) -> Operand:
     at_zero = np.unique(c.constant(1, "values at 0"))
     if at_zero.size != 1:
-        raise UnsupportedError("a unit step function with several values at 0 is not supported")
+        raise UnsupportedError(
+            "`heaviside` with different values at 0 for different entries is not supported"
+        )
     return c.b.curve("heaviside", c.x, at_zero=number(c, "", float(at_zero[0])))

@@ -179,7 +179,10 @@ def _elu(c: TracedCall) -> Operand:
     elif inner * alpha == 1.0:
         y = c.b.curve("celu", c.x, alpha=alpha)
     else:
-        raise UnsupportedError(f"elu with input_scale={inner} is not supported")
+        raise UnsupportedError(
+            f"`elu` with `input_scale` = {inner}, which is neither 1 nor 1 / `alpha`, is not "
+            "supported"
+        )
     return y if scale == 1.0 else c.b.affine_map(y, scale)
 
 
@@ -195,7 +198,7 @@ def _softplus(c: TracedCall) -> Operand:
     # Beyond `threshold` PyTorch returns the argument itself, a difference below float32 rounding.
     beta = number(c, "beta", 1.0)
     if number(c, "threshold", 20.0) < 17.0:
-        raise UnsupportedError("softplus with a `threshold` below 17 is not supported")
+        raise UnsupportedError("`softplus` with a `threshold` below 17 is not supported")
     y = c.b.curve("softplus", c.x if beta == 1.0 else c.b.affine_map(c.x, beta))
     return y if beta == 1.0 else c.b.affine_map(y, 1.0 / beta, ulps=1)
 
@@ -225,7 +228,9 @@ def _pow_tensor(c: TracedCall) -> Operand:
         return exponential(c)
     exponent = np.unique(c.constant(1, "exponents"))
     if exponent.size != 1:
-        raise UnsupportedError("a power with several exponents is not supported")
+        raise UnsupportedError(
+            "a power with different exponents for different entries is not supported"
+        )
     return power(c.b, c.x, float(exponent[0]))
 
 

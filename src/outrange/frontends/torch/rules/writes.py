@@ -24,7 +24,9 @@ rule = rule_decorator(RULES)
 def _copy(c: TracedCall) -> Operand:
     before, after = c.step.dtypes[1], c.step.dtypes[0]
     if before != after and after in (*INTEGERS, "bool"):
-        raise UnsupportedError(f"a copy of {before} to {after} is not supported")
+        raise UnsupportedError(
+            f"a copy of values of type {before} into a tensor of type {after} is not supported"
+        )
     return c.b.broadcast(tensor(c, "src"), tuple(c.x.shape))
 
 
@@ -92,7 +94,7 @@ def _sum_at(c: TracedCall) -> Operand:
     if adds:
         return _add_at(c, x, updates, targets)
     if np.unique(targets).size != targets.size:
-        raise UnsupportedError("a write to positions that coincide is not supported")
+        raise UnsupportedError("a write of several values to the same position is not supported")
     placed = np.full(x.size, -1)
     placed[targets.ravel()] = np.arange(targets.size)
     return write(c, "set", x, updates, placed.reshape(x.shape))

@@ -255,7 +255,10 @@ class _Facts:
                 if b - a <= 2.0**-980 and (a in ends or b in ends):
                     continue  # such a cell at a pole contains only rounding
                 if a < center < b:
-                    raise UnsupportedError(f"its convexity from {a:.6g} to {b:.6g} is undecided")
+                    raise UnsupportedError(
+                        f"the sign of the second derivative from {a:.6g} to {b:.6g} could not "
+                        "be determined"
+                    )
                 finite = bool(np.isfinite([a, b]).all()) and not has_waves(self.t, self.e)
                 if finite and min(a - ends[0], ends[1] - b) > _NEAR_END * (1.0 + abs(a)):
                     self.is_cut |= bool((np.abs(f(np.array([a, b]))) < _MODERATE).all())

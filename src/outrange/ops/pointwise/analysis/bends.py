@@ -234,7 +234,8 @@ def _turn_cost(t: Expressions, gap: Gap, at: float, s: float) -> float:
             size = np.max(np.abs(enclose(t, slope, left, right)))
             return float(4.0 * size * delta)
     raise UnsupportedError(
-        f"the position of its turning point between {gap.lo:.6g} and {gap.hi:.6g} is undecided"
+        f"the position of the turning point between {gap.lo:.6g} and {gap.hi:.6g} could not be "
+        "determined"
     )
 
 

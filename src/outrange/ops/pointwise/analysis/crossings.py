@@ -91,7 +91,9 @@ def _gap(t: Expressions, u: int, knots: Sequence[Fraction], a: Edge, b: Edge) ->
         below = gap == len(knots) or high <= float(fraction_ends(knots[gap])[0])
         if above and below:
             return gap
-    raise UnsupportedError(f"a branch whose condition is undecided at {middle:.6g}")
+    raise UnsupportedError(
+        f"a branch whose condition could not be evaluated at the argument {middle:.6g}"
+    )
 
 
 def between(lo: float, hi: float) -> float:

@@ -70,7 +70,7 @@ class Joints:
         if self._is_pole(before, gap):
             if edge.after - edge.before > _POLE_ULPS * np.spacing(abs(edge.at)):
                 raise UnsupportedError(
-                    f"a pole near {edge.at:.6g} whose position is not known exactly"
+                    f"a pole near the argument {edge.at:.6g}, whose exact position is unknown"
                 )
             self.knots.append(edge.at)
             self.holes.append(edge.at)
@@ -112,7 +112,8 @@ class Joints:
             )
         if not cost <= _CLOSE * (1.0 + min(abs(low), abs(high))):
             raise UnsupportedError(
-                f"its values between {edge.before:.6g} and {edge.after:.6g} are undecided"
+                f"the function values between the arguments {edge.before:.6g} and "
+                f"{edge.after:.6g} could not be determined"
             )
         return cost
 
@@ -137,7 +138,9 @@ class Joints:
         if not edge.exact:
             jumps = jumping(t, self.whole)
             if len(jumps) > 1 or any(jumps):
-                raise UnsupportedError("a value at a point that is not a float64 number")
+                raise UnsupportedError(
+                    "a separate function value at an argument that is not a float64 number"
+                )
             return
         at_edge = t.substitute(self.whole, {t.x: t.constant(edge.at)})
         low, high = enclose(t, at_edge, edge.at, edge.at)
@@ -165,7 +168,7 @@ class Joints:
     def _jump(self, left: CurvePiece, right: CurvePiece, edge: Edge) -> None:
         if not edge.exact and edge.after > up(edge.before):
             raise UnsupportedError(
-                f"a jump near {edge.at:.6g} whose position is not a float64 number"
+                f"a jump near the argument {edge.at:.6g}, which is not exactly a float64 number"
             )
         self.thresholds[edge.at] = self._threshold(left, right, edge)
         self.knots.append(edge.at)
@@ -184,7 +187,8 @@ class Joints:
         if at_edge == t.substitute(left.expression, place):
             return float(up(edge.at))
         raise UnsupportedError(
-            f"a jump at {edge.at:.6g} where the value is not shown to equal a one-sided limit"
+            f"a jump at the argument {edge.at:.6g}, where the value could not be shown to "
+            "equal a one-sided limit"
         )
 
 

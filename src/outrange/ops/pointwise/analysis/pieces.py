@@ -125,7 +125,7 @@ def _by_branch(
             continue
         parts += pieces(t, t.substitute(e, place), a, b, frozenset(chosen), settled)
         if len(parts) > MOST_PIECES:
-            raise UnsupportedError(f"a function of more than {MOST_PIECES} pieces")
+            raise UnsupportedError(f"a function with more than {MOST_PIECES} pieces")
     return parts
 
 
@@ -179,4 +179,6 @@ def _refuse_touching(t: Expressions, node: Switch, left: Edge, right: Edge) -> N
             for touching in (False, True)
         )
         if passed != met:
-            raise UnsupportedError("a jump at a value that the argument touches but does not cross")
+            raise UnsupportedError(
+                "a step function whose argument reaches a jump without crossing it"
+            )
