@@ -121,7 +121,7 @@ def test_membership_is_that_of_the_regions():
         ({"area": 1.0}, "`rooms` is missing"),
         ([[1.0, 2.0]], "shape"),
         ([[1.0, np.nan, 1, 0]], "finite"),
-        (np.zeros((0, 4)), "At least one row"),
+        (np.zeros((0, 4)), "at least one row"),
         ({"area": [1.0, 2.0], "rooms": 3, "city_A": 1, "city_B": 0}, "the same number of rows"),
     ],
 )

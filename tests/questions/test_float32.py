@@ -175,7 +175,7 @@ def test_other_arithmetics_are_refused_by_name(name):
 
 def test_a_formula_that_runtimes_write_otherwise_is_refused_by_name():
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, "softmax", name="last")])
-    with pytest.raises(UnsupportedError, match=r"`Softmax`, in layer `last`"):
+    with pytest.raises(UnsupportedError, match=r"`Softmax` in layer `last`"):
         outrange.output_range(model, (0, 1), arithmetic="float32")
 
 

@@ -61,8 +61,8 @@ def test_the_model_itself_is_run():
         ('layer("dense_7")[0] <= 1', "Did you mean"),
         ('layer("dense_1")[9] <= 1', "out of bounds"),
         ("layer(1)[0] <= 1", "name of a layer"),
-        ("layer[0] <= 1", "unknown"),
-        ('h.layer("dense_1")[0] <= 1', "on one network"),
+        ("layer[0] <= 1", "not a known name"),
+        ('h.layer("dense_1")[0] <= 1', "on the single network"),
     ],
 )
 def test_misfits_are_refused(net, condition, message):
@@ -71,5 +71,5 @@ def test_misfits_are_refused(net, condition, message):
 
 
 def test_hidden_values_do_not_restrict_inputs(net):
-    with pytest.raises(InputError, match="may use `x` alone"):
+    with pytest.raises(InputError, match="must use only `x`"):
         verify(net, y[0] <= 1, (0, 1), where='layer("dense_1")[0] <= 1')

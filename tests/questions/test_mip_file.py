@@ -87,8 +87,8 @@ def test_a_linear_network_is_a_linear_program(tmp_path):
     [
         ({"path": "net.txt"}, "ends in .lp or .mps"),
         ({"path": 3}, "ends in .lp or .mps"),
-        ({"path": "no/such/folder/net.lp"}, "cannot be written"),
-        ({"path": "no/such/folder/net.mps"}, "cannot be written"),
+        ({"path": "no/such/folder/net.lp"}, "writable path"),
+        ({"path": "no/such/folder/net.mps"}, "writable path"),
         ({"output": 2}, "one of the 2 outputs"),
         ({"output": True}, "one of the 2 outputs"),
         ({"output": -1}, "one of the 2 outputs"),

@@ -71,7 +71,7 @@ def test_a_property_may_be_written_out_as_the_shell_takes_it():
         assert outrange.verify(model, text, (1, 10)).status == status
     assert outrange.bad_inputs(model, "y[0] <= 12", (1, 10)).share_hi == pytest.approx(0.5)
     outrange.testing.assert_holds(model, "y[0] <= 22", (1, 10))
-    with pytest.raises(outrange.InputError, match="`z` is unknown"):
+    with pytest.raises(outrange.InputError, match="`z` is not a known name"):
         outrange.verify(model, "z <= 1", (0, 1))
     with pytest.raises(outrange.InputError, match=r"ends in \.vnnlib"):
         outrange.verify(model, "safe.txt", (0, 1))

@@ -213,7 +213,7 @@ def test_questions_that_do_not_fit(box, options, told):
 
 def test_many_inputs_are_refused():
     net = dense_net([9, 3, 2], ["relu", None])
-    with pytest.raises(InputError, match=r"up to 8 varying inputs.*Received: 9"):
+    with pytest.raises(InputError, match=r"at most 8 varying inputs.*Received: 9"):
         ask(net, (-1, 1))
     lo, hi = -np.ones(9), np.ones(9)
     lo[3:] = hi[3:] = 0.5

@@ -105,5 +105,5 @@ def test_scales_that_do_not_fit():
         with pytest.raises(InputError, match=r"[Ss]cale"):
             outrange.robustness(MODEL, POINT, scale=scale)
             pytest.fail(name)
-    with pytest.raises(InputError, match='norm "inf"'):
+    with pytest.raises(InputError, match='requires norm="inf"'):
         outrange.robustness(MODEL, POINT, scale=SCALE, norm=2)

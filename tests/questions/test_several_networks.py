@@ -100,7 +100,7 @@ def test_three_networks_and_a_name_for_outputs():
     [
         ("h.y[0] <= 1", (0, 1), None, "the networks are f, g"),
         ("y[0] <= 1", (0, 1), None, "must name the network"),
-        ("f.y[0] <= 1", (0, 1), "f.y[0] <= 1", "may use `x` alone"),
+        ("f.y[0] <= 1", (0, 1), "f.y[0] <= 1", "must use only `x`"),
         ("f.y[7] <= 1", (0, 1), None, "out of bounds"),
         (lambda a, b: a.y[0] <= 1, (0, 1), None, "lambda f, g"),
         (lambda f, z: f.y[0] <= 1, (0, 1), None, "lambda f, g"),

@@ -226,7 +226,7 @@ def test_disturbances_are_inputs_too():
     assert (reached.lo[1:] < calm.lo[1:] - 0.01).all() and (
         reached.hi[1:] > calm.hi[1:] + 0.01
     ).all()
-    with pytest.raises(InputError, match="up to 8 varying inputs"):
+    with pytest.raises(InputError, match="at most 8 varying inputs"):
         loop_reach_sets(
             ControlLoop(
                 saturated_plant, windy, ([1, -0.1], [2, 0.1]), disturbance=(-0.1, 0.1), varying=True
@@ -261,7 +261,7 @@ def test_loops_that_bend_are_refused():
         lambda x, u: [x[0] * x[1], x[1] + u[0]],
         lambda x, u: [np.where(x[0] > 0, x[1], 0.0), u[0]],
     ):
-        with pytest.raises(UnsupportedError, match=r"closed_loop.* bounds its states by boxes"):
+        with pytest.raises(UnsupportedError, match=r"closed_loop.* bounds the states by boxes"):
             loop_reach_sets(ControlLoop(saturated_plant, plant, ([1, -1], [3, 1])), steps=2)
 
 

@@ -88,15 +88,15 @@ def test_text_and_expressions_agree(text, same):
 @pytest.mark.parametrize(
     ("make", "word"),
     [
-        (lambda: to_formula((x[0] <= 1).at(5), WHERE), "The loop runs for 4 steps"),
+        (lambda: to_formula((x[0] <= 1).at(5), WHERE), "the loop runs for 4 steps"),
         (lambda: to_formula((u[0] <= 1).at(4), WHERE), "known only while its step"),
-        (lambda: to_formula((x[0] <= 1).at(1.5), WHERE), "times are step numbers"),
+        (lambda: to_formula((x[0] <= 1).at(1.5), WHERE), "times must be step numbers"),
         (lambda: to_formula((x["c"] <= 1).always(), WHERE), "it has a, b"),
         (lambda: to_formula((x[2] <= 1).always(), WHERE), "The loop has 2 states, a, b"),
         (lambda: to_formula((x <= 1).always(), WHERE), ".all()"),
         (lambda: (x[0] <= 1).during(3, 1), "must not end before it begins"),
         (lambda: (x[0] <= 1).at("noon"), "A time must be a number"),
-        (lambda: (x[0] <= 1).at(2) & 3, "join several with `&`"),
+        (lambda: (x[0] <= 1).at(2) & 3, "Join several conditions with `&`"),
         (lambda: read_spec("sometimes: x[0] <= 1"), "during 10 20"),
         (lambda: within(None, None), "None for no bound"),
         (lambda: within([1, 2], [3, 4, 5]), "list of lower bounds and a list of upper"),

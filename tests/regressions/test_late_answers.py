@@ -53,7 +53,7 @@ def test_float32_rounding_is_bounded_by_intervals_where_time_is_short():
 
 def test_slopes_that_no_memory_holds_are_refused():
     net = dense_net([20_000, 2], [None], weights=[(np.ones((20_000, 2)), np.zeros(2))])
-    with pytest.raises(InputError, match="a question may have at most 6,710 slopes"):
+    with pytest.raises(InputError, match="question must have at most 6,710 slopes"):
         outrange.gradient_range(net.graph, (0, 1))
 
 

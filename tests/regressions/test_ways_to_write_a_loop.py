@@ -97,7 +97,7 @@ def test_an_array_that_a_plant_fills():
 
 def test_times_without_a_period():
     with pytest.raises(
-        InputError, match=r"Without `dt=` a loop is in discrete time.*pass its period"
+        InputError, match=r"Without `dt=`, a loop is in discrete time.*pass its period"
     ):
         ask_loop(spec=(x[0] <= 1).during(0.5, 1))
 

@@ -43,7 +43,7 @@ def extrapolation(
     slots = slots_of(box)
     flat, _ = flat_rows(slots, rows)
     if not len(flat):
-        raise InputError(f"At least one row is needed. Received: {describe_value(rows)}.")
+        raise InputError(f"`rows` must contain at least one row. Received: {describe_value(rows)}.")
     inside = regions(slots, box)
     over = input_domain(slots, inside)
     assert isinstance(over, InputDomain)

@@ -175,8 +175,8 @@ def convex_parts(
             )
         if region.distances:
             raise InputError(
-                "A reach set needs boxes and polytopes, so that its pieces are polytopes: write "
-                "the ball as a box or a `Polytope`. Received: a ball."
+                "The input set of a reach set must consist of boxes and polytopes; write the "
+                "ball as a box or a `Polytope`. Received: a ball."
             )
         half = region.box.hi / 2 - region.box.lo / 2
         if not (half < np.finfo(np.float64).max / 8).all():
@@ -187,9 +187,9 @@ def convex_parts(
         varies = int((region.box.lo < region.box.hi).sum())
         if varies > MOST_INPUTS:
             raise InputError(
-                f"A reach set allows up to {MOST_INPUTS} varying inputs: fix the others in the "
-                "box; `output_range` bounds the outputs over many inputs. "
-                f"Received: {varies} varying inputs."
+                f"A reach set must have at most {MOST_INPUTS} varying inputs. Fix the others "
+                "in the box, or use `output_range`, which supports many inputs. Received: "
+                f"{varies} varying inputs."
             )
         for clause in clauses(region.condition):
             if not all(isinstance(part, Atom) for part in clause):

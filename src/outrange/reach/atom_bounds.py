@@ -87,7 +87,8 @@ class AtomBounds:
             return state.take(np.array([place]))
         if control is None:
             raise OutrangeError(
-                "A control is known only while a step runs. Received: one after the last step."
+                "A condition on a control must refer to a step of the loop. Received: a "
+                "control after the last step."
             )
         return control.take(np.array([(i - where.inputs - where.steps * n) % len(where.controls)]))
 

@@ -143,16 +143,16 @@ def times(spec: Temporal, where: Trajectory) -> range:
     ends = (0 if spec.start is None else spec.start, last if spec.stop is None else spec.stop)
     if any(end != int(end) for end in ends):
         raise InputError(
-            "Without `dt=` a loop is in discrete time, and times are step numbers; for a "
-            "plant in continuous time, pass its period, `dt=0.1`. "
-            f"Received: {spec!r}, where {next(e for e in ends if e != int(e)):g} is not an integer."
+            "Without `dt=`, a loop is in discrete time, and its times must be step numbers. "
+            "For a plant in continuous time, pass its period, such as `dt=0.1`. Received: "
+            f"{spec!r}, where {next(e for e in ends if e != int(e)):g} is not an integer."
         )
     if ends[1] > last or ends[0] > last:
         why = ", because a control is known only while its step runs" * controls
         raise InputError(
-            f"The loop runs for {where.steps} steps, so the last time that a condition may use "
-            f"here is {last}{why}. Increase `steps=`, or use an earlier time. "
-            f"Received: {spec!r} about step {int(max(ends))}."
+            f"A condition must not refer to steps after {last}{why}, because the loop runs for "
+            f"{where.steps} steps. Increase `steps=`, or use an earlier time. Received: "
+            f"{spec!r} about step {int(max(ends))}."
         )
     return range(int(ends[0]), int(ends[1]) + 1)
 
@@ -166,8 +166,8 @@ def condition_at(condition: Any, where: Trajectory, k: int) -> Formula:
     value = evaluate(condition, _StepScope(where, k))  # pyright: ignore[reportArgumentType]
     if value.size != 1:
         raise InputError(
-            f"This condition has one answer for each of {value.size} entries: write "
-            f"`({condition!r}).all()` or `.any()`. Received: {condition!r}."
+            f"A condition must have one truth value, but this one has {value.size} entries: "
+            f"write `({condition!r}).all()` or `.any()`. Received: {condition!r}."
         )
     return value.item()
 

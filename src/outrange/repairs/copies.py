@@ -49,19 +49,19 @@ def reload_model(model: Any) -> Any:
             model.save(path)
         except Exception as error:
             raise UnsupportedError(
-                "`repair` needs a model that Keras can save, since it proves the saved model. "
-                f"Received: {model.name!r}, whose `save` fails ({type(error).__name__}: "
-                f"{str(error)[:200]})."
+                "`repair` proves properties of a saved copy of the model, so Keras must be "
+                f"able to save the model. Received: {model.name!r}, whose `save` fails "
+                f"({type(error).__name__}: {str(error)[:200]})."
             ) from error
         # The file was just written from the user's model, so it contains no foreign code.
         try:
             return read(path, None, False, compiled=True)
         except ModelError as error:
             raise UnsupportedError(
-                "`repair` proves a saved copy of the model, so Keras must be able to load it: "
-                "decorate the model's own classes and functions with "
-                "`@keras.saving.register_keras_serializable()`. "
-                f"Received: {model.name!r}, whose copy cannot be loaded ({_first_sentence(error)})."
+                "`repair` proves properties of a saved copy of the model, so Keras must be "
+                "able to load this copy. Decorate the model's own classes and functions with "
+                f"`@keras.saving.register_keras_serializable()`. Received: {model.name!r}, "
+                f"whose copy cannot be loaded ({_first_sentence(error)})."
             ) from error
 
 

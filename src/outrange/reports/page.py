@@ -15,8 +15,8 @@ from .words import FOLDED, ISO_ABOUT, ISO_GROUPS, NOT_ASKED
 
 
 OPEN_MEANS = (
-    '"Open in part" means that time ran out before every question of the section was settled. What '
-    "is shown as proved is proved."
+    '"Open in part" means that time ran out before every question of the section was '
+    "settled. Results marked as proved are valid."
 )
 
 HEAD = (

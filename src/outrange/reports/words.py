@@ -8,13 +8,18 @@ STATEMENT = (
 )
 
 NOT_COVERED = {
-    "Your deployed float32 model, unless you ask for it.": "It rounds, so its outputs may lie "
-    "outside the [lo, hi] of real arithmetic by up to its own rounding error.",
-    "The correctness of this program, without a certificate.": "The tests compare its results with "
-    "those of an independent solver and of arithmetic with more digits, and they check that "
-    "deliberate faults are detected.",
-    "The model file.": "Every load compares the graph with the model at random and extreme points. "
-    "That is a test, not a proof.",
+    "The float32 rounding of your model.": (
+        "In real arithmetic (the default), the outputs of the model itself may lie outside "
+        "[lo, hi], by up to their rounding error."
+    ),
+    "Bugs in outrange, without a certificate.": (
+        "The tests compare the results of outrange with those of an independent solver and of "
+        "arithmetic with more digits."
+    ),
+    "The reader of models.": (
+        "When outrange loads a model, it compares its computation graph with the model at random "
+        "and extreme points. This comparison is a test, not a proof."
+    ),
     "Inputs outside B.": "The proofs do not cover them.",
 }
 
@@ -30,8 +35,8 @@ PLAIN_LIMITS = (
      "whether these values are correct."),
     ("Rounding of the running model.", "The proofs are about exact arithmetic. The running model "
      "rounds, so its numbers may differ from these in their last digits."),
-    ("A bug in the program.", "The proofs of the program can be written to files and checked by a "
-     "second program; this page does not do so."),
+    ("A bug in the program.", "The proofs can be written to files and checked by a second "
+     "program, which was not done for this page."),
 )  # fmt: skip
 """The limits of the proofs, for a reader who does not use Python."""
 
@@ -87,7 +92,7 @@ ISO_ABOUT = {
 
 ARITHMETIC = (
     "Real arithmetic",
-    "The proofs are about the network in real arithmetic. They account for the float64 rounding "
-    "errors of the proof itself. Computer arithmetic (float32) is tested at the extremes, not "
-    "proved.",
+    "The proofs are about the network in real arithmetic. They account for the float64 "
+    "rounding errors of the proof itself. The model's float32 outputs are tested at the "
+    "extremes, not proved.",
 )

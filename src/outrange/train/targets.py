@@ -95,8 +95,8 @@ def read_targets(y: Any, kind: str | None = None) -> Targets:
 def _labels(array: np.ndarray, kind: str | None) -> Targets:
     if array.ndim != 1:
         raise InputError(
-            "Labels that are not numbers must come as one label per row. "
-            f"Received: {array.dtype} targets of shape {array.shape}."
+            "Labels that are not numbers must be a one-dimensional array, with one label per "
+            f"row. Received: {array.dtype} targets of shape {array.shape}."
         )
     names, numbers = np.unique(array.astype(str), return_inverse=True)
     if kind not in (None, "binary", "classes"):

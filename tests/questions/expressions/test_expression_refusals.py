@@ -37,7 +37,7 @@ def _message(make, slots=ONE, ask=resolve) -> str:
         (lambda: range(y[0]), ["number", "y[0]"]),
         (lambda: len(y), ["lambda x, y", "y outside"]),
         (lambda: list(y), ["lambda x, y"]),
-        (lambda: lambda x, y: len(y[0]) <= 1, ["no length", "y[0]"]),
+        (lambda: lambda x, y: len(y[0]) <= 1, ["needs an array", "y[0]"]),
         (lambda: y[0] <= 1 & y[1], ["parentheses", "bind more tightly"]),
         (lambda: y[0] & (y[1] <= 1), ["parentheses", "y[0] where a condition"]),
         (lambda: ~y[0], ["y[0] where a condition"]),
@@ -168,6 +168,6 @@ def test_what_is_no_objective(make, word):
 
 
 def test_without_outputs_a_condition_is_about_inputs():
-    with pytest.raises(InputError, match="may use `x` alone"):
+    with pytest.raises(InputError, match="must use only `x`"):
         resolve(y[0] <= 1, ONE[0], [])
     assert resolve(lambda x: x[0] <= 1, ONE[0], []) == resolve(x[0] <= 1, *ONE)

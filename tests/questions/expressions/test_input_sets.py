@@ -178,7 +178,7 @@ def test_sets_stand_inside_sets(rng):
         (lambda: (x[0] <= 1) | Union((0, 1)), ["set & condition", "x[0] <= 1"]),
         (lambda: Union((0, 1)) & (2, 3), ["condition on `x`", "tuple"]),
         (lambda: Union((0, 1)) & L2Ball([0, 0, 0], 1), ["condition on `x`", "L2Ball"]),
-        (lambda: Union((0, 1)) & (y[0] <= 1), ["may use `x` alone", "y[0] <= 1"]),
+        (lambda: Union((0, 1)) & (y[0] <= 1), ["must use only `x`", "y[0] <= 1"]),
         (lambda: Union((0, 1)) & (x <= 1), [".all()"]),
         (lambda: Union((0, 1)) & (x[3] <= 1), ["Input `x` has shape (3,)"]),
         (lambda: x[0] <= 1, ["`where=`", "x[0] <= 1"]),

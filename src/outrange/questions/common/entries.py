@@ -54,7 +54,9 @@ def select_entries(slots: Sequence[Slot], selection: Any, what: str) -> np.ndarr
                 more = ", ..." if len(names) > MOST_NAMED else ""
                 shown = ", ".join(f"`{name}`" for name in names[:MOST_NAMED]) + more
                 near = did_you_mean(item, names)
-                raise InputError(f"`{what}` are named {shown}.{near} Received: {item!r}.")
+                raise InputError(
+                    f"`{what}` must use these names: {shown}.{near} Received: {item!r}."
+                )
             indices += named
         elif isinstance(item, int | np.integer) and not isinstance(item, bool):
             if not -len(labels) <= item < len(labels):

@@ -142,9 +142,9 @@ def _bind(node: ExpressionNode, scopes: Mapping[str, Scope], is_shared: bool) ->
         first = next(iter(scopes))
         if len(scopes) == 1:
             raise InputError(
-                f"A condition on one network, here `{first}`, must use `x` and `y`, or this name; "
-                "for a condition on several networks, pass a dict of models. "
-                f"Received: {node!r}."
+                f"A condition on the single network `{first}` must use `x` and `y`, or "
+                f"`{first}.x` and `{first}.y`. For a condition on several networks, pass a "
+                f"dict of models. Received: {node!r}."
             )
         raise InputError(
             "A condition on several networks must name the network of each variable, such as "
@@ -166,7 +166,8 @@ def _apply(function: Any, scopes: Mapping[str, Scope], is_shared: bool) -> Any:
         inspect.signature(function).bind(**arguments)
     except (KeyError, TypeError, ValueError):
         raise InputError(
-            "A function that states a condition on several networks must take them by name: "
-            f"`lambda {', '.join(scopes)}: ...`. Received: {describe_value(function)}."
+            "A function that states a condition on several networks must have their names as "
+            f"its parameters: `lambda {', '.join(scopes)}: ...`. Received: "
+            f"{describe_value(function)}."
         ) from None
     return function(**arguments)

@@ -75,7 +75,7 @@ def _cut_at_layer(graph: Graph, layer: str) -> Graph:
             else (f"It has: {', '.join(names[:12])}{', ...' if len(names) > 12 else ''}.")
         )
         raise InputError(
-            f"The model has no layer with this name. {hint} Received: layer={layer!r}."
+            f"`layer` must be the name of a layer of the model. {hint} Received: layer={layer!r}."
         )
     values = graph.layers[layer]
     slots = []

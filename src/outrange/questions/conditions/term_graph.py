@@ -129,7 +129,8 @@ def _check_cancelled(terms: Terms, used: Sequence[int]) -> None:
             if is_restricted(curve(name, **dict(attributes))):
                 raise InputError(
                     "A function that is not defined everywhere must not cancel out of a "
-                    f"condition; leave it out. Received: `{name}`, which has no effect."
+                    f"condition; remove this function from the condition. Received: `{name}`, "
+                    "which has no effect."
                 )
 
 

@@ -55,8 +55,8 @@ def _compare_with_number(op: str, choice: IndexChoice, number: Number) -> Formul
         k = int(number)
         if k != number or not 0 <= k < size:
             raise InputError(
-                f"An `argmax` or `argmin` over {size} entries is an index from 0 to {size - 1}. "
-                f"Received: a comparison with {float(number):g}."
+                f"An `argmax` or `argmin` over {size} entries must be compared with an index "
+                f"from 0 to {size - 1}. Received: a comparison with {float(number):g}."
             )
         return _is(choice, k) if op == "==" else negate(_is(choice, k))
     floor = number.__floor__()

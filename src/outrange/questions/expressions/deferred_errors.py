@@ -36,7 +36,7 @@ class DeferredExpression:
 
     def __contains__(self, _: Any) -> NoReturn:
         raise InputError(
-            "`in` must be True or False before the model is known; write `(y == value).any()`. "
+            "`in` cannot be evaluated before the model is known; write `(y == value).any()`. "
             f"Received: `in {self!r}`."
         )
 

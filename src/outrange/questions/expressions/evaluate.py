@@ -72,7 +72,10 @@ def _scope_of(node: ExpressionNode, scope: Scope) -> Scope:
     """
     kind, _, bound, network = node.detail
     if bound is None and kind == "layer":
-        raise InputError(f"Hidden values are not supported in this question. Received: {node!r}.")
+        raise InputError(
+            "A condition of this question must not use values of inner layers; use `x` and "
+            f"`y`. Received: {node!r}."
+        )
     if network and bound is None:
         raise InputError(
             f"`{network}.x` and `{network}.y` belong to a question about several networks: pass a "
@@ -150,7 +153,7 @@ def _divide(node: ExpressionNode, scope: Scope, a: np.ndarray, b: np.ndarray) ->
         if not right.is_constant:
             return _terms(node, scope).divide(left, right)
         if right.offset == 0:
-            raise InputError(f"A division needs a divisor other than 0. Received: {node!r}.")
+            raise InputError(f"A divisor in a condition must not be 0. Received: {node!r}.")
         return scale(left, 1 / Fraction(right.offset))
 
     return entrywise(quotient, *broadcast(node, a, b))
@@ -197,8 +200,8 @@ def _matmul(node: ExpressionNode, scope: Scope, a: np.ndarray, b: np.ndarray) ->
     left, right = (a[None] if a.ndim == 1 else a), (b[:, None] if b.ndim == 1 else b)
     if min(left.ndim, right.ndim) < 2 or left.shape[-1] != right.shape[-2]:
         raise InputError(
-            "`@` needs the last axis on its left to be as long as the second-to-last axis on its "
-            f"right. Received: {node!r} of shapes {a.shape} and {b.shape}."
+            "The last axis of the left operand of `@` must be as long as the second-to-last "
+            f"axis of the right operand. Received: {node!r} of shapes {a.shape} and {b.shape}."
         )
     rows = left[..., :, None, :]
     columns = np.swapaxes(right, -1, -2)[..., None, :, :]

@@ -43,7 +43,10 @@ class ExpressionNode(DeferredExpression):
     def __len__(self) -> int:
         shape = self.shape
         if not shape:
-            raise InputError(f"A single number has no length. Received: len({self!r}).")
+            raise InputError(
+                "`len` needs an array, but this expression is a single number. Received: "
+                f"len({self!r})."
+            )
         return shape[0]
 
     def __iter__(self) -> Iterator[Any]:

@@ -83,8 +83,8 @@ class Scope:
         slots, word = self.slots[kind], WORDS[kind]
         if not slots:
             raise InputError(
-                f"A condition on the set of inputs may use `x` alone; conditions on the {word}s "
-                f"belong to the property. Received: `{self._text(kind, name)}`."
+                "A condition on the set of inputs must use only `x`; move conditions on the "
+                f"{word}s to the property. Received: `{self._text(kind, name)}`."
             )
         if name is None:
             whole = merge_columns(slots)

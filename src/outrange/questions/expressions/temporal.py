@@ -136,8 +136,8 @@ def as_temporal(value: Any) -> Temporal:
         return value.always()
     raise InputError(
         "A specification must be a condition on the states `x` and the controls `u` of a loop, "
-        "such as `(x[0] <= 1).always()`; join several with `&`, `|`, `~`, and put parentheses "
-        f"around each comparison. Received: {describe_value(value)}."
+        "such as `(x[0] <= 1).always()`. Join several conditions with `&`, `|`, `~`, and put "
+        f"parentheses around each comparison. Received: {describe_value(value)}."
     )
 
 

@@ -78,19 +78,19 @@ def check_described(network: NetworkLike) -> None:
     undescribed = getattr(network, "undescribed", "")
     if undescribed:
         raise UnsupportedError(
-            "arithmetic='float32' supports a single floating-point type, and integers up to 2^24 "
-            "in casts to int32 and int64, selections, comparisons and up to eight int64 sums, "
-            "because rounding may carry other integers beyond the range of their type. "
-            f"Received: {undescribed}."
+            "arithmetic='float32' needs a model with a single floating-point type. Integers "
+            "may be at most 2^24, and only in casts to int32 and int64, selections, "
+            "comparisons and up to eight int64 sums, because rounding may carry other integers "
+            f"beyond the range of their type. Received: {undescribed}."
         )
     for node in network.written.nodes:
         # A node may represent several nodes of a file, such as "MatMul+Add".
         parts = node.operation.split("+")
         if not supported.issuperset(parts) and not isinstance(node.op, Rearrange):
             raise UnsupportedError(
-                f"arithmetic='float32' does not support `{node.operation or node.op.name}`, in "
-                f"layer `{node.source}`, because runtimes differ in its formula. Use real "
-                "arithmetic (arithmetic='real'), or a model that ends before this layer."
+                "arithmetic='float32' must be used without layers that runtimes compute by "
+                "different formulas. Pass arithmetic='real', or a model that ends before this "
+                f"layer. Received: `{node.operation or node.op.name}` in layer `{node.source}`."
             )
 
 

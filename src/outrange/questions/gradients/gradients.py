@@ -123,7 +123,7 @@ def lipschitz(
     check_limits(tol, time_limit)
     check_hooks(progress, seed)
     if not isinstance(norm, int | float | str) or norm not in NORMS:
-        raise InputError(f'`norm` of steps must be "inf", 1 or 2. Received: norm={norm!r}.')
+        raise InputError(f'`norm` must be "inf", 1 or 2. Received: norm={norm!r}.')
     began = read_clock()
     wanted = target(network.graph, None, layer)
     graph, where = wanted.graph, real_box(network.graph.inputs, box, "A slope")

@@ -43,9 +43,9 @@ def check_count(count: int, inputs: int) -> None:
     most = min(MOST_SLOPES, MOST_ENTRIES // max(inputs, 1))
     if count > most:
         raise InputError(
-            f"Every output has a slope along every input; with {inputs:,} inputs, a question may "
-            f"have at most {most:,} slopes. Select fewer with `inputs=` and `outputs=`. "
-            f"Received: {count:,} pairs."
+            f"A question must have at most {most:,} slopes, one for each pair of an output and "
+            f"an input; the model has {inputs:,} inputs. Select fewer pairs with `inputs=` and "
+            f"`outputs=`. Received: {count:,} pairs."
         )
 
 

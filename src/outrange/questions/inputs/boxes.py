@@ -76,7 +76,10 @@ def array_ball(x: Any, radius: Any, clip: tuple | None = None) -> Any:
     """Compute the L-infinity ball around a point in an array; see `outrange.ball`."""
     center, by = numbers(x, "the center"), numbers(radius, "`radius`")
     if not np.all(np.isfinite(center)):
-        raise InputError("The center of a ball must be finite; it contains NaN or infinity.")
+        raise InputError(
+            "The center of a ball must consist of finite numbers. Received: a center with NaN "
+            "or infinity."
+        )
     if not np.all((by >= 0) & np.isfinite(by)):
         raise InputError(f"`radius` must be finite and >= 0. Received: radius={radius!r}.")
     try:

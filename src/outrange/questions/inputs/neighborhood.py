@@ -55,8 +55,8 @@ class Neighborhood:
             raise InputError(f'`norm` must be "inf", 1 or 2. Received: norm={norm!r}.')
         if scale is not None and NORMS[name] != "inf":
             raise InputError(
-                '`scale` needs the norm "inf"; for other norms, let the model take scaled inputs. '
-                f"Received: norm={norm!r}."
+                '`scale` requires norm="inf". For another norm, omit `scale` and put a layer '
+                f"that scales the inputs in front of the model. Received: norm={norm!r}."
             )
         center = flat_point(slots, x)
         integer_inputs = [slot.name for slot in slots if slot.whole]

@@ -45,7 +45,7 @@ def call_function(name: str, values: Sequence[Any]) -> Any:
             raise Refusal("`implies` takes two conditions")
         return implies(*values)
     if not values or not all(isinstance(value, Expression | Number) for value in values):
-        raise Refusal(f"`{name}` takes values made of `x`, `y` and numbers")
+        raise Refusal(f"the arguments of `{name}` must be expressions of `x`, `y` and numbers")
     if name in CURVES:
         if len(values) > 1:
             raise Refusal(f"`{name}` takes one value")
@@ -118,7 +118,7 @@ def combine(sign: str, left: Any, right: Any) -> Any:
     if sign == "@" or not (isinstance(left, Number) and isinstance(right, Number)):
         raise Refusal("one side must use `x` or `y`")
     if sign == "**" and left < 0 and right != int(right):
-        raise Refusal("a negative number has only integer powers")
+        raise Refusal("a negative number must have an integer exponent")
     if sign == "**" and abs(right) > LARGEST_POWER:
         raise Refusal(f"an exponent must lie between -{LARGEST_POWER} and {LARGEST_POWER}")
     try:

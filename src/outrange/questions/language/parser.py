@@ -121,7 +121,7 @@ class _PropertyReader:
         rule = RULES.get(type(node))
         try:
             if rule is None:
-                raise Refusal(f"{_kind(node)} has no meaning here")
+                raise Refusal(f"{_kind(node)} is not allowed here")
             return rule(self, node)
         except Refusal as refusal:
             part = ast.get_source_segment(self._text, node) or self._text
@@ -131,17 +131,19 @@ class _PropertyReader:
         if node.id in NAMES:
             return NAMES[node.id]
         if node.id in FUNCTIONS:
-            raise Refusal(f"`{node.id}` is a function, `{node.id}(...)`")
+            raise Refusal(
+                f"`{node.id}` is a function and must be followed by parentheses: `{node.id}(...)`"
+            )
         raise Refusal(
-            f"`{node.id[:30]}` is unknown; the names are x, y and {', '.join(FUNCTIONS)}. To "
-            'select one of several outputs, write `y["name"]`; the name of a property file ends in '
-            ".vnnlib or .vnnlib.gz"
+            f"`{node.id[:30]}` is not a known name; the known names are x, y and "
+            f'{", ".join(FUNCTIONS)}. Write `y["name"]` for one of several outputs. For a '
+            "property file, pass a path that ends in .vnnlib or .vnnlib.gz"
         )
 
     def _constant(self, node: ast.Constant) -> Number:
         value = node.value
         if isinstance(value, bool) or not isinstance(value, Number):
-            raise Refusal(f"{_kind(node)} has no meaning here; constants must be numbers")
+            raise Refusal(f"{_kind(node)} is not allowed here; every constant must be a number")
         return _finite(value)
 
     def _list(self, node: ast.List) -> list:
@@ -183,7 +185,7 @@ class _PropertyReader:
     def _condition(self, node: ast.expr) -> Condition:
         value = self.value(node)
         if not isinstance(value, Condition):
-            raise Refusal("`and`, `or`, `not` and `~` apply only to comparisons")
+            raise Refusal("`and`, `or`, `not` and `~` must join comparisons")
         return value
 
     def _compare(self, node: ast.Compare) -> Condition:
@@ -200,7 +202,7 @@ class _PropertyReader:
     def _subscript(self, node: ast.Subscript) -> Any:
         value, index = self.value(node.value), node.slice
         if not isinstance(value, ExpressionNode):
-            raise Refusal("an index must follow `x`, `y` or a part of them")
+            raise Refusal("an index must follow `x`, `y` or an expression of them")
         if isinstance(index, ast.Constant) and isinstance(index.value, str):
             if not isinstance(value, Variable):
                 raise Refusal('a name must directly follow `x` or `y`: `y["name"][0]`')
@@ -226,7 +228,9 @@ class _PropertyReader:
         value = self.value(node.value)
         if node.attr == "T" and isinstance(value, Expression):
             return value.T
-        raise Refusal(f"`.{node.attr[:30]}` is unknown, or lacks its `()`")
+        raise Refusal(
+            f"`.{node.attr[:30]}` is not a known method, or its parentheses `()` are missing"
+        )
 
     def _call(self, node: ast.Call) -> Any:
         if isinstance(node.func, ast.Attribute):
@@ -243,13 +247,15 @@ class _PropertyReader:
         if name == "layer":
             return self._layer(node, "")
         if name not in FUNCTIONS or node.keywords:
-            raise Refusal(f"the functions are {', '.join(FUNCTIONS)}; they take no options")
+            raise Refusal(
+                f"a function must be one of {', '.join(FUNCTIONS)}, without keyword arguments"
+            )
         return call_function(name, [self.value(part) for part in node.args])
 
     def _layer(self, node: ast.Call, network: str) -> Variable:
         names = [part.value for part in node.args if isinstance(part, ast.Constant)]
         if len(node.args) != 1 or node.keywords or not names or not isinstance(names[0], str):
-            raise Refusal('`layer` takes the name of a layer, `layer("dense_1")`')
+            raise Refusal('the argument of `layer` must be the name of a layer: `layer("dense_1")`')
         return Variable("layer", names[0], network=network)
 
     def _axis(self, node: ast.expr) -> Any:

@@ -87,8 +87,8 @@ def range_over(
         solutions.append(solution)
         if solutions[-1].status is Status.INFEASIBLE:
             raise InputError(
-                "The input set must contain an input, but is proved to be empty. Received: "
-                "conditions that no input satisfies."
+                "The input set must not be empty; relax its conditions. Received: conditions "
+                "that provably no input satisfies."
             )
         if solutions[-1].status is Status.INTERRUPTED:
             break

@@ -54,7 +54,8 @@ class Records:
                 self._append(head)
         except OSError as error:
             raise InputError(
-                f"The file of results must be readable and writable. Received: {error}."
+                "The file of results must be readable and writable; choose another path. "
+                f"Received: {error}."
             ) from None
 
     def add(self, index: int, record: dict[str, Any]) -> None:

@@ -130,8 +130,9 @@ def _build_problem(network: NetworkLike, unsafe: Formula, regions: Sequence[Regi
     distances = {tuple(id(ball) for ball in r.distances): r.distances for r in regions}
     if len(distances) > 1:
         raise InputError(
-            "The volume of a union of different balls is not supported: ask about each ball alone. "
-            f"Received: a union of {len(regions)} sets, {len(distances)} of them different balls."
+            "The volume of a union of different balls is not supported; compute the volume for "
+            f"each ball separately. Received: a union of {len(regions)} sets, {len(distances)} "
+            "of them different balls."
         )
     table: dict[tuple, int] = {}
     about: list[tuple[Bounds, int]] = []
@@ -153,8 +154,8 @@ def _build_problem(network: NetworkLike, unsafe: Formula, regions: Sequence[Regi
     )
     if cells is None:
         raise InputError(
-            f"The input set and the bounds in the property split into more than {MOST_ROOTS} "
-            f"boxes: use a part of the set. Received: {len(whole)} boxes."
+            "The input set and the property must not require a split into more than "
+            f"{MOST_ROOTS} boxes; use a part of the set. Received: {len(whole)} boxes."
         )
     lo, hi, wanted = cells
     if not np.isfinite(hi - lo).all():

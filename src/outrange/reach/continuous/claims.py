@@ -123,9 +123,10 @@ def window(spec: Temporal, end: Fraction) -> tuple[Fraction, Fraction]:
     stop = end if ends[1] is None or not are_finite else exact_time(ends[1])
     if not are_finite or max(start, stop) > end:
         raise InputError(
-            "In continuous time, the times of a specification are in the unit of `dt`, and the "
-            f"loop ends at `steps * dt` = {float(end):g}. Increase `steps=`, or use an earlier "
-            f"time. Received: {spec!r}, about the time {max(t for t in ends if t is not None):g}."
+            "In continuous time, a specification must not refer to times after the end of the "
+            f"loop, `steps * dt` = {float(end):g}. Increase `steps=`, or use an earlier time; "
+            f"the unit is that of `dt`. Received: {spec!r}, which refers to the time "
+            f"{max(t for t in ends if t is not None):g}."
         )
     return start, stop
 

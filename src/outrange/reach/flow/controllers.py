@@ -93,8 +93,9 @@ class Controller:
         takes = sum(name != "t" for name in self._names)
         if takes != states:
             raise InputError(
-                f"The controller takes {takes} numbers, and the plant has {states} states; let "
-                "`observe` compute the controller's inputs from the states."
+                "The controller must have one input per state of the plant; otherwise, pass "
+                "`observe`, which computes its inputs from the states. Received: a controller "
+                f"with {takes} inputs and a plant with {states} states."
             )
         self._smooth = _is_smooth(graph)
         widths = [graph.size, *(node.size for node in graph.nodes)]

@@ -120,8 +120,9 @@ class FlowRun:
         n = self.plant.value_size(self.plant.output)
         if self.lo.shape[1] != n:
             raise InputError(
-                f"The plant has {n} states, one per output, but the initial boxes have "
-                f"{self.lo.shape[1]}. Give each state a range (equal bounds if it is known)."
+                f"The initial boxes must have one range per state of the plant, which has {n} "
+                "states. Give a known state equal bounds. Received: boxes with "
+                f"{self.lo.shape[1]} ranges."
             )
         if self.dt <= 0:
             raise InputError(f"A period must be greater than 0. Received: dt={self.dt}.")

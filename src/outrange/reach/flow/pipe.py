@@ -75,7 +75,10 @@ class Segment:
             ValueError: The models were not kept.
         """
         if self.tube is None:
-            raise ValueError("The forms of this pipe were not kept; request them with `keep`.")
+            raise ValueError(
+                "The Taylor models of this pipe were not stored; compute the pipe again with "
+                "`keep`."
+            )
         return self.tube
 
     def range(self, rows: Sequence[Sequence[float]] | np.ndarray) -> Bounds:

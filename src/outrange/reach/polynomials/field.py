@@ -85,7 +85,8 @@ def primitive(op: Op, size: int) -> Op:
         return op
     if op.otherwise is None:
         raise UnsupportedError(
-            f"A plant must be continuous and made of sums, products and curves; `{op.name}` is not."
+            "A plant in continuous time must be a continuous function made of sums, products "
+            f"and elementwise functions. Received: `{op.name}`."
         )
     return op.otherwise(size)
 

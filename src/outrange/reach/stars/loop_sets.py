@@ -74,9 +74,10 @@ def exact_sets(system: LoopSystem, clock: Clock, most: int, seed: int = 0) -> Lo
     graph = unroll(straight, system.horizon)
     if not has_regions(graph):
         raise UnsupportedError(
-            "Exact reach sets need a piecewise-linear loop (affine, relu, abs, clip, interp). "
-            "This controller or plant is curved or jumps (a product of two variables, tanh, sin, "
-            "a comparison): use `outrange.closed_loop`, which bounds its states by boxes."
+            "Exact reach sets need a piecewise-linear loop: affine maps, relu, abs, clip and "
+            "interp. Otherwise, use `outrange.closed_loop`, which bounds the states by boxes. "
+            "Received: a controller or plant with another operation, such as a product of two "
+            "variables, tanh, sin or a comparison."
         )
     regions = system.regions(system.horizon)
     parts = _parts(graph, list(convex_parts(graph.inputs, regions)), most)

@@ -109,8 +109,8 @@ class _GuardBuilder:
         """
         if len(demand.regions) > MOST_BOXES:
             raise UnsupportedError(
-                f"A guard needs at most {MOST_BOXES} boxes of inputs. Received: "
-                f"{len(demand.regions)} for {demand.text!r}."
+                f"A guard supports at most {MOST_BOXES} boxes of inputs; use a property with "
+                f"fewer. Received: {len(demand.regions)} boxes for {demand.text!r}."
             )
         measured = self._measure(demand)
         for region in demand.regions:

@@ -78,7 +78,8 @@ def write_program(
         os.replace(part, path)
     except OSError as error:
         raise InputError(
-            f"The program cannot be written ({error.strerror}). Received: `{path}`."
+            f"The mixed-integer program must be written to a writable path ({error.strerror}). "
+            f"Received: `{path}`."
         ) from error
     finally:
         with suppress(OSError):
@@ -92,7 +93,10 @@ def _write_mps(encoding: Encoding, column: int, sign: float, path: Path) -> None
     solver = quiet_solver()
     solver.passModel(encoding.program(objective))
     if solver.writeModel(str(path)) == module().HighsStatus.kError:
-        raise InputError(f"HiGHS must be able to write the file. Received: `{path}`.")
+        raise InputError(
+            "The solver HiGHS must be able to write the file; choose another path. Received: "
+            f"`{path}`."
+        )
 
 
 def _lp_lines(encoding: Encoding, objective: str, sign: float) -> Iterator[str]:

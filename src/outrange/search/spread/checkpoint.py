@@ -107,9 +107,9 @@ class Checkpoint:
         path = (workers.folder / f"{question[:24]}.npz").resolve()
         if _in_use.setdefault(path, workers) is not workers:
             raise InputError(
-                "Identical questions that run at the same time must not share a `resume` folder. "
-                f"Received: `{workers.folder}` in two threads. Choose a folder for each thread, or "
-                "ask the question once."
+                "Identical questions that run at the same time must not share a `resume` "
+                "folder. Choose a folder for each thread, or ask the question only once. "
+                f"Received: `{workers.folder}` in two threads."
             )
         workers.on_close(lambda: _release(path))
         return cls(path, question)

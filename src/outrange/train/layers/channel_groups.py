@@ -60,8 +60,8 @@ def axis_of(axis: int, rank: int, where: str) -> int:
     """
     if not (1 <= axis < rank or -rank < axis <= -1):
         raise InputError(
-            f"{where}: `axis` must be in 1 to {rank - 1}, or negative to count from the end (axis "
-            f"0 is the batch axis). Received: axis={axis}."
+            f"{where}: `axis` must be between 1 and {rank - 1}, or negative to count from the "
+            f"end (axis 0 is the batch axis). Received: axis={axis}."
         )
     return axis % rank
 

@@ -29,8 +29,8 @@ def places(key: Any, size: int, where: str) -> list[int]:
         selected = list(range(*key.indices(size)))
         if outside or not selected:
             raise InputError(
-                f"{where} has {size} channels; a slice must select some of them and end within "
-                f"them. Received: {key}."
+                f"{where}: a slice must select at least one of the {size} channels, and must "
+                f"not end beyond them. Received: {key}."
             )
         return selected
     listed = list(key) if isinstance(key, range | tuple | list) else [key]
@@ -43,7 +43,10 @@ def places(key: Any, size: int, where: str) -> list[int]:
             )
         i = i.__index__()
         if not -size <= i < size:
-            raise InputError(f"{where} has channels 0 to {size - 1}. Received: channel {i}.")
+            raise InputError(
+                f"{where}: channels must be between 0 and {size - 1}, or negative to count "
+                f"from the end. Received: channel {i}."
+            )
         selected.append(i % size)
     if not selected:
         raise InputError(f"{where}: a key must select at least one channel. Received: {key!r}.")

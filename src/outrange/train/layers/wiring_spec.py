@@ -188,9 +188,9 @@ def _passes(passes: Any, edges: tuple[EdgeSpec, ...]) -> int:
         )
     if not back and passes > 1:
         raise InputError(
-            "`passes` has an effect only with feedback, since all passes compute the same "
-            f'otherwise. Received: passes={passes}. Mark an edge `"feedback": True`, or omit '
-            "`passes`."
+            "`passes` must be omitted without a feedback edge, because all passes then compute "
+            'the same values. Mark an edge `"feedback": True`, or omit `passes`. Received: '
+            f"passes={passes}."
         )
     return passes
 
@@ -275,8 +275,9 @@ def _check_all_used(wiring: Wiring) -> None:
     for node in wiring.nodes.values():
         if not node.input and not any(not edge.feedback for edge in wiring.into(node.name)):
             raise InputError(
-                f"Node `{node.name}` needs an incoming edge that is not feedback, since feedback "
-                "carries nothing in the first pass. Received: no such edge."
+                f"Node `{node.name}` must have an incoming edge that is not a feedback edge, "
+                "because feedback edges carry no values in the first pass. Received: no such "
+                "edge."
             )
     reached = set(wiring.outputs)
     while True:

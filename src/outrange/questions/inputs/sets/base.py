@@ -124,8 +124,8 @@ def _regions_of(slots: Sequence[Slot], inputs_set: Any) -> list[Region]:
         return inputs_set.regions(slots)
     if isinstance(inputs_set, Condition):
         raise InputError(
-            "A condition alone bounds no inputs: pass the box it restricts, and the condition as "
-            f"`where=`. Received: {inputs_set!r}."
+            "A condition alone is not an input set: pass a box, and the condition as `where=`. "
+            f"Received: {inputs_set!r}."
         )
     if isinstance(inputs_set, Region):
         input_box(slots, inputs_set.box)
@@ -152,8 +152,8 @@ def on_inputs(
     if isinstance(node, Condition) and uses_outputs(node):
         names = f" (the outputs {', '.join(f'`{s.name}`' for s in outputs)})" if outputs else ""
         raise InputError(
-            f"A condition on the set of inputs may use `x` alone; move conditions on `y`{names} "
-            f"to the property, for example with `implies`. Received: {node!r}."
+            "A condition on the set of inputs must use only `x`; move conditions on "
+            f"`y`{names} to the property, for example with `implies`. Received: {node!r}."
         )
     return resolve(node, slots, (), terms)
 

@@ -52,8 +52,9 @@ class Polytope(InputSet):
         for name, array in (("a", a), ("b", b)):
             if not np.isfinite(array).all():
                 raise InputError(
-                    "The numbers of a polytope must be finite; leave out rows that bound nothing. "
-                    f"Received: {describe_value(array)} for `{name}`, with NaN or infinity."
+                    "The numbers of a polytope must be finite; omit rows that do not restrict "
+                    f"the input. Received: {describe_value(array)} for `{name}`, with NaN or "
+                    "infinity."
                 )
         object.__setattr__(self, "a", a)
         object.__setattr__(self, "b", np.broadcast_to(b, a.shape[:1]))
@@ -81,7 +82,8 @@ class Polytope(InputSet):
         condition = all_of(inequalities)
         if condition == FALSE:
             raise InputError(
-                "A row of zeros with a negative `b` cannot be satisfied: the polytope is empty. "
-                f"Received: b={float(self.b.min()):g} in such a row."
+                "A polytope must not be empty, but a row of zeros in `a` with a negative entry "
+                f"in `b` has no solution; remove this row. Received: b={float(self.b.min()):g} "
+                "in such a row."
             )
         return cut(regions_of(slots, self.box), condition)

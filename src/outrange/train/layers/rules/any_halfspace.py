@@ -129,8 +129,8 @@ def common_direction(rows: np.ndarray, where: str) -> np.ndarray:
         if _all_at_least_one(exact, direction.astype(float)):
             return direction
     raise InputError(
-        f"{where}: some direction must reduce all rows of `a`, because only then is there a closed "
-        f"form that satisfies one of them. Received: rows {exact.tolist()[:4]}."
+        f"{where}: a direction must exist along which all rows of `a` decrease; otherwise, the "
+        f"layer has no closed form. Received: rows {exact.tolist()[:4]}."
     )
 
 

@@ -145,10 +145,10 @@ def directions_of(rows: np.ndarray, where: str) -> np.ndarray:
                 return directions
             overshoot *= 2
     raise InputError(
-        f"{where}: the rows of `a` must be linearly independent, because only then is there a "
-        f"closed form that satisfies all of them. Received: {count} rows of rank "
-        f"{np.linalg.matrix_rank(exact)} for {exact.shape[1]} outputs. Remove rows, or use "
-        "`Bounded` or `Ordered` for limits and order."
+        f"{where}: the rows of `a` must be linearly independent; otherwise, the layer has no "
+        "closed form. Remove rows, or use `Bounded` for limits or `Ordered` for an order. "
+        f"Received: {count} rows of rank {np.linalg.matrix_rank(exact)} for {exact.shape[1]} "
+        "outputs."
     )
 
 
