@@ -43,7 +43,7 @@ def attach(
             # `from module import name` replaces the text of an AttributeError.
             is_import = sys._getframe(1).f_code.co_name == "_handle_fromlist"
             error = ImportError if is_import else AttributeError
-            raise error(f"`{module}.{name}` has been renamed; use `{module}.{renamed[name]}`.")
+            raise error(f"`{module}.{name}` is now `{module}.{renamed[name]}`.")
         if name not in home_of:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         here = sys.modules[module]
