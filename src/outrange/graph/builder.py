@@ -429,10 +429,7 @@ class Builder:
     def clip(self, x: Operand, lo: float, hi: float) -> Operand:
         """Return `min(max(x, lo), hi)`; the limits are plain floats and may be infinite."""
         if lo > hi:
-            raise ModelError(
-                f"`{self.source}` must clip to an interval [lo, hi] with lo <= hi. Received: "
-                f"[{lo}, {hi}]."
-            )
+            raise ModelError(f"`{self.source}` must clip to an interval. Received: [{lo}, {hi}].")
         if not isinstance(x, Value):
             return np.clip(x, lo, hi)
         return self.curve("clip", x, least=float(lo), most=float(hi))
