@@ -94,6 +94,6 @@ class Runner:
         except Exception as error:  # the evaluator lets any error of NumPy through
             raise ModelError(
                 "The reference evaluator of the package `onnx` cannot run "
-                f"`{self._model.name}`. Install `onnxruntime`, which supports more models. "
+                f"`{self._model.name}`. Install `onnxruntime`, which may be able to run it. "
                 f"Received: {type(error).__name__}: {error}."
             ) from error

@@ -63,7 +63,8 @@ def conv_transpose(c: OnnxCall) -> Operand:
         if min(total) < 0:
             # Runtimes disagree about where such an output starts and how long it is.
             raise c.refuse(
-                f"the attribute `output_shape` = {outputs} exceeds the area that the kernel covers"
+                f"the output size {outputs}, from `output_shape` or `auto_pad`, exceeds the "
+                "area that the kernel covers"
             )
         # Like the operator's own formula, the odd entry is in front unless SAME_UPPER.
         before = [t // 2 if auto == "SAME_UPPER" else t - t // 2 for t in total]
