@@ -8,7 +8,7 @@ from outrange.graph.composites import logic
 
 CURVES = (
     "sqrt", "log", "reciprocal", "rsqrt", "square", "exp", "relu", "abs", "tanh", "log1p",
-    "sigmoid",
+    "sigmoid", "sign",
 )  # fmt: skip
 PAIRS = ("add", "subtract", "multiply", "divide", "maximum", "minimum")
 

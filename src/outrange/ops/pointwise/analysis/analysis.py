@@ -73,7 +73,10 @@ def analyze(t: Expressions, e: int, name: str = "") -> Curve:
         shapes = [measure(t, piece) for piece in parts]
         if not shapes:
             raise UnsupportedError("it is defined nowhere")
-        return _Facts(t, t.split(e)[0], name, shapes, (left, right), every_need(t, e)).curve()
+        value, restrictions = t.split(e)
+        conditions = every_need(t, e)
+        facts = _Facts(t, value, name, shapes, (left, right), conditions, restrictions)
+        return facts.curve()
     except UnsupportedError as error:
         raise type(error)(f"the function {name} ({error})") from error
 
@@ -113,6 +116,7 @@ class _Facts:
         shapes: The measured pieces of the expression, from left to right.
         looked_at: The edges between which the pieces were computed.
         needs: The conditions under which the expression and all its branches are defined.
+        restrictions: Those of these conditions that the expression does not show.
     """
 
     t: Expressions
@@ -121,6 +125,7 @@ class _Facts:
     shapes: list[Shape]
     looked_at: tuple[Edge, Edge]
     needs: frozenset[Need]
+    restrictions: tuple[Need, ...]
     stretches: list[tuple[Gap, Turns]] = field(default_factory=list)
     is_cut: bool = False
     """Whether the description ends where the function is finite and of absolute value below
@@ -136,7 +141,7 @@ class _Facts:
         if not (lo < hi and shapes):
             # A single point has no bends, and would be described as a line.
             raise UnsupportedError("its convexity is undecided everywhere")
-        joints, cell_error = Joints(self.t, self.e), 0.0
+        joints, cell_error = Joints(self.t, self.e, self.restrictions), 0.0
         for shape in shapes:
             parts = gaps(self.t, shape, max(shape.piece.lo, lo), min(shape.piece.hi, hi))
             self.stretches += zip(parts, turns(self.t, parts), strict=True)
@@ -156,7 +161,8 @@ class _Facts:
         if not np.isfinite(off):
             raise UnsupportedError("its float64 error has no bound")
         first, last = shapes[0].piece, shapes[-1].piece
-        holes = (*joints.holes, *open_ends(self.t, self.e, f, first, last, (lo, hi)))
+        ends_left_out = open_ends(self.t, self.e, self.restrictions, f, first, last, (lo, hi))
+        holes = (*joints.holes, *ends_left_out)
         # There may also be holes between pieces that were left out.
         is_whole = ends == self.looked_at and len(shapes) == len(self.shapes) and not holes
         is_whole = is_whole and is_defined_outside(self.t, self.needs, self.looked_at)

@@ -12,12 +12,13 @@ from ..expression import Expressions
 from ..intervals import enclose
 from ..nodes import NONZERO, Need
 from .crossings import WHOLE, Edge
-from .pieces import CurvePiece
+from .pieces import CurvePiece, is_undefined_at_knot
 
 
 def open_ends(
     t: Expressions,
     whole: int,
+    restrictions: Sequence[Need],
     f: Elementwise,
     first: CurvePiece,
     last: CurvePiece,
@@ -28,6 +29,7 @@ def open_ends(
     Args:
         t: The table of expressions.
         whole: The expression, with its branches.
+        restrictions: Conditions of the function that the expression does not show.
         f: The function in float64.
         first: The leftmost piece of the function.
         last: The rightmost piece of the function.
@@ -40,7 +42,9 @@ def open_ends(
         with np.errstate(all="ignore"):
             # Infinity may be the value at a pole; `0 * log(0)` has none.
             lost = bool(np.isnan(f(np.array([edge.at])))[0])
-        if lost or piece.is_undefined_at(t, edge) or _jumps(t, whole, piece, edge):
+        lost |= piece.is_undefined_at(t, edge)
+        lost |= is_undefined_at_knot(t, whole, restrictions, piece, edge)
+        if lost or _jumps(t, whole, piece, edge):
             ends.append(edge.at + 0.0)
     return ends
 

@@ -10,9 +10,10 @@ import numpy as np
 from ....core import UnsupportedError, up
 from ..expression import Expressions
 from ..intervals import enclose, fraction_ends
+from ..nodes import Need
 from .bends import Gap, Turns, open_cell_error
 from .crossings import Edge
-from .pieces import CurvePiece, jumping
+from .pieces import CurvePiece, is_undefined_at_knot, jumping
 
 
 _CLOSE = 1e-9
@@ -31,10 +32,12 @@ class Joints:
     Args:
         table: The table of the expression.
         whole: Index of the expression.
+        restrictions: Conditions of the function that the expression does not show.
     """
 
     table: Expressions
     whole: int
+    restrictions: tuple[Need, ...]
     error_added: float = 0.0
     knots: list[float] = field(default_factory=list)
     bends: list[str] = field(default_factory=list)
@@ -124,6 +127,8 @@ class Joints:
             low, high = enclose(self.table, piece.expression, edge.at, edge.at)
             finite = (np.isfinite(low) & np.isfinite(high)).all()
             if not finite or piece.is_undefined_at(self.table, edge):
+                return True
+            if is_undefined_at_knot(self.table, self.whole, self.restrictions, piece, edge):
                 return True
         return False
 

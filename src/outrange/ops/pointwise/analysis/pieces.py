@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from ....core import UnsupportedError
 from ..domain import always, needs, never, unconditional
 from ..expression import Expressions
@@ -150,6 +152,33 @@ def jumping(t: Expressions, e: int) -> list[bool]:
             if around:
                 has_third_value.append(any(at_knot not in (a, b) for a, at_knot, b in around))
     return has_third_value
+
+
+def is_undefined_at_knot(
+    t: Expressions, whole: int, restrictions: Iterable[Need], piece: CurvePiece, edge: Edge
+) -> bool:
+    """Return whether a function may have no value at an exact edge at which its piece has one.
+
+    A step has its own value at a knot: `sign(abs(x))` is 1 on both sides of 0, but 0 at 0. So
+    `log(sign(abs(x)))` has no value there, although both of its pieces have.
+
+    Args:
+        t: The table of expressions.
+        whole: The expression, with its branches.
+        restrictions: Conditions of the function that the expression does not show.
+        piece: One of the two pieces that meet at the edge.
+        edge: The edge.
+    """
+    low, high = enclose(t, piece.expression, edge.at, edge.at)
+    if not edge.exact or not (np.isfinite(low) & np.isfinite(high)).all():
+        return False
+    place = {t.x: t.constant(edge.at)}
+    try:
+        at_edge = needs(t, t.substitute(whole, place))
+        stated = [n._replace(argument=t.substitute(n.argument, place)) for n in restrictions]
+    except UnsupportedError:  # a pole
+        return True
+    return any(never(t, need) for need in (*at_edge, *stated))
 
 
 def _around(t: Expressions, node: Switch) -> list[tuple[int, int, int]]:
