@@ -95,6 +95,27 @@ def test_a_floor_is_below_what_evaluate_returns(weight):
             assert float(words[words.index("now") + 1]) == pytest.approx(value, rel=1e-3)
 
 
+@pytest.mark.parametrize("code, loss", [("OR036", "mse"), ("OR039", "binary_crossentropy")])
+def test_floors_from_the_rows_have_the_weight_of_the_loss(code, loss):
+    x = np.repeat([[0.0, 0], [0, 1], [1, 0], [1, 1]], 2, axis=0)
+    y = np.array([0.0, 1] * 4)[:, None]  # no constant is better than 0.5, and no network
+    model = net(keras.Input((2,)), L.Dense(1, "sigmoid", kernel_initializer="zeros"))
+    model.compile("sgd", loss, loss_weights=[0.1])
+    value, finding = model.evaluate(x, y, verbose=0), proved_findings(model, x, y)[code]
+    assert finding.cost["loss_floor"] == pytest.approx(value, rel=1e-4)
+    assert finding.cost["constant"] == pytest.approx(value, rel=1e-4)
+    assert "loss, 0.1 times the" in finding.message
+
+
+def test_scaled_targets_are_not_credited_with_the_weight_of_the_loss():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(64, 3)), 5000 * rng.normal(size=(64, 1))
+    model = net(keras.Input((3,)), L.Dense(1))
+    model.compile(keras.optimizers.SGD(1e-4), "mse", loss_weights=[0.01])
+    (finding,) = (f for f in outrange.diagnose(model, x, y, steps=40) if f.code == "OR015")
+    assert finding.level.name == "SUSPECTED"
+
+
 def test_what_the_loss_is_now_is_said_without_penalties():
     layer = L.Dense(1, "sigmoid", kernel_regularizer=keras.regularizers.L2(1e4))
     model = compile_model(net(keras.Input((1,)), layer), "mse")

@@ -170,7 +170,10 @@ class Trials(ShortTrainings):
         y, head = self._case.targets(losses[0]), self._case.head(losses[0])
         if len(losses) != 1 or y is None or head is None:
             return None
-        return baselines.constant(losses[0], standardize(y)[:ROWS].astype(np.float64), head.width)
+        scaled = standardize(y)[:ROWS].astype(np.float64)
+        constant = baselines.constant(losses[0], scaled, head.width)
+        weight = float(losses[0].options.get("weight", 1.0))
+        return None if constant is None else weight * constant
 
     def ratios(self, change: Change = AS_IS) -> list[float]:
         """Return the `ratio` of every run with a change; empty if one of the ratios is unknown."""

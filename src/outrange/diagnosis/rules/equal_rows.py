@@ -14,13 +14,14 @@ from types import ModuleType
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
+from ...core import down
 from ...program import Loss
 from ..budget.equal_rows import floor_of, is_plain_mean
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import at_least, entries, short
 from .rows import MOST
-from .targets import POWERS
+from .targets import POWERS, add_weight, weight_shown
 
 
 LARGE, NOTED = 0.5, 0.2
@@ -169,6 +170,9 @@ def _finding(
     outputs = case.program.outputs
     if len(outputs) > 1:
         name += f" of output `{outputs[loss.output][0]}`"
+    weight = weight_shown(case, loss)
+    name, note = add_weight(name, weight), bound - least < LARGE * (constant - least)
+    bound, constant = float(down(bound * weight)), constant * weight
     flat = y.reshape(len(y), -1)
     firsts = np.unique(groups, return_index=True)[1]
     apart = (flat != flat[firsts[groups]]).any(axis=1)
@@ -192,7 +196,7 @@ def _finding(
         cost={"rows": count, "loss_floor": bound, "constant": constant},
         holds_for="all weights of every network that gives equal rows the same output, "
         "on these rows",
-        note=bound - least < LARGE * (constant - least),
+        note=note,
     )  # fmt: skip
 
 

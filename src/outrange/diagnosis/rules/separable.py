@@ -8,7 +8,8 @@ from types import ModuleType
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
-from ...program import Loss, Program
+from ...core import down
+from ...program import Program
 from ..baselines import constant
 from ..budget.row_losses import CLIPPED
 from ..context import DiagnosisContext
@@ -18,6 +19,7 @@ from ..separability.floors import LinearFloor, linear_floor
 from ..separability.problem import LinearProblem, is_fault, linear_problem
 from ..wording import at_least, at_most, entries, short
 from .equal_rows import LOSS_NAMES
+from .targets import add_weight, weight_shown
 
 
 LISTED = 6
@@ -72,12 +74,15 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         if problem is None or problem.certificate is None:
             continue
         note = not is_fault(case, loss, problem)
-        floor = linear_floor(case.program, loss, problem)
+        floor, weight = linear_floor(case.program, loss, problem), weight_shown(case, loss)
+        if floor is not None:
+            every, within = (float(down(v * weight)) for v in (floor.every, floor.within))
+            floor = LinearFloor(every, within)
         cost = _cost(problem, problem.certificate, floor)
         y = case.targets(loss)
         best = None if y is None else constant(loss, y, head.width)
         if best is not None:
-            cost["constant"] = best
+            cost["constant"] = best = best * weight
         wrong = len(problem.certificates)
         text = (
             f"{_why(problem, problem.certificate)} At least {wrong:,} of {problem.total:,} rows "
@@ -85,7 +90,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             f"at most {at_most(problem.accuracy)}."
         )
         if floor is not None:
-            text += f" {_floor(loss, floor, best)}"
+            text += f" {_floor(add_weight(LOSS_NAMES[loss.name], weight), floor, best)}"
         yield rule.finding(
             Level.PROVED, layer, text,
             f'keras.layers.Dense({UNITS}, activation="relu"),   # a hidden layer, before '
@@ -174,8 +179,7 @@ def _rows(problem: LinearProblem, rows: np.ndarray) -> str:
     return f"rows {', '.join(numbers[:-1])} and {numbers[-1]}"
 
 
-def _floor(loss: Loss, floor: LinearFloor, best: float | None) -> str:
-    name = LOSS_NAMES[loss.name]
+def _floor(name: str, floor: LinearFloor, best: float | None) -> str:
     text = f"The {name} is at least {at_least(floor.every)} for all weights"
     if floor.within > 1.01 * floor.every:
         text += (

@@ -131,6 +131,11 @@ def weight_shown(case: DiagnosisContext, loss: Loss) -> float:
     return float(loss.options.get("weight", 1.0)) if len(case.program.losses) == 1 else 1.0
 
 
+def add_weight(name: str, weight: float) -> str:
+    """Return the name of a loss, or a phrase with the factor if Keras reports a multiple of it."""
+    return name if weight == 1.0 else f"loss, {weight:g} times the {name},"
+
+
 def as_shown(case: DiagnosisContext, floor: float) -> float:
     """Return a bound minus the rounding error of the loss that Keras reports.
 
@@ -149,7 +154,7 @@ def _floor(
     if weight <= 0.0:
         return "", {}
     name = POWERS[loss.name][1]
-    name = name if weight == 1.0 else f"the loss, {weight:g} times the {name},"
+    name = name if weight == 1.0 else f"the {add_weight(name, weight)}"
     text = f", and {name} cannot go below {_format_floor(as_shown(case, floor * weight))}"
     now = None
     if loss.output < len(case.predictions) and len(case.predictions[loss.output]) == len(y):
