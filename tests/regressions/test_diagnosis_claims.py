@@ -35,7 +35,8 @@ def test_a_dict_of_targets_goes_by_the_names_of_the_outputs():
 
 
 def test_a_dict_of_targets_with_other_keys_is_an_error():
-    with pytest.raises(outrange.InputError, match=r"\['c', 'r'\].*Received: y with keys \['d'"):
+    message = r"\['c', 'r'\].*Received: `y` with the keys \['d'"
+    with pytest.raises(outrange.InputError, match=message):
         outrange.diagnose(two_heads(), X, {"r": REAL, "d": CLASSES})
 
 

@@ -42,8 +42,9 @@ def serialize(value: Any) -> bytes:
         import cloudpickle
     except ImportError:
         raise InputError(
-            f"An executor needs cloudpickle to serialize its tasks: {pip_install('distributed')}. "
-            "Received: an `executor` in an environment without cloudpickle."
+            "An executor needs cloudpickle to serialize its tasks: run "
+            f"{pip_install('distributed')}. Received: an `executor` in an environment without "
+            "cloudpickle."
         ) from None
     return cloudpickle.dumps(value)
 

@@ -65,9 +65,14 @@ class _WithLayers:
 def _check_layer(network: Network, name: str) -> None:
     layers = network.written.layers
     if name not in layers:
-        shown = ", ".join(f"`{layer}`" for layer in list(layers)[:12]) or "none with a name"
+        shown = ", ".join(f"`{layer}`" for layer in list(layers)[:12])
+        layer_names = (
+            f"The first layers of `{network.name}` are {shown}."
+            if shown
+            else f"No layer of `{network.name}` has a name."
+        )
         raise InputError(
-            f"A condition on hidden values must name a layer; `{network.name}` has {shown}."
+            f"A condition on hidden values must name a layer of the network. {layer_names}"
             f'{did_you_mean(name, list(layers))} Received: `layer("{name}")`.'
         )
     if len(layers[name]) != 1:

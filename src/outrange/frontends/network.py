@@ -103,8 +103,9 @@ class Network:
         features = list(names) if not isinstance(names, str) else [names]
         if len(inputs) != 1:
             raise InputError(
-                "`names` needs a model with one input, whose features it names; this model has the "
-                f"inputs {[slot.name for slot in inputs]}. Received: names={features[:8]}."
+                "`names` requires a model with one input, because it names the features of this "
+                f"input. Received: names={features[:8]} for a model with the inputs "
+                f"{[slot.name for slot in inputs]}."
             )
         (slot,) = inputs
         if len(features) != slot.size or not all(

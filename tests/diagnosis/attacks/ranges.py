@@ -115,7 +115,7 @@ def gives_probabilities(attack: Attack, finding: Any) -> str:
     if "is always 0" in finding.message:
         worst = max(sound(abs(attack.loss(at))) for _ in attack.draw_weights())
         return f"a loss of {worst}" if 1e-5 < worst < np.inf else ""
-    if "reads the logits before" in finding.message:
+    if "computed from the logits before" in finding.message:
         pairs = [
             (attack.loss(at), attack.loss_of(attack.run()[at], at)) for _ in attack.draw_weights(16)
         ]

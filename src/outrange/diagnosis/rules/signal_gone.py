@@ -38,7 +38,7 @@ def _deep(keras: ModuleType, deviation: float) -> ModelAndData:
 
 
 @register(
-    "OR023", "the network returns the same output for every row",
+    "OR023", "the network returns almost the same output for every row",
     """At the stored weights, the outputs for all rows differ by at most a thousandth of the spread
     of the targets (and by at most 0.001), although the rows and their targets differ. The outputs
     of copies of the model are still this similar after up to 200 training steps. The finding is

@@ -47,9 +47,9 @@ def accepted_arguments(function: Any, words: Sequence[str], what: str) -> tuple[
     wide = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     if wide or not 1 <= len(names) <= len(words):
         raise InputError(
-            f"{what} must be a function of {', '.join(f'`{w}`' for w in words)}, or of some of "
-            "these by name. "
-            f"Received: a function of {', '.join(map(str, parameters)) or 'nothing'}."
+            f"{what} must be a function with the arguments {', '.join(f'`{w}`' for w in words)}, "
+            "or with some of these arguments. Received: a function with "
+            f"{', '.join(map(str, parameters)) or 'no arguments'}."
         )
     return tuple(words[-len(names) :])
 

@@ -56,7 +56,8 @@ def norm(
         return b.reduce("sum" if order == 1 else "max", b.curve("abs", operand), axis, keepdims)
     if order not in (None, 2):
         raise UnsupportedError(
-            f"`np.linalg.norm` of order {order} is not supported; only 1, 2 and inf are"
+            f"`np.linalg.norm` of order {order} is not supported; only the orders 1, 2 and inf are "
+            "supported"
         )
     return b.curve("sqrt", b.reduce("sum", b.curve("square", operand), axis, keepdims))
 

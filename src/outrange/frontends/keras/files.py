@@ -86,7 +86,7 @@ def _check_kind(path: Path) -> int | None:
     """
     if path.suffix.lower() == ".keras":
         good = zipfile.is_zipfile(path) and "config.json" in zipfile.ZipFile(path).namelist()
-        kind = "a zip archive with a `config.json` (what `model.save(...)` writes)"
+        kind = "a zip archive with a `config.json` (the format that `model.save(...)` writes)"
     else:
         with path.open("rb") as file:
             good = file.read(8) == b"\x89HDF\r\n\x1a\n"

@@ -34,7 +34,7 @@ def api() -> Any:
         import onnx
     except ImportError as error:
         raise InputError(
-            "Reading an `.onnx` file needs the package `onnx`: "
+            "Reading an `.onnx` file needs the package `onnx`: run "
             f"{pip_install('onnx', 'onnxruntime')}. Received: {error}."
         ) from error
     return onnx
@@ -165,7 +165,8 @@ def _info(onnx: Any, value: Any) -> TensorInfo:
     form = value.type.WhichOneof("value")
     if form != "tensor_type":
         raise UnsupportedError(
-            f"`{value.name}` must be a tensor. Received: {form or 'no type at all'}."
+            f"The ONNX value `{value.name}` must be a tensor. Received: "
+            f"{form or 'a value without a type'}."
         )
     tensor = value.type.tensor_type
     kind = _kind(onnx, tensor.elem_type)

@@ -163,7 +163,7 @@ def lower(model: OnnxModel, kernel: str = "any") -> OnnxGraph:
         ModelError: The file is not a legal graph, or it is too large.
     """
     if not model.inputs:
-        raise ModelError(f"`{model.name}` must have an input. Received: none.")
+        raise ModelError(f"`{model.name}` must have at least one input. Received: no inputs.")
     full = [input_shape(info) for info in model.inputs]
     slots = [
         Slot(info.name, shape[1:] if _has_batch(shape) else shape)
