@@ -22,13 +22,14 @@ from checker.by_hand import (
     certificate,
     claim,
     network,
+    number,
     refusal,
     words,
 )  # fmt: skip
 from checker.certificates import pack_members
 from outrange_check.__main__ import main
 from outrange_check.build import text
-from outrange_check.certificate import check
+from outrange_check.certificate import check, exact_number
 from outrange_check.command import run
 from outrange_check.network import Refused
 
@@ -339,5 +340,27 @@ def test_the_sentence_says_all_that_is_proved(tmp_path):
     path.write_bytes(pack_members(certificate(LINE, [(0, 1)], [3, 3], bound, claim(-2.0))))
     assert check(str(path)).sentences == [
         "For all 0.0 <= x[0] <= 1.0: 1.0 * y[0] + 0.0 or -1.0 * y[0] + 0.25 > -9.0"
-        " (and at a stated input it is at most 0.5); 1.0 * y[0] + 0.0 >= -2.0."
+        " (and at x = [0.5] each sum is at most 0.5); 1.0 * y[0] + 0.0 >= -2.0."
     ]
+
+
+@pytest.mark.parametrize(
+    ("size", "point"),
+    [(2, "[0.0, 0.25]"), (33, "[" + "0.0, 0.25, " * 16 + "... (33 entries)]")],
+)
+def test_a_long_point_is_printed_up_to_a_limit(tmp_path, size, point):
+    net = network(size, [], [{0: 1}])
+    x = [(0.0, 0.25)[i % 2] for i in range(size)]
+    path = tmp_path / "a.proof"
+    bound = claim(-1.0, attained=(x, 0.125))
+    path.write_bytes(pack_members(certificate(net, [(0, 1)] * size, LINES, bound)))
+    (sentence,) = check(str(path)).sentences
+    assert sentence.endswith(f">= -1.0 (and at x = {point} it is at most 0.125).")
+
+
+def test_a_printed_number_is_the_float_that_is_checked(tmp_path):
+    """0.3 stands for the nearest float64 number, which is below 3/10."""
+    assert exact_number(number(0.3)) < fmpq(3, 10)
+    path = tmp_path / "a.proof"
+    path.write_bytes(pack_members(certificate(LINE, [(0.3, 1)], LINES, claim(0.1))))
+    assert check(str(path)).sentences == ["For all 0.3 <= x[0] <= 1.0: 1.0 * y[0] + 0.0 >= 0.1."]

@@ -1,12 +1,14 @@
 """The checker stands alone: its imports, its size, and what its distribution declares."""
 
 import ast
+import hashlib
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from checker.by_hand import LINE
 from outrange_check import verified
 from outrange_check.network import Refused
 
@@ -79,3 +81,16 @@ def test_without_the_proved_program_the_error_says_how_to_build_it(monkeypatch):
     monkeypatch.setattr(verified, "PROGRAM", "no-such-program")
     with pytest.raises(Refused, match="make verified"):
         verified.find_program()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the program is a shell script")
+def test_the_verdict_names_the_proved_program_that_ran(monkeypatch, tmp_path):
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\ncat >/dev/null\necho CERTIFIED\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(verified, "find_program", lambda: str(program))
+    digest = hashlib.sha256(program.read_bytes()).hexdigest()
+    assert verified.check_proved({"parts": []}, LINE, b"").splitlines() == [
+        "The proved checker accepts it too.",
+        f"Proved checker (SHA-256): {digest} {program.resolve()}",
+    ]

@@ -20,13 +20,16 @@ FORMAT = "outrange certificate 1"
 MEMBERS = ("claim.json", "network.json", "proof.bin")
 MOST_BYTES = 1 << 27
 """Largest number of bytes of one file in a certificate, unpacked."""
+MOST_ENTRIES = 32
+"""Largest number of entries that are printed of an `attained` point. Every claim may have a point
+of its own, so the points of a network for images would fill many pages."""
 
 
 Theorem = namedtuple("Theorem", ("sentences", "network", "model", "boxes", "evidence"))
-"""The result of a check: the proved claims as sentences with all numbers; the SHA-256 of the
-network in the certificate; the SHA-256 of the model file (None without one); the number of boxes in
-the proof; and the evidence for another checker, which is the claims, the network and the bytes of
-the trees."""
+"""The result of a check: the proved claims as sentences; the SHA-256 of the network in the
+certificate; the SHA-256 of the model file (None without one); the number of boxes in the proof; and
+the evidence for another checker, which is the claims, the network and the bytes of the trees. The
+sentences contain all numbers, except that a long point is cut to `MOST_ENTRIES` entries."""
 
 
 def check(path: str, model: str | None = None) -> Theorem:
@@ -214,7 +217,11 @@ def _attained(network: Network, forms: list[Form], box: list, attained: Any) -> 
         all(_sum(form, values) <= exact_number(attained["value"]) for form in forms),
         "a claimed value is not attained at its point",
     )
-    return f" (and at a stated input it is at most {attained['value'][0]!r})"
+    return (
+        f" (and at x = [{', '.join(repr(pair[0]) for pair in attained['x'][:MOST_ENTRIES])}"
+        + f", ... ({len(x)} entries)" * (len(x) > MOST_ENTRIES)
+        + f"] {'it' if len(forms) == 1 else 'each sum'} is at most {attained['value'][0]!r})"
+    )
 
 
 def _sum(form: Form, values: dict[int, Any]) -> Any:
@@ -240,11 +247,12 @@ def _words(claim: Any, by: int | None) -> str:
         for t in claim["any"]
     ]
     least = f"{'>' if claim['strict'] is True else '>='} {claim['least'][0]!r}"
-    if by is not None:
-        least = f"grows by {least} per unit of x[{by}] if no other input changes" + (
-            " (it does not decrease)" * (claim["least"][0] >= 0)
-        )
-    return f"{' or '.join(sums)} {least}"
+    return f"{' or '.join(sums)} " + (
+        least
+        if by is None
+        else f"grows by {least} per unit of x[{by}] if no other input changes"
+        + " (it does not decrease)" * (claim["least"][0] >= 0)
+    )
 
 
 def _up(value: fmpq) -> int:

@@ -5,6 +5,7 @@ claims and the proof trees of a certificate. The module decides nothing, but it 
 send the network and the claims that the certificate contains.
 """
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -37,26 +38,41 @@ def find_program() -> str:
 
 
 def check_proved(claim: Any, network: Network, tree: bytes) -> str:
-    """Check the claims of a certificate with the proved program; return a sentence that says so.
+    """Check the claims of a certificate with the proved program.
 
     Args:
         claim: The claims, which the checker in Python has accepted.
         network: The network.
         tree: The bytes of the proof trees.
 
+    Returns:
+        A sentence that states that the program accepts the certificate, and a line with the SHA-256
+        and the path of the program.
+
     Raises:
         Refused: The program is missing, does not support the kind of a claim or a curve, or does
             not accept the claims.
     """
-    verdict = ask_program(format_question(claim, network) + tree)
+    question = format_question(claim, network) + tree
+    program = find_program()
+    digest = hashlib.sha256(Path(program).read_bytes()).hexdigest()
+    verdict = ask_program(question, program)
     need(verdict == "CERTIFIED", f"the proved checker does not accept it ({verdict:.200})")
-    return "The proved checker accepts it too."
+    return (
+        "The proved checker accepts it too.\n"
+        f"Proved checker (SHA-256): {digest} {Path(program).resolve()}"
+    )
 
 
-def ask_program(text: bytes) -> str:
-    """Run the proved program on a question, and return the last line that it prints."""
+def ask_program(text: bytes, program: str | None = None) -> str:
+    """Run the proved program on a question, and return the last line that it prints.
+
+    Args:
+        text: The question.
+        program: The path of the program; None takes the one that `find_program` returns.
+    """
     done = subprocess.run(
-        [find_program()],
+        [program or find_program()],
         input=text,
         capture_output=True,
         check=False,
