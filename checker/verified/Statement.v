@@ -53,14 +53,17 @@ Fixpoint run (k : var) (us : list neuron) (e : env) : env :=
 
 Record network := Network { inputs : Z; units : list neuron; outputs : list form }.
 
-(** Output [i] of a network at the inputs [x 0, x 1, ...]. *)
+(** Output [i] of a network at the inputs [x 0, x 1, ...]. An output that does not exist is 0.
+    [driver.ml] and the checker in Python refuse a claim with such an index. *)
 
 Definition output (n : network) (i : nat) (x : env) : R :=
   form_at (nth i (outputs n) (Form 1 0 Empty)) (run (inputs n) (units n) x).
 
 (** ** Boxes
 
-    A box lists the smallest and the largest value of each input, in order, from input [k]. *)
+    A box lists the smallest and the largest value of each input, in order, from input [k]. An input
+    without an interval may have any value. [driver.ml] reads one interval per input, and refuses a
+    question without parts and a part without claims. The checker in Python refuses them too. *)
 
 Fixpoint in_box (k : var) (box : list (Q * Q)) (x : env) : Prop :=
   match box with
@@ -68,7 +71,8 @@ Fixpoint in_box (k : var) (box : list (Q * Q)) (x : env) : Prop :=
   | (low, high) :: rest => Q2R low <= x k <= Q2R high /\ in_box (Z.succ k) rest x
   end.
 
-(** The inputs [x k, x (k + 1), ...] are the numbers of a list. *)
+(** The inputs [x k, x (k + 1), ...] are the numbers of a list. Such an [x] exists for every list: it
+    maps [k + j] to number [j] of the list. *)
 
 Fixpoint at_point (k : var) (p : list Q) (x : env) : Prop :=
   match p with
@@ -92,8 +96,10 @@ Definition objective_at (n : network) (o : objective) (x : env) : R :=
   Q2R (plus o) + weighted n (y o) x.
 
 (** A claim states that at every input of the box, one of the objectives [any] is at least [least]
-    (if [strict]: greater than [least]). Optionally, it states that at one input, which lies in the
-    box, every objective is at most a value. *)
+    (if [strict]: greater than [least]). Optionally, it states a point and a value: the point lies in
+    the box, and every objective is at most the value there. No objective has to equal the value.
+    [is_attained] quantifies over every [x] whose first inputs are the numbers of the point. Such an
+    [x] exists (see [at_point]), so this statement is never empty. *)
 
 Record point := Point { at_inputs : list Q; value : Q }.
 
