@@ -268,7 +268,7 @@ def test_hidden_tensors_of_other_models_or_names_are_refused(tmp_path):
         with pytest.raises(InputError, match=words):
             outrange.verify({"N": str(path)}, wrong)
     file = query(tmp_path, declared.replace("logit", "logits"), ["(>= H[0,0] 1.0)"])
-    with pytest.raises(UnsupportedError, match="ONNX files only"):
+    with pytest.raises(UnsupportedError, match="only if the network is an ONNX file"):
         outrange.verify({"N": outrange.load(str(path))}, file)
 
 

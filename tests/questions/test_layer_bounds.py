@@ -85,5 +85,5 @@ def test_wrong_arguments_are_refused(box, limit, message):
     net = dense_net((2, 4, 1), ("relu", None))
     with pytest.raises(InputError, match=message):
         outrange.layer_bounds(net.graph, box, time_limit=limit)
-    with pytest.raises(InputError, match="layers are"):
+    with pytest.raises(InputError, match="must be one of"):
         layer_bounds(net, (0, 1))["dense_7"]

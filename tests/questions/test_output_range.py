@@ -52,7 +52,7 @@ def test_several_inputs_and_outputs():
     assert pair.at_hi["u"].shape == (2, 1)
     assert pair.at_hi["u"][1].tolist() == [3.0]
     assert pair["pair"] is pair
-    with pytest.raises(InputError, match="outputs are"):
+    with pytest.raises(InputError, match="must be one of"):
         answer["nope"]
 
 

@@ -50,7 +50,8 @@ def test_the_message_lists_what_there_is():
 
 @pytest.mark.parametrize("given", ["nope", ["x", "y[0]"], np.array("x[9]")])
 def test_entries_are_listed_once(given):
-    with pytest.raises(outrange.InputError, match=r"`inputs` are named `x`, `x\[0\]`, `x\[1\]`\. "):
+    message = r"must use these names: `x`, `x\[0\]`, `x\[1\]`\. "
+    with pytest.raises(outrange.InputError, match=message):
         outrange.monotone(NET, (0, 1), inputs=given)
 
 

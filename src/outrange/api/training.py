@@ -169,7 +169,7 @@ def dead_start(
         >>> import keras, numpy as np
         >>> x = np.arange(1.0, 8.0)[:, None]
         >>> dead_start(keras.layers.Dense(1, "relu", name="neuron"), x)
-        DeadStart('...', neuron: a unit starts dead with 0.5, exact)
+        DeadStart('...', neuron: a unit starts dead with probability 0.5, exact)
 
     Sound: the intervals are exact (Clopper-Pearson) for independent units. Otherwise they are valid
     for any dependence between the units of one start (Hoeffding's bound with relative entropy).
