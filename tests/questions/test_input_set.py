@@ -196,3 +196,12 @@ def test_one_feature_takes_data_without_an_axis_for_it():
     assert outrange.output_range(model, data).at_lo.shape == (2, 1)
     labels = outrange.load(model).graph.run(data[:, None]).argmax(axis=1)
     assert outrange.robust_accuracy(model, data, labels, 0.0).accuracy == 1.0
+
+
+@pytest.mark.parametrize("ask", [outrange.gradient_range, outrange.lipschitz, outrange.monotone])
+def test_a_question_about_boxes_says_so(ask):
+    keras = pytest.importorskip("keras")
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    for inputs in (outrange.L2Ball([0, 0], 1.0), outrange.Union((0, 1), (2, 3))):
+        with pytest.raises(InputError, match="requires a box"):
+            ask(model, inputs)

@@ -69,6 +69,11 @@ def input_box(slots: Sequence[Slot], box: Any) -> Box:
     if hasattr(box, "one_hot"):
         warn_relaxed(bool(len(box.integers)), bool(len(box.one_hot) or len(box.at_most_one)))
         return input_box(slots, box.box)
+    if getattr(box, "is_input_set", False):
+        raise InputError(
+            "This question requires a box: pass the bounds of the smallest box that contains the "
+            f"set. {FORMS}. Received: {describe_value(box)}."
+        )
     if is_frame(box):
         integers, *groups = whole_columns(columns(box), integer_types(box))
         warn_relaxed(bool(integers), any(groups))
