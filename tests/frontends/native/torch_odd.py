@@ -62,7 +62,7 @@ ODD = {
     "condition": (lambda: Fn(lambda x: torch.cond(x.sum() > 0, torch.exp, torch.neg, (x,))),
                   "cond"),
     "no outputs": (lambda: Fn(lambda x: x[:, :0]), "at least one number"),
-    "nothing": (lambda: Fn(lambda x: None), "must return a tensor"),
+    "nothing": (lambda: Fn(lambda x: None), "at least one tensor"),
     "positions": (lambda: Fn(lambda x: nn.functional.max_pool1d(x, 2, return_indices=True)),
                   "positions"),
     "own error": (lambda: Fn(lambda x: x[1 / 0]), "ZeroDivisionError"),
