@@ -145,6 +145,11 @@ PARTIAL = {
         ["relu", "reciprocal"], lambda t, u, r: t.multiply(apply_curve(t, curve("relu"), u), r),
         (0.0, np.inf), (0.0,),
     ),
+    "relu(log(x)) / relu(log(x))": (  # whose end, 1, is known within two numbers only
+        ["log", "relu", "reciprocal"],
+        lambda t, u, r: t.multiply(apply_curve(t, curve("relu"), t.apply("log", u)), r),
+        (1.0, np.inf), (1.0,),
+    ),
 }  # fmt: skip
 """Formulas of `x` and of curves applied to it in turn: where they are defined, and their holes."""
 

@@ -37,7 +37,12 @@ def open_ends(
     """
     ends = []
     for piece, edge in ((first, first.left), (last, last.right)):
-        if not edge.exact or np.isinf(edge.at) or edge.at not in on:
+        if np.isinf(edge.at) or edge.at not in on:
+            continue
+        if not edge.exact:
+            # `log` begins to be positive at 1, which its enclosures only bracket.
+            if piece.is_undefined_at(t, edge):
+                ends.append(edge.at + 0.0)
             continue
         with np.errstate(all="ignore"):
             # Infinity may be the value at a pole; `0 * log(0)` has none.
