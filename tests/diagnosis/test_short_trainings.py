@@ -216,6 +216,7 @@ def steps(copy, data, due=None, rows=None):
     return copy.steps(*data, np.zeros(count, bool) if due is None else due, rows or cut(data, 0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", some(MODELS, 4) if BACKEND == "jax" else MODELS)
 def test_losses_are_those_of_train_on_batch(name):
     model, x, y = compile_model(name)

@@ -29,7 +29,7 @@ def widths(sizes, seconds, workers=None, cores=2):
 @pytest.mark.parametrize(
     ("sizes", "seconds", "cores"),
     [
-        ((6, 100, 100, 3), 1.5, 2),
+        pytest.param((6, 100, 100, 3), 1.5, 2, marks=pytest.mark.slow),
         pytest.param((10, 64, 64, 1), 4.0, 2, marks=pytest.mark.slow),
         # Semidefinite bounds, which are best here, are not divided among workers.
         pytest.param((12, 48, 48, 2), 8.0, 1, marks=pytest.mark.slow),

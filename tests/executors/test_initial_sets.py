@@ -107,6 +107,7 @@ def test_pieces_of_a_flow_and_their_pipes_are_the_same(script):
     same_cover(distributed, alone)
 
 
+@pytest.mark.slow
 def test_workers_that_hang_leave_their_pieces_open(monkeypatch):
     monkeypatch.setattr(waves, "LATE", 0.05)
     executor, helped = on(*["hang"] * 1000)

@@ -78,6 +78,7 @@ def test_less_effort_stays_between_the_whole_and_intervals(name, effort, monkeyp
         assert (c >= a - slack).all() and (d <= b + slack).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("effort", [np.inf, 60.0])
 def test_every_rounding_is_paid_for_in_cones(effort, monkeypatch):
     monkeypatch.setattr(linear, "_WIDE", 0)

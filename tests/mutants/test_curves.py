@@ -1,5 +1,7 @@
 """The battery is tested: nearly every wrong fact about any curve must break a law."""
 
+import pytest
+
 from cases import cases
 from curve_cases import CASES, identify
 from mutants.perturb import build, equivalent, perturb_curve
@@ -25,6 +27,7 @@ def survives(facts, change, oracle) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_wrong_facts_break_a_law(capsys):
     total, survivors, excluded = 0, [], []
     for i, case in enumerate(CASES):

@@ -66,6 +66,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.slow
 def test_the_laws_hold_unbroken():
     assert not a_law_is_broken()
 

@@ -178,6 +178,7 @@ def test_every_rounding_of_the_objectives_is_paid_for():
     assert violations(100) == 0
 
 
+@pytest.mark.slow
 def test_the_rounding_law_fails_without_the_radii():
     assert violations(60, radii=False) > 5
 

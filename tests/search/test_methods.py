@@ -246,6 +246,7 @@ def short_turns(monkeypatch):
     monkeypatch.setattr(portfolio, "FIRST_TURN", 0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name.replace(" ", "-"))
 def test_answers_are_valid_with_and_without_a_method(method):
     case = CASES[method.name]
