@@ -76,7 +76,7 @@ def compose(
     kinds = {network.computed.name for network in networks_by_name.values()}
     if len(kinds) > 1:
         raise UnsupportedError(
-            "The networks of one property must use the same element type. "
+            "All networks in a property must use the same element type. "
             f"Received: {', '.join(sorted(kinds))}."
         )
     networks = list(networks_by_name.values())

@@ -242,7 +242,7 @@ BAD = {
     "Gemm": model([node("Gemm", "x x", "y", transB=1)]),
     "reads `z`": model([node("Relu", "z", "y")]),
     "returned twice": model([node("Relu", "x", "y"), node("Neg", "x", "y")]),
-    "no node returns": model([node("Relu", "x", "z")]),
+    "no node produces": model([node("Relu", "x", "z")]),
     "division by zero": model([node("Div", "x c", "y")], {"c": np.float32(0)}),
     "not a real number": model([node("Add", "x c", "y")], {"c": np.float32(np.nan)}),
     "an axis other than the batch": model([node("Relu", "x", "y")], inputs={"x": (1, "n")}),

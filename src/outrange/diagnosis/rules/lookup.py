@@ -180,7 +180,7 @@ def _fractions(
         f"{'remain' if after > 1 else 'remains'}.",
         "use integers starting at 0, without scaling, for an Embedding, and a Dense layer for "
         "measurements",
-        title="numbers that are looked up are truncated to integers",
+        title="lookup indices are truncated to integers",
         cost={"fractions": int(cut.sum()), "left": after}, holds_for="the data you gave",
     )  # fmt: skip
 
@@ -206,6 +206,6 @@ def _from_the_end(
         f"are negative and read the table from its end: {short(example)} reads row "
         f"{short(example + lookup.size)} of {lookup.size}.{also}",
         "count from 0: x - x.min(), and increase input_dim accordingly",
-        title="numbers that are looked up are negative",
+        title="lookup indices are negative",
         cost={"below": int(below.sum())}, holds_for="the data you gave", note=not len(both),
     )  # fmt: skip

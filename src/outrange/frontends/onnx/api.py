@@ -117,7 +117,7 @@ def add_outputs(model: OnnxModel, hidden: Mapping[str, str]) -> OnnxModel:
             )
         if name not in inner:
             raise InputError(
-                f"A hidden tensor must be returned by a node of `{model.name}`."
+                f"A hidden tensor must be an output of a node of `{model.name}`."
                 f"{did_you_mean(name, inner)} Received: `{name}`."
             )
     onnx = api()

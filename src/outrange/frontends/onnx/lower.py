@@ -319,8 +319,8 @@ def _layer(
 def _output(b: Builder, env: Env, info: TensorInfo) -> Operand:
     if info.name not in env:
         raise ModelError(
-            f"Every output must be returned by a node; the file may be truncated. "
-            f"Received: output `{info.name}`, which no node returns."
+            f"A node must produce every graph output; the file may be truncated. "
+            f"Received: output `{info.name}`, which no node produces."
         )
     kind = env[info.name].kind
     if info.is_hidden and info.kind not in ("", kind):

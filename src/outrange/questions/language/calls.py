@@ -45,7 +45,7 @@ def call_function(name: str, values: Sequence[Any]) -> Any:
             raise Refusal("`implies` takes two conditions")
         return implies(*values)
     if not values or not all(isinstance(value, Expression | Number) for value in values):
-        raise Refusal(f"the arguments of `{name}` must be expressions of `x`, `y` and numbers")
+        raise Refusal(f"the arguments of `{name}` must be expressions in `x`, `y` and numbers")
     if name in CURVES:
         if len(values) > 1:
             raise Refusal(f"`{name}` takes one value")

@@ -66,6 +66,6 @@ def _network(model: Model) -> Network:
                 known[name] = result
     for name in model.outputs:
         if name not in known:
-            raise Refused(f"no node returns the output `{name}`")
+            raise Refused(f"no node produces the output `{name}`")
         maker.network.outputs += known[name].forms()
     return maker.network

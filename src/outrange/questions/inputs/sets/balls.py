@@ -126,7 +126,7 @@ def _center(slot: Slot, value: Any) -> np.ndarray:
         point = point[0]
     if (point.ndim and point.shape != slot.shape) or not np.isfinite(point).all():
         raise InputError(
-            "The center of a ball must be a finite point of the input's shape, which is "
+            "The center of a ball must have finite values and the shape of the input, which is "
             f"{slot.shape} for `{slot.name}` (no batch axis). "
             f"Received: shape {point.shape}, {brief(value)}."
         )
