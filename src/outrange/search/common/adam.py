@@ -1,4 +1,4 @@
-"""The step directions of Adam, for every ascent on slopes and multipliers.
+"""The step directions of Adam, for the ascents on slopes and multipliers that use Adam.
 
 Reference: D. Kingma, J. Ba, *Adam*, ICLR 2015.
 """
