@@ -49,7 +49,7 @@ class Box:
             i = int(bad[0])
             raise InputError(
                 "A box needs `lo <= hi` in every entry, and no NaN. "
-                f"Received: lo[{i}]={lo[i]:.6g} > hi[{i}]={hi[i]:.6g} ({bad.size} such entries)."
+                f"Received: lo[{i}]={lo[i]:.6g} > hi[{i}]={hi[i]:.6g} ({bad.size} in total)."
             )
         # Zero has one sign: from 0.0 to -0.0 the width is -0.0, which NumPy considers negative.
         object.__setattr__(self, "lo", lo + 0.0)

@@ -249,7 +249,7 @@ def _check_finite_weights(k: Any, model: Any) -> None:
             raise ModelError(
                 "All weights must be finite numbers; train the model again, or load weights "
                 "without NaN and infinity. Received: "
-                f"{weight.path}[{entry}]={float(array[tuple(bad[0])])} ({len(bad)} such entries)."
+                f"{weight.path}[{entry}]={float(array[tuple(bad[0])])} ({len(bad)} in total)."
             )
 
 

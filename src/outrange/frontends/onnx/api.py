@@ -244,7 +244,7 @@ def _array(onnx: Any, tensor: Any, folder: Path) -> np.ndarray:
         at = np.argwhere(np.isnan(array))
         raise ModelError(
             "No weight may be NaN; train or export the network again. Received: NaN in "
-            f"`{tensor.name}` at index {tuple(int(i) for i in at[0])} ({len(at)} such entries)."
+            f"`{tensor.name}` at index {tuple(int(i) for i in at[0])} ({len(at)} in total)."
         )
     return array
 

@@ -319,7 +319,7 @@ def _layer(
 def _output(b: Builder, env: Env, info: TensorInfo) -> Operand:
     if info.name not in env:
         raise ModelError(
-            f"A node must produce every graph output; the file may be truncated. "
+            "A node must produce every graph output; the file may be truncated. "
             f"Received: output `{info.name}`, which no node produces."
         )
     kind = env[info.name].kind

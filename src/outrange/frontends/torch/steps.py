@@ -74,7 +74,7 @@ def _read_constant(t: Any, program: Any, node: Any) -> np.ndarray:
             word = "Constants" if parameter is None else "Weights"
             raise ModelError(
                 f"{word} must be finite numbers; correct them in the module. Received: "
-                f"{name}[{entry}]={float(array[tuple(bad[0])])} ({len(bad)} such entries)."
+                f"{name}[{entry}]={float(array[tuple(bad[0])])} ({len(bad)} in total)."
             )
     return array
 

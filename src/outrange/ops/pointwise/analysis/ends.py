@@ -39,17 +39,14 @@ def open_ends(
     for piece, edge in ((first, first.left), (last, last.right)):
         if np.isinf(edge.at) or edge.at not in on:
             continue
-        if not edge.exact:
-            # `log` begins to be positive at 1, which its enclosures only bracket.
-            if piece.is_undefined_at(t, edge):
-                ends.append(edge.at + 0.0)
-            continue
-        with np.errstate(all="ignore"):
-            # Infinity may be the value at a pole; `0 * log(0)` has none.
-            lost = bool(np.isnan(f(np.array([edge.at])))[0])
-        lost |= piece.is_undefined_at(t, edge)
-        lost |= is_undefined_at_knot(t, whole, restrictions, piece, edge)
-        if lost or _jumps(t, whole, piece, edge):
+        lost = piece.is_undefined_at(t, edge)
+        if edge.exact:
+            with np.errstate(all="ignore"):
+                # Infinity may be the value at a pole; `0 * log(0)` has none.
+                lost |= bool(np.isnan(f(np.array([edge.at])))[0])
+            lost |= is_undefined_at_knot(t, whole, restrictions, piece, edge)
+            lost |= _jumps(t, whole, piece, edge)
+        if lost:
             ends.append(edge.at + 0.0)
     return ends
 
