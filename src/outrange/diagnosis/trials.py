@@ -69,9 +69,12 @@ class Trials(ShortTrainings):
         return self._sum(baselines.least) or 0.0
 
     def loss_of(self, outputs: Sequence[np.ndarray]) -> float | None:
-        """Return the loss of outputs for the first rows, as many as there are outputs.
+        """Return the total weighted loss of predictions for the first rows of the data.
 
         Penalties are excluded. Returns None if the loss is unknown.
+
+        Args:
+            outputs: One array per model output; row `i` is the prediction for row `i` of the data.
         """
 
         def of(loss: Loss, y: np.ndarray) -> float | None:

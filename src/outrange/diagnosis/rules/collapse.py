@@ -84,7 +84,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 def _check_outputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Report outputs that are affine in the inputs, apart from their last activation.
 
-    Outputs of fewer than two layers with trainable kernels are not reported.
+    An output that depends on fewer than two layers with trainable kernels is not reported.
     """
     program = case.program
     part = program.whole

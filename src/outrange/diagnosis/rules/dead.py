@@ -159,9 +159,9 @@ def _finding(
 
 
 def _width(layer: Layer) -> int:
-    """Return the number of units of a layer that treats each position of a sequence separately.
+    """Return the length of the last axis of an output with several positions.
 
-    Returns 0 for other layers.
+    Returns 0 for convolutions and for outputs with a single axis.
     """
     return layer.shape[-1] if len(layer.shape) > 1 and "Conv" not in layer.kind else 0
 

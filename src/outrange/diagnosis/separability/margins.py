@@ -135,7 +135,7 @@ class Margins:
 
     @cached_property
     def scaled(self) -> np.ndarray:
-        """The columns for the rows in `HomogeneousRows.scaled`, `(equations, columns)`."""
+        """The columns of the margins, from the scaled rows of the data, `(equations, columns)`."""
         points = self.points.scaled[self.rows]
         return (self.effects[:, :, None] * points[:, None, :]).reshape(len(self.rows), -1).T
 

@@ -65,7 +65,7 @@ def by_terms(
     infinite if the terms are unbounded or too many.
 
     Args:
-        op: The op; plain, and not an entry-by-entry sum.
+        op: The op. `op.plain` must be True, and the op must not be an entry-by-entry sum.
         before: Inputs with their errors.
         bounds: Bounds on the real value of the op.
         grown: The fraction of the total magnitude of all terms by which float32 may move a partial

@@ -29,7 +29,8 @@ MOST = 2.0**127
 class Constant(IntEnum):
     """The kind of constant in a sum.
 
-    There may be none, the bias of a matrix, or an elementwise shift, such as that of a batch norm.
+    A sum may have no constant, the bias of a matrix product, or an elementwise shift, such as that
+    of batch normalization.
     """
 
     NONE = 0

@@ -94,16 +94,16 @@ def read_onnx(path: Path) -> OnnxModel:
 
 
 def add_outputs(model: OnnxModel, hidden: Mapping[str, str]) -> OnnxModel:
-    """Return the model with inner tensors as additional outputs, after its own ones.
+    """Return the model with inner tensors appended to its outputs.
 
     Args:
         model: The records of the file.
-        hidden: Dict from the name of a tensor that a node of the main graph returns to its element
-            type; `"real"` stands for any type.
+        hidden: The element type of each tensor, by its name. `"real"` stands for any type. Each
+            tensor must be an output of a node of the main graph.
 
     Raises:
-        InputError: No node returns a tensor with a name in `hidden`, or the tensor is an output
-            already.
+        InputError: A name in `hidden` is not an output of any node, or is already an output of
+            the model.
     """
     if not hidden:
         return model

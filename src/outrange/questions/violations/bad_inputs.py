@@ -180,10 +180,11 @@ def _add_patterns(
 ) -> str | None:
     """Add the activation patterns of mixed boxes to `parts`, under the `id` of each box.
 
-    Boxes are processed in order of decreasing volume.
+    Boxes are processed in order of decreasing volume. A box is skipped if it has too many
+    undecided units, or if its patterns cannot be enumerated.
 
     Returns:
-        The reason if the enumeration ended early, otherwise None.
+        `"time"` or `"pieces"` if a limit ended the enumeration early, otherwise None.
     """
     leaves = list(paving.leaves())
     mixed = [cell for cell in leaves if cell.label == search.MIXED]

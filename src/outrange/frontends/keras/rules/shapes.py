@@ -1,4 +1,7 @@
-"""Rules for operations that move entries (mostly run on entries' positions), casts and fills."""
+"""Rules for casts, fills, and operations that only move entries.
+
+Most of the latter are lowered by running them on an array of the positions of entries.
+"""
 
 import contextlib
 from collections.abc import Callable

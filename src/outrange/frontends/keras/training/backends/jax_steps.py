@@ -23,10 +23,10 @@ from .gradients import jax_module
 def quick_options() -> dict[str, Any]:
     """Return XLA options for fast compilation, for functions that run only a few hundred times.
 
-    Optimization level 0 is not an option: it makes the slope of a maximum along an axis wrong, or
-    NaN after batch statistics, because fused kernels compute a value twice and round it
-    differently. Without the emitters of fused kernels, in versions that have them, compilation
-    takes half to two thirds as long.
+    Optimization level 0 cannot be used. It makes the gradient of a maximum over an axis wrong, or
+    NaN if batch statistics are computed first, because fused kernels compute a value twice and
+    round it differently. Without the emitters of fused kernels, in versions that have them,
+    compilation takes half to two thirds as long.
     """
     jax, options = jax_module(), {"xla_backend_optimization_level": 1}
     more = options | {"xla_cpu_use_fusion_emitters": False}
