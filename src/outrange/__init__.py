@@ -123,7 +123,7 @@ _MODULES = ("answers", "callbacks", "layers", "losses", "testing", "training", "
 """Public modules, which `__all__` does not contain."""
 
 _UNLISTED = ("Nodes", "read_loop_file", "use_torch")
-"""Public names of settings that `__all__` does not contain, so that it stays short."""
+"""Public names that `__all__` omits to stay short."""
 
 _MOVED = {
     "answers": "Advice BadInputs Counterexample Counterexamples DeadStart Diagnosis Extrapolation "

@@ -101,7 +101,7 @@ class Answer(ABC):
     def box(self) -> Bounds | None:
         """The bounding box of the input set, `(lo, hi)`, each `(inputs,)`; None if unknown.
 
-        Entries that only further constraints limit have infinite bounds.
+        Inputs that are limited only by other constraints of the set have infinite bounds.
         """
         return None if self.over is None else (self.over.lo, self.over.hi)
 

@@ -225,7 +225,7 @@ class BadInputs(Answer):
     def document(self) -> Document:
         """Return a document with the proved fractions, and a drawing if one or two inputs vary.
 
-        More than `MOST_SHAPES` boxes and polytopes are not drawn.
+        The drawing is omitted if there are more than `MOST_SHAPES` boxes and polytopes.
         """
         count = len(self.box_lo) + len(self.pieces) + len(self.undecided_lo)
         drawn = len(self.varying) in (1, 2) and count <= MOST_SHAPES

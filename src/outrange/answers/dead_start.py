@@ -26,13 +26,14 @@ class DeadLayer:
         units: Size of the last axis of the layer's output: units, or channels of a convolution.
         chance: Probability that a unit starts dead: its activation is flat on every row of the
             data, so that no gradient reaches its weights.
-        lo: Lower bound of the confidence interval of `chance`; equal to `chance` in closed form.
+        lo: Lower bound of the confidence interval of `chance`; equal to `chance` if `method`
+            is `"closed form"`.
         hi: Upper bound of that interval.
         all_dead: Probability that all units of the layer start dead, so that no signal passes.
         all_lo: Lower bound of the confidence interval of `all_dead`.
         all_hi: Upper bound of that interval.
         method: `"closed form"` or `"sampled"`.
-        trials: Number of initializations drawn; 0 in closed form.
+        trials: Number of initializations drawn; 0 if `method` is `"closed form"`.
     """
 
     name: str

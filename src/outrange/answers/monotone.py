@@ -31,7 +31,7 @@ from .verdict import HOLDS, REASONS, TONE, UNKNOWN, VIOLATED, Verdict
 
 SINGULARS = {"neither": "neither rises nor falls"}
 PLURALS = {"rises": "rise", "falls": "fall", "neither": "neither rise nor fall"}
-"""Forms of directions, for texts about one pair and about several pairs."""
+"""Wording of directions, for sentences about one pair and about several pairs."""
 
 
 @dataclass(frozen=True, eq=False)

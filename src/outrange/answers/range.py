@@ -146,7 +146,10 @@ class Range(Answer):
 
     @property
     def relative_gap(self) -> np.ndarray:
-        """`gap` divided by the range seen, or by 1e-6 of its magnitude if that is larger."""
+        """`gap` divided by the width of the range seen.
+
+        The divisor is at least 1e-6 times the largest absolute value seen.
+        """
         return relative(self.gap, self._base, self.seen_hi)
 
     @property

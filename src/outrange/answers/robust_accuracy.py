@@ -56,8 +56,8 @@ class RobustAccuracy(Answer):
         complete: Whether every input was reached.
         warrant: Evidence for the proofs (see `Warrant`).
         methods: Methods used, with references.
-        threshold: Threshold of a model with one output number, whose class 1 lies above it. None
-            if the largest of several outputs decides.
+        threshold: Threshold above which the output of a model with one output number means class
+            1. None if the largest of several outputs determines the class.
         reading: Sentence about how a class is read off the output.
         scale: `(inputs,)`, maximum change of each input at radius 1; None if it is 1 for all.
         sources: Models analyzed, each with its hash.

@@ -227,9 +227,9 @@ class Robustness(Answer):
         )
 
     def _limits(self) -> str:
-        """Return advice to use `clip=(0, 1)` if an image in [0, 1] has a violating image outside.
+        """Return advice to use `clip=(0, 1)` if an image in [0, 1] has a violating input outside.
 
-        The result is empty otherwise, and if `clip` is set.
+        In all other cases, and if `clip` is set, the result is empty.
         """
         example = self.adversarial
         if self.clip is not None or example is None or isinstance(self.x, dict):

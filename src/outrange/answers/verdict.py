@@ -164,7 +164,8 @@ class Verdict(Decided, Answer):
         status: `"HOLDS"`, `"VIOLATED"` or `"UNKNOWN"`.
         counterexample: An input that breaks the property, with `VIOLATED`; otherwise None.
         margin: Proved lower bound on the distance of every input from breaking the property, in the
-            units of its inequalities (of the logits if those decide it). Negative if undecided.
+            units of its inequalities, or of the logits if the proof compares logits instead.
+            Negative if undecided.
         nearest: Smallest distance among the inputs tried, negative if broken; None if unknown.
         reason: Reason why the search stopped: `"decided"`, `"time"`, `"memory"`, `"interrupted"`,
             `"error"`, `"rounding"` or `"float32"` (decided in real arithmetic by less than the

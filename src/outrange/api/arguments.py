@@ -170,8 +170,8 @@ def parse_condition(where: Any) -> Any:
 def _is_set(value: Any) -> bool:
     """Return whether a value is taken for an input set, to detect swapped arguments.
 
-    It is a tuple, list or dict, or it has the attribute `dtype` (an array), `regions` (a set of
-    this package) or `columns` (a DataFrame).
+    Such a value is a tuple, list or dict, or has the attribute `dtype` (an array), `regions` (a set
+    of this package) or `columns` (a DataFrame).
     """
     parts = ("dtype", "regions", "columns")
     return isinstance(value, tuple | list | dict) or any(hasattr(value, part) for part in parts)
@@ -315,9 +315,9 @@ def compose_specification(
 
 
 def _check_elements(specification: Specification, models: Mapping[str, Any]) -> None:
-    """Raise an `InputError` if a model has other element types than its declaration.
+    """Raise an `InputError` if the element types of a model differ from its declaration.
 
-    For real arithmetic, the types of the model do not matter.
+    For a declaration in real arithmetic, the element types of the model do not matter.
     """
     if specification.elements == "real":
         return

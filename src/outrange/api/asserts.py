@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..graph import Slot
 
 Limits = dict[str, np.ndarray] | None
-"""Dict from output name to limits, a scalar array or one in the output's shape; None for no limits.
+"""Dict from output name to an array of limits, scalar or in the output's shape; None for no limits.
 """
 
 UNKNOWN = ("fail", "skip")

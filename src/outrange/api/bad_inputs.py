@@ -59,7 +59,7 @@ def counterexamples(
 
     Returns:
         `Counterexamples`, a sequence of `Counterexample`. Its `status` says whether the requested
-        number was found, or fewer (its `reason` says why), or whether it is proved that none exist.
+        number was found, whether none exist (proved), or why the search found fewer.
 
     Raises:
         InputError: An argument is invalid; the message says which one and why.
@@ -130,7 +130,7 @@ def bad_inputs(
     The input set is paved with boxes. Linear bounds prove that a box is entirely safe or entirely
     bad, or bound the fraction of its volume that is bad. The box with the most uncertain bad volume
     is bisected next. In the remaining boxes, the activation patterns of a piecewise-linear network
-    are enumerated: on each pattern, the bad inputs form a polytope.
+    are enumerated: for each pattern, the bad inputs form a polytope.
 
     The function is meant for few inputs (up to about six). With more, the bounds on the fraction
     converge slowly. With nine or more, activation patterns are used only in boxes in which a single

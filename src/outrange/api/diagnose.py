@@ -53,8 +53,8 @@ def diagnose(
             number if it is larger, but at most 600, and training stops after a few seconds. By
             default, a large model (more than 2 million weights or more than 60 layers) is only
             read, not trained.
-        epochs: Planned number of epochs of `fit` on these rows. From it, a lower bound on the loss
-            that these epochs can reach is computed.
+        epochs: Planned number of epochs of `fit` on these rows. It determines a lower
+            bound on the loss that these epochs can reach.
         batch_size: Planned number of rows per batch, only with `epochs`; None for 32, as in `fit`.
         validation_split: Fraction of the rows, at the end, that `fit` holds out for validation. One
             rule compares them with the training rows; all other rules use only the training rows.

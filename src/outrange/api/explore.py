@@ -23,8 +23,9 @@ def explore(model: Any, box: Any = None, *, time_limit: float = 60.0) -> Explore
 
     Args:
         model: As for `outrange.output_range`.
-        box: The initial input set, which the sliders span, as for `outrange.output_range`. None for
-            [0, 1] for each input, within its limits.
+        box: The initial input set, which the sliders span, as for `outrange.output_range`. None
+            selects [0, 1] for each input, or the limits of the input if they are finite and do not
+            contain [0, 1].
         time_limit: Limit in seconds for one search for ranges; moving a slider ends the search
             immediately.
 

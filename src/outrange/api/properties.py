@@ -72,7 +72,7 @@ def verify(
             `box`; if it is a dict from their names to boxes, each network has inputs of its own.
         where: A condition on `outrange.x`; inputs that do not satisfy it are ignored. This also
             applies to the input set of a VNN-LIB file. For several networks with inputs of their
-            own, a relation between them, such as `"g.x[3] >= f.x[3]"`.
+            own, the condition may relate these inputs, as in `"g.x[3] >= f.x[3]"`.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
@@ -82,8 +82,8 @@ def verify(
         seed: Seed of the random points of the attack; no proof depends on it.
         arithmetic: Arithmetic of the network, `"real"` or `"float32"`. With `"float32"`, a proof
             holds for float32 inference with sums in any order, and a counterexample is one that the
-            model itself reproduces in float32 (docs/float32.md). None uses what a VNN-LIB 2.0 file
-            declares, and `"real"` for every other property.
+            model itself reproduces in float32 (docs/float32.md). None selects the arithmetic that
+            a VNN-LIB 2.0 file declares, and `"real"` for every other property.
         certificate: File for a certificate if the property holds: a proof that the independent
             program `outrange-check` verifies in exact arithmetic (docs/certificates.md). Only for
             boxes of real inputs, and linear inequalities on the outputs.

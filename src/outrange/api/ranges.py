@@ -1,4 +1,4 @@
-"""Public functions for ranges: `output_range`, `summary`, `sample_range` and related ones."""
+"""Public functions for ranges, such as `output_range`, `summary` and `sample_range`."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def summary(
 
     Args:
         model: As for `outrange.output_range`.
-        box: A box, as for `outrange.output_range`. Of a `Mixed` set, only its box is used.
+        box: A box, as for `outrange.output_range`. For a `Mixed` set, only its box is used.
         known: Result of `outrange.output_range` for the outputs of the same model, on the same
             input set or a box around it. It tightens the last layer's row of the table.
         progress: True shows progress, False hides it. None shows it in a terminal or notebook if
@@ -319,7 +319,7 @@ def extrapolation(
     effort: str | None = None,
     progress: bool | None = None,
 ) -> Extrapolation:
-    """Find the rows outside the range of the training data, and how far each column lies outside.
+    """Find the rows outside the range of the training data, and measure how far they lie outside.
 
     Args:
         box: The training set: its data (an array `(n, *input_shape)` or a DataFrame), or a result

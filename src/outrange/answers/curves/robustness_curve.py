@@ -21,7 +21,8 @@ class RobustnessCurve(Answer):
     """Robust accuracy on one data set at several radii, in ascending order.
 
     An input proved robust at one radius is robust at every smaller radius, and an adversarial input
-    at one radius is adversarial at every larger radius. The answers reuse both kinds of results.
+    at one radius is adversarial at every larger radius. The answers for the other
+    radii reuse these results.
 
     Args:
         answers: One `RobustAccuracy` per radius; all have the same model, data, norm and limits.
@@ -81,7 +82,7 @@ class RobustnessCurve(Answer):
 
     @property
     def accuracy(self) -> float:
-        """Fraction of the inputs reached that are correct without a perturbation; NaN if none."""
+        """Accuracy without perturbations on the inputs reached; NaN if none was reached."""
         return self.answers[0].accuracy
 
     @property

@@ -123,7 +123,7 @@ class Extrapolation(Answer):
     def records(self) -> list[dict[str, Any]]:
         """Return one dict per value outside its column's range, the farthest row first.
 
-        Rows inside the training set have none. A row that is outside although all its values lie
+        Rows inside the training set have no dict. A row that is outside although all its values lie
         in their columns' ranges has one dict, with the column name `RULE`.
         """
         by, shares = self.by, self.shares

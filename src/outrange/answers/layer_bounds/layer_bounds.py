@@ -29,7 +29,7 @@ ENDS = {
     "interrupted": "interrupted",
     "error": "an internal error ended part of the search; please report it",
 }
-"""Reasons, by status, why the search ended before all open units were bounded to the tolerance."""
+"""Reasons, by status, why the search ended before all units were bounded to the tolerance."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -145,7 +145,7 @@ def read_layers(predictor: Any, package: str, attribute: str) -> tuple[list[Any]
 def match_predictor(
     answer: ProvedNetwork, layers: Sequence[Any], bent: Sequence[bool], sampled: bool = True
 ) -> list[UnitBounds]:
-    """Return the bounds of each layer of a predictor, whose weights are checked at samples.
+    """Return the proved bounds of each layer of a predictor, and check its weights at samples.
 
     Args:
         answer: The proved bounds.
@@ -169,7 +169,7 @@ def match_predictor(
 
 
 def _has_same_bounds(ends: Bounds, other: Bounds | None) -> bool:
-    """Return whether two values have equal bounds, which is so for a value and its copy."""
+    """Return whether two values have equal bounds, as a value and its copy do."""
     return other is not None and all(
         np.array_equal(np.ravel(a), np.ravel(b)) for a, b in zip(ends, other, strict=True)
     )

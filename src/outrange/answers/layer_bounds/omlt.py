@@ -45,7 +45,7 @@ def bound_omlt(answer: ProvedNetwork, block: Any) -> int:
 
 
 def _ends(variables: list[Any]) -> Bounds:
-    """Return the bounds of Pyomo variables, infinite where they have none."""
+    """Return the bounds of Pyomo variables; a missing bound becomes infinite."""
     lo = [-np.inf if v.lb is None else float(v.lb) for v in variables]
     hi = [np.inf if v.ub is None else float(v.ub) for v in variables]
     return np.array(lo, np.float64), np.array(hi, np.float64)
@@ -68,10 +68,10 @@ def _check_shape(answer: ProvedNetwork, layer: Any, ours: UnitBounds) -> None:
 
 
 def _check_first(answer: ProvedNetwork, layer: Any, ours: UnitBounds) -> None:
-    """Check by the bounds of the first layer that its weights are those of the proved network.
+    """Check that OMLT's bounds on the first layer lie within the proved bounds, up to rounding.
 
-    OMLT bounds the layer by interval arithmetic, which is exact for one affine map, and its inputs
-    lie in the box. So equal weights imply that OMLT's bounds lie in the proved ones.
+    OMLT bounds this layer by interval arithmetic, which is exact for one affine map, and the inputs
+    lie in the box. So bounds outside the proved bounds show that the weights are different.
     """
     lo, hi = _ends([layer.zhat[index] for index in layer.zhat])
     (least, most), _ = relu_bounds(ours)

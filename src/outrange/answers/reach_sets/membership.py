@@ -80,7 +80,7 @@ def _to_edge(points: np.ndarray, weights: np.ndarray, corners: np.ndarray) -> np
 
 
 class Separation:
-    """Test that proves outputs outside a piece, because they are beyond it in some direction.
+    """Test that proves that outputs lie outside a piece, because they lie beyond it in a direction.
 
     Args:
         along: Directions to try, `(k, outputs)`; None for those that `directions` returns.
@@ -96,19 +96,19 @@ class Separation:
         self.gamma = gamma(4 * len(star.center) + 16)
 
     def is_beyond(self, y: np.ndarray) -> np.ndarray:
-        """Return for each output `(n, outputs)` whether it is proved outside the piece, `(n,)`."""
+        """Return, for each output `(n, outputs)`, whether it is proved to lie outside, `(n,)`."""
         size = np.maximum(self.size, np.abs(y)) @ np.abs(self.along)
         room = (self.room + self.gamma * size) * (1.0 + 1e-14) + 1e-290
         return np.asarray((y @ self.along - self.end > room).any(axis=1))
 
 
 class FixedPoint:
-    """Test that proves outputs attained at inputs in one piece, or in two that share a face.
+    """Test that proves that outputs are attained in one piece, or in two pieces that share a face.
 
     Everything independent of the outputs is computed once. The module docstring has the proof.
 
     Args:
-        stars: A piece, or two that share a face; see `shared_face`.
+        stars: One piece, or two pieces that share a face; see `shared_face`.
     """
 
     def __init__(self, stars: Sequence[Star]) -> None:
@@ -185,7 +185,7 @@ def directions(star: Star) -> np.ndarray:
 def shared_face(star: Star, other: Star) -> np.ndarray:
     """Return, for each constraint (row) of `star`, whether it is a face shared with `other`.
 
-    It is if `other` has the same plane as a constraint in the opposite direction.
+    A face is shared if `other` has a constraint with the same plane and the opposite direction.
     """
     opposite = (star.a[:, None] == -other.a[None]).all(axis=2)
     # Two planes may have equal rounded rows, and still a gap between them.
@@ -214,7 +214,7 @@ def _is_onto(slopes: np.ndarray) -> bool:
 
 
 def _measure(slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the matrices `T` and `C` of the module docstring for one affine map or two.
+    """Return the matrices `T` and `C` of the module docstring for one or two affine maps.
 
     Args:
         slopes: Matrices of the maps, `(1 or 2, outputs, inputs)`.

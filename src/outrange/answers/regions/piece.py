@@ -11,7 +11,8 @@ from ..render.planes import clip_polygon, rectangle
 
 
 NEAR = 1e-10
-"""Distance, relative to the size of a face's terms, within which a point is taken to lie on it."""
+"""Distance within which a point counts as lying on a face, relative to the size of the terms of the
+face's equation."""
 
 
 @dataclass(frozen=True, eq=False)

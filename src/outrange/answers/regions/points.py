@@ -1,4 +1,4 @@
-"""Conversion of points from the user's form to flat rows."""
+"""Conversion of inputs from the user's arrays to flat rows."""
 
 from __future__ import annotations
 

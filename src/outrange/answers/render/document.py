@@ -23,7 +23,7 @@ MOST_PRINTED = 20
 shows outside a fold. Longer tables are cut, or replaced by a summary."""
 
 GOOD, BAD, OPEN = "good", "bad", "open"
-"""Tones of outcomes: as desired, refuted, unknown. Pages show them as colors, text in words."""
+"""Tones of outcomes: as desired, refuted, unknown. HTML pages show them as colors."""
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,8 @@ class Triple:
     def draw_beside(self, ax: Any, top: float = 0.0) -> float:
         """Draw the three images side by side on the same axes.
 
-        The images extend downward from the vertical position `top`. The position below them is
-        returned.
+        The images extend downward from the vertical position `top`. The result is the position
+        below them.
         """
         before, after = to_image(self.before), to_image(self.after)
         added = _gray(after - before)
@@ -69,8 +69,8 @@ class Triple:
 def is_image(x: np.ndarray) -> bool:
     """Return whether an input is drawn as an image.
 
-    It is if it has two or three axes, `to_image` accepts its shape, and each side of the image has
-    at least `SHORTEST_SIDE` pixels.
+    The input must have two or three axes, `to_image` must accept its shape, and each side of the
+    image must have at least `SHORTEST_SIDE` pixels.
     """
     if np.ndim(x) not in (2, 3):
         return False

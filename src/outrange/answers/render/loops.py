@@ -203,7 +203,8 @@ def _draw_violation(
 def _set_limits(ax: Any, lo: np.ndarray, hi: np.ndarray, runs: np.ndarray) -> None:
     """Set the axis limits around the boxes, but not far beyond the trajectories.
 
-    On each axis, the distance from the trajectories is at most about four times their range.
+    On each axis, the limits exceed the range of the trajectories by at most about four times its
+    width.
     """
     seen = runs[np.isfinite(runs).all(axis=-1)] if runs.size else lo[:0]
     points = np.concatenate([lo, hi]) if len(lo) else seen

@@ -99,7 +99,7 @@ def bound(value: float, side: int) -> str:
 
 
 def outward_ends(lo: float, hi: float) -> tuple[float, float]:
-    """Round the bounds of an interval outward to `DIGITS` digits of the larger one."""
+    """Round the bounds of an interval outward to `DIGITS` digits of the larger absolute value."""
     scale = max(abs(lo), abs(hi))
     return float(outward(lo, scale, -1)), float(outward(hi, scale, 1))
 

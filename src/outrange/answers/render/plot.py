@@ -113,7 +113,7 @@ def row_labels(ax: Any, names: Sequence[str], most: int = LONGEST) -> None:
     """Label the rows from top to bottom.
 
     If there are more than `MOST_BARS` rows, only every k-th row has a label, with the smallest `k`
-    for which at most `MOST_BARS` rows do.
+    for which at most `MOST_BARS` rows have labels.
     """
     every = max(1, -(-len(names) // MOST_BARS))
     shown = range(0, len(names), every)

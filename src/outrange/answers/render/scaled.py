@@ -20,8 +20,8 @@ MIXED = 20.0
 def are_mixed(bars: Sequence[Bar]) -> bool:
     """Return whether bars are drawn on separate scales.
 
-    They are if there are 2 to `MOST_BARS` bars, which must be bounded and differ in size: the
-    largest size is more than `MIXED` times the smallest that is not 0.
+    There must be 2 to `MOST_BARS` bars, all of them bounded. In addition, the largest size must be
+    more than `MIXED` times the smallest nonzero size.
     """
     if not 1 < len(bars) <= MOST_BARS or not all(bar.is_bounded for bar in bars):
         return False

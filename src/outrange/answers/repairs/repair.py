@@ -52,8 +52,8 @@ class Agreement:
         where: The inputs: `"inside"` or `"outside"` for random inputs in or out of the properties'
             input sets, `"x"` for those passed to `repair`.
         points: Number of inputs compared.
-        same: Fraction of the inputs with the same decision; None if outputs are not read as a
-            class.
+        same: Fraction of the inputs with the same decision; None if the outputs do not
+            represent a decision.
         same_where_safe: The same fraction among the inputs at which the original satisfies all
             properties; None if `same` is None or there are no such inputs.
         mean: Mean absolute change of an output at these inputs.
@@ -111,7 +111,7 @@ class Profile:
 class ModelRepair(Answer):
     """A model for which a property holds, with the proof and an account of the changes.
 
-    `REPAIRED` is a proof: the verdict is that of the model as saved and loaded again. The model
+    `REPAIRED` is a proof about the model after it was saved and loaded again. The model
     passed to `outrange.repair` is never changed. In a condition (`if fixed:`) the record is true if
     the properties are proved for `model`.
 
@@ -127,8 +127,8 @@ class ModelRepair(Answer):
             that was read from a file.
         before: One verdict per property on the original model, as saved and loaded again.
         verdicts: One verdict per property on `model`, as saved and loaded again. With `UNREPAIRED`,
-            those on the last candidate verified, up to the first that does not hold; with
-            `IMPOSSIBLE`, none.
+            the verdicts on the last candidate verified, up to the first verdict that is not
+            `HOLDS`. Empty with `IMPOSSIBLE`.
         changes: The layers that were changed or added.
         fidelity: Agreement with the original, one record per set of inputs.
         history: One record per round of the search for weights.
@@ -190,7 +190,10 @@ class ModelRepair(Answer):
 
     @property
     def verdict(self) -> Verdict | None:
-        """The first verdict on `model` that is not `HOLDS`, or else the first; None without any."""
+        """The first verdict that is not `HOLDS`; if all are `HOLDS`, the first one.
+
+        None if there are no verdicts.
+        """
         return next((v for v in self.verdicts if not v), next(iter(self.verdicts), None))
 
     def __repr__(self) -> str:

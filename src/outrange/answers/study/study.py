@@ -86,7 +86,7 @@ class Study(Answer):
 
         If two metrics agree to about a thousandth of the distance from `baseline` to `goal`, the
         combination that shares more of the activation and the loss that `recommend` suggests comes
-        first. Among those that share equally much, the exact metric decides.
+        first. Among combinations that share the same number of these, the exact metric decides.
         """
         return tuple(sorted(self.combinations, key=self._order))
 

@@ -159,7 +159,7 @@ class Combination:
 
     @property
     def epochs_to_goal(self) -> float:
-        """Median number of epochs to the goal over all starts, infinite for those that miss it."""
+        """Median number of epochs to the goal; a start that misses the goal counts as infinite."""
         return median(np.where(np.isnan(self.reached), np.inf, self.reached))
 
     @property
@@ -173,7 +173,7 @@ class Combination:
 
 
 def median(values: Sequence[float] | np.ndarray) -> float:
-    """Return the median; of two middle values, the lower one. NaN is sorted above all numbers."""
+    """Return the median, or the lower median of an even number of values; NaN ranks highest."""
     return float(np.sort(np.asarray(values, np.float64))[(len(values) - 1) // 2])
 
 

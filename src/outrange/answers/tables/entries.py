@@ -54,7 +54,7 @@ def entry_index(key: Any, shape: tuple[int, ...], names: list[str]) -> np.ndarra
 def check_entries(
     outputs: Mapping[str, tuple[int, ...]], labels: tuple[str, ...], *arrays: np.ndarray
 ) -> None:
-    """Check that arrays have one entry per output, and labels too if there are any.
+    """Check that arrays, and `labels` unless it is empty, have one entry per output.
 
     Raises:
         OutrangeError: An array or `labels` has the wrong size, or the arrays differ in shape.

@@ -1,4 +1,4 @@
-"""Summary of many outputs: the widest and narrowest ranges, and how many are of each kind."""
+"""Summary of many outputs: their counts by kind, and the widest and narrowest ranges."""
 
 from __future__ import annotations
 

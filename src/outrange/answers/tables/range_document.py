@@ -116,7 +116,8 @@ def _open(answer: Any) -> str:
 def _between(answer: Any) -> str:
     """Return a sentence on the minimum and the maximum of a single output.
 
-    It states the proved interval of each of the two that is not known to within `tol`.
+    If the minimum or the maximum is not known to within `tol`, the sentence states the proved
+    interval that contains it.
     """
     ends = (
         ("minimum", answer.lo, answer.seen_lo, answer.closed_lo),

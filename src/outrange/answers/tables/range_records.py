@@ -27,7 +27,10 @@ def range_records(answer: Any) -> list[dict[str, Any]]:
 
 
 def relative(gap: np.ndarray, seen_lo: np.ndarray, seen_hi: np.ndarray) -> np.ndarray:
-    """Return `gap` divided by the range seen, or by 1e-6 of its magnitude if that is larger."""
+    """Return `gap` divided by the width of the range seen.
+
+    The divisor is at least 1e-6 times the largest absolute value seen.
+    """
     # Halves avoid overflow of the difference: relative to an infinite range any gap would be 0.
     least = np.maximum(np.abs(seen_lo), np.abs(seen_hi)) * 5e-7
     with np.errstate(invalid="ignore", over="ignore"):

@@ -45,7 +45,7 @@ def run_in_processes(
 
 
 def _wait(workers: Sequence[WorkerProcess], messages: SimpleQueue[PipeData], log: Log) -> None:
-    """Wait for an answer, at most `TICK` seconds, and record it; give up tasks that are overdue."""
+    """Wait at most `TICK` seconds for an answer and record it; then end overdue tasks."""
     busy = [worker for worker in workers if worker.task is not None]
     timeout = min([TICK, *(max(0.0, worker.left) for worker in busy)])
     try:

@@ -133,7 +133,7 @@ def run_on_pool(instances: Sequence[Instance], log: Log, pool: Pool, seed: int) 
 
 
 def _next_tasks(waiting: deque[Instance], lost: Counter, most: int) -> list[Instance]:
-    """Remove and return the next waiting instance and at most `most - 1` others for its task."""
+    """Remove and return the next waiting instance, and up to `most - 1` others for its task."""
     tasks = [waiting.popleft()]
     while len(tasks) < most and waiting and _go_together(tasks[0], waiting[0], lost):
         tasks.append(waiting.popleft())
@@ -143,7 +143,7 @@ def _next_tasks(waiting: deque[Instance], lost: Counter, most: int) -> list[Inst
 def _go_together(first: Instance, other: Instance, lost: Counter) -> bool:
     """Return whether two instances may share a task.
 
-    They may if they have the same model, or if each model has at most `LIGHT_MODEL` bytes. An
+    They must have the same model, or each model must have at most `LIGHT_MODEL` bytes. An
     instance whose worker was lost earlier gets a separate task.
     """
     if lost[first.key] or lost[other.key]:

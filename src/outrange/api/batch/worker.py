@@ -73,7 +73,7 @@ def _limit_memory(gib: float | None) -> None:
 
 
 class Worker:
-    """A worker that caches the last model, because the next task often has the same one."""
+    """A worker that caches the last model, because the next task often uses the same model."""
 
     def __init__(self) -> None:
         self._last: tuple[Any, Any] = (None, None)

@@ -22,14 +22,14 @@ class Prove(keras().callbacks.Callback):
     """Verifies a property during `fit`, and stops the training when it holds.
 
     Every `every` epochs, and after the last one, the callback calls `outrange.verify` on the model.
-    If the property holds, it stops the training and writes the certificate. If there is a
-    counterexample, it passes it to every `PropertyLoss` of an `outrange.training.Certified`, which
-    then trains on it. The verdict is about the weights at that time: put `Prove` after callbacks
+    If the property holds, it stops the training and writes the certificate. It passes a
+    counterexample to every `PropertyLoss` of an `outrange.training.Certified` model, which then
+    trains on it. The verdict is about the weights at that time: put `Prove` after callbacks
     that change weights, and do not restore earlier weights afterwards. A later `fit` invalidates
     the proof. Dropout and batch normalization are verified in inference mode.
 
     The callback adds `prove/holds` to `logs`: 1 if the property was proved after this epoch, 0 if
-    it was violated, NaN if the verdict is open or if the epoch was skipped.
+    it was violated, NaN if the verdict is `UNKNOWN` or the epoch was skipped.
 
     Args:
         property: The property to prove, as for `outrange.verify`.
@@ -62,7 +62,7 @@ class Prove(keras().callbacks.Callback):
         >>> prove.verdict, history.history["prove/holds"][-1]
         (Verdict(HOLDS, 'y[0] <= 1'), 1.0)
 
-    Sound: as `outrange.verify`, for the weights with which training stopped.
+    Sound: as for `outrange.verify`, for the weights with which training stopped.
     Complete: no; training may end before the property holds.
     Cost: one call of `outrange.verify` per `every` epochs, and one after the last epoch.
     """

@@ -61,8 +61,9 @@ def closed_loop(
         spec: The specification: a condition on the states `outrange.x` and the controls
             `outrange.u` with a time, `(x[0] <= 1).always()`, `.eventually()`, `.at(10)`,
             `.during(10, 20)`, combined by `&`, `|`, `~`. A condition without a time must always
-            hold. For boxes, `outrange.avoid(lo, hi)` and `outrange.within(lo, hi).eventually()`. Or
-            text such as `"during 10 20: x[0] <= 1"`. None computes only the reachable states.
+            hold. For boxes, use `outrange.avoid(lo, hi)` or `outrange.within(lo, hi).eventually()`.
+            Text is also accepted, such as `"during 10 20: x[0] <= 1"`. None computes
+            only the reachable states.
         tol: Stop when the bounds on the states are this close to the simulated range, relative to
             its width. None means as close as possible in a limited time: the larger of 8 s and half
             of the time that the verdict took (with `dt`: of 1 s and 1.25 times that time), or less

@@ -32,7 +32,7 @@ class ControlLoop:
 
     Args:
         controller: A model as for `outrange.output_range`, or a function of the state; with `mode`,
-            a dict from mode values to these.
+            a dict from mode values to such controllers.
         plant: The plant, which returns the next state, or with `dt` the derivative of the state: a
             function of `(x, u)`, `(t, x, u)`, `(t, x, u, w)`, or of any of these names: `t` (the
             step number, or with `dt` the time), `x` (the state), `u` (the control), `w` (the
@@ -54,7 +54,7 @@ class ControlLoop:
         choice: In discrete time, the values that the plant's `c` may take at every step, such as
             `[-1, 0, 1]`; for several choices, a list of such lists.
         mode: Name or index of the state whose value selects one of several controllers. The plant
-            returns the next mode; with `dt`, the function `memory` does.
+            returns the next mode; with `dt`, the function `memory` returns it.
         memory: Update of the controller's memory: a function of the controller's output `y`, of
             `(x, y)` or `(t, x, y)`, that returns the next values of the last states. The plant
             then returns only the other states.
@@ -66,7 +66,7 @@ class ControlLoop:
 
     Raises:
         InputError: A field is invalid; the message says which one and why. Errors that depend on
-            the models, such as a wrong number of inputs, are raised by the questions.
+            the models, such as a wrong number of inputs, are raised when the loop is used.
         UnsupportedError: A loop in continuous time has choices.
 
     Example:

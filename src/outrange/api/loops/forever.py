@@ -33,10 +33,10 @@ from .parts import build_system, is_function
 
 
 HORIZONS = 16, 64, 256
-"""Numbers of steps `N` after which a candidate for `H` is built."""
+"""Numbers of steps after which a candidate set is built (`N` in the module docstring)."""
 
 GROWN = 0.1, 0.5
-"""Fractions of its width by which a candidate set is enlarged, since it must contain its image."""
+"""Fractions of its width by which a candidate set is enlarged, so that it can contain its image."""
 
 LEAST, SHARE = 5.0, 1.0
 """The time limit for one candidate set is the larger of `LEAST` seconds and `SHARE` times the time
@@ -46,7 +46,7 @@ LOOSE = 0.5
 """Tolerance of a pipe that is computed only to decide whether a loop returns to a set."""
 
 Ask: TypeAlias = Callable[[ControlLoop, int, Any, float | None, float], Loop]
-"""A function `ask(loop, steps, spec, tol, seconds)`."""
+"""Function `ask(loop, steps, spec, tol, seconds)` that answers a question about a loop."""
 
 
 def forever(ask: Ask, loop: ControlLoop, spec: Any, tol: float | None, clock: Clock) -> Loop:
@@ -160,8 +160,9 @@ def _candidates(answer: Loop) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield enlarged boxes around the late states of an answer's pipe.
 
     A state that approaches its limit from one side has not reached it yet. So the first boxes
-    enclose the second half of the pipe, whose width includes the distance that the state moved in
-    it. The last box encloses only the final states. Dimensions of width 0 are not enlarged.
+    enclose the second half of the pipe, whose width includes the distance that the state moved
+    in that half. The last box encloses only the final states. Dimensions of width 0 are not
+    enlarged.
     """
     pipe = answer.pipe
     late = np.flatnonzero((pipe.start == pipe.stop) & (pipe.start >= 0.5 * pipe.stop.max()))

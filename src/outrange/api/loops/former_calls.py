@@ -1,6 +1,6 @@
 """Errors for calls that pass the fields of a `ControlLoop` as separate arguments.
 
-They are kept until 0.2.
+These errors will be removed in version 0.2.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ LONGEST = 40
 
 
 def refuse_former_calls(ask: Ask) -> Ask:
-    """Make former calls of a question about a `ControlLoop` fail with the text of the new call.
+    """Decorate a function to raise an error for calls in its former syntax.
+
+    The error shows the new call, which passes a `ControlLoop`.
 
     Args:
         ask: A public function whose first parameter is `loop`.
@@ -48,7 +50,7 @@ def refuse_former_calls(ask: Ask) -> Ask:
 
 
 def _new_call(function: str, args: Sequence[Any], options: Mapping[str, Any]) -> str:
-    """Return the text of a call that passes the arguments of another call as a `ControlLoop`."""
+    """Return the text of the new call: a former call's arguments as a `ControlLoop`."""
     required = [field.name for field in fields(ControlLoop) if not field.kw_only]
     moved = [field.name for field in fields(ControlLoop) if field.name in options]
     optional = [_keyword(name, options[name]) for name in moved if name not in required]

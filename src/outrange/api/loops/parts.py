@@ -138,7 +138,7 @@ def is_function(controller: Any) -> bool:
 
 
 def _observation_size(observe: Callable | None, size: int) -> int:
-    """Return the input size of a controller that is a plain function."""
+    """Return the input size of a controller that is a Python function."""
     if observe is None:
         return size
     from ...frontends.functions.actuation import trace_callback

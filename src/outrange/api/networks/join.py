@@ -57,7 +57,7 @@ def join_models(
 ) -> JointQuestion:
     """Combine several models into one network, and translate a question about them.
 
-    With one input set for all models, they share their inputs. With a dict that has a set for each
+    If `box` is one input set, the models share their inputs. If it is a dict with a set for each
     model, the inputs are separate, except those that `where` equates. Values of hidden layers in a
     condition become outputs of the network.
 
@@ -176,7 +176,7 @@ def _join(
 
 
 def _shared_inputs(graphs: Mapping[str, Graph]) -> np.ndarray:
-    """Return the position of each flat input in the joint input, if all networks share theirs."""
+    """Return the position of each flat input in the joint input of networks with shared inputs."""
     sizes = {name: [slot.size for slot in graph.inputs] for name, graph in graphs.items()}
     first = next(iter(sizes.values()))
     if any(other != first for other in sizes.values()):
@@ -189,7 +189,7 @@ def _shared_inputs(graphs: Mapping[str, Graph]) -> np.ndarray:
 
 
 def _equated_inputs(graphs: Mapping[str, Graph], where: Any) -> np.ndarray:
-    """Return the position of each flat input in the joint input; `where` may equate inputs."""
+    """Return the position of each flat input in the joint input, after merging equated inputs."""
     from ...questions.conditions.equal_inputs import equal_inputs
     from ...questions.expressions import resolve
     from ...questions.expressions.nonlinear.terms import Terms
