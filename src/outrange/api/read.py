@@ -32,7 +32,7 @@ def load(
     kernel: str | None = None,
     progress: bool | None = None,
 ) -> Network:
-    """Load a model once, so that it can be passed to several questions.
+    """Load a model once, so that it can be passed to several functions.
 
     Args:
         model: A Keras model or layer, a fitted scikit-learn estimator, a PyTorch module, or a path
@@ -50,8 +50,8 @@ def load(
             use it: with `f = load(old, name="f")`, `f.x` and `f.y` are variables of this network.
         kernel: Kernels that may run a quantized ONNX file; every answer holds for each of them.
             `"float32"`: sums in float32 or exact integers, and a requantization in float32.
-            `"pairs"`: also sums of pairs that saturate at int16, as on x86 without VNNI. `"any"`
-            (None is the same): also a fixed-point requantization. See `docs/quantized.md`.
+            `"pairs"`: also sums of pairs that saturate at int16, as on x86 without VNNI. `"any"`,
+            the default: also a fixed-point requantization. See `docs/quantized.md`.
         progress: True shows progress, False hides it. None shows it in a terminal or notebook if
             the call takes longer than 2 s.
 
@@ -140,7 +140,8 @@ def read(path: str | os.PathLike, *, model: Any = None) -> Answer:
     Args:
         path: The file.
         model: The model that the answer is expected to be about, as for `outrange.output_range`. If
-            the file does not contain its hash, the answer is rejected. None skips this check.
+            the file does not contain the hash of this model, the answer is rejected. None skips
+            this check.
 
     Returns:
         The answer: a `Range`, a `Verdict` or another kind, bit for bit equal to the saved one.

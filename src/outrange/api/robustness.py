@@ -216,7 +216,7 @@ def robust_accuracy(
     seed: int = 0,
     progress: bool | Callable[[RobustProgress], None] | None = None,
 ) -> RobustAccuracy | RobustnessCurve:
-    """Compute the robust accuracy: the fraction of inputs that stay correct when perturbed.
+    """Compute the robust accuracy: the fraction of inputs classified correctly when perturbed.
 
     Each input that the model classifies correctly is decided by one `outrange.verify` over the ball
     of radius `eps`. With `file`, every result is written immediately, and the same call resumes
@@ -251,7 +251,8 @@ def robust_accuracy(
 
     Returns:
         A `RobustAccuracy`: print it for the table, and call `plot()` for the adversarial inputs.
-        With a list of radii, a `RobustnessCurve`, which contains one of them per radius, ascending.
+        With a list of radii, a `RobustnessCurve`, which contains one `RobustAccuracy` per radius,
+        in ascending order.
 
     Raises:
         InputError: An argument is invalid, or `file` belongs to another question.

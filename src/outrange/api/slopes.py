@@ -80,7 +80,7 @@ def monotone(
 
     Returns:
         A `Monotone`. Its `trends` contain a `Trend` for each pair; with `groups`, its `order` is a
-        `Verdict` instead. It is true only if everything requested is proved.
+        `Verdict` instead. In a condition, it is true only if everything requested is proved.
 
     Raises:
         InputError: An argument is invalid.
@@ -179,8 +179,8 @@ def gradient_range(
         inputs: Inputs to consider: a flat index, a name, or a list of these; None for all.
         outputs: Outputs to consider, in the same form as `inputs`.
         layer: Name of a layer whose values replace the model's outputs.
-        tol: Stop when each bound is known to within `tol` times the range attained by that
-            derivative; None has the same meaning as in `outrange.output_range`.
+        tol: Stop when each bound is known to within `tol` times the width of the derivative's
+            attained range; None has the same meaning as in `outrange.output_range`.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).

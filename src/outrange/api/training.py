@@ -77,11 +77,11 @@ def compare(
             computed on all of `x` after training steps, in inference mode.
         better: `"higher"` or `"lower"`, for a custom metric.
         goal: Value of the metric that is considered a success. By default 95 % of the way from the
-            best constant prediction to the best training run. If this goal does not exceed the
-            proved limit of models without a hidden layer on classes that are not linearly
-            separable, it is halfway between the limit and the best run. If the best run is no
-            better than a constant, or than the limit, the goal is 95 % of the way to a perfect
-            metric, and no candidate succeeds.
+            best constant prediction to the best training run. If classes are not linearly
+            separable, the metric of a model without a hidden layer has a proved limit. If the goal
+            does not exceed this limit, it is halfway between the limit and the best run instead. If
+            the best run is no better than a constant or this limit, the goal is 95 % of the way to
+            a perfect metric, and no candidate succeeds.
         kind: Kind of the targets if the data do not determine it; see `outrange.recommend`.
         seed: Random seed; start `i` uses `seed + i`.
         engine: `"auto"`, `"lanes"` or `"one by one"`.

@@ -1,4 +1,4 @@
-"""Certificates: the claim, its proof, the file, and the verdict of the checker."""
+"""Functions that prove claims, write certificates and run the checker on them."""
 
 from __future__ import annotations
 
@@ -78,15 +78,15 @@ def read_subject(graph: Graph, file: str | None, known: str | None = None) -> Su
 
 
 def output_form(network: Network, row: np.ndarray, plus: float) -> Form:
-    """Return the form `row @ outputs + plus` with exact coefficients."""
+    """Return the linear form `row @ outputs + plus` with exact coefficients."""
     used = np.flatnonzero(row)
     terms = [(exact(float(row[i])), network.outputs[i]) for i in used]
     return combine(terms, exact(float(plus)))
 
 
 Part = tuple[Box, Sequence[tuple[Claim, float]]]
-"""A box, and its claims, each with the scale of its tolerances. The scale of a slope that is
-compared with 0 is passed as 0 and estimated during the proof."""
+"""A box, and its claims, each with the scale of its tolerances. If a claim compares a derivative
+with 0, its scale is passed as 0 and estimated during the proof."""
 
 
 def certify(
@@ -95,7 +95,7 @@ def certify(
     parts: Sequence[Part],
     notes: dict[str, Any],
 ) -> None:
-    """Prove claims again, by a tree that can be checked independently, and write the certificate.
+    """Prove claims by a tree that can be checked independently, and write the certificate.
 
     The certificate appears at `path` only after the checker has accepted it.
 

@@ -1,4 +1,4 @@
-"""Requests for certificates: checked before the search, and fulfilled after it."""
+"""Requests for certificates, which are checked before the search and fulfilled after it."""
 
 from __future__ import annotations
 
@@ -81,10 +81,10 @@ def one_box(regions: list[Region]) -> Box:
 
 
 def check_slopes(pairs: Sequence[tuple[int, int]], box: Box) -> None:
-    """Reject slopes with respect to inputs that the box fixes.
+    """Reject derivatives with respect to inputs that the box fixes.
 
     Raises:
-        InputError: The box has width 0 in one of the coordinates of differentiation.
+        InputError: The box has width 0 in an input of differentiation.
     """
     fixed = sorted({by for _, by in pairs if box.lo[by] == box.hi[by]})
     if fixed:
@@ -251,8 +251,8 @@ class Certifier:
 def search_time(certifier: Certifier | None, clock: Clock, left: float | None) -> float | None:
     """Return the time limit of the search, in seconds.
 
-    It is `left` without a certificate or without a time limit of the question. Otherwise it is the
-    fraction `SEARCH_SHARE` of the remaining time, and at least `LEAST_TIME`.
+    The limit is `left` if no certificate is requested or if the question has no time limit.
+    Otherwise it is the fraction `SEARCH_SHARE` of the remaining time, and at least `LEAST_TIME`.
     """
     if certifier is None or clock.limit == float("inf"):
         return left

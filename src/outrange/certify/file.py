@@ -30,18 +30,18 @@ time."""
 
 @dataclass(frozen=True, eq=False)
 class Claim:
-    """The claim that at every input in a box, one of several forms of outputs is at least `least`.
+    """The claim that at every input in a box, some linear form of the outputs is at least `least`.
 
     Args:
-        rows: Coefficients of the outputs, `(forms, outputs)`.
+        rows: Coefficients of the outputs in each form, `(forms, outputs)`.
         plus: Constants of the forms, `(forms,)`.
         least: The lower bound.
         strict: Whether some form is claimed to be strictly above `least`.
         at: An input at which each form is at most `value`, or None.
         value: See `at`; unused if `at` is None.
-        by: Index of an input, or None. If set, `least` is a lower bound not on the form, but on its
-            growth per unit of this input, with the other inputs fixed. All claims of a box have
-            the same `by`.
+        by: Index of an input, or None. If set, `least` is a lower bound on the form's growth per
+            unit of this input, with the other inputs fixed, instead of on the form. All claims of a
+            box have the same `by`.
     """
 
     rows: np.ndarray

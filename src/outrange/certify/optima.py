@@ -65,7 +65,7 @@ def certify_optimum(
 
 
 def _most_scale(answer: Optimum, normal: float) -> float:
-    """Return how far an optimum's bound may move for the checker, divided by `SLACK`.
+    """Return how far an optimum's bound may move to absorb checker rounding, divided by `SLACK`.
 
     See `most_scale`. The tolerance is relative to the objective's range, which is estimated from
     the objective's values in `answer.seen` and the finite bounds.

@@ -28,8 +28,8 @@ float64, and the margin absorbs the rounding, so that the checker's exact bounds
 
 FEW_INPUTS = 12
 """If the kernel supports the network, a box with at most this many varying inputs is split until
-the claims are proved. With more, the signs of units are split, unless splits of the box succeed
-within `TRIAL` seconds. If no tree over signs is found, the box is split after all."""
+the claims are proved. With more varying inputs, the signs of units are split, unless splits of the
+box succeed within `TRIAL` seconds. If no tree over signs is found, the box is split after all."""
 
 TRIAL = 2.0
 """Time limit, in seconds, for proving by splits of the box if signs can be split instead."""
@@ -37,10 +37,10 @@ TRIAL = 2.0
 
 @dataclass(frozen=True, eq=False)
 class Goal:
-    """The goal that the largest of several forms of the network's variables is at least `least`.
+    """The goal that the largest of several linear forms of variables is at least `least`.
 
     Args:
-        forms: The forms, in exact numbers.
+        forms: The linear forms, in exact numbers.
         least: The lower bound to prove.
         scale: The scale of the tolerances, such as the width of the form's range.
     """
@@ -63,9 +63,9 @@ def prove_box(
         network: The network in exact numbers.
         box: The set of its inputs.
         goals: The claims to prove.
-        again: Whether this is the last attempt, in which only the box is split. If curves are
-            smooth, it leaves no room for float64 rounding, so that the checker may refuse the tree.
-            Ignored with `by`.
+        again: Whether this is the last attempt, in which only the box is split. If the network has
+            smooth curves, this attempt leaves no room for float64 rounding, so the checker may
+            refuse the tree. Ignored with `by`.
         by: Index of an input if the goals bound the growth per unit of this input; each goal then
             has one form. None if they bound the forms themselves.
 

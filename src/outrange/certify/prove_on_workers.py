@@ -29,8 +29,8 @@ FIRST, LATER = 0.05, 0.5
 workers, and `LATER` applies otherwise."""
 
 ALONE = 4
-"""Of the boxes that a task returns, this many (the last and largest ones) become separate parts.
-The boxes before them form one part."""
+"""A task returns the boxes that it did not process. This many of them, the last and largest, become
+separate parts. The boxes before them form one part."""
 
 CALL = 64
 """Number of boxes processed between two readings of the clock."""

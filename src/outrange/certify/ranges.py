@@ -24,8 +24,8 @@ LEAST = 1e-9
 absolute value of an input."""
 
 LEAST_SHARE = 1e-6
-"""A tolerance is relative to the width of a range, or to this fraction of its magnitude if that is
-larger."""
+"""Minimum width to which a tolerance is relative, as a fraction of the range's magnitude. A
+narrower range is treated as if it had this width."""
 
 DIGITS = 1e-4
 """Fraction of the values' magnitude that is added to the width of the attained range in a claim's
@@ -55,7 +55,7 @@ def certify_range(
     Raises:
         OutOfTime: The ambient deadline passed.
         NoCertificateError: A bound is infinite, or `certify` failed.
-        InputError: The checker reads another number of outputs than the answer has.
+        InputError: The number of outputs that the checker reads differs from that of the answer.
     """
     count = answer.lo.size
     rows = np.eye(len(about.network.outputs)) if rows is None else np.asarray(rows, np.float64)
@@ -94,7 +94,7 @@ def certify_range(
 
 
 def _most_scale(answer: Range, normal: np.ndarray) -> np.ndarray:
-    """Return how far each output's bounds may move for the checker, divided by `SLACK`.
+    """Return how far each output's bounds may move to absorb rounding, divided by `SLACK`.
 
     See `most_scale`. The tolerance is relative to the size of the output's attained range (see
     `range_size`). An output of size 0 gets the size of the widest range, or 1 if all are 0.
@@ -128,7 +128,7 @@ def most_scale(
     Args:
         normal: How far the bound moves in any case, divided by `SLACK`.
         gap: The gap of the answer.
-        open_: The largest gap of an exact answer.
+        open_: The largest gap at which an answer counts as exact.
         is_exact: Whether the answer is exact.
     """
     room = open_ - gap if is_exact else open_

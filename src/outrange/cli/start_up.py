@@ -44,7 +44,7 @@ def check_effort(effort: str | None, seconds: float | None, budget: float | None
     """Check that `--effort` is not combined with another limit.
 
     Raises:
-        InputError: It is combined with `--time-limit` or `--budget`.
+        InputError: `--effort` is combined with `--time-limit` or `--budget`.
     """
     for option, value in (("--time-limit", seconds), ("--budget", budget)):
         if effort is not None and value is not None:

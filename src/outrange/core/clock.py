@@ -13,8 +13,9 @@ numerical code reports. All time limits then depend on counts, so the same quest
 answer on every machine. Worker processes, progress displays and checkpoints always need real time,
 and call `read_wall_clock`.
 
-*Cancellation.* A caller that may lose interest before the deadline (a page whose slider has moved
-on) opens `stopped_by`: as soon as its event is set, the deadline is treated as passed.
+*Cancellation.* A caller that may no longer need the answer before the deadline (such as a page
+after a slider moves) opens `stopped_by`. As soon as the flag passed to it is set, the deadline is
+treated as passed.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from typing import Protocol
 OPERATIONS = 1e9
 """Number of multiply-add operations in one second of counted time.
 
-NumPy executes about as many in a second on one core, including the time lost between large
-products.
+NumPy executes about this number of operations per second on one core, including the time lost
+between large products.
 """
 
 READING = 1e-4
@@ -77,7 +78,7 @@ class WallTime:
 class CountedTime:
     """Time that advances by readings and by reported work, the same on every machine.
 
-    One thread must do all the work: the order in which several threads read is not fixed.
+    One thread must do all the work, because several threads would read the time in no fixed order.
 
     Args:
         unit: The unit in which a counted second is printed.
@@ -190,7 +191,7 @@ def deadline(seconds: float | None) -> Iterator[None]:
 def no_deadline() -> Iterator[None]:
     """Suspend the deadline and all flags of `stopped_by` inside the context.
 
-    Used for work without which an answer would be lost.
+    It is used for work that must be completed, because the answer would otherwise be lost.
     """
     token, stop = _deadline.set(float("inf")), _stops.set(())
     try:
@@ -202,7 +203,7 @@ def no_deadline() -> Iterator[None]:
 
 @contextmanager
 def stopped_by(flag: Flag) -> Iterator[None]:
-    """Let the deadline pass as soon as `flag`, or the flag of an enclosing `stopped_by`, is set.
+    """Treat the deadline as passed once `flag`, or the flag of an enclosing `stopped_by`, is set.
 
     Args:
         flag: A flag that another thread may set.
@@ -221,7 +222,7 @@ _ends_stalled: ContextVar[bool] = ContextVar("outrange_ends_stalled", default=Fa
 def ending_stalled() -> Iterator[None]:
     """Set a context variable that lets searches end before their deadline once their gaps stall.
 
-    Searches read the variable by `ends_stalled`. Gaps stall if none of them fell by a fixed
+    Searches read the variable with `ends_stalled`. Gaps stall if none of them fell by a fixed
     fraction in the second half of the elapsed time (`Convergence.has_stalled` in
     `search/common/tolerance.py`).
     """
@@ -248,8 +249,8 @@ def is_stopped() -> bool:
 def check_stopped() -> None:
     """Raise `OutOfTime` if the caller no longer waits for the answer.
 
-    Unlike `check_deadline`, this function ignores the deadline. An answer that is late still gets
-    its evidence, but an answer that nobody awaits does not.
+    Unlike `check_deadline`, this function ignores the deadline. The evidence of an answer is still
+    computed after the deadline, but not if nobody awaits the answer.
 
     Raises:
         OutOfTime: The caller canceled the question.
@@ -301,7 +302,7 @@ class Clock:
 
     @property
     def left(self) -> float:
-        """Seconds left until the limit, infinite without a limit and a deadline.
+        """Seconds left until the limit; infinite if there is neither a limit nor a deadline.
 
         The number is 0 after the limit, or if a flag given to `stopped_by` is set.
         """
@@ -309,5 +310,5 @@ class Clock:
 
     @property
     def expired(self) -> bool:
-        """Whether the limit has passed, or the flag given to `stopped_by` is set."""
+        """Whether the limit or the deadline has passed, or a flag given to `stopped_by` is set."""
         return self.seconds > self.limit or is_stopped()

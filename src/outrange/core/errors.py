@@ -47,11 +47,11 @@ class ContradictionError(ModelError):
 
 
 class InternalErrorWarning(UserWarning):
-    """Warning about a bug in a search component; the answer is what other components proved."""
+    """Warning about a bug in a search component; the answer relies on the other components."""
 
 
 class RelaxedSetWarning(UserWarning):
-    """Warning that an answer also covers inputs outside the set, such as those between integers."""
+    """Warning that an answer also covers inputs outside the set, such as non-integer values."""
 
 
 class UnsupportedError(ModelError):

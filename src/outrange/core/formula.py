@@ -1,7 +1,8 @@
 """Conditions on a network's inputs and outputs: linear inequalities joined by `and` and `or`.
 
 A variable is an index into the vector `[x, y]`: the network's flat inputs, then its flat outputs.
-There is no `not`: the negation of an inequality is an inequality, and `negate` pushes it inwards.
+There is no `not`: the negation of an inequality is an inequality, and `negate` moves negations
+inward.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ TINY = 5e-324
 """The smallest positive float64 number."""
 
 MOST_CLAUSES = 4096
-"""Largest number of conjunctions in a disjunctive normal form; beyond it, disjunctions stay nested.
+"""Maximum number of conjunctions in a disjunctive normal form. If it is exceeded, disjunctions stay
+nested.
 """
 
 

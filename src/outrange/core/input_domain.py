@@ -18,7 +18,7 @@ class InputDomain:
         cuts: Short descriptions of further constraints; empty if the set is the box.
 
     Raises:
-        OutrangeError: The parts differ in length.
+        OutrangeError: `names`, `lo` and `hi` differ in length.
     """
 
     names: tuple[str, ...]

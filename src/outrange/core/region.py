@@ -91,7 +91,7 @@ class DeclaredNetwork:
         equal_to: Name of the declared network that is the same model; empty if none.
         isomorphic_to: Name of the declared network with the same structure but other weights; empty
             if none.
-        hidden: Names of the hidden tensors in the model's file.
+        hidden: Names of the hidden tensors, as in the model's file.
     """
 
     name: str
@@ -115,7 +115,7 @@ class DeclaredNetwork:
 
 @dataclass(frozen=True, eq=False)
 class Specification:
-    """A property read from a file; a network is safe if no input and its output satisfy `unsafe`.
+    """A property read from a file; a network is safe if no input-output pair satisfies `unsafe`.
 
     Args:
         name: Name shown in reports.

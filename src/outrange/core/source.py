@@ -61,14 +61,14 @@ class PropertySource(_Source):
 class Provenance:
     """The question behind an answer: the called function, its arguments and the property.
 
-    The models are the answer's `sources`; the strength of its proof is its `warrant`.
+    The answer stores its models in `sources`, and the strength of its proof in `warrant`.
 
     Args:
         question: Name of the called function, such as `"verify"`; empty if none is recorded.
         version: The version of outrange.
         property: The property to be proved, if the question has one.
         arguments: Name and value of every other argument, defaults included. Short values are in
-            Python syntax; others are a type and a SHA-256.
+            Python syntax; longer values are replaced by their type and SHA-256.
     """
 
     question: str = ""

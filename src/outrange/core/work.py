@@ -32,8 +32,8 @@ MODEL = 3e5
 """Operations charged per product of Taylor models, in addition to its terms."""
 
 PIVOT = 20
-"""Operations charged per coefficient of a linear program: once for the program of a leaf, and per
-iteration for a program that HiGHS solves."""
+"""Operations charged per coefficient of a linear program: once for the linear program at a leaf of
+the input-split search, and once per iteration of HiGHS."""
 
 SOLVER_CHECK = 4e5
 """Operations charged per column of a mixed-integer program at each interrupt check of HiGHS."""

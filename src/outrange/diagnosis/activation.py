@@ -104,11 +104,11 @@ def _with_edges(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Widen ranges by rounding errors, and by enough to enclose any kink close to a bound.
 
-    A relu's bound of exactly 0 is not moved if nothing is rounded.
+    A bound of exactly 0 on a relu's input is not moved if nothing is rounded.
 
     In float32 an input near a kink may lie at the kink or beyond it, where the curve may be flat.
-    At its kink, a relu has the slope 0 on all backends. The slope of a clip at its kink depends on
-    the backend: it is 1 on TensorFlow and 0.5 on JAX.
+    At its kink, a relu has the derivative 0 on all backends. The derivative of a clip at its kink
+    depends on the backend: it is 1 on TensorFlow and 0.5 on JAX.
 
     Args:
         off: Bound on the rounding errors of the inputs, in the shape of `lo`, or 0.

@@ -73,7 +73,7 @@ def least(loss: Loss, y: np.ndarray) -> float:
 def _columns(y: np.ndarray, width: int) -> np.ndarray:
     """Reshape targets to a matrix of `width` columns, or of one column if the width does not fit.
 
-    It fits if it is the length of the last of several axes.
+    The width fits if the targets have several axes and the last one has this length.
     """
     return y.reshape(-1, y.shape[-1] if y.ndim > 1 and y.shape[-1] == width else 1)
 

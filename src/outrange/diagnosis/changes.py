@@ -37,7 +37,7 @@ class Case(Protocol):
 
     @property
     def runs(self) -> bool:
-        """Whether the model may be run: nothing forbids it, and it is small or `steps` is given."""
+        """Whether the model may be run; a large model is run only if `steps` is given."""
         ...
 
     @property
@@ -71,8 +71,8 @@ class Change:
         redrawn: Whether the training starts from newly drawn weights.
         without: The mechanism that is disabled: `"penalties"`, `"noise"`, `"clipping"` or
             `"freezing"`.
-        held_out: Whether some rows are excluded from the batches; a quarter unless the case has
-            `training_rows`.
+        held_out: Whether some rows are excluded from the batches. A quarter of the rows is
+            excluded, or all rows outside `training_rows` if the case has this attribute.
         bent: Pairs of a layer's name and its new activation; `"identity"` leaves the layer out.
         loss: Name of a different loss to train with; results are still compared by the user's loss.
         steps: Maximum number of steps; 0 for the default maximum of short training runs.

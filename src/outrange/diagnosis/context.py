@@ -44,8 +44,8 @@ class DiagnosisContext:
         y: Targets, one array per output; None if there are no targets.
         user_data: The data `(x, y)` in the form that the user passed, for the model's own
             functions.
-        steps: Maximum number of training steps on a copy of the model, 0 for none. If None, the
-            size of the model decides whether it is trained and measured at all.
+        steps: Maximum number of training steps on a copy of the model, 0 for none. If None, only a
+            small model is trained and measured.
         unread: Descriptions of the parts that could not be inspected, with the reasons. Rules add
             to this list.
         names: Names of the features, if the data has named columns.
@@ -246,7 +246,8 @@ class DiagnosisContext:
     def runs(self) -> bool:
         """Whether the model may be run.
 
-        A large model, which takes minutes to compile, is run only if the caller passed `steps`.
+        A large model, which takes minutes to compile, is run only if the caller passed `steps`. A
+        program that must not be run (`program.not_run`) is never run.
         """
         if self.program.not_run:
             self.unread.append(f"outputs, gradients and training steps: {self.program.not_run}")

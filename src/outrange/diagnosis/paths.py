@@ -92,8 +92,8 @@ def _behind(
     Args:
         makers: Map from tensor number to the step that computes the tensor.
         starts: The tensors whose dependencies are collected. They are included in the result.
-        blocked: Whether to include dependencies through which no gradient passes. Those of
-            untraced steps are always included.
+        blocked: Whether to include dependencies through which no gradient passes. The dependencies
+            of untraced steps are always included.
     """
     tensors, weights, waiting = set(starts), set(), list(starts)
     while waiting:

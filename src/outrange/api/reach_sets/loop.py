@@ -66,7 +66,8 @@ def loop_reach_sets(
         A `LoopReachSets`: `at(k)` is the set after step `k`, and `plot()` draws all sets.
 
     Raises:
-        InputError: An argument is invalid, or more than eight numbers vary.
+        InputError: An argument is invalid, or more than eight inputs of the unrolled loop vary.
+            These inputs are the initial states and, for every step, the varying disturbances.
         ModelError: The controller cannot be read.
         UnsupportedError: The controller or the plant is curved or discontinuous, or the loop has
             `dt`, `choice` or `mode`.

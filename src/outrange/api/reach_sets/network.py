@@ -60,7 +60,7 @@ def reach_set(
             the call takes longer than 2 s.
 
     Returns:
-        A `ReachSet`: `pieces`, `contains(y)`, `lo` and `hi`, `polygons(0, 1)`, `plot()`.
+        A `ReachSet` with `pieces`, `contains(y)`, `lo` and `hi`, `polygons(0, 1)` and `plot()`.
 
     Raises:
         InputError: An argument is invalid, some inputs are integers, or too many inputs vary.

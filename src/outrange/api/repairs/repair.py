@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 SEARCH_SHARE = 0.5
-"""Fraction of the time limit for the repair if a certificate is requested."""
+"""Fraction of the time limit that the repair may use if a certificate is requested."""
 
 METHODS = ("auto", "weights", "guard")
 
@@ -56,9 +56,9 @@ def repair(
     """Change a copy of a model as little as possible, until a property is proved for every input.
 
     In weights mode, only the last layer of each output changes. A quadratic program finds the
-    weights closest to the original outputs that satisfy a set of linear constraints. The candidate
-    is rounded to the model's element type and verified. Counterexamples and the worst inputs tried
-    become further constraints, until the property is proved. The model passed in is never changed,
+    weights that satisfy a set of linear constraints and change the outputs least. The candidate is
+    rounded to the model's element type and verified. Constraints for counterexamples and for the
+    worst inputs tried are added until the property is proved. The model passed in is never changed,
     and the verdict is that of the repaired model as saved and loaded again.
 
     Args:
@@ -68,18 +68,20 @@ def repair(
         box: The input set, as for `outrange.verify`; None with a list of pairs.
         x: Typical inputs, `(n, *input_shape)`, at which the outputs should change little, besides
             uniform inputs of the input sets. None uses uniform inputs of `domain` instead.
-        y: Targets of `x`, `(n, ...)`, for the loss before and after; None for no loss.
+        y: Targets of `x`, `(n, ...)`, used to compute the loss before and after the repair. None if
+            no loss is computed.
         keep: Further pairs `(property, box)` that must hold afterwards, such as properties that the
             original satisfies.
         domain: A larger input set in which the outputs should change little. With `x`, it serves
-            only to measure the agreement.
+            only to measure how far the repaired and the original outputs agree.
         method: `"weights"` changes the last layers; `"guard"` adds a layer that corrects outputs
             where the property would be violated; `"auto"` tries `"weights"` for at most 70 % of the
             time, then `"guard"`.
         margin: Distance by which the constraints are tightened, as a fraction of the standard
             deviation of the outputs before their activation.
-        decision: How outputs are read as a class, `"argmax"` or `"argmin"`. None means
-            `"argmax"` if an output is a softmax or the property compares outputs, else numbers.
+        decision: How outputs are read as a class, `"argmax"` or `"argmin"`. None means `"argmax"`
+            if an output is a softmax or the property compares outputs. Otherwise, None means that
+            outputs are numbers.
         where: A condition on `outrange.x`; inputs that do not satisfy it are ignored.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
@@ -102,7 +104,8 @@ def repair(
         ModelError: The model or file cannot be read.
         UnsupportedError: The model is not a Keras model or cannot be saved, or `method` does not
             support it: its last layer is of an unsupported kind, or no guard can enforce a
-            property. `"auto"` raises only if both is the case.
+            property. `"auto"` raises this error only if neither method supports the model and the
+            property.
 
     Example:
         >>> import keras

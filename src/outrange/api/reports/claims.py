@@ -53,7 +53,7 @@ def claims(network: Network, properties: Sequence[Any], box: Any, clock: Clock) 
 
 
 def _code(condition: str) -> str:
-    """Return code for a condition: a string if that parses back to it, otherwise an expression."""
+    """Return code for a condition: a string literal if it parses back, otherwise an expression."""
     plain = condition.replace("maximum(", "max(").replace("minimum(", "min(")
     for text in (condition, plain):  # NumPy's names of max and min differ from those in text.
         with suppress(InputError):

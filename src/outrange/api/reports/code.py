@@ -12,7 +12,7 @@ from ...questions.inputs.sets import Mixed
 
 
 LONGEST = 1500
-"""Maximum number of characters of an argument in code; longer ones become a placeholder."""
+"""Maximum number of characters of an argument in code. A placeholder replaces a longer argument."""
 
 
 class CodeText(str):
@@ -92,7 +92,7 @@ def box_code(box: Any, from_data: bool, name: str = "box") -> str:
 
 
 def mixed_code(box: Mixed) -> str:
-    """Return code of the arguments of an `outrange.Mixed` other than its box."""
+    """Return code for all arguments of an `outrange.Mixed` except its box."""
     names = ["integers", "one_hot", *["at_most_one"] * bool(box.at_most_one)]
     return ", ".join(f"{name}={code(getattr(box, name))}" for name in names)
 
@@ -107,7 +107,7 @@ def _is_plain(box: Any) -> bool:
 
 
 def width_code(x: Any) -> str:
-    """Return the expression for the width of each input's range over the data."""
+    """Return code that computes the width of each input's range over the data."""
     width = "{0}.max(axis=0) - {0}.min(axis=0)"
     if isinstance(x, Mapping):
         return "{name: " + width.format("x") + " for name, x in data_x.items()}"

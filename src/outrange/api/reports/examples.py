@@ -24,7 +24,9 @@ MOST_TRIED = 64
 def with_examples_inside(
     answer: Monotone, network: Network, box: Box, input_set: Mixed, points: Any, reader: Reader
 ) -> Monotone:
-    """Replace each counterexample with one inside the input set, or leave its direction open.
+    """Replace each counterexample to monotonicity with one inside the input set.
+
+    If no such counterexample is found, it is undecided whether the output rises or falls.
 
     A proof over the larger box also applies to the set, but a counterexample must lie in the set.
 

@@ -58,7 +58,8 @@ def checked_outputs(
 ) -> Sequence[str] | None:
     """Return the names of the outputs: `names`, otherwise the column titles of the targets.
 
-    The result is None if there are no names, or if the number of titles does not fit.
+    The result is None if there are no names, or if the number of titles differs from the number of
+    outputs.
 
     Args:
         names: As for `outrange.report`.

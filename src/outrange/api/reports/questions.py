@@ -59,8 +59,8 @@ WEIGHTS = {
 ones."""
 
 AGAIN = 20
-"""Weight reserved for a second search for ranges if the first leaves gaps; it gets all the time
-left."""
+"""Weight reserved for a second search for ranges, which runs last if the first one leaves gaps. The
+second search gets all the remaining time."""
 
 RANGE_TOL = 1e-4
 """Relative tolerance of ranges: the page shows four digits."""
@@ -201,7 +201,7 @@ class Questions:
         return report_code(self.model, box, (self.x, self.y), options)
 
     def _ask(self, key: str, ask: Callable[[float], Section], keys: list[str]) -> Section:
-        """Return one section; `ask` computes it in its part of the time that all `keys` share."""
+        """Return the section `key`; `ask` computes it in its share of the time left for `keys`."""
         if self.interrupted:
             return unanswered_section(key, "The report was interrupted before this section.")
         seconds = self.clock.left
@@ -289,7 +289,7 @@ class Questions:
 
     @staticmethod
     def _better(first: Section, second: Section) -> Section:
-        """Return the section on ranges with the smaller relative gap, the second if they agree."""
+        """Return the section on ranges with the smaller relative gap; the second for equal gaps."""
         gaps = [
             float(np.max(answer.relative_gap, initial=0.0))
             for part in (first, second)
@@ -375,7 +375,7 @@ class Questions:
 
     @property
     def _set(self) -> str:
-        """Variable name, in the page's code, of the set for questions that accept only boxes."""
+        """Variable in the page's code that holds the set for questions that accept only boxes."""
         return "hull" if isinstance(self.box, Mixed) else "box"
 
     @property

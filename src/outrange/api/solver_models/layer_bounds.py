@@ -27,9 +27,10 @@ def layer_bounds(
 
     Solvers that optimize over a trained network need such bounds: a unit whose phase is fixed
     needs no binary variable, and a tighter big-M value gives a tighter relaxation. The bounds
-    start from those of `outrange.summary`. Slope ascent and branch and bound then tighten the units
-    whose phase is still open, layer by layer. The bounds are valid at any time. The search stops
-    when each bound is within a relative tolerance of 1e-4, at the time limit, or at Ctrl-C.
+    start from those of `outrange.summary`. Layer by layer, gradient ascent on the slopes of
+    relaxations and branch and bound then tighten the bounds of the units whose phase is still open.
+    The bounds are valid at any time. The search stops when each bound is within a relative
+    tolerance of 1e-4, at the time limit, or at Ctrl-C.
 
     Args:
         model: As for `outrange.output_range`.

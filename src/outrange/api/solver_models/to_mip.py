@@ -29,10 +29,10 @@ def to_mip(
 ) -> LayerBounds:
     """Write a mixed-integer linear program that optimizes an output of a network over a box.
 
-    HiGHS, Gurobi, SCIP and CBC read the file. The bounds of `outrange.layer_bounds` are its big-M
-    values, and units whose phase is fixed have no binary variable. The inputs are the variables
-    "x_0", "x_1" and so on, and the outputs are "y_0", "y_1" and so on, both in flat order. You can
-    add your own objective and constraints.
+    HiGHS, Gurobi, SCIP and CBC read the file. The bounds of `outrange.layer_bounds` are the big-M
+    values in the program, and units whose phase is fixed have no binary variable. The inputs are
+    the variables "x_0", "x_1" and so on, and the outputs are "y_0", "y_1" and so on, both in flat
+    order. You can add your own objective and constraints.
 
     Args:
         model: As for `outrange.output_range`; all its operations must be piecewise linear, such as
@@ -73,8 +73,9 @@ def to_mip(
     Sound: the bounds account for every float64 rounding error. A solver's result is not a proof,
     because the coefficients of the program are rounded to float64, and solvers satisfy constraints
     only up to a tolerance. `outrange.minimize` and `outrange.maximize` prove their bounds.
-    Complete: as `outrange.layer_bounds`.
-    Cost: as `outrange.layer_bounds`, and memory for rows times columns.
+    Complete: as for `outrange.layer_bounds`.
+    Cost: as for `outrange.layer_bounds`; the memory is proportional to rows times columns of the
+    program.
 
     Reference: Vielma, *Mixed integer linear programming formulation techniques*, SIAM Review 2015;
     Tjeng et al., *Evaluating robustness of neural networks with mixed integer programming*, ICLR

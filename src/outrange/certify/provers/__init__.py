@@ -1,1 +1,1 @@
-"""Searches for proof trees in float64, whose arithmetic the checker does not trust."""
+"""Searches for proof trees in float64. The checker does not rely on this arithmetic."""

@@ -2,7 +2,7 @@
 
 The bound to be proved is known, so the tree need not be searched in best-first order. Boxes are
 bounded in batches as the checker will bound them (`float_bounds`), closed where every goal holds,
-and split otherwise. Bounding a box costs the checker a thousand times as much as it costs here. So
+and split otherwise. The checker needs a thousand times as long as this module to bound a box. So
 several splits of each box are tried, and the checker bounds only the leaves of the tree.
 
 Sound: regardless of errors here, since the checker proves every leaf again.
@@ -38,8 +38,8 @@ BATCH = 64
 time."""
 
 ROUNDING = 1e-11
-"""Allowance for the difference from the checker's bounds, relative to `1 + |bound|`, or to
-`|bound|` for forms of gates."""
+"""Allowance for the difference between these float64 bounds and the checker's bounds, relative to
+`1 + |bound|`, or to `|bound|` for forms of gates."""
 
 
 LOOSE = 0.1

@@ -90,7 +90,7 @@ class FloatBounds:
         The bound of a row without negative terms is at least 0.
 
         Args:
-            weights: Dict from source to coefficients, `(rows, size)`.
+            weights: Dict from source (the inputs or a block) to coefficients, `(rows, size)`.
             bias: Constants of the rows, `(rows,)`.
         """
         total = np.broadcast_to(bias, (len(self.lo), len(bias)))
@@ -110,7 +110,7 @@ class FloatBounds:
     def _interval_bounds(self, weights: Rows, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return lower and upper bounds on linear forms, one per row, by interval arithmetic.
 
-        Each variable takes its own extreme value in each row.
+        In each row, each variable is replaced by the end of its range that gives the extreme value.
         """
         low = np.broadcast_to(bias, (len(self.lo), len(bias))).copy()
         high = low.copy()
@@ -127,7 +127,8 @@ class FloatBounds:
         """Compute lower bounds on linear forms by back-substitution through the first `top` blocks.
 
         Args:
-            rows: Dict from source to coefficients, `(rows, size)`, with one form per row.
+            rows: Dict from source (the inputs or a block) to coefficients, `(rows, size)`, with one
+                form per row.
             constant: Constants of the forms, `(rows,)`.
             top: Number of leading blocks on which the forms may depend.
 

@@ -1,7 +1,8 @@
-"""Gates in float64: products of a form and the slope of a unit's curve, known as an interval.
+"""Gates in float64: products of a linear form and the slope of a unit's curve.
 
-This vectorizes `outrange_check.curves.slopes` and its use in `outrange_check.bounds`. The side of a
-kink is considered decided only if float64 can decide it, because the checker then can, too.
+This vectorizes `outrange_check.curves.slopes` and its use in `outrange_check.bounds`. A slope is
+given as an interval. An interval of inputs is considered to lie on one side of a kink only if
+float64 arithmetic can decide this, because the checker can then decide it, too.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from .float_network import FloatBlock
 
 
 TOUCH = 1e-10
-"""An interval is considered one-sided only if its distance from the kink is at least this fraction
-of its length."""
+"""An interval is considered to lie on one side of a kink only if its distance from the kink is at
+least this fraction of its length."""
 
 
 def float_slopes(

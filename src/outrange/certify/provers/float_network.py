@@ -1,4 +1,4 @@
-"""The checker's network in float64, for provers, whose results the checker proves again."""
+"""The checker's network in float64, for use by provers. The checker proves their results again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ ENTRY = -1
 """Index of the inputs as a source of coefficients; the blocks are the sources 0, 1, and so on."""
 
 Rows = dict[int, np.ndarray]
-"""Dict from source to coefficients, `(..., size of the source)`; all 0 for a missing source."""
+"""Dict from source (the inputs or a block) to coefficients, `(..., size of the source)`. The
+coefficients of a missing source are 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +29,8 @@ class FloatBlock:
             use.
         slopes: `(below, above)` of a kink, otherwise None.
         bias: Constants of the units, `(units,)`.
-        weights: Dict from source to coefficients, `(units, size of the source)`.
+        weights: Dict from source (the inputs or an earlier block) to coefficients. Their shape is
+            `(units, size of the source)`.
     """
 
     curve: str | int
@@ -51,7 +53,7 @@ class FloatNetwork:
         offsets = np.concatenate([[0], np.cumsum(sizes)])
 
         def group(place: int) -> tuple[int, str | int]:
-            """Return the grouping key of a block, which all gates of one block's units share."""
+            """Return a key of a block; adjacent gates with the same key form one block."""
             name = network.blocks[place].curve
             if isinstance(name, str):
                 return place, name

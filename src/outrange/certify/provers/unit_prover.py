@@ -4,8 +4,8 @@ Over the whole box, bounds from the default lines decide the signs of most units
 tree over the undecided signs is built. Cases are bounded by ascent (`phase_ascent`). A case that is
 not proved is split at the unit whose trial split raises the bounds of both halves most. A leaf
 contains one byte for the slope of each unit whose sign the bounds over the box leave open, and the
-positive multipliers of signs. It is written if the bound that its rounded numbers prove reaches the
-target.
+positive multipliers of signs. A leaf is written only if the bound proved with these numbers, after
+rounding, reaches the target.
 
 Sound: regardless of errors here, since the checker proves every leaf again.
 Complete: no. Once all signs are fixed, the ascent usually proves a goal that holds with a margin.
@@ -43,7 +43,8 @@ BATCH = 16
 """Number of cases split together."""
 
 ROUNDING = 1e-10
-"""Allowance for the difference from the checker's bounds, relative to `1 + |target|`."""
+"""Allowance for the difference between these float64 bounds and the checker's bounds, relative to
+`1 + |target|`."""
 
 
 @dataclass(eq=False)
@@ -117,7 +118,7 @@ def _concatenate(nodes: Sequence[_CaseNode]) -> Cases:
 
 
 def _write_leaves(ascent: PhaseAscent, nodes: list[_CaseNode], target: float) -> list[_CaseNode]:
-    """Attach a leaf to each case that its rounded numbers prove; return the nodes without one."""
+    """Attach a leaf to each case that its rounded numbers prove; return the other nodes."""
     near = [node for node in nodes if node.cases.bound[0] >= target]
     if near:
         rounded = _concatenate(near)

@@ -15,7 +15,7 @@ from ..exit_codes import EXACT, OPEN, VIOLATED
 
 
 def ask_merge(tables: Sequence[str], file: str, echo: Callable[[str], None]) -> int:
-    """Write the combined table; return the exit code that `verify-all` without `--expected` would.
+    """Write the combined table; return the exit code of `verify-all` without `--expected`.
 
     Args:
         tables: Tables of the shards.

@@ -47,7 +47,8 @@ def ask_repair(
         where: A condition on `x` as text.
         method: `"auto"`, `"weights"` or `"guard"`.
         decision: `"argmax"` or `"argmin"`; None to derive it from the property.
-        seconds: Limit of wall-clock time; None for `DEFAULT_SECONDS`, or with an `effort`.
+        seconds: Limit of wall-clock time; None for `DEFAULT_SECONDS`, or for no limit if `effort`
+            is given.
         effort: `"quick"`, `"normal"` or `"exact"`, instead of `seconds` and `budget`.
         budget: Limit in units of work, instead of `seconds`.
         seed: Seed of random inputs.

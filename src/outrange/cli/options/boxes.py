@@ -61,7 +61,7 @@ def box_of(options: BoxOptions, slots: Sequence[Slot], note: bool = True) -> Any
             that ignores these constraints prints a warning instead.
 
     Raises:
-        InputError: There is no input set, more than one, or an invalid one.
+        InputError: The options describe no input set, more than one, or an invalid set.
     """
     o = options
     present = [

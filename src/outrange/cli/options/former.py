@@ -15,5 +15,5 @@ FORMER_OPTIONS = {
     "--time": "--time is now --time-limit.",
     "--unsafe": "--unsafe is now --no-safe-mode.",
 }
-"""Dict from former option or command to the sentence that states what replaces it. If this depends
-on the command, the command precedes the option."""
+"""Dict from former option or command to the sentence that states what replaces it. If the sentence
+depends on the command, the key is the command followed by the option."""

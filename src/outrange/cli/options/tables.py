@@ -112,9 +112,9 @@ def _is_target(titles: list[str], name: str, features: int) -> bool:
     """Return whether the column `y` is the target by default, and report this if it is a guess.
 
     If the table has as many columns as the model has features, `y` is a feature. If it has one
-    more, `y` must be its last column; elsewhere, `y` may be a feature next to `x`, with another
-    column as the target. Any other number of columns is left to a later check, with `y` as the
-    target.
+    column more, `y` must be the last column. Elsewhere, `y` might be a feature next to `x`, and
+    another column the target. For any other number of columns, `y` is the target, and a later check
+    reports the wrong number.
 
     Raises:
         InputError: The table has one column more than the model has features, and its last column

@@ -25,7 +25,10 @@ def _element_types() -> list[str]:
 
 
 def _operators() -> list[str]:
-    """Return operators in the standard's syntax; one without a type supports all element types."""
+    """Return operators in the standard's syntax.
+
+    An operator without an element type is supported for all element types.
+    """
     from ...frontends.onnx.lower import operators
     from ...questions.float32.described import ONNX
 
@@ -44,8 +47,8 @@ MOVES = frozenset(
     "GatherND Identity Reshape Shape Size Slice SpaceToDepth Split Squeeze Tile Transpose "
     "Unsqueeze".split()
 )
-"""Operators that only rearrange values, or return constants, and therefore never round, whatever
-the element type."""
+"""Operators that only rearrange values, or return constants, and therefore never round, for any
+element type."""
 
 CAPABILITIES = {
     "--onnx-opset-versions": Capability("Oldest and newest ONNX operator set.", _opsets),
@@ -78,5 +81,5 @@ CAPABILITIES = {
         "Whether `verify` writes assignments as files.", lambda: ["true"]
     ),
 }
-"""Dict from option of `supports` to capability: all options that the standard requires, in its
-order."""
+"""Dict from option of `supports` to capability. It contains all options that the standard requires,
+in the order of the standard."""

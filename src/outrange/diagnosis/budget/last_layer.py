@@ -50,7 +50,7 @@ def common_weights_floor(
 
     Args:
         op: The last layer with the stored weights.
-        moved: The role of the weights in the layer.
+        moved: The role of the weights in the matrix and the bias of the layer.
         before: Ranges of the layer's input, `(rows, inputs)` each.
         reach: Bounds on the movement of the weights.
         loss: The loss as a function of the layer's output.

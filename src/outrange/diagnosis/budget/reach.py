@@ -49,7 +49,8 @@ from ...program import Stepping
 
 
 MOST_STEPS = 10_000_000
-"""Largest number of steps for which a bound is computed: each takes a few numbers of memory."""
+"""Largest number of steps for which a bound is computed. Memory must hold a few numbers per
+step."""
 
 HALF_ULP = 2.0**-24
 """Bound on the relative error of one float32 operation."""

@@ -56,7 +56,8 @@ class WeightBox:
 
     Args:
         graph: The unfused graph of the network with its stored weights.
-        moved: Map from the index of each affine node with weights to the role of these weights.
+        moved: Map from the index of each affine node with weights to the role of these weights in
+            the node's matrix and bias.
         tables: Indices of nodes whose results consist of entries of a weight table (an embedding).
     """
 
@@ -191,7 +192,7 @@ def _unsteady(program: Program) -> str:
 
 
 def _not_linear(program: Program) -> str:
-    """Return why some operation may not be linear in a weight it reads; `""` if all are."""
+    """Return why some operation may not be linear in a weight it reads; `""` if all are linear."""
     part = program.whole
     trainable = {i for i, w in enumerate(program.weights) if w.trainable}
     if trainable & program.escaped - set(program.understood) or not program.steps:

@@ -23,8 +23,8 @@ def compare_with_shuffled(case: DiagnosisContext) -> Harmless | None:
         case: The program, with held-out rows.
 
     Returns:
-        The scores. None if those with shuffled rows are clearly better, or if the comparison is not
-        possible.
+        The scores. None if the scores of copies trained on the mix are clearly better, or if the
+        comparison is not possible.
     """
     if case.held_out is None:
         return None

@@ -141,7 +141,8 @@ def try_fix(case: DiagnosisContext, finding: Finding, layers: Sequence[str] = ()
 
     Returns:
         The outcome of the first alternative that lowers the loss. If none does, the outcome of the
-        first alternative that makes the finding disappear; otherwise that of the first one applied.
+        first alternative that makes the finding disappear; otherwise the outcome of the first
+        alternative that was applied.
     """
     outcomes = []
     for repair in parse_joint_repairs(finding.fix, layers or (finding.layer,)):

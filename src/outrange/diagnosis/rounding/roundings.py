@@ -163,8 +163,8 @@ def within_limits(part: PartialGraph, lo: np.ndarray, hi: np.ndarray) -> np.ndar
     """Return a mask `(boxes,)` of the boxes that lie within the limits of all inputs.
 
     In these boxes, the graph is known to compute what the model computes. Outside the limits of an
-    input, its integer type wraps around. If an input that is not data has limits, the mask is False
-    for every box.
+    input, its integer type wraps around. If a graph input that does not come from the data has
+    limits, the mask is False for every box.
 
     Args:
         lo: Lower bounds of the inputs, `(boxes, part.data)`.

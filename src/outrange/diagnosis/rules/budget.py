@@ -36,8 +36,8 @@ batch size; and the batch size that is tried instead of planned batches of more 
 rows."""
 
 FASTER = 3.0
-"""The largest fall of the loss per step that is regarded as possible, divided by the largest one
-that was measured."""
+"""The largest fall of the loss per step that is regarded as possible, divided by the largest
+measured fall."""
 
 
 def _prices(keras: ModuleType, offset: float) -> ModelAndData:

@@ -173,9 +173,9 @@ def _find_stretches(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 def stretches(program: Program) -> list[tuple[str, str]]:
     """Return pairs of paths of successive layers without a nonlinearity between them.
 
-    Max pooling is not regarded as a nonlinearity here. A pair is omitted if its first layer has
-    fewer units than it has inputs and than the second layer has units. Layers that are called
-    several times are omitted, too.
+    Max pooling is not regarded as a nonlinearity here. A pair is omitted if its first layer is a
+    bottleneck: it has fewer units than inputs, and fewer units than the second layer. Layers that
+    are called several times are omitted, too.
     """
     readers: dict[int, list[RecordedStep]] = {}
     for step in program.steps:

@@ -21,8 +21,9 @@ SHRINKS = 0.9
 """Factor per layer below which a finding reports that initial weights shrink the signal."""
 
 CLEARLY = 0.3
-"""Fraction of the best unchanged copy's loss, or of the best constant's loss if that is lower, that
-every copy with fewer layers must reach if some unchanged copies have learned."""
+"""Fraction of a reference loss that every changed copy must reach if some unchanged copies have
+learned. The reference is the best constant's loss or the best unchanged copy's loss, whichever is
+lower."""
 
 
 def check_depth(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
@@ -80,8 +81,8 @@ def describe_effect(case: DiagnosisContext, change: Change, how: str) -> str | N
 def _describe_clear_gain(case: DiagnosisContext, change: Change, how: str) -> str | None:
     """Describe a change if every changed copy's loss is low enough (see `CLEARLY`).
 
-    Returns None otherwise, and if the median unchanged copy gets below `HALFWAY` times the best
-    constant's loss.
+    Returns None otherwise. Also returns None if the median loss of the unchanged copies is below
+    `HALFWAY` times the best constant's loss.
     """
     before = case.trials.ratios()
     if len(before) < SEEDS or float(np.median(before)) < HALFWAY:
