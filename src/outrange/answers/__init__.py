@@ -1,6 +1,6 @@
 """Answers: frozen records, each with a warrant that states its evidence.
 
-`read` restores an answer from a file that its method `save` wrote.
+`read` restores an answer from a file that `Answer.save` wrote.
 """
 
 from __future__ import annotations

@@ -164,7 +164,8 @@ class Monotone(Answer):
         """`"VIOLATED"` if a claim is refuted, `"HOLDS"` if all are proved, otherwise `"UNKNOWN"`.
 
         If no direction is claimed, the claim about each pair is that its output never falls or
-        never rises. It is proved if either is proved, and refuted if both are refuted.
+        never rises. This claim is proved if one of its two parts is proved, and refuted if both
+        parts are refuted.
         """
         each = self._each()
         return VIOLATED if VIOLATED in each else (UNKNOWN if UNKNOWN in each else HOLDS)

@@ -239,7 +239,7 @@ def _ends(name: str, ends: Bounds | None) -> dict[str, float | None]:
 def hull(ends: Bounds | None) -> Interval | None:
     """Return the range over all units of a layer, rounded outward to three digits.
 
-    The result is None without units.
+    The result is None if there are no units.
     """
     if ends is None or ends[0].size == 0:
         return None

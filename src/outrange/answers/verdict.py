@@ -43,7 +43,7 @@ MOST_TWICE = 8
 digits. A larger one is shown abridged, followed by all digits in a fold."""
 
 LONGEST_CLAIM = 80
-"""Maximum number of characters of a claim in `repr` and titles; a longer one loses its middle."""
+"""Maximum number of characters of a claim in `repr` and titles; a longer claim is abridged."""
 
 REPAIR = (
     "To repair a Keras model, call `outrange.repair`: it can change a copy so that a linear "
@@ -107,7 +107,7 @@ class Counterexample:
 
     @property
     def digits(self) -> str:
-        """Inputs and outputs as text in full precision, or a reference to them if too many."""
+        """Inputs and outputs in full precision, or a reference to them if there are too many."""
         if self.flat_x.size + self.flat_y.size > MOST_NUMBERS:
             return "The counterexample in full: counterexample.x, as_dict(), or --format json."
         shown = {"x": self.x, "y, in real arithmetic": self.y}

@@ -177,9 +177,10 @@ class Extrapolation(Answer):
         return Table(head, rows[:MOST_PRINTED], "lrr", max(len(rows) - MOST_PRINTED, 0))
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw how far the rows lie beyond the training range of each column, the farthest first.
+        """Draw how far the rows lie beyond the training range of each column.
 
-        Columns in which no row lies outside are omitted, as are columns after `MOST_PRINTED`.
+        The column with the farthest row comes first. At most `MOST_PRINTED` columns are drawn, and
+        only columns in which some row lies outside.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.

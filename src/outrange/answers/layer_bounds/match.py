@@ -54,7 +54,7 @@ def check_box(answer: ProvedNetwork, lo: Any, hi: Any) -> None:
 
     Args:
         answer: The proved bounds, whose box has `d` inputs.
-        lo: Lower bounds of the input variables, `(..., d)`; None or NaN for none.
+        lo: Lower bounds of the input variables, `(..., d)`; None or NaN if there is none.
         hi: Upper bounds of the input variables, the same shape.
 
     Raises:

@@ -20,7 +20,8 @@ class Invariant:
         lo: `(states,)`, lower bounds on the states from `start` on.
         hi: `(states,)`, upper bounds on the states from `start` on.
         start: Step (in continuous time: time) from which the box contains all states.
-        period: Time after which the states are again in the set that contains them at `start`.
+        period: Number of steps (in continuous time: duration) after which the states are again in
+            the set that contains them at `start`.
     """
 
     lo: np.ndarray

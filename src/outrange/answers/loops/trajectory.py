@@ -45,7 +45,7 @@ class LoopTrajectory:
 
     @property
     def time(self) -> float:
-        """Time (a step in discrete time) after which the specification cannot be satisfied."""
+        """Time (or step, in discrete time) after which the specification cannot be satisfied."""
         return float(self.step if self.times is None else self.times[self.step])
 
     @property

@@ -17,8 +17,8 @@ from .star import Star
 
 
 DEEPER = (0.5, 0.9, 0.99, 0.999, 0.99999)
-"""Fractions at which an output divides the segment from the middle of a piece's image to a second
-point. `_inputs_near` uses the first fraction for which the second point lies in the image, too."""
+"""Divisors that extend the segment from the middle of a piece's image to an output. `_inputs_near`
+uses the first one for which the extended segment ends within the image."""
 
 
 INSIDE, OUTSIDE, OPEN = range(3)
@@ -118,10 +118,11 @@ class StarUnion:
     def _sides(self, y: np.ndarray) -> np.ndarray:
         """Return `INSIDE` or `OUTSIDE` for each output, `(n,)`; `OPEN` if a search is needed.
 
-        Each piece is compared with all outputs in one pass. First, directions across its faces
-        prove that outputs lie outside it. Then a fixed point near an input, which the pseudoinverse
-        of the piece's map provides, proves that outputs are attained. Outputs near edges stay
-        `OPEN`, and so do outputs for which this input lies outside the piece.
+        Each piece is compared with all outputs in one pass. First, outputs that lie beyond
+        the piece in some direction are proved to lie outside it. Then a fixed point near an input,
+        which the pseudoinverse of the piece's map provides, proves that outputs are attained.
+        Outputs near edges stay `OPEN`, and so do outputs for which this input lies outside the
+        piece.
         """
         lo, hi = self._ends
         attained = np.array([row.tobytes() in self._attained for row in y + 0.0], bool)

@@ -25,7 +25,7 @@ LARGEST = (-2e307, 2e307)
 """Limits to which drawn numbers are clipped, so that their differences do not overflow."""
 
 LONGEST = 34
-"""Maximum number of characters of a label; longer labels lose their middle."""
+"""Maximum number of characters of a label; longer labels are shortened in the middle."""
 
 
 def new_axes(*shape: int, **options: Any) -> Any:
@@ -102,7 +102,7 @@ def balance_lines(sentence: str, room: int, most: int = 4) -> str:
 def plain(label: str, most: int = 0) -> str:
     """Escape a label so that matplotlib prints it literally, since `$` would begin a formula.
 
-    A label longer than `most` characters loses its middle; with 0 there is no limit.
+    A label longer than `most` characters is shortened in the middle; 0 means no limit.
     """
     printable = label if label.isprintable() or "\n" in label else ascii(label)[1:-1]
     short = clipped_name(printable, most) if most else printable

@@ -49,8 +49,8 @@ class Agreement:
     """Agreement of the repaired model with the original on a finite set of inputs.
 
     Args:
-        where: The inputs: `"inside"` or `"outside"` for random inputs in or out of the properties'
-            input sets, `"x"` for those passed to `repair`.
+        where: The inputs: `"inside"` or `"outside"` for random inputs inside or outside the
+            properties' input sets, `"x"` for those passed to `repair`.
         points: Number of inputs compared.
         same: Fraction of the inputs with the same decision; None if the outputs do not
             represent a decision.
@@ -209,7 +209,7 @@ class ModelRepair(Answer):
 
     @property
     def wrong(self) -> str:
-        """Sentence on the original model: how many properties failed, or the bad fraction."""
+        """Sentence on the original model: violated properties, or fraction of bad inputs."""
         if self.status == HOLDS:
             return "Before: the original model satisfies the property, so nothing was changed."
         if self.share is None:

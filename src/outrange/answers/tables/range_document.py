@@ -136,8 +136,9 @@ def _evidence(answer: Any, names: list[str]) -> list[str]:
     """Return lines with the values seen, their inputs, and whether these values are extreme.
 
     A value that is extreme up to the tolerance is called least or most; any other is called least
-    seen or most seen. With more than `MOST_INPUTS` input entries or `MOST_NAMED` outputs, and for
-    derivatives, a single line refers to the fields with these inputs.
+    seen or most seen. Lipschitz constants have one line each, about the largest value seen. With
+    more than `MOST_INPUTS` input entries or `MOST_NAMED` outputs, and for derivatives, a single
+    line refers to the fields with these inputs.
     """
     closed_lo, closed_hi = np.ravel(answer.closed_lo), np.ravel(answer.closed_hi)
     width = sum(int(np.prod(shape, dtype=np.int64)) for shape in answer.inputs.values())

@@ -37,8 +37,9 @@ class ControlLoop:
             function of `(x, u)`, `(t, x, u)`, `(t, x, u, w)`, or of any of these names: `t` (the
             step number, or with `dt` the time), `x` (the state), `u` (the control), `w` (the
             disturbance), `p` (the parameters) and `c` (the choice), written with NumPy,
-            `keras.ops`, JAX or PyTorch. Or `outrange.linear_plant(A, B)`; a model of state and
-            control; or a list of formulas, one per state: `["x1 + 0.1*x2", "x2 + 0.1*u1"]`.
+            `keras.ops`, JAX or PyTorch. The plant may also be `outrange.linear_plant(A, B)`, a
+            model of state and control, or a list of formulas, one per state:
+            `["x1 + 0.1*x2", "x2 + 0.1*u1"]`.
         initial: The initial states: `(lo, hi)`, or any set as in `outrange.output_range`.
         dt: The period of a plant in continuous time, which returns the derivative of the state.
             Each control is held for one period, and specifications use the same unit of time:

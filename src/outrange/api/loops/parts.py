@@ -174,8 +174,12 @@ def _model_plant(plant: Any) -> Any:
 def _count(loop: ControlLoop, plant: Any, network: Network | None) -> int:
     """Return the number of states.
 
-    It is the number of names in `states`, of the plant's formulas, or of the rows of its matrix
-    `A`; otherwise the size of the bounds of the initial states, or of the controller's input.
+    It is the number of names in `states`, of formulas of the plant, or of rows of its matrix `A`.
+    If none of these exist, it is the size of the bounds on the initial states, or of the
+    controller's input.
+
+    Raises:
+        InputError: The number of states is unknown.
     """
     if loop.states is not None:
         return len(loop.states)
