@@ -163,7 +163,7 @@ def convex_parts(
 
     Raises:
         InputError: A region has integer inputs, a norm ball, a side close to the largest float64
-            number, or over `MOST_INPUTS` varying inputs. Or its condition has too many clauses.
+            number, more than `MOST_INPUTS` varying inputs, or a condition with too many clauses.
     """
     for region in regions:
         check_within(slots, region.box.lo, region.box.hi)

@@ -1,4 +1,4 @@
-"""Output ranges over finitely many sampled inputs; they prove nothing and are for comparison."""
+"""Output ranges over finitely many sampled inputs; they prove nothing and serve for comparison."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -82,9 +82,9 @@ def sampled_set(slots: Sequence[Slot], box: Any) -> tuple[list[Region], DomainBo
 
     Args:
         slots: The inputs of the model.
-        box: A box, a `Mixed` set or a DataFrame. Integer and one-hot constraints of the last two
-            are respected. If they have more than `MOST_CASES` combinations, they are dropped, and
-            the result is the box alone.
+        box: A box, a `Mixed` set or a DataFrame. Integer and one-hot constraints are respected. If
+            they have more than `MOST_CASES` combinations, they are dropped, and the result is the
+            box alone.
     """
     if isinstance(box, Mixed) or is_frame(box):
         parts = regions(slots, box)

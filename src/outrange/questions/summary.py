@@ -221,7 +221,7 @@ def behaviour(
 
     A unit is dead if its input range `[lo, hi]` lies in a constant piece of the curve. It is always
     active if the range lies in a sloping linear piece of a curve with several pieces. It is
-    saturated if `curve.saturated` says so for the range, and it is not dead.
+    saturated if `curve.saturated` returns True for the range, and it is not dead.
     """
     dead, always_on = np.zeros(lo.shape, bool), np.zeros(lo.shape, bool)
     edges = (-np.inf, *curve.knots, np.inf)

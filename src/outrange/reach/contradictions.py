@@ -17,8 +17,8 @@ LOOKED_AT = 3
 def check_pipe(graph: Graph, bounds: Bounds, points: np.ndarray, states: np.ndarray) -> None:
     """Check that simulated trajectories stay in the pipe.
 
-    Of the trajectories that seem to leave it, at most `LOOKED_AT`, those farthest outside, are
-    enclosed in rigorous bounds.
+    The trajectories that seem to leave the pipe are enclosed in rigorous bounds, the farthest first
+    and at most `LOOKED_AT` of them.
 
     Args:
         bounds: The proved bounds at every step.

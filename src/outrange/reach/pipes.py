@@ -90,7 +90,7 @@ class Bounds:
 
     @staticmethod
     def of(tubes: Tubes) -> Bounds:
-        """Return the hull of all boxes of the zonotope search, both done and waiting."""
+        """Return the hull of all boxes of the zonotope search, both finished and waiting."""
         boxes = [*tubes.done, *tubes.waiting]
         states, controls = (
             [np.stack([getattr(box, kind)[end] for box in boxes]) for end in (0, 1)]

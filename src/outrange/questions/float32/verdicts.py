@@ -29,7 +29,7 @@ SHARE = 0.5
 """Fraction of the time limit spent on the verdict in real arithmetic."""
 
 SPLITS = 60.0
-"""Maximum time, in seconds, of each attempt at a float32 proof if the question has no limit."""
+"""Maximum time, in seconds, of each attempt at a float32 proof if there is no time limit."""
 
 SAMPLES = 256
 """Number of random points, and of random corners, of each region at which the model is run."""
@@ -56,9 +56,9 @@ def verify_float32(
     a violation. If the property holds, the box kernel tries to prove it for float32, with bounds on
     the rounding of every unit. If this fails, each inequality is relaxed by a bound on the
     deviation of its left-hand side in float32 over the set. If no input satisfies the relaxed
-    condition in real arithmetic, no float32 run satisfies the condition itself. A nonlinear
-    condition is verified for all outputs within float32 rounding instead. `VIOLATED` comes
-    with an input of float32 numbers at which the model's own output satisfies the condition.
+    condition in real arithmetic, no float32 run satisfies `unsafe`. If `unsafe` is nonlinear, it is
+    instead verified for all outputs that float32 rounding allows. The verdict `VIOLATED` includes a
+    float32 input at which the model's own output satisfies `unsafe`.
 
     Args:
         network: The network to verify.
@@ -68,7 +68,7 @@ def verify_float32(
         time_limit: Limit in seconds; None for no limit.
         seed: Random seed of the samples.
         progress: Callback for progress records, called a few times a second.
-        remedies: Ignored, because remedies would be about the real-valued network.
+        remedies: Ignored, because remedies would apply to the real-valued network.
         has_sums: Whether the left-hand sides of the inequalities are float32 sums, computed in any
             order. Otherwise they are computed from the float32 values without rounding.
         assumption: The part of `unsafe` that restricts the input set, as for `verify`.
@@ -125,7 +125,7 @@ def _seconds_left(clock: Clock) -> float:
 def _candidates(
     network: NetworkLike, verdict: Verdict, regions: Sequence[Region], seed: int
 ) -> list[np.ndarray]:
-    """Return points at which to look for a float32 violation: random ones, and a counterexample."""
+    """Return points to search for a float32 violation: random points and any counterexample."""
     rng = np.random.default_rng(seed)
     example = verdict.counterexample
     points = [] if example is None else [graph_point(network, example.flat_x)]

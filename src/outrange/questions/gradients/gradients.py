@@ -32,7 +32,7 @@ from .slope_evidence import Best, SlopeEvidence, both_ends, check_count
 
 
 NORMS = {"inf": "inf", np.inf: "inf", 1: "1", "1": "1", 2: "2", "2": "2"}
-"""Dict from each accepted value of the argument `norm` to the norm of input steps it selects."""
+"""Dict from each accepted value of the argument `norm` to the name of the selected norm."""
 
 
 def gradient_range(
@@ -185,7 +185,7 @@ def _remedies(
     tol: float | None,
     clock: Clock,
 ) -> tuple[str, ...]:
-    """Return sentences about larger tolerances and smaller sets; none if no gap is open."""
+    """Return sentences that suggest larger tolerances or smaller sets, if some gap is open."""
     if solution.status is Status.EXACT:
         return ()
     remedies_found = cost_of_tolerance(solution.reached, solution.tol)

@@ -119,7 +119,7 @@ class _Task:
         return self._time is not None and read_clock() - self.began > self._time
 
     def likely(self) -> np.ndarray:
-        """Return the more frequent sign of each slope at random points, 1 if tied, `(pairs,)`."""
+        """Return each derivative's more frequent sign at random points, 1 if tied, `(pairs,)`."""
         partials = Partials(self._form, self._along, np.ones(self._form.size))
         slopes = np.full((1, self._form.size), np.nan)
         with suppress(OutOfTime), deadline(None if self._time is None else LOOK * self._time):
@@ -131,7 +131,7 @@ class _Task:
         return np.where((slopes > 0).sum(axis=0) >= (slopes < 0).sum(axis=0), 1.0, -1.0)
 
     def decide(self, pairs: np.ndarray, sign: np.ndarray) -> None:
-        """Try to prove or refute `sign[k] * slope >= 0` for each pair `pairs[k]`."""
+        """Try to prove or refute `sign[k] * derivative >= 0` for each pair `pairs[k]`."""
         fixed = self._box.lo == self._box.hi
         for is_true in self._true.values():
             is_true |= fixed[self._along]  # A fixed input has no two values.

@@ -25,7 +25,7 @@ class MonotoneWitnesses:
         network: The user's model, which is run at candidates if `is_output`.
         graph: The graph under study; its outputs may be a layer's values.
         box: The box of flat inputs.
-        is_output: Whether the graph's outputs are the model's own.
+        is_output: Whether the graph's outputs are the model's outputs.
         integer: `(d,)` bool: whether each input is an integer; None if there are no integer inputs.
         groups: Flat indices of each one-hot group.
         partial: Flat indices of each group in which at most one input is 1.
@@ -52,8 +52,8 @@ class MonotoneWitnesses:
         """Find two points on the line through `x` between which `sign * output` provably falls.
 
         Both points satisfy the integer and one-hot constraints of the input set. The result is None
-        if no such points are found. There are none if no two points of the set differ in the input
-        alone, as in a one-hot group.
+        if no such points are found. No such points exist if the input `direction` cannot change
+        alone, for example in a one-hot group.
 
         Args:
             x: A point `(d,)` in the box.
@@ -77,10 +77,11 @@ class MonotoneWitnesses:
         return best
 
     def _project(self, x: np.ndarray, direction: int) -> np.ndarray:
-        """Round integer inputs, and set the inputs of each group so that the set contains them.
+        """Round integer inputs, and change the inputs of each group to satisfy its constraint.
 
-        The largest possible input of a one-hot group becomes 1. Of another group, only the input
-        `direction`, or otherwise the largest one, may remain 1.
+        The largest possible input of a one-hot group becomes 1. In any other group, all inputs but
+        one become 0. The exception is the input `direction` if it belongs to the group, otherwise
+        the largest input.
         """
         lo, hi = self._box.lo, self._box.hi
         x = np.where(self._integer, np.clip(np.rint(x), lo, hi), x)
@@ -95,7 +96,7 @@ class MonotoneWitnesses:
         return x
 
     def _near(self, x: np.ndarray) -> list[np.ndarray]:
-        """Return `x` rounded to float32 where this stays in the box, followed by `x` itself."""
+        """Return `x` rounded to float32 where the box allows it, and `x` itself if it differs."""
         single = x.astype(np.float32).astype(np.float64)
         inside = np.where((self._box.lo <= single) & (single <= self._box.hi), single, x)
         return [inside, x] if not np.array_equal(inside, x) else [x]

@@ -17,14 +17,15 @@ from ...search.gradients.objectives import AT_ONCE, Partials
 
 MOST_SHARE, LATE = 0.3, 0.5
 """Maximum fraction of the time limit spent on slopes at points, and the number of seconds after the
-time limit in which a few of them may still be evaluated.
+time limit in which a few slopes may still be evaluated.
 """
 
 MOST_SLOPES = 1 << 20
 """Maximum number of pairs of an output and an input in one question."""
 
 MOST_ENTRIES = 1 << 27
-"""Maximum number of slopes times inputs. An answer contains one input per bound on a slope.
+"""Maximum of the number of slopes times the number of inputs. An answer contains one input per
+bound on a slope.
 
 As float64 numbers, the inputs for all lower (or all upper) bounds then fill at most 1 GiB.
 """
@@ -56,12 +57,12 @@ def both_ends(partials: Partials) -> Partials:
 
 
 class SlopeEvidence:
-    """Evaluator of rigorous bounds on slopes at points; at a kink, they cover all slopes there.
+    """Evaluator of rigorous bounds on slopes at points; at a kink, the bounds cover all slopes.
 
     Args:
         graph: The network under study.
         where: Box of the inputs.
-        asked: The slopes to bound.
+        asked: The partial derivatives to bound.
         clock: The clock of the question.
     """
 

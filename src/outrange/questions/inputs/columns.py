@@ -160,7 +160,8 @@ def whole_columns(
     Returns:
         Names of the integer columns in no group, one-hot groups, and groups of dummy columns. The
         columns of a group contain only 0 and 1, and their names share a prefix. In every row,
-        exactly one of a one-hot group is 1, and at most one of a dummy group (see `EVIDENCE`).
+        exactly one column of a one-hot group is 1, and at most one column of a dummy group is 1
+        (see `EVIDENCE`).
     """
     stems: dict[str, list[str]] = {}
     for name in parts:
@@ -181,7 +182,7 @@ def whole_columns(
 
 
 def _expected_pairs(table: np.ndarray) -> float:
-    """Return the expected number of pairs of 1s in a row, over all rows, of independent columns.
+    """Return how many pairs of 1s in the same row to expect if the columns are independent.
 
     Args:
         table: `(columns, rows)` of 0 and 1.

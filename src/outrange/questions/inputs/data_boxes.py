@@ -50,8 +50,9 @@ class NamedBox(dict[str, Any]):
         """Return whether rows lie in the box.
 
         Args:
-            rows: A DataFrame, a row of one, a dict from name to values, or (if each input is one
-                number) an array `(n, inputs)` or `(inputs,)`. Additional columns are ignored.
+            rows: A DataFrame, a row of a DataFrame, a dict from name to values, or (if each input
+                is one number) an array `(n, inputs)` or `(inputs,)`. Additional columns are
+                ignored.
 
         Returns:
             A Boolean for one row, otherwise a Boolean array `(n,)`.

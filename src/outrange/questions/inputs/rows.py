@@ -30,7 +30,8 @@ def slots_of(inputs_set: Any) -> list[Slot]:
     """Return the inputs that a set describes, with their names and shapes.
 
     Args:
-        inputs_set: A pair of arrays, a dict of pairs, or an `outrange.Mixed` of these.
+        inputs_set: A pair of arrays, a dict of pairs, or an `outrange.Mixed` whose box is one of
+            these.
 
     Raises:
         InputError: The set does not determine the shapes.
@@ -60,7 +61,7 @@ def flat_rows(slots: Sequence[Slot], rows: Any) -> tuple[np.ndarray, bool]:
 
     Args:
         slots: The inputs of the model.
-        rows: A DataFrame or a row of one, a dict from name to values, or an array.
+        rows: A DataFrame, a row of a DataFrame, a dict from name to values, or an array.
 
     Returns:
         An array `(n, inputs)`, and whether `rows` is a single row without a batch axis.

@@ -6,10 +6,10 @@ import numpy as np
 
 
 HALF = 0.4871
-"""Fraction at which a bracket is divided: not one half, so that thresholds avoid round numbers."""
+"""Fraction at which a bracket is divided; unlike 1/2, it rarely yields round thresholds."""
 
 BOLD = 0.25
-"""Gap of the bracket, relative to `spread`, up to which a single decision tries to close it."""
+"""Width of the bracket, relative to `spread`, up to which a single decision tries to close it."""
 
 NEAR = 0.25
 """Distance from a tie to the next thresholds, relative to the tolerance."""
@@ -19,8 +19,9 @@ class Bracket:
     """Bracket `lower <= minimum <= upper`, narrowed by comparing the minimum with thresholds.
 
     Rounding may leave a threshold undecided (a tie): the minimum equals it, or the feasible set is
-    so thin that no float64 point in it is known. Thresholds close to a tie on either side are then
-    decided next, and after that both sides are bisected. So a tie costs only a few decisions.
+    so thin that no float64 point in it is known. The search then decides a threshold slightly below
+    the tie and a threshold slightly above it. After that, it bisects the rest of the bracket on
+    both sides of the tie. So a tie costs only a few decisions.
 
     Args:
         tol: Tolerance relative to `spread`.

@@ -61,7 +61,7 @@ def least(
 
     Args:
         network: The network under study.
-        objective: A linear form over the flat `[x, y]`; its `strict` is ignored.
+        objective: A linear form over the flat `[x, y]`; its field `strict` is ignored.
         regions: The input set, as a union of regions.
         where: Constraints on a feasible input and its output, over `[x, y]`.
         tol: Tolerance relative to the range of the objective's evaluated values; None for the
@@ -110,7 +110,7 @@ def _by_search(
 
 
 def _evaluate_point(solution: Solution, formed: Graph, domain: DomainBoxes) -> Solution:
-    """Move the solution's point into the domain, and bound its value there from above."""
+    """Move the solution's point into the domain, and bound the objective there from above."""
     if np.isnan(solution.at).any():
         return solution  # The time ended before a point was tried.
     near = domain.around(solution.at)
@@ -204,7 +204,7 @@ class _Chain:
         return None if self.time is None else self.time - (read_clock() - self.began)
 
     def _decide_threshold(self, mark: float) -> Status | None:
-        """Decide whether a feasible input has a value of at most `mark`, and narrow the bracket.
+        """Decide whether the objective can be at most `mark`, and narrow the bracket.
 
         Returns a status if the search is over, otherwise None.
         """

@@ -178,7 +178,7 @@ def _settle_all(
 
 
 def _find_misclassified(network: NetworkLike, data: LabeledData) -> np.ndarray:
-    """Return which inputs the user's model (or without one, the graph) misclassifies, `(n,)`."""
+    """Return which inputs the user's model misclassifies, `(n,)`; without a model, the graph."""
     graph = network.graph
     if network.predict is None:
         values = graph.run(data.flat)

@@ -21,8 +21,8 @@ from .robust_accuracy import accuracy_at
 
 
 LEAST = 1e-3
-"""Minimum time limit, in seconds, for a radius. It applies to the radii left when the run is out of
-time or interrupted, and suffices to reuse results at other radii."""
+"""Minimum time limit, in seconds, for a radius. It applies to the radii that remain when the run is
+out of time or interrupted. It suffices to reuse results at other radii."""
 
 
 def is_several(eps: Any) -> bool:

@@ -22,7 +22,7 @@ SAME = 1e-12
 
 APART = ("probe", "provenance")
 """Parts of the first line that are not compared exactly: the probe may differ by rounding, and the
-provenance in any way."""
+provenance may differ arbitrarily."""
 
 
 class Records:

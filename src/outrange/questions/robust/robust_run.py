@@ -53,7 +53,7 @@ class Question:
 
 
 class RobustRun:
-    """Run that decides the inputs of a data set, in this process or from results of workers.
+    """Run that decides the inputs of a data set, in this process or on workers.
 
     Args:
         network: The network under study.

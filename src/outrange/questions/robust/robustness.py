@@ -94,12 +94,12 @@ class _Search:
 
     @property
     def step(self) -> float:
-        """Next radius, while only radius 0 is proved, as a fraction of `ceiling`.
+        """Next radius as a fraction of `ceiling`, used while only radius 0 is proved.
 
-        The ceiling is the smallest radius that is violated or was left open. Margins fall about
-        linearly with the radius. The result is half of the fraction at which the margin would
-        be 0, limited to the range from 2^-10 to 1/4. It is 1/4 unless the margin is positive at
-        radius 0 and negative at the ceiling.
+        The ceiling is the smallest radius that is violated or was left open. The margin is assumed
+        to decrease linearly with the radius. The result is half of the fraction at which the margin
+        would then be 0, limited to the range from 2^-10 to 1/4. It is 1/4 unless the margin is
+        positive at radius 0 and negative at the ceiling.
         """
         least, here = self.margins.get(0.0, 0.0), self.margins.get(self.ceiling, 0.0)
         if not (least > 0 > here and np.isfinite(least - here)):
@@ -265,7 +265,7 @@ def _search(
 
 
 def _next(search: _Search, limit: float) -> float:
-    """Return the next radius: `limit`, or twice the proved radius, or one inside the bracket."""
+    """Return the next radius: `limit`, twice the proved radius, or a radius inside the bracket."""
     lo, ceiling = search.lo, search.ceiling
     if not np.isfinite(ceiling):
         return min(limit, 2.0 * lo) if lo > 0 else limit

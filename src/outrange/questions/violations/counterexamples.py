@@ -56,8 +56,8 @@ def counterexamples(
         regions: The input set, as a union of regions.
         text: The property as text, for the answer.
         count: Requested number of counterexamples.
-        apart: Minimum distance between two counterexamples: the largest difference of an input,
-            relative to the width of the input set in this input.
+        apart: Minimum distance between two counterexamples: the largest difference in any single
+            input, relative to the width of the input set in this input.
         time_limit: Limit in seconds; None for no limit.
         seed: Random seed of the points tried.
         engine: `"auto"` uses the compiled kernel if it supports the graph; `"array"` never uses it.
@@ -146,7 +146,8 @@ class _Collection:
     def distance(self, x: np.ndarray) -> float:
         """Return the distance to the nearest counterexample; infinity if there is none.
 
-        The distance is the largest difference of an input, relative to the input set's width in it.
+        The distance is the largest difference in any single input, relative to the width of the
+        input set in this input.
         """
         gaps = np.abs(self.at - x) / self._unit
         return float(gaps.max(axis=1).min(initial=np.inf))

@@ -46,7 +46,7 @@ TRIED = 4
 
 @dataclass(frozen=True, eq=False)
 class Simulations:
-    """Simulated trajectories; with a claim, the one nearest to a violation comes first.
+    """Simulated trajectories; if there is a claim, the one nearest to a violation is first.
 
     Args:
         points: Initial states, constants and a constant disturbance, `(batch, x + w)`.

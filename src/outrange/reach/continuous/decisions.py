@@ -79,7 +79,7 @@ class DuringWindow:
     """A function that decides a condition on the part of a segment within a time window.
 
     Args:
-        window: The times at which `part` must hold; segments are cut to these.
+        window: The times at which `part` must hold; segments are cut to this window.
     """
 
     part: Decide

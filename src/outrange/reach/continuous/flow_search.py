@@ -53,8 +53,9 @@ REACH = 8.0
 """Time limit, in seconds, for a pipe that reaches the time of the violation."""
 
 TIGHT = 0.1
-"""Fraction of each width that remainders may contribute to a pipe. Above it, the pieces of the
-initial set are cut further to narrow the pipe; `tol` overrides it."""
+"""Largest acceptable fraction of a pipe's width that is due to remainders. If it is exceeded, the
+pieces of the initial set are cut further to narrow the pipe. The argument `tol` overrides this
+fraction."""
 
 SIMULATED, ENCLOSED = 0.4, 0.5
 """Fractions of the remaining time for simulations, and for proofs that simulated trajectories
@@ -224,7 +225,7 @@ class FlowSearch:
             self._keep(self._cover(None, None, min(REACH, self.clock.left), periods=periods))
 
     def _keep(self, cover: Cover) -> None:
-        """Replace the stored cover if the pipes of the new one reach at least as far in time."""
+        """Store a new cover if its pipes reach at least as far in time as the stored pipes."""
         old = self.cover
         if old is None or min(cover.pipe.reached) >= min(old.pipe.reached):
             self.cover = cover

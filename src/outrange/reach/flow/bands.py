@@ -258,7 +258,7 @@ def _forms(plan: CrownPlan, sets: FormBatch, count: int) -> tuple[LinearForm, Li
 def _parallel(plan: CrownPlan, sweep: CrownPass, net: RelaxedGraph) -> RelaxedGraph:
     """Replace the two lines around each curve with parallel lines, where possible.
 
-    Steps keep their lines.
+    Step functions keep their lines.
     """
     lines = dict(net.lines)
     for value, source, op in plan.curves:
@@ -279,9 +279,9 @@ def _one_slope(
     """Return two parallel lines around a curve.
 
     For a piecewise-linear curve, their slope is that of the upper line of `relaxation`. For any
-    other curve, its absolute value is the smaller of those at the two endpoints of the interval,
-    and its sign follows the lines of `relaxation`. Where the offsets are not finite, the lines of
-    `relaxation` are kept.
+    other curve, the magnitude of the slope is the smaller of the magnitudes of the curve's slopes
+    at the two endpoints. Its sign follows the lines of `relaxation`. Where the offsets are not
+    finite, the lines of `relaxation` are kept.
     """
     with np.errstate(all="ignore"):
         if op.is_piecewise_linear:

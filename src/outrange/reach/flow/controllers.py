@@ -66,7 +66,7 @@ class SampledControl:
 
     @staticmethod
     def of(controller: Graph | SampledControl) -> SampledControl:
-        """Return the controller itself, or a plain graph as a controller without memory."""
+        """Return a controller unchanged; convert a graph to a controller without memory."""
         if isinstance(controller, SampledControl):
             return controller
         return SampledControl(controller, np.zeros(0, np.int64))

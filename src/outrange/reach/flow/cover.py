@@ -1,10 +1,9 @@
 """Answers to questions about a loop, found by splitting the initial set.
 
 Each box has one pipe, which stops at the first segment that leaves the question open. The box is
-then cut across the initial variable that is blamed most for the width of that segment, directly or
-through the remainders that it caused. A box whose pipe stopped early is cut twice. The pieces wait
-in a queue, the oldest first, and many are computed together: thirty pipes hardly take longer than
-one.
+then cut across the initial variable that contributes most to the width of that segment, directly or
+through remainders. A box whose pipe stopped early is cut twice. The pieces wait in a queue, the
+oldest first, and many are computed together: thirty pipes hardly take longer than one.
 
 Once the question is answered, the remaining time may be used to tighten the pipes: pieces that are
 not tight (see `TIGHT`) are cut and replaced by their parts, the loosest first.
@@ -45,7 +44,7 @@ TROUBLES = "domain", "step", "controller"
 """Causes of failures other than an open question or the time limit."""
 
 SMALLEST = 2.0**-10
-"""If the plant is undefined at time 0 on a piece with at most this share of the initial set, no
+"""If the plant is undefined at time 0 on a piece with at most this fraction of the initial set, no
 more pieces are cut, because cuts do not help."""
 
 TIGHT = 0.1
@@ -67,7 +66,7 @@ class Cover:
         tried: Number of pipes computed.
         interrupted: Whether Ctrl-C ended the search.
         trouble: First failure whose cause is in `TROUBLES`; None if there is none.
-        leaves: The pieces with the pipes of their runs, from which `decide_by_splits(since=)`
+        leaves: The pieces together with their computed pipes, from which `decide_by_splits(since=)`
             resumes.
     """
 
@@ -254,8 +253,8 @@ def decide_by_splits(
     """Split the initial set until a question is answered on all of it or a limit is reached.
 
     Sound: every proof is a pipe, see `flow_pipe`. Not complete: if the answer is no, some piece
-    stays open. Cost: one pipe for each piece. Each round of cuts may double the number of pieces or
-    more.
+    stays open. Cost: one pipe for each piece. Each round of cuts may double or quadruple the number
+    of pieces.
 
     See `flow_pipe` for `disturbance` and the arguments before `decide`.
 

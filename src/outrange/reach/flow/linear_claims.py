@@ -224,7 +224,7 @@ def decide_limits(
 
 
 def middle_of(tube: Models) -> Models:
-    """Return the forms at the midpoint of a tube's time span; used for blame, not for proofs."""
+    """Return the forms at the midpoint of a tube's time span, to assign blame, not for proofs."""
     frame = tube.frame
     powers = 0.5 ** np.arange(frame.times)
     coef = tube.coef.reshape(*tube.coef.shape[:2], frame.times, frame.width)

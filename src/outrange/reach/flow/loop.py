@@ -254,7 +254,7 @@ class FlowRun:
     def _record(
         self, span: Span, tube: Models, start: Fraction, end: Fraction, by: FirstBox | None = None
     ) -> Span:
-        """Record the bounds over a segment or at an instant; return the boxes that go on.
+        """Record the bounds over a segment or at an instant; return the boxes that continue.
 
         A box stops if the segment leaves the question open.
         """

@@ -19,7 +19,7 @@ too thin to cut."""
 
 @dataclass(frozen=True, eq=False)
 class InitialPiece:
-    """A box, its share of the initial set, and the piece with a pipe from which it was cut."""
+    """A box, its fraction of the initial set, and the earlier piece from which it was cut."""
 
     lo: np.ndarray
     hi: np.ndarray
@@ -31,7 +31,8 @@ class InitialPiece:
 
         Return [] if every side is too thin (see `THINNEST`).
 
-        The second cut is across another variable if that has at least half as much blame.
+        The second cut is across another variable if some other variable has at least half as much
+        blame.
 
         Args:
             free: Indices of the states that vary.

@@ -121,7 +121,7 @@ def absorb_remainders(models: Models) -> Models:
 def reduce_symbols(
     models: Models, origins: SymbolOrigins, most: int
 ) -> tuple[Models, SymbolOrigins]:
-    """Limit the number of symbols by merging the smallest into one for each state.
+    """Limit the number of symbols by merging the smallest into one symbol for each state.
 
     A sum of small segments lies in a parallelotope whose sides are long enough for all of them
     (Girard, Kopetzki et al.). The size of a segment is measured relative to the whole set.

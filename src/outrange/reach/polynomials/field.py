@@ -76,10 +76,10 @@ def evaluate(graph: Graph, given: Mapping[str, Models], trouble: Trouble | None 
 
 
 def primitive(op: Op, size: int) -> Op:
-    """Return an op, or its plain form if it is a fused pointwise op.
+    """Return an op unchanged, or the unfused form of a fused pointwise op.
 
     Raises:
-        UnsupportedError: The fused op has no plain form.
+        UnsupportedError: The fused op has no unfused form.
     """
     if not isinstance(op, Pointwise):
         return op

@@ -142,8 +142,8 @@ def on_inputs(
         slots: The inputs of the model.
         condition: A condition, or a function of `x` that returns one.
         outputs: The model's outputs, which an error message lists.
-        terms: Nonlinear terms, to which those of the condition are added; None if it must be
-            piecewise linear.
+        terms: Collection to which the condition's nonlinear terms are added; None if the condition
+            must be piecewise linear.
 
     Raises:
         InputError: `condition` uses `y`, or is not a condition.

@@ -32,7 +32,7 @@ class Mixed(InputSet):
         one_hot: A list of groups, each a list of features as above (or the name of an input). In
             each group exactly one feature is 1, and the others are 0.
         at_most_one: A list of such groups, in each of which at most one feature is 1, and the
-            others are 0. Dummy columns without one for the first category are such a group.
+            others are 0. Dummy columns form such a group if the first category has no column.
 
     Raises:
         InputError: `one_hot` or `at_most_one` is not a list of groups.
@@ -66,8 +66,8 @@ class Mixed(InputSet):
         """Return whether rows lie in the box and satisfy the integer and one-hot constraints.
 
         Args:
-            rows: `(n, inputs)` or `(inputs,)`, a DataFrame, a row of one, or a dict from name to
-                values.
+            rows: `(n, inputs)` or `(inputs,)`, a DataFrame, a row of a DataFrame, or a dict from
+                name to values.
 
         Returns:
             A Boolean for one row, otherwise a Boolean array `(n,)`.

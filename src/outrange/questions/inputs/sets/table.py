@@ -47,11 +47,11 @@ def frame_set(
 def integers_and_groups(
     slots: Sequence[Slot], box: Any
 ) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
-    """Return a mask of the integer inputs of a set, and its two kinds of groups as flat indices.
+    """Return a mask of a set's integer inputs, and the flat indices of its two kinds of groups.
 
-    The groups are those of the fields `one_hot` and `at_most_one` of a `Mixed`. Sets other than a
-    `Mixed` or a DataFrame have neither. The mask includes the inputs of `at_most_one` groups, but
-    not those of `one_hot` groups.
+    The groups come from the fields `one_hot` and `at_most_one` of a `Mixed`. A set that is neither
+    a `Mixed` nor a DataFrame has no integer inputs and no groups. The mask includes the inputs of
+    `at_most_one` groups, but not the inputs of `one_hot` groups.
     """
     input_set = frame_set(box, whole=True) if is_frame(box) else box
     integer = np.zeros(sum(slot.size for slot in slots), bool)

@@ -65,7 +65,7 @@ class FlowTask:
         Args:
             batches: Corners of the boxes of each batch.
             seconds: Remaining time; infinite without a limit.
-            results: Filled with the finished pipes, keyed by the index of the batch. Those of
+            results: Filled with the finished pipes, keyed by the index of the batch. Pipes from
                 workers are stored even after an interrupt.
         """
         helpers, decide, report = ambient_workers(), self.decide, _ignore
