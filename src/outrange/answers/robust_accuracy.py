@@ -58,7 +58,7 @@ class RobustAccuracy(Answer):
         methods: Methods used, with references.
         threshold: Threshold above which the output of a model with one output number means class
             1. None if the largest of several outputs determines the class.
-        reading: Sentence about how a class is read off the output.
+        reading: Sentence about how the output determines the class.
         scale: `(inputs,)`, maximum change of each input at radius 1; None if it is 1 for all.
         sources: Models analyzed, each with its hash.
         over: Input set analyzed; None if unknown.

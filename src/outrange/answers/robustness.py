@@ -63,7 +63,7 @@ class Robustness(Answer):
         warrant: Evidence for `lo` (see `Warrant`).
         cost: Time in seconds, and number of sub-problems.
         methods: Methods used, with references.
-        reading: Sentence about how the class is read off a single output number; empty for other
+        reading: Sentence about how a single output number determines the class; empty for other
             models.
         scale: `(inputs,)`, change of each input at distance 1; None if it is 1 for all.
         arithmetic: `"real"`, or `"float32"`: both bounds are then about float32 inference with sums

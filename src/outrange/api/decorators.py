@@ -321,7 +321,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def with_arguments(answer: Answer, **arguments: Any) -> Any:
-    """Return an answer with the user's arguments in its provenance instead of converted ones.
+    """Return an answer whose provenance lists the user's arguments, not converted arguments.
 
     For example, the command line converts arguments before it calls a function.
 

@@ -93,7 +93,7 @@ def match_layers(answer: ProvedNetwork, layers: Sequence[EmbeddedLayer]) -> list
     computes the input of the activation after it.
 
     Raises:
-        InputError: The layers do not correspond to those of the bounds.
+        InputError: The layers do not correspond to the layers of the proved network.
     """
     waiting, matched = list(answer.layers), []
     last: Bounds | None = answer.box
@@ -154,7 +154,7 @@ def match_predictor(
         sampled: Whether to check the weights, which is possible if all activations are ReLUs.
 
     Raises:
-        InputError: The layers do not correspond to those of the bounds.
+        InputError: The layers do not correspond to the layers of the proved network.
     """
     shapes = [
         EmbeddedLayer(layer.output.shape[-1], b) for layer, b in zip(layers, bent, strict=True)
@@ -197,7 +197,7 @@ def _check_samples(
         bent: Whether each embedded layer applies a ReLU.
 
     Raises:
-        InputError: An activation leaves the bounds, so the weights are those of another network.
+        InputError: An activation leaves the bounds, so the embedded network has other weights.
     """
     assert answer.box is not None
     lo, hi = answer.box
@@ -246,7 +246,7 @@ def intersect(
 
 
 def relu_bounds(layer: UnitBounds) -> tuple[Bounds, Bounds]:
-    """Return a layer's flat bounds before and after its activation, equal if it has none."""
+    """Return a layer's flat bounds before and after its activation; equal without an activation."""
     post = np.ravel(layer.post[0]), np.ravel(layer.post[1])
     pre = post if layer.pre is None else (np.ravel(layer.pre[0]), np.ravel(layer.pre[1]))
     return pre, post

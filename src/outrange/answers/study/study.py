@@ -200,7 +200,7 @@ class Study(Answer):
         """Draw the fraction of starts that succeed, as `plot_heatmap` does.
 
         Args:
-            ax: Matplotlib axes; new ones if None.
+            ax: Matplotlib axes to draw on; a new figure if None.
 
         Returns:
             The axes.
@@ -214,7 +214,7 @@ class Study(Answer):
         """Draw the fraction of starts that succeed for every activation and loss.
 
         Args:
-            ax: Matplotlib axes; new ones if None.
+            ax: Matplotlib axes to draw on; a new figure if None.
             optimizer: The optimizer; None for the best optimizer of each activation and loss.
 
         Returns:
@@ -249,7 +249,7 @@ class Study(Answer):
         """Draw the metric of the best combinations over the epochs, with all their starts.
 
         Args:
-            ax: Matplotlib axes; new ones if None.
+            ax: Matplotlib axes to draw on; a new figure if None.
             most: Maximum number of combinations.
 
         Returns:

@@ -200,7 +200,7 @@ def _count(loop: ControlLoop, plant: Any, network: Network | None) -> int:
 
 
 def _names(value: Sequence[str] | None, size: int, what: str, prefix: str) -> tuple[str, ...]:
-    """Return the user's names, or numbered ones for None.
+    """Return the user's names, or numbered names if `value` is None.
 
     Raises:
         InputError: The number of names is not `size`.
