@@ -42,8 +42,9 @@ def resolve_references(findings: Sequence[Finding]) -> list[Finding]:
     """Complete each finding whose fix refers to other findings.
 
     Such a finding gets the layer and the fix of the first other finding that may be its cause. A
-    cause is at least measured, is no note, is not in `CONSEQUENCES`, and has a fix that can be
-    parsed. If there is no cause and the fix states an alternative, only the alternative remains.
+    cause is a measured or proved finding, is not a note, and has a fix that can be parsed. Its rule
+    is not in `CONSEQUENCES`. If there is no cause and the fix states an alternative, only the
+    alternative remains.
 
     Args:
         findings: The findings, with the most certain ones first.

@@ -22,9 +22,9 @@ class Signal:
         by_chance: Explained fractions after random permutations of the targets' rows, one number
             per permutation; empty if `explained` exceeds `CLEAR`.
         rows: Number of rows used.
-        linear: Cross-validated skill of linear ridge regression: 1 for perfect predictions, 0 for
-            those of the best constant, and negative for worse ones. It is measured by accuracy if
-            all targets are 0 or 1, and otherwise by explained variance.
+        linear: Cross-validated skill of linear ridge regression: 1 if the predictions are perfect,
+            0 if they are as good as the best constant, and negative if they are worse. It is
+            measured by accuracy if all targets are 0 or 1, and otherwise by explained variance.
     """
 
     explained: float

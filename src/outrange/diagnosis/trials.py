@@ -324,10 +324,10 @@ class Trials(ShortTrainings):
     def gain(self, change: Change) -> tuple[float, float] | None:
         """Return the losses without and with a change if the change lowers the loss.
 
-        Every run without the change must keep `HALFWAY` of the best constant's loss. Every run with
-        the change must end with at most `BETTER` times the least of these losses. Training runs of
-        fewer than `FEW` steps are evidence only if their loss is not finite. In that case the runs
-        with the change must have learned.
+        Every run without the change must end with at least `HALFWAY` times the best constant's
+        loss. Every run with the change must end with at most `BETTER` times the least of these
+        losses. Training runs of fewer than `FEW` steps are evidence only if their loss is not
+        finite. In that case the runs with the change must have learned.
 
         Returns:
             Two fractions of the best constant's loss: the least without the change, and the largest
@@ -364,7 +364,7 @@ class Trials(ShortTrainings):
 
         Returns:
             Two fractions of the best constant's loss, as in `gain`; None if unknown, or if the
-            change does not help by the thresholds `BEHIND`, `NOTHING` and `AHEAD`.
+            losses miss one of the thresholds `BEHIND`, `NOTHING` and `AHEAD`.
         """
         first = self.run()
         if first is None or len(first.losses) < LEAST:

@@ -1,8 +1,8 @@
 """Back-substitution: linear lower bounds in terms of the input, one rule per kind of op.
 
-Rows `(R, n)` are the same for all boxes until they meet a nonlinear op; from there on they have the
-shape `(B, R, n)`. An upper bound on a row is a negated lower bound on the negated row. Rounding:
-see `rounding`.
+Rows have the shape `(R, n)`, the same for all boxes, until they are propagated through a nonlinear
+op. From there on, their shape is `(B, R, n)`. An upper bound on a row is a negated lower bound on
+the negated row. Rounding: see `rounding`.
 
 Reference: H. Zhang et al., *Efficient Neural Network Robustness Certification with General
 Activation Functions* (CROWN), NeurIPS 2018; G. Singh et al., *An Abstract Domain for Certifying
@@ -124,7 +124,7 @@ def affine(op: Affine, line: None, rows: np.ndarray) -> Pulled:
 
 
 def rearrange(op: Rearrange, line: None, rows: np.ndarray) -> Pulled:
-    """Move each coefficient back to the source of its entry."""
+    """Move each coefficient to the input entry that the op copied."""
     fill = np.where(op.index < 0, op.fill, 0.0)
     return op.adjoint(rows), dots(rows, fill) if fill.any() else None
 
@@ -165,7 +165,7 @@ def product(op: Product, planes: ProductRelaxation, rows: np.ndarray) -> Pulled:
 
 
 def largest(op: Largest, picks: MaxRelaxation, rows: np.ndarray) -> Pulled:
-    """Substitute one entry of each window for positive coefficients, the upper plane for negative.
+    """Substitute a window's entry for positive coefficients, the upper plane for negative ones.
 
     The entry is the one with the largest lower bound, `arg` of `MaxRelaxation`.
     """

@@ -86,9 +86,9 @@ def cone(
 ) -> Cone:
     """Return the cone of influence of the entries `wanted` (increasing) of one value.
 
-    Values up to `floor` are its leaves. With `zeros`, the cone omits entries that a plain matrix
-    multiplies only by zeros; this requires reading every coefficient. Cost: one pass over the nodes
-    after the leaves, and index arrays as long as the cone's values.
+    Values up to `floor` are its leaves. With `zeros`, the cone omits entries that a matrix stored
+    as an array multiplies only by zeros. This requires reading every coefficient. Cost: one pass
+    over the nodes after the leaves, and index arrays as long as the cone's values.
     """
     dependencies = _find_dependencies(graph, value, wanted, floor, np.inf, zeros)
     assert dependencies is not None

@@ -38,7 +38,7 @@ from .stability import find_rivals, is_stable
 
 
 _ROOM = 1 << 18
-"""Limit on the coefficients in the rows of a chunk of several boxes: about what a cache holds."""
+"""Limit on the coefficients in the rows of a chunk of several boxes: about the size of a cache."""
 
 _WIDE = 1 << 12
 """Length beyond which a value, and every later one, is back-substituted within cones of rows."""
@@ -69,7 +69,7 @@ class CrownPlan:
         curves: Triples of value, input value and op, for every curve, in order.
         largest: Triples of value, input value and op, for every `Largest`.
         products: Tuples of value, input values and op, for every product.
-        origins: By value, the origins of every value that a product reads.
+        origins: For each value that a product reads, the origins of its entries (see `Origins`).
         boxes: The number of boxes per chunk.
         counting: `(inputs,)` bool: inputs that select rows of tables. The lines of a table are
             usually level, so they do not show the influence of such an input.
@@ -133,8 +133,8 @@ class CrownPass:
             Beyond it, back-substitution stops at layers with known bounds.
         needed: By value, the entries that may be back-substituted, because the objectives depend on
             them; None for all entries.
-        settled: The `deep` of an earlier pass. These values are not refined again before the first
-            value outside this set has been refined.
+        settled: The result `deep` of an earlier pass. These values are not refined again before the
+            first value outside this set has been refined.
         each: The function that maps over the row groups of a wide value.
         ends: Result: lower and upper bounds of every value.
         deep: Result: values whose rows all reached the input, in this pass or an earlier one, or
@@ -234,7 +234,8 @@ class CrownPass:
     def _open_factors(self, value: int, op: Product, sources: Sequence[int]) -> np.ndarray:
         """Return a mask of the factors of `op` in `value` that back-substitution may tighten.
 
-        These are entries that are not constant, vary in some box, and are not behind a curve.
+        These are entries that are not constant, that vary in some box, and that are not functions
+        of their origins through a curve (see `Origins.bent`).
         """
         out = np.zeros(self.ends[value][0].shape[1], bool)
         for source, index in zip(sources, (op.left, op.right), strict=True):

@@ -62,7 +62,9 @@ class ForwardCrownPass(CrownPass):
         return False
 
     def _shares_of(self, form: Zonotopes, rows: np.ndarray) -> np.ndarray:
-        """Return each input's share of what all inputs together add to the widths of entries.
+        """Return each input's contribution to the width of entries, relative to all inputs.
+
+        Errors also contribute to the width, but are not counted.
 
         Args:
             form: The zonotopes of the boxes.

@@ -7,9 +7,9 @@ A back-substitution has rows `a_v` on pending values and a constant `c` (all flo
 Every step replaces `a_v . v(x)` by rows on the inputs of `v`. It keeps (*) by subtracting from `c`
 a bound on the step's own roundings. Notation: `u` is the unit roundoff, `gamma(n)` is `n u / (1 - n
 u)`, `eta` the least subnormal. `H_v >= |v(x)|` are the magnitudes proved for the boxes at hand, and
-`n_v` is the length of `v`. `r_v` is the number of times `v` is read: as many rows are added up on
-it, so each summand passes at most `r_v` additions. `K` is twice the number of nodes plus a few,
-the number of additions into `c`. The roundings, one by one:
+`n_v` is the length of `v`. `r_v` is the number of times `v` is read. That number of rows is added
+up on it, so each summand passes at most `r_v` additions. `K` is twice the number of nodes plus a
+few, the number of additions into `c`. The roundings, one by one:
 
 1. *Affine* `v = sum_i A_i v_i + b`. The new rows are `fl(A_i^T a_v)`, sums of at most `t` products,
    then added to the pending rows. They are off by at most `gamma(t + r_i) |A_i|^T |a_v|` entry by
@@ -62,7 +62,8 @@ TINY = 5e-324
 """The `eta` of the derivation: the least subnormal number."""
 
 FLOOR = 2.0**-1000
-"""Amount added to errors: more than any multiple of `eta` that occurs, but not a slow subnormal."""
+"""Amount added to errors. It exceeds every multiple of `eta` that occurs. It is not subnormal,
+because arithmetic with subnormal numbers is slow."""
 
 
 def inflate(x: np.ndarray) -> np.ndarray:

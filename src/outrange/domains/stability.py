@@ -17,8 +17,8 @@ from ..ops import Curve, Largest, Step
 def _gaps(curve: Curve) -> Iterator[tuple[int, float, float, tuple[bool, bool]]]:
     """Yield `(code, least, most, strict)` for every linear piece of a curve with several pieces.
 
-    `least` and `most` are the endpoints of the piece. `strict` states for each of the two whether
-    the curve jumps there.
+    `least` and `most` are the endpoints of the piece. `strict` states for each endpoint whether the
+    curve jumps there.
     """
     ends = (-np.inf, *curve.knots, np.inf)
     last = len(curve.bends) - 1
@@ -63,7 +63,8 @@ def clip_to_phases(
 def find_rivals(op: Largest, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
     """Return the entries that compete for the maximum of a window in some box.
 
-    An entry competes if it may be the largest of a window in which another entry may be, too.
+    An entry competes if it may be the largest of a window in which another entry may also be the
+    largest.
     """
     present = op.windows >= 0
     source = np.maximum(op.windows, 0)

@@ -104,7 +104,7 @@ def tangents(
 def plain_tangents(
     plan: TangentPlan, values: list[np.ndarray], directions: np.ndarray
 ) -> list[np.ndarray]:
-    """Return tangents `(batch, D, n)` at points, in plain float64, without a proof.
+    """Return tangents `(batch, D, n)` at points, in float64, without bounds on the rounding errors.
 
     Args:
         plan: The plan of a graph without a `Largest`.

@@ -5,11 +5,11 @@ Each value satisfies `|v - (c + G^T e)| <= r`, where all values share the symbol
 every row of `G`. A curve `f` multiplies by one slope `s` per entry. Its error is the range of
 `f(v) - s v`.
 
-There are two ways to continue with an error. By default, it is added to `r`, so the input's symbols
-remain the only ones. A single pass then bounds all units, whereas back-substitution needs one pass
-per layer. Such bounds are preferable for many units over small boxes, where almost all are stable.
-With `keep_symbols`, a large error becomes a new symbol, so it can cancel in a later layer. Closed
-loops use this (`reach`). Products then account for squares of symbols:
+There are two ways to treat an error. By default, it is added to `r`, so the input's symbols remain
+the only ones. A single pass then bounds all units, whereas back-substitution needs one pass per
+layer. Such bounds are preferable for many units over small boxes, where almost all are stable. With
+`keep_symbols`, a large error becomes a new symbol, so it can cancel in a later layer. Closed loops
+use this (`reach`). Products then account for squares of symbols:
 
     (a + A e)(b + B e) = a b + (a B + b A) e + sum_ij A_i B_j e_i e_j,
 
@@ -55,7 +55,7 @@ memory for several times this number.
 """
 
 _CARRIED = 2.0**-10
-"""The flat form of its bounds replaces a form if no entry is constant, and the form's rows
+"""A form is replaced by its bounds, without symbols, if no entry is constant and the form's rows
 contribute at most this fraction of every entry's `reach`.
 """
 
@@ -339,8 +339,8 @@ RULES = {
 def intersect(form: Zonotopes, plain: Bounds) -> Bounds:
     """Intersect the range of a form with intervals, and return the bounds.
 
-    In place, an entry drops its form if its interval is less than half as wide as the form, or if
-    the form is not finite.
+    The form is changed in place: an entry's form is replaced by its interval, without symbols, if
+    the interval is less than half as wide, or if the form is not finite.
     """
     lo, hi = form.ends()
     lo, hi = np.maximum(lo, plain[0]), np.minimum(hi, plain[1])

@@ -90,7 +90,7 @@ class Chunks:
         return int(is_short and waiting > workers)
 
     def patience(self, size: int) -> float:
-        """Return how long, in seconds, a task of `size` questions may keep starting new ones.
+        """Return for how many seconds a task of `size` questions may start further questions.
 
         The result is 0 before any duration is known.
         """

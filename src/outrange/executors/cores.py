@@ -1,4 +1,4 @@
-"""The number of cores that a task may use, since it may share the machine with other tasks."""
+"""The number of cores that a task may use if it shares the machine with other tasks."""
 
 from __future__ import annotations
 

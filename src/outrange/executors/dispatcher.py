@@ -241,7 +241,7 @@ class Dispatcher(Generic[Key]):
         return TaskResult(key, value, node=entry.node)
 
     def _warn_if_broken(self, error: BaseException) -> None:
-        """Warn, only once, if the executor accepts no more tasks; only its owner can replace it."""
+        """Warn, only once, if the executor accepts no more tasks."""
         if self.pool.broken and not self._warned:
             self._warned = True
             why = " ".join(f"{type(error).__name__}: {error}".split())

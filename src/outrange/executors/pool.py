@@ -13,7 +13,7 @@ from .nodes import Nodes, WorkerNode
 
 
 SIZES = ("_max_workers", "max_workers", "num_workers")
-"""Attributes with the number of workers, in the standard library, executorlib and mpi4py."""
+"""Possible names of the attribute that contains the number of workers of an executor."""
 
 
 class Pool(Protocol):

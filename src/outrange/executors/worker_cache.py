@@ -1,4 +1,4 @@
-"""The worker's side: a cache of payloads by content hash, and the entry point of tasks.
+"""Code that runs on a worker: a cache of payloads by content hash, and the entry point of tasks.
 
 A task refers to its payload, such as a model, by a hash, so the payload need not be sent with every
 task. If a worker lacks the payload, it returns `MISSING`, and the task is sent again together with

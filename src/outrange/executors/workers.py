@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class WorkerChoice:
-    """The workers and the checkpoint folder that a `workers` block chooses.
+    """The workers and the checkpoint folder that a `workers` block selects.
 
     Args:
         pool: The pool of workers; None for this process.
@@ -70,7 +70,7 @@ def workers(executor: Any = None, *, resume: str | os.PathLike | None = None) ->
         ...     outrange.output_range(model, (0, 1))
         Range(lo=[0.], hi=[2.], exact to 1e-06, FLOAT64_ROUNDED)
 
-    Sound: as without workers. If a worker is lost, its part of the search is open again.
+    Sound: as without workers. If a worker is lost, its part of the search is repeated.
     Complete: as without workers.
     Cost: a few milliseconds per task, in addition to the work that the workers share.
 

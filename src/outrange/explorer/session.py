@@ -95,7 +95,7 @@ class Session:
         return None
 
     def _set_box(self, box: Box) -> None:
-        """Set the current box of the page; stop properties and samples of any other box."""
+        """Set the current box of the page; stop verification and sampling for any other box."""
         if not _is_same(self._newest, box):
             self._newest = box
             for kind in ("verify", "sample"):

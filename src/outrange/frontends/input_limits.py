@@ -48,13 +48,13 @@ class ValueLimit:
 def limited_inputs(b: Builder, wanted: Sequence[ValueLimit]) -> list[Slot]:
     """Return the input slots, narrowed if needed so that every limited value stays in its limits.
 
-    That the values stay in their limits is proved by interval bounds. All narrowed inputs share
-    one range `first <= x <= last` around a center. Bisection extends the range upward as far as
-    the limits are proved to hold, and then downward. If any input is restricted to integers, only
-    the integer inputs are narrowed; the center is 0, and the range is clipped to the limits of
-    each input. Otherwise, the real-valued inputs are narrowed around the first of several centers
-    at which the limits hold. If there are any limits to prove, real-valued inputs that are not
-    narrowed are still limited to the range of float32.
+    Interval bounds prove that the values stay in their limits. All narrowed inputs share one range
+    `first <= x <= last` around a center. Bisection extends the range upward as far as the limits
+    are proved to hold, and then downward. If any input is restricted to integers, only the integer
+    inputs are narrowed; the center is 0, and the range is clipped to the limits of each input.
+    Otherwise, the real-valued inputs are narrowed around the first of several centers at which the
+    limits hold. If there are any limits to prove, real-valued inputs that are not narrowed are
+    still limited to the range of float32.
 
     Args:
         b: Builder of the graph.

@@ -61,8 +61,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 def _inside(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Report softmaxes whose result enters a later layer with a kernel.
 
-    Copies in which a relu replaces each of these softmaxes are trained, to measure whether the
-    softmaxes do harm.
+    To measure whether these softmaxes do harm, copies of the model are trained with a relu in place
+    of each of them.
     """
     program = case.program
     makers = {t: step for step in program.steps for t in step.gives}
@@ -88,4 +88,4 @@ def _inside(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 PASSING = ("Reshape", "MaxPool", "AveragePool")
-"""Operations that may lie between a softmax and the product that reads it."""
+"""Operations permitted between a softmax and the product or convolution that uses its result."""

@@ -25,10 +25,10 @@ from .targets import POWERS, add_weight, weight_shown
 
 
 LARGE, NOTED = 0.5, 0.2
-"""Thresholds on the fraction of the possible gain over the best constant that equal rows make
-impossible. At or above the first threshold, the rule reports a finding. Between the second
-threshold and the first, it reports a note, since data with few distinct values (a truth table,
-single words) naturally have duplicates."""
+"""Thresholds for the loss that equal rows make unavoidable, as a fraction of the largest possible
+reduction of the best constant's loss. At or above the first threshold, the rule reports a finding.
+Between the second threshold and the first, it reports a note, since data with few distinct values
+(a truth table, single words) naturally have duplicates."""
 
 ALIKE = 1e-3
 """Permitted difference between the outputs of equal rows, relative to the largest output."""

@@ -130,8 +130,8 @@ def _witness(case: DiagnosisContext, rows: np.ndarray) -> tuple[int | None, bool
 
     Returns:
         The index of the row, and whether running the model confirmed that its loss or gradient is
-        not finite. `(None, True)` if no candidate is such a row. If nothing can be run,
-        `(rows[0], False)`, since the program may handle that row.
+        not finite. `(None, True)` if no candidate is such a row. `(rows[0], False)` if the model
+        cannot be run; it is then unknown whether that row does harm.
     """
     for start in range(0, len(rows), AT_ONCE):
         left = rows[start : start + AT_ONCE]

@@ -165,10 +165,10 @@ def _is_contradicted(case: DiagnosisContext, weights: Iterable[int]) -> bool:
 
 
 def _consequence(case: DiagnosisContext, weights: Sequence[int], everything: bool) -> str:
-    """Describe in a sentence what `fit` does with these weights on this backend.
+    """Describe in a sentence how `fit` treats weights without a gradient on the program's backend.
 
     Args:
-        everything: Whether these are all trainable weights.
+        everything: Whether the model has no other trainable weights.
     """
     name = {"jax": "JAX", "tensorflow": "TensorFlow", "torch": "PyTorch"}[case.program.backend]
     measured = case.measurement

@@ -161,10 +161,10 @@ def _faster(case: DiagnosisContext) -> str:
 
 
 def _oscillates(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
-    """Report losses that jump up and down by more than `SWING` times their level and hardly fall.
+    """Report losses that jump up and down by more than `SWING` times their median and hardly fall.
 
-    The last two thirds of the epochs are judged: their second half lies below their first half, on
-    average, by less than a typical jump.
+    Only the last two thirds of the epochs are examined. From the first half of these epochs to the
+    second, the mean loss falls by less than the median jump.
     """
     if len(losses) < 8:
         return None

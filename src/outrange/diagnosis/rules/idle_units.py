@@ -1,6 +1,6 @@
 """OR020: units that are dead, always on, or copies of others on the given data.
 
-Healthy networks have some as well.
+Healthy networks also contain some such units.
 """
 
 from collections.abc import Iterator

@@ -14,8 +14,9 @@ from ..wording import names, share, short
 
 
 LARGE, SMALL = 3.0, 0.1
-"""Factors that define unusual standard deviations of kernels. They are at least the first factor
-times the largest usual one, or at most the second factor times the smallest usual one."""
+"""Factors that define unusual standard deviations of kernels. A standard deviation is unusual if it
+is at least `LARGE` times that of every common initializer, or at most `SMALL` times that of every
+common initializer."""
 
 
 def _start(keras: ModuleType, deviation: float) -> ModelAndData:
@@ -48,7 +49,8 @@ def _start(keras: ModuleType, deviation: float) -> ModelAndData:
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Report unusual spreads of kernels if copies with newly drawn weights reach a lower loss.
 
-    `Trials.gain` defines how much lower. The spread of a kernel is its standard deviation.
+    `Trials.gain` defines the required difference in loss. The spread of a kernel is its standard
+    deviation.
     """
     kernels = [
         w for w in case.program.weights
@@ -73,9 +75,10 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _times(weight: Weight) -> float | None:
-    """Return a kernel's standard deviation divided by the closest usual one; None if unknown.
+    """Return the ratio of a kernel's standard deviation to the closest usual one; None if unknown.
 
-    The ratio is 1 if the deviation lies between those of the usual initializers.
+    The usual standard deviations are those of common initializers. The ratio is 1 if the deviation
+    lies between the smallest and the largest of them.
     """
     kernel = np.asarray(weight.read(), np.float64)
     spread = float(kernel.std())

@@ -192,8 +192,8 @@ def _of_probabilities(
 ROUNDING = 1e-6
 """Permitted distance of a label from [0, 1], which the rounding of a scaler may cause.
 
-A label at this distance makes the loss only slightly negative: at a probability that is clipped at
-1e-7, the loss is lower by `16.1 * 1e-6` and higher by 1e-7.
+A label at this distance makes the loss only slightly negative: if the probability is clipped at
+1e-7, one term of the loss is `-16.1 * 1e-6`, and the other is 1e-7.
 """
 
 

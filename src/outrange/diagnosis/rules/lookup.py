@@ -17,7 +17,8 @@ KEPT = ("Cast", "ConvertToTensor", "ExpandDims", "Flatten", "Identity", "Reshape
 """Operations whose results are the numbers of their argument, unchanged or truncated."""
 
 WIDE = (None, "float32", "float64", "int32", "int64")
-"""Types that can represent the indices of tables of common sizes; None is the argument's type."""
+"""Types that can represent the indices of tables of common sizes. None denotes the type of the
+argument."""
 
 MOST = 2.0**31
 """Limit on the absolute value of the numbers that are checked. Larger numbers are not valid indices

@@ -93,7 +93,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _least_sizes(case: DiagnosisContext, dtype: str, tensor: int | None) -> np.ndarray:
-    """Bound the absolute values of a tensor in a 16-bit format from below for each bounded row.
+    """Compute lower bounds on absolute values of a tensor in a 16-bit format, for each bounded row.
 
     Returns:
         The bounds, `(rows, units)`; an entry that is not positive proves nothing.

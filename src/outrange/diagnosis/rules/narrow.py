@@ -18,11 +18,12 @@ from ..trials import BETTER, FEW, HALFWAY
 
 
 WIDE = 32
-"""Number of units of the widened layer in a copy, unless the layer has fewer inputs."""
+"""Number of units of the widened layer in a copy. If the layer has fewer inputs, it gets one unit
+per input."""
 
 STUCK = 0.8
-"""If one of the three copies learns, the other two must keep at least this fraction of the best
-constant's loss."""
+"""If one of the three unchanged copies learns, each of the other two must end with at least this
+fraction of the best constant's loss."""
 
 
 def _classes(keras: ModuleType, units: int) -> ModelAndData:

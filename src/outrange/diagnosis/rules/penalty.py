@@ -52,7 +52,7 @@ def _ridge(keras: ModuleType, strength: float) -> ModelAndData:
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Report large penalties if copies reach a lower loss without them (see `Trials.gain`).
 
-    If nothing could be trained, penalties that exceed the best constant's loss are reported too.
+    If no copy could be trained, penalties that exceed the best constant's loss are reported too.
     The penalties are computed as the measured total loss minus the loss on the data.
     """
     measured, trials = case.measurement, case.trials

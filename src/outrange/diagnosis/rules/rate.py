@@ -21,7 +21,8 @@ STILL = 1e-5
 size. With fewer steps, the fraction is smaller."""
 
 FOREVER = 1e7
-"""Number of steps, extrapolated from the measured pace, above which training is reported."""
+"""Number of steps, extrapolated from the measured pace, above which training is reported as too
+slow."""
 
 SMALLER = (0.1, 0.01)
 """Factors by which the learning rate is multiplied to try smaller rates."""
@@ -36,7 +37,7 @@ USUAL_OF = {"Adadelta": 1.0}
 """Usual learning rates of optimizers for which `USUAL` is far too small."""
 
 UNSCALED = ("SGD", "Adadelta", "Adagrad", "Ftrl")
-"""Optimizers for which larger rates are usual: those with the key False in `USUAL`, `LARGEST`."""
+"""Optimizers for which larger rates are usual. Their key in `USUAL` and `LARGEST` is False."""
 
 FEWEST_STEPS = 4
 """Minimum number of steps of a training run for its loss to be evidence. With fewer steps, only a
@@ -47,8 +48,9 @@ STAYS = 0.02
 between the best constant's loss and the least possible loss."""
 
 SLOW, DONE = 0.7, 0.1
-"""Without a plan, plain gradient descent is slow if its copies' loss stays above the first fraction
-of the best constant's loss, and if a larger rate reduces it to the second fraction of its value."""
+"""Two conditions for slow gradient descent if there is no plan. The loss of the copies remains at
+least `SLOW` times the best constant's loss. A larger rate reduces the final loss to at most `DONE`
+times its value."""
 
 MANY = 20_000
 """Number of training steps that is assumed if there is no plan."""
@@ -102,8 +104,8 @@ def _deep(keras: ModuleType, rate: float) -> ModelAndData:
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Report a learning rate that a proof or trained copies show to be too large or too small.
 
-    Only a rate that is too large can be proved, and only for a linear model, whose curvature can be
-    bounded.
+    A proof is possible only if the rate is too large and the model is linear, because the curvature
+    of the loss can then be bounded.
     """
     optimizer = case.program.optimizer
     if optimizer is None or optimizer.rate <= 0 or not case.program.losses:
@@ -263,7 +265,7 @@ def _instead(case: DiagnosisContext, level: float) -> str:
 
 
 def _too_small(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> Said | None:
-    """Report a rate at which learning takes more steps than planned, although a larger one learns.
+    """Report a rate at which learning would take more steps than planned, if a larger rate learns.
 
     Without a plan, `MANY` steps are assumed.
     """
@@ -291,7 +293,7 @@ def _too_small(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal
 
 
 def _stands_still(case: DiagnosisContext) -> bool:
-    """Return whether the loss changes by less than `STAYS` allows in every short training run.
+    """Return whether no short training run makes progress, as defined by `STAYS`.
 
     Returns False if that is unknown.
     """
@@ -311,9 +313,10 @@ def _learns_too_little(
 ) -> Said | None:
     """Report a rate at which copies learn less than at a larger rate in as many steps.
 
-    After all planned steps, the loss must be at least half of the best constant's loss, and at most
-    half as large at the larger rate. Without a plan, the user may intend many more steps. Then only
-    plain gradient descent is checked, with the thresholds `SLOW, DONE`.
+    The runs must include at least half of the planned steps. Their loss must be at least half of
+    the best constant's loss, and a larger rate must at least halve it. Without a plan, the user may
+    intend many more steps. Then only plain gradient descent is checked, with the thresholds `SLOW`
+    and `DONE`.
     """
     trials, steps = case.trials, len(training.losses)
     plain = optimizer.kind == "SGD" and not optimizer.momentum
@@ -337,7 +340,8 @@ def _learns_too_little(
 def _larger(optimizer: Optimizer) -> list[float]:
     """Return up to three powers of 10 by which to multiply the rate, the most promising first.
 
-    The first one leads closest to the rate in `USUAL` or `USUAL_OF`, and none beyond `LARGEST`.
+    The first power brings the rate closest to the value in `USUAL` or `USUAL_OF`. No power brings
+    it above `LARGEST`.
     """
     adaptive = optimizer.kind not in UNSCALED
     usual = USUAL_OF.get(optimizer.kind, USUAL[adaptive])

@@ -1,8 +1,8 @@
 """OR035: models that mix the rows of a batch.
 
-Graphs describe a single row. For a single row, a softmax over axis 0 is 1 and a mean over axis 0 is
-the row itself, but not for a batch. Proofs about one row would not hold for such a model,
-so `look_for_mixed_rows` runs before any rule.
+Graphs describe a single row. For a single row, a softmax over axis 0 is 1, and a mean over axis 0
+is the row itself. For a batch, neither is true. Proofs about one row would not hold for such a
+model, so `look_for_mixed_rows` runs before any rule.
 """
 
 from collections.abc import Iterator
@@ -70,8 +70,8 @@ class BatchDependence:
     Args:
         row: Index of the row in the data.
         output: Index of the model output.
-        before: The output for the row in a batch of the rows of the data.
-        after: The output for the row in a batch with other rows.
+        before: The row's output in a batch of the original rows.
+        after: The row's output in the changed batch.
     """
 
     row: int

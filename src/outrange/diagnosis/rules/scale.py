@@ -21,7 +21,7 @@ APART = 1000.0
 
 FAR, SMALL = 20.0, 0.01
 """Limits for inputs that are regarded as scaled: the largest ratio of a feature's mean to its
-standard deviation, and the smallest permitted value of the largest of these deviations.
+standard deviation, and the smallest permitted value of the largest standard deviation.
 
 Above the first limit all rows look alike. Below the second one the features have hardly any effect.
 """
@@ -75,7 +75,7 @@ def _gain_from_nothing(case: DiagnosisContext, change: Change) -> tuple[float, f
     Example(lambda k: _houses(k, False), lambda k: _houses(k, True), level=Level.SUSPECTED),
 )  # fmt: skip
 def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report inputs that `LARGE`, `APART`, `FAR` or `SMALL` excludes as not scaled.
+    """Report inputs outside the limits `LARGE`, `APART`, `FAR` or `SMALL` as not scaled.
 
     Nothing is reported if the first layer is in `SCALERS`.
     """
@@ -160,7 +160,8 @@ def check_targets(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 def scaling(y: np.ndarray) -> str:
     """Propose code that scales the targets: column by column, or all of them jointly.
 
-    The columns are scaled separately if their standard deviations differ as `ALIKE` states.
+    The columns are scaled separately if the smallest of their standard deviations is below `ALIKE`
+    times the largest.
     """
     rows = y.reshape(len(y), -1)
     rows = rows[np.isfinite(rows).all(axis=1)]

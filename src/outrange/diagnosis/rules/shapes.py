@@ -98,8 +98,8 @@ def squeeze_shapes(
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the shapes of targets and predictions as Keras passes them to a loss.
 
-    Before every loss, Keras removes or adds a last axis of size 1 if the numbers of axes differ by
-    one.
+    Before Keras computes a loss, it removes or adds a last axis of size 1 if the numbers of axes
+    differ by one.
     """
     if len(y) == len(p) + 1 and y[-1] == 1:
         return (y, (*p, 1)) if len(p) == 1 else (y[:-1], p)

@@ -16,7 +16,8 @@ from .targets import REGRESSION
 
 APART, SORTED = 0.5, 0.2
 """Minimum fraction of the validation rows that would have to change class to match the class
-frequencies of the training rows: for unordered rows, and for rows sorted by class."""
+frequencies of the training rows. The first threshold applies to unordered rows, the second to rows
+sorted by class."""
 
 FAR = 5.0
 """Permitted difference between the means of a feature in the training rows and in the validation
@@ -49,7 +50,7 @@ def _flowers(keras: ModuleType, order: bool) -> ModelAndData:
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report validation rows whose targets or inputs are distributed unlike those for training.
+    """Report validation rows whose targets or inputs have another distribution than in training.
 
     `APART`, `SORTED` and `FAR` contain the thresholds. Inputs are compared only if no targets are
     reported.

@@ -211,9 +211,9 @@ def _compare_gradients(
 def _check_flat_stack(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Report saturating activations if copies trained with ReLU or ELU reach a much lower loss.
 
-    Dense and convolutional layers count, except those that compute an output. At least `FEWEST` of
-    them are needed, or only one if a convolution is among them. The copies are trained at the
-    model's learning rate. If this shows no clear gain, they are trained at a higher rate.
+    The model must have at least `FEWEST` hidden dense or convolutional layers with such
+    activations, or at least one such convolutional layer. The copies are trained at the model's
+    learning rate. If this shows no clear gain, they are trained at a higher rate.
     """
     ends = {head.layer for head in case.program.heads}
     stack = list(dict.fromkeys(

@@ -70,8 +70,8 @@ def exact_certificate(margins: Margins, near: np.ndarray, room: np.ndarray) -> C
     Args:
         margins: The margins, one column each.
         near: Approximate multipliers in float64, `(columns,)`.
-        room: Size of the change that each multiplier tolerates, `(columns,)`. Multipliers with
-            more room are preferred when the ones to correct are chosen.
+        room: Size of the change that each multiplier tolerates, `(columns,)`. The correction
+            prefers multipliers that tolerate larger changes.
 
     Returns:
         The certificate. None if the exact multipliers cannot be verified or one is negative.

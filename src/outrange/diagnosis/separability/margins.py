@@ -161,8 +161,8 @@ class Margins:
 
         Args:
             near: Approximate multipliers, `(columns,)`.
-            room: Size of the change that each multiplier tolerates, `(columns,)`. Columns with more
-                room are preferred in the choice of the independent columns.
+            room: Size of the change that each multiplier tolerates, `(columns,)`. Columns that
+                tolerate larger changes are preferred as independent columns.
 
         Returns:
             The multipliers; None if the correction does not make the sums zero, or if all
@@ -193,7 +193,7 @@ class Margins:
     def _basis(self, room: np.ndarray) -> np.ndarray:
         """Return the indices of independent columns, chosen by pivoted Gram-Schmidt.
 
-        Each column is scaled by its room first.
+        Each column is first multiplied by the change that its multiplier tolerates.
         """
         left = self.scaled * room
         chosen: list[int] = []

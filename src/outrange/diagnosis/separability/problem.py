@@ -204,7 +204,7 @@ def is_linear(program: Program, output: int) -> bool:
 
 
 def _labels(loss: Loss, head: Head, y: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
-    """Return the class of each row; None if the targets are not classes of this head."""
+    """Return the class of each row; None if the targets are not classes of this output."""
     width = int(np.prod(shape))
     if width == 1:
         flat = y.reshape(-1)

@@ -13,18 +13,18 @@ the same input. Each op propagates `d` and adds its own rounding error, `|r_v| <
   jump within reach is added at its full height. The rounding `r_v` is the error that
   `ops.float32.float32_error` states.
 * *Product*: `u dv + v du + du dv`, around the middles of `u` and `v`. *Largest*: the error of one
-  entry if no other can be the largest in either computation, otherwise the largest `e` of the
-  entries that can.
+  entry if no other can be the largest in either computation, otherwise the largest `e` among all
+  entries that can be the largest.
 * The runtime may rewrite products of exponentials and quotients of quotients (`formulas`).
 * An op that only picks an operand does not round, and neither does arithmetic on integers below
   2^24.
 
-So `d` obeys a graph of the same shape with lines in it. The back-substitution of the linear bounds
-(`backward`) bounds any form of `d`, layer by layer as CROWN bounds values: signs cancel as they do
-in the network, and products of norms never arise.
+So `d` is described by a graph with the same structure, in which lines replace nonlinear ops. The
+back-substitution of the linear bounds (`backward`) bounds any form of `d`, layer by layer as CROWN
+bounds values: signs cancel as they do in the network, and products of norms never arise.
 
 Sound: the float64 roundings of the analysis itself are covered by `gamma` of float64 and `SLACK`.
-Complete: no. Cost: that of CROWN with half the rows.
+Complete: no. Cost: that of CROWN with half as many rows.
 
 References: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., chapter 3; for the
 lines, Zhang et al. 2018, as in `backward`.

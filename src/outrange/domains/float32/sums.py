@@ -1,10 +1,10 @@
 """Affine ops in float32: sums in any order, which may be merged with the sums that they read.
 
 A runtime may start the sum of a layer at the shift of the batch norm after it, or at the other
-branch of a residual. It may multiply weights by the factors of the layers before or after them. So
-an op that reads a sum is also bounded as if both were one sum: with as many roundings, each of a
-number as large as any partial sum of both. Let `R` bound the error of such a joined sum, and `r`
-the counted error of the sum that is read.
+branch of a residual connection. It may multiply weights by the factors of the layers before or
+after them. So an op that reads a sum is also bounded as if both were one sum: with as many
+roundings, each of a number as large as any partial sum of both. Let `R` bound the error of such a
+joined sum, and `r` the counted error of the sum that is read.
 
 * *A sum that one op reads, once, entry by entry*: no other op sees it, so its own rounding may be
   taken to be any number up to `r`; the op itself adds `R - |c| r`.
@@ -41,7 +41,7 @@ multiply by weights of the layers before and after it (a batch norm, a scale).
 """
 
 APART = 2.0**64
-"""Largest ratio, either way, between an intermediate number and the result of a computed factor.
+"""Largest ratio, or inverse ratio, of an intermediate number to the result of a computed factor.
 
 A factor that is computed, such as `gamma / sqrt(variance)`, may be applied in two steps.
 """

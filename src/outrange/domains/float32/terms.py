@@ -12,14 +12,14 @@ is at least 1, and no node lacks less than a part of it.
 * Let `a` be the first index with `P_a >= t`, or 2, because one term is no addition. Define `b` the
   same way for `Q`. A node at or above `t` lacks at least `a - 1`. Proof: take a smallest such node
   in it. If no node inside is at or below `-t`, it has at least `a` terms and only itself is large.
-  Otherwise take the largest nodes inside it that are at or below `-t`: the other terms amount to at
-  least `2 t` together, so there are at least as many as make up `t`. Each of these terms lacks at
-  least 1, each of those nodes also lacks at least 1, and the node itself is large. A node at or
-  below `-t` lacks at least `b - 1`.
-* Take the largest nodes that are large, which share no terms. If all are at or above `t` and the
-  whole sum is at most `S`, the other terms are at most `S - t` together. So there are at least `c`
-  of them, where `c` is the first index with `Q_c >= t - S`, and the total lack is at least
-  `a - 1 + c`.
+  Otherwise take the maximal nodes inside it that are at or below `-t`. The other terms add up to at
+  least `2 t`, so there are at least as many of them as are needed to reach `t`. Each of these terms
+  lacks at least 1, each of those nodes also lacks at least 1, and the node itself is large. A node
+  at or below `-t` lacks at least `b - 1`.
+* Take the maximal large nodes, that is, those in no other large node. They share no terms. If all
+  are at or above `t` and the whole sum is at most `S`, the other terms are at most `S - t`
+  together. So there are at least `c` of them, where `c` is the first index with `Q_c >= t - S`, and
+  the total lack is at least `a - 1 + c`.
 * If all are at or below `-t` and the whole sum is at least `s`, the total lack is at least
   `b - 1 + d`, where `d` is the first index with `P_d >= t + s`. If some are at or above `t`
   and others at or below `-t`, it is at least `a - 1 + b - 1`.

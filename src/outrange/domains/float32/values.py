@@ -168,9 +168,9 @@ def replace_pointwise(node: Node) -> Node:
 
 
 def find_separate_sums(graph: Graph, unrounded: frozenset[int]) -> frozenset[int]:
-    """Return the results of matrices whose sums a runtime cannot merge with other sums.
+    """Return the values of matrix ops whose sums a runtime cannot merge with other sums.
 
-    Matrices with more than `LOOKED_AT` results are not examined.
+    Matrix ops with more than `LOOKED_AT` results are not examined.
 
     The ops before and after such a sum are not affine (except ops that only pick or negate entries,
     and forms in real arithmetic). Its weights and biases are float32 numbers, so the runtime uses
@@ -206,7 +206,7 @@ def _is_sum(op: Any) -> bool:
 
 
 def _is_single(op: Affine) -> bool:
-    """Return whether an op is a matrix of float32 numbers that `LOOKED_AT` allows to inspect."""
+    """Return whether an op is a matrix of float32 numbers and is small enough to inspect."""
     if not op.plain or op.ulps or op.factor is not None or op.coefficients is not None:
         return False
     if op.size > LOOKED_AT or op.size * sum(op.sizes) > LOOKED_AT**2:

@@ -55,8 +55,8 @@ def flow_graphs(parts: StepParts, varies: bool) -> FlowGraphs:
 
     Raises:
         InputError: Sizes do not match.
-        UnsupportedError: A function computes something unsupported, or the plant reads a table at
-            integers, which is unsupported in continuous time.
+        UnsupportedError: A function computes something unsupported, or the plant looks up a table
+            at integer indices, which is unsupported in continuous time.
     """
     n = len(parts.states)
     fixed = ["p"] if parts.sizes["p"] else []

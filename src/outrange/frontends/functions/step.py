@@ -133,7 +133,8 @@ def controller_value(
         parts: Parts of the loop.
         x: The state, followed by the pending controls.
         near: Whether to use the mode with the nearest value, because the state may be inexact. By
-            default, a mode needs its exact value; for all other values, the first one is used.
+            default, a mode is used only for its exact value, and the first mode for all other
+            values.
     """
     output = splice(b, parts.controllers[0], observation)
     if not parts.modes:

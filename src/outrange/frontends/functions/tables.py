@@ -92,7 +92,7 @@ def digitize(b: Builder, of: Reader, x: Any, bins: Any, right: bool = False) -> 
 
 
 def search_sorted(b: Builder, of: Reader, a: Any, v: Any, side: str = "left") -> Operand:
-    """Lower `np.searchsorted`: the number of entries below `v`, or at or below `v` if "right".
+    """Lower `np.searchsorted`: the number of entries below `v`; with "right", at or below `v`.
 
     Raises:
         UnsupportedError: The table `a` depends on the state, or does not increase.

@@ -121,7 +121,7 @@ class _Flattening:
         """Return a function that runs the primitive on one NumPy array per operand.
 
         An array contains the values of a constant operand, or the integer positions of an operand's
-        entries. Positions in the result show which entry the primitive moves to which place.
+        entries. The positions in the result show where the primitive moves each entry.
         """
         jnp = self.jax.numpy
         is_real = bool(eqn.invars) and jnp.issubdtype(eqn.invars[0].aval.dtype, jnp.inexact)

@@ -168,8 +168,9 @@ def check_batches(
     """Raise if a model's graph for a batch treats some row differently from the graph for one row.
 
     The points that `compare` evaluates may miss a step function, or a branch on the number of rows.
-    Graphs for two rows are checked, and for `COMMON_SIZES` if the model contains user code. A model
-    that requires a fixed batch size is not checked here.
+    Graphs for two rows are checked. If the model contains user code, graphs for the batch sizes in
+    `COMMON_SIZES` are checked as well. A model that requires a fixed batch size is not checked
+    here.
 
     Args:
         network: The network for one row.

@@ -10,7 +10,7 @@ from .api import keras
 def named_inputs(model: Any, x: Any) -> Any:
     """Arrange a dict of inputs in the order of the model's inputs; return other `x` unchanged.
 
-    A dict is also returned unchanged if the model takes a dict or declares no inputs.
+    A dict is also returned unchanged if the model accepts a dict or declares no inputs.
 
     Raises:
         InputError: The keys of the dict differ from the names of the model's inputs.

@@ -43,7 +43,8 @@ def unroll(
     """Replace the loop of a recurrent layer by an unrolled one for the duration of its call.
 
     Args:
-        layer: Any layer; most layers without a loop are left unchanged.
+        layer: Any layer. If it has no loop, it is changed only if it is `Bidirectional` or a cell
+            with dropout masks.
         constant: Function that records a tensor as a constant, and returns its symbol.
         record_zeros: Whether to record initial zeros of Keras's own cells as constants, too.
             Otherwise they stay tensors, and the backend evaluates operations on them during the
