@@ -53,9 +53,9 @@ def tolerance(
         graph: The graph before curves are fused.
         strayed: Values of the graph at each point, and bounds on their roundings.
         seed: Seed of the random roundings.
-        difference: Differences to be explained, `(batch, outputs)`. If given, the runs with
-            random roundings stop once they explain all differences. The result may then be smaller,
-            but the same differences exceed it.
+        difference: Differences to be explained, `(batch, outputs)`. If given, the runs with random
+            roundings stop once they explain all differences. The result may then be smaller, but
+            exactly the same differences exceed it.
     """
     enough = None
     if difference is not None:

@@ -427,7 +427,7 @@ class Builder:
         return self.maximum(x, y, negate=True)
 
     def clip(self, x: Operand, lo: float, hi: float) -> Operand:
-        """Return `min(max(x, lo), hi)`; the limits are plain floats and may be infinite."""
+        """Return `min(max(x, lo), hi)`; the limits are Python floats and may be infinite."""
         if lo > hi:
             raise ModelError(f"`{self.source}` must clip to an interval. Received: [{lo}, {hi}].")
         if not isinstance(x, Value):
@@ -435,7 +435,7 @@ class Builder:
         return self.curve("clip", x, least=float(lo), most=float(hi))
 
     def curve(self, name: str, x: Operand, **attributes: Any) -> Operand:
-        """Apply the elementwise function `name` of `outrange.ops`, with plain-float attributes."""
+        """Apply the elementwise function `name` of `outrange.ops`; attributes are Python floats."""
         check_attributes(name, attributes, self.source)
         facts = curve(name, **attributes)
         if not isinstance(x, Value):

@@ -22,15 +22,17 @@ def difference(first: Graph, second: Graph, *, in_full: bool = False) -> Graph:
     Args:
         first: The network to subtract from.
         second: Another network, whose inputs and outputs have the same sizes in the same order.
-        in_full: Whether to subtract two identical outputs instead of returning a constant 0. Two
-            runs may round differently, or overflow; intermediate values explain such a difference.
+        in_full: Whether to subtract two identical outputs instead of returning a constant 0. The
+            intermediate values can then explain why two runs differ: they may round differently, or
+            overflow.
 
     Returns:
         A graph with the input and output names of `first`. Each input has the limits of both
-        networks. If it accepts only integers in one of them, it does so here.
+        networks. An input that accepts only integers in one network accepts only integers in this
+        graph.
 
     Raises:
-        InputError: The sizes differ.
+        InputError: The networks have inputs or outputs of different sizes.
     """
     for what, a, b in (
         ("inputs", first.inputs, second.inputs),

@@ -71,7 +71,7 @@ def is_entrywise_in_root(
 ) -> bool:
     """Return whether all `values` depend, at each position, on the same single entry of the root.
 
-    The test is that of `entry_expressions`, but builds no formulas.
+    This is the test that `entry_expressions` makes, but no expressions are built.
 
     Args:
         nodes: Nodes of the graph.

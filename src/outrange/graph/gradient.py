@@ -78,7 +78,7 @@ def _pull_back(
 
 
 def _difference_quotients(op: Pointwise, sources: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Return the slopes of an entrywise function in each of its inputs, by central differences."""
+    """Return the partial derivatives of an entrywise function, by central differences."""
     slopes = []
     for i, x in enumerate(sources):
         step = _STEP * (1.0 + np.abs(x))
@@ -104,7 +104,7 @@ def smoothed_values(
         x: Points in the precision of the computation.
         widths: The width over which each jump of a value is spread, positive, `(batch, n)` or
             broadcast to it. For a staircase, the width (at most 1) is the weight of its mean line.
-            A value without a width keeps its jumps; with None, all values do.
+            A value without a width keeps its jumps; with None, all values keep their jumps.
 
     Reference: M. Courbariaux et al., *Binarized Neural Networks*, NeurIPS 2016; A. Galloway, G.
     Taylor, M. Moussa, *Attacking Binarized Neural Networks*, ICLR 2018.

@@ -144,7 +144,8 @@ def compare_integers(b: Builder, how: str, x: Operand, y: Operand) -> Operand | 
 
     The result is None if an operand may not be an integer, or if no input of the graph is one.
 
-    Otherwise, it has no jump: between two integers, a slope is equivalent to a jump.
+    Otherwise, the result is a continuous function: between two integers, it has a linear ramp
+    instead of a jump, with the same values at integers.
     """
     if not any(slot.whole for slot in b.inputs):
         return None

@@ -1,7 +1,7 @@
 """Arithmetic of integer types: quotients, remainders, powers, roots and comparisons.
 
 No argument lies between two consecutive integers, so every jump is placed halfway between them.
-Then float64 rounding is too small to step across a jump, and no point of interest lies on one.
+Then float64 rounding is too small to step across a jump, and no argument lies on a jump.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Checks that boxes stay within the limits of a graph's inputs, in which it equals the model.
+"""Checks that boxes stay within the limits of a graph's inputs.
 
-Outside these limits, an integer type may wrap around, or an index may exceed a table.
+Within these limits, the graph equals the model. Outside them, an integer type may wrap around, or
+an index may exceed a table.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Evaluation of a graph at points in ball arithmetic of growing precision.
 
 Interval arithmetic in float64 loses digits with every layer. Where values feed back through many
-layers (a loop of a controller and its plant), a well-determined value may have no digit left. Balls
-of growing precision lose as many digits, but start with more.
+layers (a loop of a controller and its plant), a well-determined value may have no correct digit
+left. Balls of growing precision lose as many digits, but start with more.
 """
 
 from __future__ import annotations

@@ -38,8 +38,8 @@ def signature(model: Any, like: Any = None) -> Signature:
 
     Args:
         model: The model or layer.
-        like: Arrays in the structure of the model's inputs, rows first. They determine the sizes or
-            the structure that the model leaves open.
+        like: Arrays in the structure of the model's inputs, with the batch axis first. They
+            determine the sizes or the structure that the model leaves open.
 
     Raises:
         InputError: `like` does not have one array per input of the model.
@@ -134,7 +134,7 @@ def adjust_shape(shape: Sequence[int], declared: Sequence[int | None]) -> tuple[
     axis fewer than the input. It drops a last axis of length 1 if the data have one axis more.
 
     Args:
-        shape: Shape of the data, rows first.
+        shape: Shape of the data, batch axis first.
         declared: Shape of the input, batch axis first.
     """
     if len(shape) == len(declared) - 1 and declared[-1] == 1:

@@ -30,7 +30,7 @@ def check_total_size(model: OnnxModel, inputs: Mapping[str, Shape]) -> None:
 
     Raises:
         ModelError: The constants have more than `WEIGHTS` entries in total, or the values that
-            depend on the input more than `VALUES`.
+            depend on the input have more than `VALUES`.
     """
     shapes: dict[str, Shape] = dict(inputs)
     shapes.update((name, array.shape) for name, array in model.constants.items())

@@ -110,7 +110,7 @@ class Types:
     def word(self, i: int) -> str | None:
         """Return the element type or type parameter of input `i`; None if there is no such input.
 
-        If `many`, all further inputs have the word of the last one.
+        If `many`, the word of the last input also applies to all further inputs.
         """
         if i < len(self.inputs):
             return self.inputs[i]

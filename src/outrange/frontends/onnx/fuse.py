@@ -49,7 +49,7 @@ def fuse_bias(model: OnnxModel) -> tuple[list[OnnxNode], dict[str, np.ndarray]]:
 def _reads(node: OnnxNode) -> list[str]:
     """Return the names of all tensors that a node and its subgraphs read.
 
-    The outputs of the subgraphs are included, since they may be tensors from outside.
+    The outputs of the subgraphs are included, since they may be tensors of the main graph.
     """
     subgraphs = [g for g in node.attributes.values() if isinstance(g, Subgraph)]
     inner = [name for g in subgraphs for part in g.nodes for name in _reads(part)]

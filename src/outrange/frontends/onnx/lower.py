@@ -299,7 +299,7 @@ def _check_finite(node: OnnxNode, name: str, x: Operand) -> None:
 def _layer(
     model: OnnxModel, b: Builder, node: OnnxNode, env: Env, results: list[Tensor]
 ) -> list[LayerInfo]:
-    """Return a list with the entry of a summary for a node; empty if the node has no entry."""
+    """Return a list with a node's entry in the summary, or `[]` if the node is not listed."""
     result = results[0].operand if results else None
     if not isinstance(result, Value):
         return []

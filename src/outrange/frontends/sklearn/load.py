@@ -23,7 +23,8 @@ def load_sklearn(model: Any) -> Network:
 
     Args:
         model: A fitted perceptron, linear model, scaler or PCA; a pipeline or a column transformer
-            of these; a regressor with a transformed target; or a hyperparameter search over one.
+            of these; a regressor with a transformed target; or a hyperparameter search over one of
+            these.
 
     Returns:
         The network. Its outputs are the probabilities of a classifier (`predict_proba`, in the

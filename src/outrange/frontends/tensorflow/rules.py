@@ -41,7 +41,7 @@ MOVING = (
     "MatrixDiagPartV3", "MatrixBandPart", "Unpack", "SplitV", "SpaceToDepth", "DepthToSpace", "Pad",
     "ResizeNearestNeighbor",
 )  # fmt: skip
-"""Operations that only move entries of their first operand, or also pad it with zeros."""
+"""Operations that move entries of their first operand; some of them also insert zeros."""
 
 RULES: dict[str, Callable[[TracedCall], Any]] = {
     **{name: lambda c: c.move_entries([0]) for name in MOVING},

@@ -52,10 +52,10 @@ def branching_sizes(module: Any, examples: Sequence[np.ndarray]) -> list[int]:
         examples: An array for each input of the module, with at least two rows.
 
     Returns:
-        In increasing order, for each condition on the number of rows that the export records: the
-        first number from 2 to `MOST_ROWS - 1` at which the condition does not hold, if there is
-        one. The number 2 itself is omitted. If the module cannot be exported for a free number of
-        rows, the result is `COMMON_SIZES`.
+        Numbers in increasing order. For each condition on the number of rows that the export
+        records, they include the smallest number from 2 to `MOST_ROWS - 1` that violates the
+        condition, if there is one. The number 2 itself is omitted. If the module cannot be exported
+        for a free number of rows, the result is `COMMON_SIZES`.
     """
     t = torch()
     tensors = tuple(t.as_tensor(x) for x in examples)
@@ -112,10 +112,10 @@ def _remedy(error: Exception) -> str:
 def _real_parameters(t: Any) -> Iterator[None]:
     """Allow distributions whose parameters may be any real numbers.
 
-    A distribution raises an error if a parameter violates its constraint, and a program has no
-    branch for that. Real numbers satisfy `constraints.real`, so its check is skipped. Other
-    constraints (a positive scale, probabilities) are rejected: where they are violated, the module
-    has no value, but the program would have one.
+    A distribution raises an error if a parameter violates its constraint, but an exported program
+    cannot represent this error. Every real number satisfies `constraints.real`, so this constraint
+    is not checked. Other constraints (a positive scale, probabilities) are rejected: where they are
+    violated, the module has no value, but the program would have one.
     """
     kind = t.distributions.Distribution
     original = kind.__init__

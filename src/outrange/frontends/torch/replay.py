@@ -37,8 +37,8 @@ class OperationLog:
 
     Raises:
         NotRecordableError: The function reads the value of a tensor that is not computed from
-            numbers in the code alone. Or it returns a tensor that is neither an input nor a
-            recorded result, or its results take more than `MOST_BYTES`.
+            constants in the code alone, or returns a tensor that is neither an input nor a recorded
+            result. The error is also raised if results take more than `MOST_BYTES`.
     """
 
     def __init__(

@@ -83,8 +83,8 @@ def _array(t: Any, tensor: Any) -> np.ndarray:
     """Convert a tensor or a Python number to an array; bfloat16 becomes float32.
 
     Raises:
-        UnsupportedError: The tensor has no plain numbers, because it is quantized or inside a
-            transform.
+        UnsupportedError: The numbers of the tensor cannot be read, because it is quantized or
+            inside a function transform.
     """
     if isinstance(tensor, bool | int | float):  # the item of a tensor
         return np.asarray(tensor)

@@ -134,7 +134,8 @@ def composite_rule(name: str) -> Callable[[TracedCall], Operand]:
 def cast_integer(c: TracedCall, dtype: str) -> Operand:
     """Cast the first operand to integers of type `dtype` by truncation.
 
-    The range of `dtype` is recorded as a limit of the result, because a cast would wrap around.
+    The range of `dtype` is recorded as a limit of the result, because a cast wraps around outside
+    this range.
     """
     if (whole := cast_to_integer(c.b, c.x, dtype)) is not None:
         return whole

@@ -1,4 +1,4 @@
-"""Products of variables in a file: each different product is one more variable of its inequalities.
+"""Products of variables in a file; each different product becomes a variable of the inequalities.
 
 Products of sums are multiplied out in exact arithmetic, so that equal products add up.
 """

@@ -29,8 +29,8 @@ class _ComparisonParts:
         constants: Number of constants that are added and not 0.
         rounds: Whether float32 may round the result of an operation.
         factors: The largest number of constants other than 1 and -1 that multiply one entry. A
-            multiplied constant counts like an entry with one more factor, and a factor of 0 like
-            two factors.
+            multiplied constant counts as an entry with one more factor. A factor of 0 counts as two
+            factors.
     """
 
     entries: list[tuple[str, tuple[int, ...]]]
@@ -46,7 +46,7 @@ def is_rounded(sides: Sequence[Any]) -> bool:
         sides: The two sides, as nodes of the parser package.
 
     Raises:
-        Fault: A side may be rounded, and the comparison is not one of a sum of different entries.
+        Fault: A side may be rounded in a way that is not supported.
     """
     parts = _ComparisonParts([])
     for side in sides:

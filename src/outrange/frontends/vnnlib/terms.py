@@ -115,8 +115,8 @@ def at_most(left: Term, right: Term, strict: bool, linear: float = math.inf) -> 
     """Build `left <= right`, or `<` if `strict`, with every coefficient rounded once.
 
     Without variables, the condition is decided exactly: `And(())` is true, `Or(())` is false. An
-    inequality with products is multiplied by the common denominator of its coefficients if they
-    are integers below `2^53` then.
+    inequality with products is multiplied by the common denominator of its coefficients if this
+    makes all of them integers below `2^53`.
 
     Args:
         left: Linear term on the left-hand side.
@@ -141,7 +141,7 @@ def at_most(left: Term, right: Term, strict: bool, linear: float = math.inf) -> 
 
 
 def _denominator(term: Term) -> int:
-    """Return the common denominator if its multiples are integers below `2^53`, else 1."""
+    """Return a term's common denominator if it makes all numbers integers below `2^53`, else 1."""
     factor = math.lcm(*(c.denominator for c in term.values()))
     exact = factor < 2**53 and all(abs(c * factor) < 2**53 for c in term.values())
     return factor if exact else 1

@@ -53,8 +53,8 @@ _COMPARISONS = {
 def read(text: str, name: str, file: str) -> Specification:
     """Parse the text of a VNN-LIB 2.0 file.
 
-    Multiple inputs (or outputs) are concatenated in the order of their declarations, and those of
-    multiple networks in the order of the networks.
+    Multiple inputs (or outputs) are concatenated in the order of their declarations. The inputs (or
+    outputs) of multiple networks are concatenated in the order of the networks.
 
     Args:
         text: Text of a file in version 2.0.

@@ -57,8 +57,8 @@ def _inputs(graphs: Mapping[str, Graph], index: np.ndarray) -> tuple[Slot, ...]:
     """Return the input slots of the composed graph.
 
     An entry is new if it equals no entry of an earlier input, and no earlier entry of its input. An
-    input with new and other entries is split: each new entry becomes an input with the entry's
-    name. An input without new entries is dropped.
+    input with both new and repeated entries is split: each new entry becomes an input with the
+    entry's name. An input without new entries is dropped.
 
     Raises:
         InputError: Two identified inputs have different types (integer or real) or limits.

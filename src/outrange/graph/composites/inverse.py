@@ -77,4 +77,4 @@ INVERSE: dict[str, Callable[[Builder, Operand], Operand]] = {
     "tan": tangent, "asin": arcsine, "acos": arccosine, "asinh": hyperbolic_arcsine,
     "acosh": hyperbolic_arccosine, "atanh": hyperbolic_arctangent, "cbrt": cube_root,
 }  # fmt: skip
-"""Maps function names, as ATen and JAX spell them, to the functions that write them with curves."""
+"""Maps function names, as ATen and JAX spell them, to functions that express them with curves."""

@@ -1,9 +1,10 @@
-"""Softmax as a small graph of differences and softplus, without overflow and with monotone pieces.
+"""Softmax as a small graph of differences and monotone functions, without overflow.
 
 `softmax_i(x) = sigmoid(x_i - logsumexp_{j != i} x_j)` and `logsumexp(a, b) = b + softplus(a - b)`.
-With more than `_SEPARATE` classes, it is written as `exp(x_i - logsumexp(x))`. The log-sum-exps
-over all entries but one share their parts. In a balanced tree, the entries outside a node are those
-outside its parent and those of its sibling.
+With more than `_SEPARATE` classes, it is written as `exp(x_i - logsumexp(x))`. In the first form,
+each output needs the log-sum-exp over all other entries. These log-sum-exps share partial results:
+in a balanced tree, the entries outside a node are the entries outside its parent and the entries of
+its sibling.
 """
 
 from __future__ import annotations
@@ -199,7 +200,7 @@ def over_axes(b: Builder, function: Callable, x: Operand, axes: Sequence[int]) -
         b: The graph under construction.
         function: Either `softmax` or `log_softmax`.
         x: The operand to normalize.
-        axes: At least one; may be negative, in any order.
+        axes: At least one axis, in any order. Negative axes count from the end.
     """
     if len(axes) == 1:
         return function(b, x, axes[0] % len(x.shape))
@@ -215,9 +216,9 @@ def softmax_of_filled(
     The result is then set to 0 at these entries.
 
     This is the function of a layer that masks with a large negative number, for any `x`: unmasked
-    entries far below `low` lose against masked ones. Filled entries come first. In each pair of a
-    log-sum-exp, the second operand stays outside the softplus; inside it, a number as large as
-    `low` would cost the other operand all its digits.
+    entries far below `low` get results close to 0. Filled entries come first, because the second
+    operand of `logsumexp(a, b)` also occurs outside the softplus. If this operand were a number as
+    large in size as `low`, the other one would lose all its digits.
 
     Args:
         b: The graph under construction.

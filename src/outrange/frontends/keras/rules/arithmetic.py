@@ -63,8 +63,8 @@ def _minimum(c: KerasCall) -> Operand:
 def largest(c: KerasCall, x: Operand, y: Operand, negate: bool) -> Operand:
     """Return the elementwise maximum, or the minimum if `negate`.
 
-    If exactly one operand is constant (and finite, or a single number), a curve computes the
-    result.
+    If exactly one operand is constant, and all its entries are finite or equal, a curve computes
+    the result.
     """
     b = c.builder
     if not is_value(x):

@@ -92,15 +92,16 @@ class Tracer:
         return outputs
 
     def count(self, outputs: Any, source: str) -> None:
-        """Add the number of output entries of an operation, for one row, to a limited total."""
+        """Add an operation's number of output entries per row to a total, which has a limit."""
         for tensor in self.keras.tree.flatten(outputs):
             if isinstance(tensor, self.keras.KerasTensor):
                 self.values.add(sizes(tensor)[1:], f"a result of layer `{source}`")
 
     def _attention(self, outputs: Any, query: Any, key: Any, value: Any, *_: Any, **__: Any) -> Any:
-        """Return the symbol of an attention's result, with the last axis of the values.
+        """Return the symbol of an attention's result, with the last axis of `value`.
 
-        Keras (3.15) states the last axis of the queries instead.
+        The result has the length of `value` along the last axis, but Keras (3.15) states the length
+        of `query`.
         """
         shape = (*outputs.shape[:-1], value.shape[-1])
         return self.keras.KerasTensor(shape, dtype=outputs.dtype)
@@ -187,9 +188,9 @@ class Tracer:
         This drops the records that the layer added before it failed, starting at `start`.
 
         Returns:
-            The symbols of the layer's outputs. The result is None, and the records stay
-            unchanged, if the shapes of the outputs are unknown or `error` is a `ModelError`. The
-            same holds for Keras's own model classes.
+            The symbols of the layer's outputs. The result is None, and the records stay unchanged,
+            if the shapes of the outputs are unknown or `error` is a `ModelError`. The result is
+            also None for Keras's own model classes.
         """
         if isinstance(error, ModelError) or type(layer).__module__.startswith("keras.src.models"):
             return None

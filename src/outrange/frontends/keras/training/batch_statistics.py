@@ -20,9 +20,9 @@ def batch_statistics(k: Any, model: Any, struct: Any) -> dict[str, int]:
         struct: Symbols of its inputs, one row each.
 
     Returns:
-        Map from the name of a layer to the number of entries per row and channel, the largest one
-        of its calls. The map is empty if the model's code cannot be run on shapes alone, or if the
-        model overrides one of Keras's training methods.
+        Map from the name of a layer to its number of entries per row and channel. If the calls of a
+        layer differ, this is the largest number. The map is empty if the model's code cannot be run
+        on shapes alone, or if the model overrides one of Keras's training methods.
     """
     if isinstance(model, k.Model) and overridden_training_method(k, model):
         return {}

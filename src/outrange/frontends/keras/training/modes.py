@@ -87,9 +87,9 @@ def dropout_rate(k: Any, layer: Any) -> float:
 def may_differ(layer: Any) -> bool:
     """Return whether a layer's own code may behave differently in training.
 
-    A user's layer counts as unchanged if its `call` has no training argument, or only passes this
-    argument to other layers. A quantized layer, and a layer whose `call` is an attribute of the
-    instance, may always differ. Inner layers are judged separately.
+    The result is False for a user's layer whose `call` has no training argument, or only passes
+    this argument to other layers. It is always True for a quantized layer, and for a layer whose
+    `call` is an attribute of the instance. Inner layers are judged separately.
     """
     kind = type(layer)
     if "call" in vars(layer) or getattr(layer, "quantization_mode", None) is not None:

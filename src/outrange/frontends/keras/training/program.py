@@ -43,7 +43,7 @@ def read_program(model: Any, x: Any, y: Any, rehearser: Rehearser | None = None)
 
     Args:
         model: A Keras model. It is not changed, except that unbuilt layers are built.
-        x: The model's inputs: arrays in the model's structure, rows first.
+        x: The model's inputs: arrays in the model's structure, with the batch axis first.
         y: The model's targets, or None.
         rehearser: A rehearser of the same model to reuse, or None for a new one.
 

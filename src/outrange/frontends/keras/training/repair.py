@@ -57,7 +57,7 @@ def apply_changes(k: Any, model: Any, changes: Sequence[ModelChange]) -> Any:
     or units, or inserts a layer before it. Other weights are newly initialized.
 
     Raises:
-        ValueError: No layer fits a change.
+        ValueError: A change applies to no layer.
     """
     plans = {id(layer): [] for layer in model.layers}
     for change in changes:

@@ -14,7 +14,10 @@ def _stateful(model: Any) -> str:
 
 
 def lasting_parts(k: Any, model: Any, *recorded: Any) -> tuple[Any, Any, list[str]]:
-    """Return the result of `parts`, without graphs for a stateful model, since they fix a state."""
+    """Return the result of `parts`, without graphs for a stateful model.
+
+    A graph has a fixed state, whereas the state of a stateful model changes.
+    """
     stateful = _stateful(model)
     return (None, None, [f"ranges: {stateful}"]) if stateful else parts(k, model, *recorded)
 

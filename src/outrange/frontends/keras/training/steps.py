@@ -23,7 +23,7 @@ NO_GRADIENT = frozenset({
 """Operations through which backends pass no gradient; most are constant between jumps."""
 
 CONDITION = {"Where": ("condition", 0), "Select": ("condlist", 0)}
-"""Map from an operation to the name and the position of an argument that only selects."""
+"""Map from an operation to the name and the position of an argument that only selects entries."""
 
 INDICES = {
     "Take": ("indices", 1), "TakeAlongAxis": ("indices", 1), "GetItem": ("key", 1),

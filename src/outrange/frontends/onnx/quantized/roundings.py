@@ -1,8 +1,9 @@
 """Bounds on the distance between a runtime's float32 values and the values of a graph.
 
-The argument of a quantizer needs such a bound, for any input. Behind a quantizer, every value is
-bounded, so its errors are, too. Each value has an error of at most `relative |v| + absolute`, where
-`v` is the value of the graph. A relative error covers inputs of any size until the first quantizer.
+The argument of a quantizer needs such a bound, for any input. After a quantizer, every value is
+bounded, so its errors are bounded, too. Each value has an error of at most `relative |v| +
+absolute`, where `v` is the value of the graph. Before the first quantizer, relative errors cover
+inputs of any size.
 
 Sound: for runtimes that reorder sums, fuse products or multiply scales first. A matrix product that
 computes in fewer digits (TF32, bfloat16), or by another algorithm (Winograd), is not covered.
@@ -34,7 +35,7 @@ TINY = 2.0**-125
 """Bound on an underflow: a runtime may flush a result below `2^-126` to zero."""
 
 LARGEST_RELATIVE = 2.0**-11
-"""Maximum relative error of a value that a quantizer reads; hundreds of scalings exceed it."""
+"""Maximum relative error of a value that a quantizer reads. Only hundreds of scalings exceed it."""
 
 EXTRA_TERMS = 12
 """Number of roundings in a sum besides those of its terms: of the scales, their products and
@@ -53,7 +54,8 @@ DESCRIBED = frozenset((
 ).split())  # fmt: skip
 """Operators for which the rules below cover every rounding of a runtime.
 
-Runtimes compute other operators by other formulas. Operators that only move entries need no entry.
+Runtimes may compute other operators by different formulas. Operators that only move entries are not
+listed, because they do not round.
 """
 
 

@@ -239,7 +239,7 @@ class Quantization:
             self._check_rewrites(node, tensors, result)
 
     def _pass_on(self, source: Tensor | None, result: Operand) -> None:
-        """Record for `result` what is recorded about a value with the same entries."""
+        """Copy the records about `source` to `result`, which has the same entries."""
         if source is None or not (isinstance(source.operand, Value) and isinstance(result, Value)):
             return
         index = source.operand.index
@@ -377,7 +377,7 @@ def product_loss(node: OnnxNode, integers: np.ndarray, scale: np.ndarray) -> np.
         node: A matrix product or a convolution with constant weights as the second operand. The
             pairs of a matrix product are adjacent rows of the weights.
         integers: Integers of the weights, in the shape of the second operand.
-        scale: Their scales, broadcast against them.
+        scale: Scales of the weights, which broadcast against `integers`.
 
     Returns:
         An array that is broadcast against the result.

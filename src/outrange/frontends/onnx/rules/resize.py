@@ -91,9 +91,9 @@ def _check_float(c: OnnxCall, mode: str) -> None:
 def _ratio(scale: float) -> Fraction:
     """Return a simple fraction that is `scale` when rounded to float32, or the exact `scale`.
 
-    Sizes and nearest entries are discontinuous in the scale, and a runtime computes them in
-    float32, where 10 times the float of 0.7 is 7. Linear weights are continuous, so they use the
-    exact value.
+    Sizes and nearest entries are discontinuous in the scale. A runtime computes them in float32,
+    where 10 times the number nearest to 0.7 is exactly 7. Linear weights are continuous, so they
+    use the exact value.
     """
     exact = Fraction(float(scale))
     near = exact.limit_denominator(4096)

@@ -12,7 +12,7 @@ from ..steps import Place
 
 
 def get(c: TracedCall, name: str, default: Any = None) -> Any:
-    """Return an argument by its schema name: an operand, a list of operands, or a plain value.
+    """Return an argument by its schema name: an operand, a list, or a Python value.
 
     Return `default` if the argument is absent or None.
     """
@@ -29,7 +29,7 @@ def _with_operands(c: TracedCall, argument: Any) -> Any:
 
 
 def tensor(c: TracedCall, name: str) -> Operand:
-    """Return an argument as an operand; round a plain number with `round_as_model`."""
+    """Return an argument as an operand; round a Python number with `round_as_model`."""
     argument = get(c, name)
     if isinstance(argument, int | float) and not isinstance(argument, bool):
         return np.asarray(round_as_model(c, argument))
@@ -37,7 +37,7 @@ def tensor(c: TracedCall, name: str) -> Operand:
 
 
 def number(c: TracedCall, name: str, default: float) -> float:
-    """Return the argument `name` as a plain number, rounded with `round_as_model`."""
+    """Return the argument `name` as a Python number, rounded with `round_as_model`."""
     value = get(c, name, default)
     return round_as_model(c, default if value is None else value)
 

@@ -1,11 +1,11 @@
 """Rules for ATen operations that are linear in one tensor; their weights are computed by PyTorch.
 
-Interpolation, average pooling in ceil mode, and sums of blocks are linear. PyTorch itself runs each
-of them on images that are 0 except for a single 1. So no second definition of their windows is
-needed. Each weight results from a few sums and products. The weights of an interpolation follow
-from positions, which PyTorch computes in the type of the tensor: in float32, a position of 200 may
-be off by 1e-5. The network has these weights, so interpolations run in this type. All others run in
-float64.
+Interpolation, average pooling in ceil mode, and `fold` (sums of overlapping blocks) are linear.
+PyTorch itself runs each of them on images that are 0 except for a single 1. So no second definition
+of their windows is needed. Each weight results from a few sums and products. The weights of an
+interpolation follow from positions, which PyTorch computes in the type of the tensor: in float32, a
+position of 200 may be off by 1e-5. The model uses these inexact weights, so interpolations run in
+this type. All others run in float64.
 """
 
 from __future__ import annotations

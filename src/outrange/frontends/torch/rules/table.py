@@ -299,8 +299,8 @@ COUNTING = frozenset(EVERY) - {
 }  # fmt: skip
 """Operations whose rule is also valid for integer operands.
 
-They are almost all operations, because PyTorch divides integers as real numbers, and its functions
-of integers return floats.
+The set contains almost all operations, because PyTorch divides integers as real numbers, and its
+functions return floats for integers.
 """
 
 TABLE = with_constant_folding(EVERY, COUNTING)

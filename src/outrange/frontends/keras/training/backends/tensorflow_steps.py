@@ -197,7 +197,7 @@ class TensorFlowTraining:
         return loss, flatten(model(x, training=False)), flatten(predictions)
 
     def steps(self, x: Any, y: Any, due: Any, rows: Any) -> tuple[list[float], list[float]]:
-        """Take training steps; return the losses of steps and of looks, as in `Copy.steps`."""
+        """Take training steps; return their losses and the losses on `rows`, as in `Copy.steps`."""
         tree = self.k.tree
         data, rows = tree.map_structure(self.k.ops.convert_to_tensor, ((x, y), rows))
         self.prepare(rows[1])
@@ -211,7 +211,7 @@ class TensorFlowTraining:
         return losses[:done].tolist(), seen[:done][np.asarray(due)[:done]].tolist()
 
     def _several(self, looks: bool, data: Any, due: Any, rows: Any) -> Any:
-        """Take steps in one loop; return their losses, the losses of looks, and the step count."""
+        """Take steps in one loop; return their losses, the losses on `rows`, and the step count."""
         tf, tree, model = self.tf, self.k.tree, self.model
         optimizer, values = model.optimizer, [v.value for v in model.trainable_variables]
 

@@ -61,7 +61,7 @@ class TorchTraining:
         return list(optimizer.variables)
 
     def load(self) -> None:
-        """Do nothing: the trainable weights are views of the vector of `build`, if any."""
+        """Do nothing: if `build` created a vector, the trainable weights are views of it."""
 
     @contextlib.contextmanager
     def single_threaded(self) -> Iterator[None]:
@@ -78,7 +78,7 @@ class TorchTraining:
             torch().set_num_threads(before)
 
     def steps(self, x: Any, y: Any, due: Any, rows: Any) -> tuple[list[float], list[float]]:
-        """Take training steps; return the losses of steps and of looks, as in `Copy.steps`."""
+        """Take training steps; return their losses and the losses on `rows`, as in `Copy.steps`."""
         data = self.k.tree.map_structure(self.k.ops.convert_to_tensor, (x, y))
         flat = self.k.tree.flatten(data)
         losses: list[float] = []
