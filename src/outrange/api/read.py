@@ -144,11 +144,11 @@ def read(path: str | os.PathLike, *, model: Any = None) -> Answer:
             this check.
 
     Returns:
-        The answer: a `Range`, a `Verdict` or another kind, bit for bit equal to the saved one.
+        The answer, such as a `Range` or a `Verdict`, bit for bit equal to the saved answer.
 
     Raises:
-        InputError: The file does not exist, is damaged or of another kind, was written by a newer
-            release, or is about another model.
+        InputError: The file does not exist, is damaged, does not contain an answer, was written by
+            a newer release, or is about another model.
         ModelError, UnsupportedError: `model` cannot be read.
 
     Example:

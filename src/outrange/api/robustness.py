@@ -53,9 +53,9 @@ def robustness(
 ) -> Robustness:
     """Compute the certified radius of an input: a proved lower bound and an attained upper bound.
 
-    A sequence of questions "is the class constant on the ball of this radius?", each answered as in
-    `outrange.verify`, brackets the radius. Each counterexample is moved toward the input to find a
-    nearer one.
+    The radius is bracketed by a sequence of questions: "Is the class constant on the ball of this
+    radius?" Each is answered as in `outrange.verify`. Each counterexample is moved toward the input
+    to find a nearer one.
 
     Args:
         model: As for `outrange.output_range`.

@@ -62,8 +62,8 @@ def compare(
         x: Inputs, `(n, *input shape)`, or a list or dict of arrays.
         y: Targets: classes (numbers or labels), one-hot rows, or numbers, `(n,)` or `(n, k)`. Each
             loss gets them in its own format.
-        activations: Arguments for `build`: names, functions, or a dict from label to them; by
-            default four or five for the kind of the targets.
+        activations: Arguments for `build`: names, functions, or a dict from labels to names or
+            functions. By default, four or five that suit the kind of the targets.
         losses: Names, losses, functions, or a dict; by default four that match the targets.
         optimizers: Names, optimizers, classes, or a dict; by default SGD with learning rate 0.1,
             and Adam and RMSprop with 0.01.

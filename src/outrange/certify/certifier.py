@@ -99,7 +99,7 @@ def check_writable(path: str | os.PathLike) -> None:
 
     Raises:
         InputError: `path` is not the path of a file, the folder does not exist or is not writable,
-            or there is a file of another kind at the path, such as the model.
+            or there is a file at the path that is not a certificate, such as the model.
     """
     if not isinstance(path, str | os.PathLike):
         raise InputError(f"`certificate` must be the path of a file. Received: {path!r}.")
@@ -129,7 +129,7 @@ def _may_be_replaced(path: Path) -> bool:
 def attach_certificate(
     answer: A, clock: Clock, certificate: str | os.PathLike, write: Callable[[A], A]
 ) -> A:
-    """Return `write(answer)`, or the answer with the reason why no certificate was written."""
+    """Return `write(answer)`; if that fails, return the answer with the reason for the failure."""
     report_progress(Stage("writing and checking the certificate"))
     try:
         with deadline(None if clock.limit == float("inf") else clock.left):
@@ -188,7 +188,7 @@ class Certifier:
         check_covered(network.inputs, len(network.outputs), unsafe, regions)
 
     def range(self, answer: Range, box: Box, rows: Any) -> Range:
-        """Return the range with its certificate."""
+        """Certify a range; return it with a note on its certificate."""
         from .ranges import certify_range
 
         certificate_notes = make_notes(self.question, answer.statement)
@@ -200,7 +200,7 @@ class Certifier:
         )  # fmt: skip
 
     def verdict(self, answer: A, unsafe: Formula, regions: Sequence[Region], words: str) -> A:
-        """Return an answer stating that a property holds, with its certificate."""
+        """Certify that a property holds; return the answer with a note on its certificate."""
         from .verdicts import certify_verdict
 
         certificate_notes = make_notes(self.question, words)
@@ -212,7 +212,7 @@ class Certifier:
         )  # fmt: skip
 
     def optimum(self, answer: Optimum, form: Atom, box: Box) -> Optimum:
-        """Return the optimum with a certificate of its proved bound."""
+        """Certify the proved bound of an optimum; return it with a note on its certificate."""
         from .optima import certify_optimum
 
         certificate_notes = make_notes(self.question, answer.objective)
@@ -224,7 +224,7 @@ class Certifier:
         )  # fmt: skip
 
     def monotone(self, answer: Monotone, pairs: Sequence[tuple[int, int]], box: Box) -> Monotone:
-        """Return the trends with a certificate of the proved ones."""
+        """Certify all proved trends; return the answer with a note on its certificate."""
         from .trends import certify_monotone
 
         certificate_notes = make_notes(self.question, repr(answer))
@@ -236,7 +236,7 @@ class Certifier:
         )  # fmt: skip
 
     def slopes(self, answer: Range, pairs: Sequence[tuple[int, int]], box: Box) -> Range:
-        """Return the range of derivatives with its certificate."""
+        """Certify a range of derivatives; return it with a note on its certificate."""
         from .trends import certify_slopes
 
         certificate_notes = make_notes(self.question, answer.statement)

@@ -95,7 +95,7 @@ def _curve(network: Network, op: Curve, forms: list[Form]) -> list[Form]:
 
 
 def _kinks(network: Network, op: Curve, forms: list[Form]) -> list[Form]:
-    """Write a piecewise-linear curve of each form as a sum of kinks.
+    """Express a piecewise-linear curve of each linear form as a sum of kinks.
 
     With pieces `s_k z + c_k` that meet at the knots `t_k`, the sum is
     `f(z) = s0 z + c0 + sum of (s_k - s_(k-1)) relu(z - t_k)`.

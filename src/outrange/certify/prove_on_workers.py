@@ -158,7 +158,7 @@ def write_part(
     Args:
         payload: The arguments from which the prover is built.
         boxes: The boxes, in order.
-        seconds: Time limit; at least one call of the kernel is made regardless.
+        seconds: Time limit; the kernel is called at least once, even if the limit has passed.
 
     Returns:
         The bytes written and the remaining boxes, in order; None if one of the boxes has no tree.

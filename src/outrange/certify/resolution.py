@@ -30,7 +30,7 @@ MOST_EXPONENT = 700.0
 
 
 def resolution_loss(network: Network, box: Box, forms: Sequence[Form]) -> list[float]:
-    """Return how far the checker's bounds on forms may lie below the exact linear bounds.
+    """Return how far the checker's lower bounds on linear forms may lie below the exact bounds.
 
     Args:
         network: The network in exact numbers, including the gates if the forms are derivatives.

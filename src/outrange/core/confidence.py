@@ -23,7 +23,7 @@ square root of the number of trials.
 def clopper_pearson(hits: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
     """Return the exact confidence interval for a probability.
 
-    The evidence is `hits` in `trials` independent trials.
+    The evidence is that the event happened in `hits` of `trials` independent trials.
 
     Args:
         hits: Number of trials in which the event happened.

@@ -37,7 +37,7 @@ class Stage:
 
     Args:
         text: Short description of the new stage; may be empty. None means that the current stage
-            goes on, and that the event only announces `names`.
+            continues and the event only announces `names`.
         names: Names of the outputs; empty if the event does not announce them.
     """
 

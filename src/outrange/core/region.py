@@ -128,7 +128,7 @@ class Specification:
             flat inputs are those of the first network, then those of the second, and so on. The
             outputs have the same order.
         source: Name and hash of the file.
-        has_float32_sums: Whether an inequality is about a sum that float32 may round.
+        has_float32_sums: Whether an inequality contains a sum that float32 may round.
         products: The factors of each product of variables in `unsafe`: indices of `[x, y]`. The
             products follow the outputs.
     """

@@ -54,7 +54,8 @@ def next_toward(x: Numbers, direction: float) -> Numbers:
 
     On large float64 arrays of finite numbers, this is several times faster than NumPy.
 
-    The bits of finite floats of one sign, read as an integer, are ordered like the magnitudes.
+    The bits of a number are read as an integer, and 1 is added to it or subtracted from it. For
+    finite floats of one sign, these integers are ordered like the magnitudes.
     """
     if not isinstance(x, np.ndarray) or x.size < _SEVERAL or x.dtype != np.float64:
         return np.nextafter(x, direction)

@@ -26,7 +26,7 @@ def curves_of(case: DiagnosisContext, layer: Layer) -> list[Curve]:
     """Return the scalar functions that a layer's activation applies to its input.
 
     The list is empty if the layer has no activation that the graph represents. It is also empty if
-    the layer's output depends on its input in another way than through these functions.
+    the layer's output depends on its input other than through these functions.
     """
     part, ends = case.program.whole, [t for t in (layer.before, layer.after) if t is not None]
     if part is None or len(ends) < 2 or not all(t in part.places for t in ends):

@@ -86,7 +86,7 @@ def _plain_descent(program: Program, optimizer: Optimizer) -> bool:
 
 
 MOMENTA = ("momentum", "ema_momentum")
-"""Settings of SGD that leave its steps unchanged or that `curvature` takes into account."""
+"""Names of SGD settings that leave the steps unchanged or that `curvature` takes into account."""
 
 
 def _biases(program: Program) -> int | None:

@@ -12,8 +12,8 @@ from ..program import Program, RecordedStep
 def lost_weights(program: Program) -> list[tuple[list[RecordedStep], list[int]]]:
     """Return the trainable weights that no gradient of the losses reaches.
 
-    All uses of the returned weights are recorded. If the model computes something else in training
-    than at inference, no gradient reaches these weights in either mode.
+    A weight is returned only if all its uses are recorded. If the model computes something else in
+    training than at inference, no gradient reaches these weights in either mode.
 
     Args:
         program: A program whose losses were all traced.
@@ -61,9 +61,9 @@ def weights_behind(program: Program, tensor: int) -> set[int] | None:
     """Return the weights that a tensor depends on, if they affect the outputs only through it.
 
     Returns:
-        The indices of the weights. None if the weights affect the outputs in another way, if a use
-        of such a weight could not be recorded, or if user code may connect them differently in
-        training.
+        The indices of the weights. None if the weights affect the outputs in another way, or if a
+        use of such a weight could not be recorded. Also None if user code may connect the weights
+        differently in training.
     """
     if program.own_chance:
         return None

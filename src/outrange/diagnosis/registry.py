@@ -59,7 +59,8 @@ class Rule:
     Args:
         code: Permanent code of the rule, for example `"OR001"`; codes are never reused.
         title: A title of a few words.
-        why: The explanation: what the rule checks, the basis of its levels, and remedies.
+        why: The explanation: what the rule checks, how it determines the level of a finding, and
+            remedies.
         check: The function that returns the findings of the rule for a program under diagnosis.
         examples: Pairs of a faulty and a healthy program.
         may_be_harmless: Whether a program may learn as well with the proved fault as without it. If

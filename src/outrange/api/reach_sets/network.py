@@ -80,8 +80,8 @@ def reach_set(
 
     Sound: every output of the real-valued network with the stored weights is in some piece, and the
     proof accounts for every float64 rounding error; each piece states its error.
-    Complete: for piecewise-linear networks with few inputs, given enough time: then no point of the
-    union is farther than `error` from an attained output.
+    Complete: for piecewise-linear networks with few inputs, given enough time. Then each point of a
+    piece is at most the `error` of this piece away from an attained output.
     Cost: exponential in the number of inputs in the worst case.
 
     Reference: Tran et al., *Star-based reachability analysis of deep neural networks*, FM 2019.

@@ -171,7 +171,7 @@ def _check_options(method: Any, margin: Any, decision: Any) -> None:
     """Check the options that only `repair` has.
 
     Raises:
-        InputError: One of them is invalid.
+        InputError: An option is invalid.
     """
     if method not in METHODS:
         raise InputError(f"`method` must be one of {list(METHODS)}. Received: {method!r}.")

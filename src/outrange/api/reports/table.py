@@ -23,9 +23,9 @@ def whole_and_groups(
 ) -> tuple[list[int], list[Category], list[list[int]]]:
     """Return the integer inputs, the one-hot groups and the dummy groups of a report's input set.
 
-    Inputs are flat indices. At most one input of a dummy group is 1, and all are integer inputs.
-    The result is read from the box if it is an `outrange.Mixed`, and otherwise detected in the
-    data.
+    Inputs are flat indices. At most one input of a dummy group is 1, and all inputs of the group
+    are integer inputs. The result is read from the box if it is an `outrange.Mixed`, and otherwise
+    detected in the data.
 
     Args:
         x: Inputs of the data; None if there are no data.

@@ -5,8 +5,8 @@ gates (`outrange_check.certificate.growth`). If no term of a form is negative, i
 0, without rounding. So even a bound of 0 on a slope that reaches 0 can be proved.
 
 Sound: regardless of errors here, since the checker proves every leaf again.
-Complete: given enough time, wherever the growth exceeds the claim, or its terms have one sign, or
-the signs of a few units decide it.
+Complete: given enough time, if the growth exceeds the claim by a margin, if all its terms have the
+same sign, or if the signs of a few units decide the claim.
 Cost: twice that of bounding the network itself.
 Reference: K. Xu et al., *Automatic Perturbation Analysis for Scalable Certified Robustness and
 Beyond*, NeurIPS 2020; Z. Shi et al., *Efficiently Computing Local Lipschitz Constants of Neural

@@ -13,7 +13,7 @@ from ..exit_codes import EXACT
 
 
 def demo(echo: Callable[[str], None]) -> int:
-    """Train a network on a robot arm's torques; print its proved and sampled range and layers."""
+    """Train a network on a robot arm's torques; print proved and sampled ranges and a summary."""
     from ..._demo import arm
     from ...api.ranges import output_range, sample_range, summary
     from ...api.read import load

@@ -169,7 +169,7 @@ def _check_alone(path: str, *options: Any) -> None:
 
 
 def _period(dt: str | None) -> Fraction | None:
-    """Return the exact value of a decimal number or a fraction such as `1/3`; None for None."""
+    """Return the exact value of `dt`, a decimal number or a fraction such as `1/3`, or None."""
     try:
         return None if dt is None else Fraction(dt)
     except (ValueError, ZeroDivisionError):

@@ -141,7 +141,7 @@ def _output_names(
 
 
 def read_units(texts: Sequence[str]) -> dict[str, str] | str:
-    """Return a dict from name to unit, or the single unit of all outputs, as `report` takes them.
+    """Return a dict from name to unit, or the unit of all outputs, as `outrange.report` accepts it.
 
     Raises:
         InputError: There are several parts, and one is not `name=unit`.

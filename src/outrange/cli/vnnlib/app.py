@@ -71,7 +71,7 @@ def verify_command(query: str, **options: Any) -> int:
 @app.command("supports")
 @click.pass_context
 def supports_command(context: click.Context, **flags: bool) -> None:
-    """Print one capability: the supported queries or networks."""
+    """Print one capability of the verifier, such as the supported ONNX operators."""
     wanted = [name for name, is_set in flags.items() if is_set]
     if len(wanted) != 1:
         raise click.UsageError("Choose exactly one capability.", context)

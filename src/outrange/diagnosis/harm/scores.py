@@ -42,7 +42,7 @@ def scores(case: DiagnosisContext, outputs: Sequence[np.ndarray], rows: np.ndarr
     Args:
         case: The program, with its targets.
         outputs: The model's outputs, one array per output. They must contain all rows that `rows`
-            selects, but may omit later ones.
+            selects, but may omit the rows after these.
         rows: Indices of the rows to score.
 
     Returns:
@@ -188,7 +188,8 @@ def _brier_score(
 def _loss(loss: Loss, head: Head, y: np.ndarray, p: np.ndarray) -> Score | None:
     """Return the score of the loss: 1 for the least possible loss, 0 for the best constant.
 
-    Returns None if one of these losses is unknown, or if both are equal.
+    Returns None if the least possible loss or the best constant's loss is unknown, or if both are
+    equal.
     """
     constant = baselines.constant(loss, y, head.width)
     if constant is None or constant - baselines.least(loss, y) < 1e-12:

@@ -26,9 +26,9 @@ SHARE = 0.9
 """Fraction of the best constant's loss that training must be able to get below."""
 
 TOO_FEW = ((0.7, 0.5), (0.25, 0.2))
-"""Pairs of thresholds. The steps are too few if the loss after the planned steps is at least the
-first threshold times the best constant's loss, and if more steps reduce it to at most the second
-threshold times its value. One pair is sufficient."""
+"""Pairs of thresholds. The planned steps are too few if, for some pair, two conditions hold. The
+loss after these steps is at least the first threshold times the best constant's loss. More steps
+reduce the loss to at most the second threshold times this value."""
 
 TIMES, USUAL_BATCH = 3, 32
 """Minimum ratio of the steps of a longer training run to the planned steps, if both have the same

@@ -70,8 +70,9 @@ def _hidden(keras: ModuleType, bias: float) -> ModelAndData:
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Report layers whose activations are flat for every row, based on bounds on their inputs.
 
-    A hidden layer is reported if all its units are dead, an output layer if any of them is. Layers
-    are not reported if measured gradients contradict this.
+    A hidden layer is reported if all its units are dead, an output layer if any of them is. A layer
+    is not reported if measured gradients contradict this, or if noise makes training differ from
+    inference. If no gradients are measured, the inputs of all dead units must be negative.
     """
     outputs = set(case.program.output_tensors)
     for layer in case.program.layers:
