@@ -48,8 +48,9 @@ class Network:
         parts: The networks composed side by side in this one, with the names that a property gives
             them; empty for a single model.
         input_slots: Inputs of all `parts`, in order; empty without `input_index`.
-        input_index: `(inputs of the parts,)`: position of each of their flat inputs among the flat
-            inputs of `graph`. None for one model, or if all parts have the inputs of `graph`.
+        input_index: `(inputs of the parts,)`: for each flat input of the parts, its position among
+            the flat inputs of `graph`. None for one model, or if all parts have the inputs of
+            `graph`.
         terms: Graph from `[x, y]` to the nonlinear terms of a condition, which follow the model's
             outputs in `graph` and `predict`; None if there are none.
         model: The network without `terms`; None if there are none.

@@ -94,8 +94,8 @@ class Builder:
     ) -> Graph:
         """Return the graph that computes `outputs`; its output slots have no batch axis.
 
-        Elementwise sub-graphs of one tensor may become single curves; values in `keep` and values
-        of layers stay. With `fused=False` every node stays as recorded: a graph that is evaluated
+        Elementwise sub-graphs of one tensor may become single curves; values in `keep` and results
+        of layers remain. With `fused=False` every node stays as recorded: a graph that is evaluated
         only a few times needs no analysis of its curves.
         """  # fmt: skip
         slots = tuple(Slot(n, tuple(o.shape[1:])) for n, o in zip(names, outputs, strict=True))

@@ -85,7 +85,7 @@ mean of squares less a square, and a gelu computed by its erf.
 
 @dataclass(frozen=True, eq=False)
 class PointErrors:
-    """The real values of a graph at some points, and bounds on the error of float32 at them."""
+    """The real values of a graph at some points, and bounds on the float32 errors there."""
 
     values: list[np.ndarray]
     """Every value of the graph, `(batch, n)`, in float64."""

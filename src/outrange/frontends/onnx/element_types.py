@@ -90,7 +90,7 @@ class Types:
 
     @classmethod
     def read(cls, text: str, allowed: Mapping[str, frozenset[str]], chooses: bool) -> Types:
-        """Parse a signature `"T I* -> T"`; a star means that the last input may be repeated.
+        """Parse a signature such as `"T I* -> T"`; a star means a repeatable last input.
 
         Raises:
             OutrangeError: A type parameter is missing from `allowed`, or there is no output.

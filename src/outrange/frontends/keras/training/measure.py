@@ -81,7 +81,7 @@ class Measurement:
         return array.astype(self.k.backend.floatx()) if array.dtype == np.float64 else array
 
     def tensor(self, array: Any) -> Any:
-        """Cast an array as `array` does, and convert it to a tensor (JAX does so at the call)."""
+        """Cast an array as `array` does, and convert it to a tensor, except under JAX."""
         array = self.array(array)
         return array if self.jitted is not None else self.k.ops.convert_to_tensor(array)
 

@@ -58,7 +58,7 @@ class Grid:
         zero: The zero point, or the zero points along an axis.
         kind: Element type of the integers that represent the numbers.
         merged: Scale of the quantizer into which a runtime may have merged this quantizer and the
-            one before it; infinite if it merges none.
+            one before it; infinite if the two are not merged.
     """
 
     scale: np.ndarray

@@ -1,9 +1,9 @@
 """Bounds on the distance between a runtime's float32 values and the values of a graph.
 
 The argument of a quantizer needs such a bound, for any input. After a quantizer, every value is
-bounded, so its errors are bounded, too. Each value has an error of at most `relative |v| +
-absolute`, where `v` is the value of the graph. Before the first quantizer, relative errors cover
-inputs of any size.
+bounded, so its errors are bounded, too. Each value has an error of at most
+`relative |v| + absolute`, where `v` is the value of the graph. Before the first quantizer, relative
+errors cover inputs of any size.
 
 Sound: for runtimes that reorder sums, fuse products or multiply scales first. A matrix product that
 computes in fewer digits (TF32, bfloat16), or by another algorithm (Winograd), is not covered.

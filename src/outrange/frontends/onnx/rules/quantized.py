@@ -127,7 +127,8 @@ def _write_steps(c: OnnxCall, x: Operand, i: int, axis: int, kind: str) -> Opera
 def _record_loss(c: OnnxCall, out: Operand, w: Operand, kind: str | None, unit: np.ndarray) -> None:
     """Record how far pair saturation may change `out`, a product with weights `w`; check its sums.
 
-    Only pairs with int8 weights saturate. A product of integers that is 1 adds `unit` to `out`.
+    Only pairs with int8 weights saturate. `unit` is the contribution to `out` of a product of
+    integers that equals 1.
     """
     if kind == "int8":
         if isinstance(w, Value):
