@@ -37,9 +37,9 @@ def sensitivity(case: DiagnosisContext, layers: Sequence[Layer]) -> float | None
 
     Returns:
         The bound, which is the maximum over the outputs. None if the model has no graph or its
-        values have no ranges, if no such factor is known for an op between the layers and an
-        output, if some tensor is unknown (it may depend on the layers), or if the layers' outputs
-        are not values of the graph.
+        values have no ranges. Also None if no such factor is known for an op between the layers and
+        an output, if some tensor is unknown (it may depend on the layers), or if the layers'
+        outputs are not values of the graph.
     """
     part = case.program.whole
     tensors = [t for layer in layers for t in (layer.after, *layer.others)]

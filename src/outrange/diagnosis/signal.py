@@ -80,7 +80,7 @@ CLEAR = 0.1
 def _explained_shares(
     kernels: list[tuple[np.ndarray, float]], targets: list[np.ndarray]
 ) -> list[float]:
-    """Return the fraction of each array's variance that the best kernel and penalty explain."""
+    """Return each target array's fraction of variance explained by its best kernel and penalty."""
     stacked = np.concatenate(targets, axis=1)
     best = np.full(len(targets), -np.inf)
     for kernel, penalty in kernels:

@@ -38,7 +38,8 @@ without the change."""
 FASTER, AHEAD = 10.0, 0.85
 """Thresholds for runs at `FASTER` times the learning rate. A change can help only if the unchanged
 copies learn almost nothing (see `BEHIND`). The loss of every changed copy must be at most `AHEAD`
-times their least loss, and at most `BEHIND` times the best constant's loss."""
+times the least loss of the unchanged copies, and at most `BEHIND` times the best constant's
+loss."""
 
 BEHIND, NOTHING = 0.9, 0.99
 """Losses above which unchanged copies have learned almost nothing: at their own learning rate, and

@@ -32,7 +32,7 @@ Tile = tuple[np.ndarray, Cone]
 """Some entries of a value, and their cone."""
 
 RowBounds = tuple[np.ndarray, np.ndarray, int]
-"""Some entries, lower bounds `(B, 2 R)` on them and on their negatives, and the floor of their
+"""Some entries, lower bounds `(B, 2 R)` on them and on their negatives, and the `floor` of their
 cone.
 """
 

@@ -1,9 +1,9 @@
 """CROWN: linear bounds on unstable units by back-substitution.
 
 The pass runs forward over the graph. Each value gets intervals from the values before it, which are
-already tightened. Its entries that feed a nonlinear op and are not stable in every box of the chunk
-are bounded again by back-substitution, and the tighter bound is used. So the bounds are no looser
-than those of interval arithmetic, apart from rounding.
+already tightened. Some of its entries are inputs of a nonlinear op and are not stable in every box
+of the chunk. They are bounded again by back-substitution, and the tighter bound is used. So the
+bounds are no looser than those of interval arithmetic, apart from rounding.
 
 Cost: one chain of matrix products per nonlinear layer, with two rows for each unstable unit. For
 long values, a row covers only the cone that its unit depends on (`cone`), and rows are batched.

@@ -12,12 +12,12 @@ up on it, so each summand passes at most `r_v` additions. `K` is twice the numbe
 few, the number of additions into `c`. The roundings, one by one:
 
 1. *Affine* `v = sum_i A_i v_i + b`. The new rows are `fl(A_i^T a_v)`, sums of at most `t` products,
-   then added to the pending rows. They are off by at most `gamma(t + r_i) |A_i|^T |a_v|` entry by
-   entry, worth `sum_j |a_vj| gamma(t + r) (|A| H)_j`. The constant `fl(a_v . b)` is a sum of `n_v`
-   products and passes `K` additions: off by `sum_j |a_vj| gamma(n_v + K) |b_j|`. So `v` carries the
-   radius
+   then added to the pending rows. They are off by at most `gamma(t + r_i) |A_i|^T |a_v|`, entry by
+   entry. This changes the objective by at most `sum_j |a_vj| gamma(t + r) (|A| H)_j`. The constant
+   `fl(a_v . b)` is a sum of `n_v` products and passes `K` additions: off by `sum_j |a_vj| gamma(n_v
+   + K) |b_j|`. So `v` has the radius
 
-       rho_vj = gamma(t + r) (|A| H)_j + gamma(n_v + K) |b_j|,   and the row pays  |a_v| . rho_v.
+       rho_vj = gamma(t + r) (|A| H)_j + gamma(n_v + K) |b_j|,   and the row's error is at most  |a_v| . rho_v.
 
 2. *Rearrange*: there is no product; an input entry collects up to `t` entries of `a_v` (`t - 1`
    additions): `rho_vj = gamma(t - 1 + r) H_vj`, zero if `t = r = 1`. Constants are as in 1.
@@ -25,16 +25,17 @@ few, the number of additions into `c`. The roundings, one by one:
    negative part. `fl(a s)` is one product: off by `|a| gamma(1 + r_w) |s| H_w`. The constant `fl(a
    . o)` is off by `gamma(n_v + K) |a| . |o|`. Both are proportional to `|a|`, so they are put into
    the lines once per box: the offset moves outward by `gamma(1 + r_w) |s| H_w + gamma(n_v + K)
-   |o|`, and the rows pay by using the lines.
+   |o|`, and rows that use the lines include the errors.
 4. *Largest*: as 2, with one more rounding for the product with a slope, and with the sum of `H`
    over each window in place of `H_v`: the slopes are at most 1. Its constants are as in 3.
    *Product* `v = w w'` with sound planes `s w + s' w' + o`: as 3, but an entry of `w` collects up
    to `t` products. The offset moves outward by `gamma(t + r_w) |s| H_w`, by the same expression for
    `w'`, and by `gamma(n_v + K) |o|`.
-5. *Underflow*: a product may lose `eta` absolutely instead of relatively. A step makes at most `t`
-   products per new entry and `n_v` for the constant, worth `eta (t sum_j H_ij + n_v)`. The losses
-   of all nodes are added up once, and subtracted from every row (`underflow`).
-6. *The payments themselves* are float64 sums of at most `n_v` non-negative products that pass `K`
+5. *Underflow*: a product may lose `eta` absolutely instead of relatively. A step computes at most
+   `t` products per new entry and `n_v` for the constant. Together they lose at most `eta (t sum_j
+   H_ij + n_v)`. The losses of all nodes are added up once, and subtracted from every row
+   (`underflow`).
+6. *The amounts subtracted* are float64 sums of at most `n_v` non-negative products that pass `K`
    additions, and are computed from rounded radii. So radii are enlarged by `1 + 4 gamma(n + K +
    8)`, and by `FLOOR` to cover underflow in the radii themselves.
 7. *Concretization* `min a . x + c` over a box of center `m` and radius `d`: `fl(a . m) - fl(|a| .

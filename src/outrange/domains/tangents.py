@@ -2,10 +2,10 @@
 
 The pass is forward, with one rule per kind of op. The tangent of an input is a unit vector. Affine
 ops map tangents by their linear part. A curve multiplies by its slope. The maximum of a window has
-the tangent of one of the entries that can be the largest. With slopes known as intervals, tangents
-are intervals that contain the directional derivative of every value everywhere in the box, and at a
-kink the derivatives on both sides. A difference `f(x + d e_i) - f(x)` inside the box is `d` times a
-number in its interval.
+the tangent of one of the entries that can be the largest. The slopes are intervals, so the tangents
+are intervals, too. They contain the directional derivative of every value at every point of the
+box, and at a kink the derivatives on both sides. A difference `f(x + d e_i) - f(x)` inside the box
+is `d` times a number in its interval.
 
 Sound: every rounding error is accounted for (see `intervals`). Cost: one forward pass per
 direction.

@@ -21,9 +21,9 @@ errors of smooth curves and products shrink with the square of the width. Cost: 
 the graph; memory for `k` times the widest values that are needed at the same time.
 
 Rounding. Let a sum have `t` terms, and let `S = |c| + sum |G| + r` of the input. The new center and
-rows are off by at most `gamma(t + 1) (|A| S + |b|)` together (`t` counts coefficients that had to
-be computed), and `|A| r` is computed up to a factor of `1 - gamma(t)`. `g = gamma(2 t + 6)` times
-both terms covers these errors and its own rounding, as in `intervals`.
+rows are off by at most `gamma(t + 1) (|A| S + |b|)` together (`t` includes the roundings of
+computed coefficients), and `|A| r` is computed up to a factor of `1 - gamma(t)`. `g = gamma(2 t +
+6)` times both terms covers these errors and its own rounding, as in `intervals`.
 
 Reference: K. Ghorbal, E. Goubault, S. Putot, *The zonotope abstract domain Taylor1+*, CAV 2009; G.
 Singh et al., *Fast and Effective Robustness Certification* (DeepZ), NeurIPS 2018; K. Xu et al.,
@@ -163,8 +163,8 @@ def with_symbols(
 ) -> Zonotopes:
     """Return a form in which large errors are fresh symbols, and other errors are added to `rest`.
 
-    The errors of an entry are large if they are finite and if, in some box of the batch, the
-    entry's error exceeds `FEW` times the largest error in that box.
+    An entry's errors are large if they are finite in all boxes of the batch, and if in some box the
+    entry's error exceeds `FEW` times the largest error.
     """
     finite = np.where(np.isfinite(errors), errors, 0.0)
     share = (finite > FEW * finite.max(axis=1, keepdims=True)) & (finite > 0)
@@ -235,7 +235,7 @@ def _curve(op: Curve, forms: Forms, ends: Ends, each: Each, keep_symbols: bool) 
 
 
 def _step(op: Step, forms: Forms, ends: Ends, each: Each, keep_symbols: bool) -> Zonotopes | None:
-    """Return a step's range as a form with new symbols and no slope, if `keep_symbols`."""
+    """Return a step function's range as a form with new symbols; None without `keep_symbols`."""
     if not keep_symbols:
         return None
     flat = _flat_form(*intervals.bound_op(op, ends[:1]), forms[0].count)

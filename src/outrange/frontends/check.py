@@ -90,7 +90,7 @@ def check_at(network: Network, x: np.ndarray, actual: np.ndarray, *, seed: int =
 
 
 def is_large(graph: Graph) -> bool:
-    """Return whether the graph exceeds `_LARGE` or `_HEAVY`, and is compared at fewer points."""
+    """Return whether the graph exceeds `_LARGE` or `_HEAVY`, so that fewer points are compared."""
     products = sum(n.op.terms * n.size for n in graph.nodes if isinstance(n.op, Affine))
     return _values(graph) > _LARGE or products > _HEAVY
 

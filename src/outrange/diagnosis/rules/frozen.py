@@ -64,8 +64,9 @@ def _bias(weight: Weight) -> np.ndarray:
 def _looks_drawn(weight: Weight) -> bool:
     """Return whether a kernel's mean and standard deviation are those of a usual initializer.
 
-    The initializers are Glorot, He and LeCun, for the kernel's shape. Both numbers may differ from
-    theirs by four standard errors of a random draw.
+    The initializers are Glorot, He and LeCun, for the kernel's shape. The mean may differ from 0,
+    and the standard deviation from that of an initializer, by four standard errors of a random
+    draw.
     """
     kernel = np.asarray(weight.read(), np.float64)
     field = float(np.prod(weight.shape[:-2]))

@@ -55,7 +55,7 @@ def _wide(keras: ModuleType, dead: int) -> ModelAndData:
     Example(lambda k: _wide(k, 38), lambda k: _wide(k, 18)),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report dead units, layers that are linear over the data's box, and duplicate units."""
+    """Report dead units, duplicate units, and layers that are linear in the range of the data."""
     outputs = set(case.program.output_tensors)
     for layer in case.program.layers:
         rows = case.rows_of(layer.before)

@@ -117,7 +117,7 @@ def rounded_ends(graph: Graph, box: Bounds, value: int, dtype: str) -> Bounds:
     """Bound one value when the result of every operation is rounded to a 16-bit format.
 
     An affine operation has `|fl(W x + b) - (W x + b)| <= g (|W| |x| + |b|)` for any order of
-    summation. Here `g` is the unit roundoff times the number of terms plus `FEW`, which covers the
+    summation. Here `g` is `n + FEW` unit roundoffs, where `n` is the number of terms. It covers the
     rounding of `W`, `x`, `b` and the result (Higham, Accuracy and Stability, section 3.1). If a
     partial sum may overflow, the result is unbounded for the operations that read it. Other
     operations are exact up to a few unit roundoffs of their inputs and results.

@@ -311,7 +311,7 @@ def _stands_still(case: DiagnosisContext) -> bool:
 def _learns_too_little(
     case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal
 ) -> Said | None:
-    """Report a rate at which copies learn less than at a larger rate in as many steps.
+    """Report a rate at which copies learn less than at a larger rate in the same number of steps.
 
     The runs must include at least half of the planned steps. Their loss must be at least half of
     the best constant's loss, and a larger rate must at least halve it. Without a plan, the user may

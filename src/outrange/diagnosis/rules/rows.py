@@ -22,7 +22,7 @@ MOST = 512
 """Maximum number of rows to check; measurements are compiled for this many rows anyway."""
 
 APART = 1e-3
-"""Relative change of an output above which it is evidence; rounding alone causes about 1e-6."""
+"""Relative change of an output above which the change is evidence; rounding alone causes 1e-6."""
 
 
 def _classes(keras: ModuleType, axis: int) -> ModelAndData:
@@ -85,9 +85,8 @@ def find_batch_dependence(case: DiagnosisContext) -> BatchDependence | None:
 
     The model runs on at most `MOST` rows, on the same rows in reverse order, and with every second
     row replaced by a copy of one row. The rows that are not replaced must keep their outputs. Rows
-    that are not finite are replaced beforehand. A model whose outputs change with every call
-    provides no evidence, nor does one whose code may draw noise that depends on the position of a
-    row.
+    that are not finite are replaced beforehand. A model provides no evidence if its outputs change
+    with every call, or if its code may draw noise that depends on the position of a row.
     """
     count = min(case.rows, MOST)
     sound = case.finite_rows[:count]

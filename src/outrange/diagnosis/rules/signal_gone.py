@@ -14,8 +14,8 @@ from ..wording import format_steps, short
 
 
 EQUAL = 1e-3
-"""Largest spread of the outputs over the rows that is regarded as 0, relative to the spread of the
-targets or, if that exceeds 1, relative to 1."""
+"""Largest spread of the outputs over the rows that is regarded as 0, as a fraction of the spread of
+the targets. A spread of the targets above 1 is replaced by 1."""
 
 SMALL = 0.05
 """Spread of the inputs below which the inputs, rather than the network, are the likely cause of

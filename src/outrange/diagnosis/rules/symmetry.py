@@ -143,9 +143,10 @@ def _make_finding(
 def _stays_equal(case: DiagnosisContext, path: UnitsPath) -> bool:
     """Return whether training provably gives equal units equal steps.
 
-    If the weights of the units are read only on the path, the model is invariant under permutations
-    of the units, so equal units have equal gradients. They also have equal steps if the optimizer's
-    slot variables for them are equal and if it treats all entries of a weight in the same way.
+    If `path` contains the only use of each weight of the units, the model is invariant under
+    permutations of the units. Equal units then have equal gradients. They also have equal steps if
+    the optimizer's slot variables for them are equal and if it treats all entries of a weight in
+    the same way.
     """
     program = case.program
     if path.rows is None:

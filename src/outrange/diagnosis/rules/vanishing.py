@@ -24,7 +24,8 @@ ROOM = 10.0
 """Safety factor in the test of whether a measured gradient contradicts a small proved bound.
 
 If a gradient exceeds `ROOM * RATIO` times the product of the largest measured gradient and the
-largest input, it cannot have come through the output alone. Inputs below 1 are treated as 1.
+largest input, it cannot have been propagated through the output alone. Inputs below 1 are treated
+as 1.
 """
 
 FEWEST = 4
@@ -121,8 +122,8 @@ def _prove_small_bound(
     """Return a finding if the first layer has a provably small effect on the output.
 
     The absolute derivatives of any network output with respect to the layer's outputs add up to
-    less than `RATIO`. The bound is also at most `RATIO` times the same bound for the last layer,
-    a comparison that cancels the scale of the outputs. Returns None if nothing is proved.
+    less than `RATIO`. This bound is also at most `RATIO` times the corresponding bound for the last
+    layer. The comparison cancels the scale of the outputs. Returns None if nothing is proved.
     """
     index, weight = kernels[0]
     calls = _calls(case, weight.layer) if _only_in(case, index, weight.layer) else []

@@ -20,8 +20,8 @@ STEPS, DAMPED = 60, 1e-7
 keeps the classifier's weights finite."""
 
 ROUNDED, OFF = 1e-10, 1e-12
-"""Amounts by which a bound is lowered to cover rounding: a relative amount for its own arithmetic,
-and an absolute amount per row for the probability of the right class."""
+"""Amounts by which a bound is lowered to cover rounding: a relative amount for the arithmetic of
+the bound, and an absolute amount per row for the probability of the right class."""
 
 SCALES = np.linspace(0.05, 1.0, 20)
 """Scales to try for a certificate's multipliers, relative to the largest feasible scale."""

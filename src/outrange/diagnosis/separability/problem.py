@@ -119,8 +119,8 @@ def linear_problem(case: DiagnosisContext, loss: Loss) -> LinearProblem | None:
 
     Returns:
         The problem. None if the network is not known to be linear up to a last monotone activation
-        or softmax, if the targets do not contain two or more classes, if an input is not finite or
-        has no exact float32 value, or if the model mixes the rows of a batch.
+        or softmax, or if it mixes the rows of a batch. Also None if the targets contain fewer than
+        two classes, or if an input is not finite or has no exact float32 value.
     """
     program, head, y = case.program, case.head(loss), case.targets(loss)
     if head is None or y is None or not is_linear(program, loss.output) or case.mixed_row:

@@ -2,11 +2,11 @@
 
 XLA computes `exp(a) exp(b)` as `exp(a + b)`, `exp(a) / exp(b)` as `exp(a - b)`, `exp(a) ** p` as
 `exp(p a)`, and `(a / b) / (c / d)` as `(a d) / (b c)`. A sum or product in an exponent is rounded
-relative to its size, so the value is off by as many units of roundoff as the magnitude of the
-exponent. Products of denominators may overflow or be flushed to zero where no quotient does. The
-same is true of factors that are multiplied in another order, `(a c) (b d)` as `(a b) (c d)`.
-Therefore, a value made of products, powers and reciprocals keeps a record of its factors. An
-integer power is such a product.
+relative to its size, so the relative error of the value, in units of roundoff, may be as large as
+the magnitude of the exponent. Products of denominators may overflow or be flushed to zero where no
+quotient does. The same is true of factors that are multiplied in another order, `(a c) (b d)` as
+`(a b) (c d)`. Therefore, a value made of products, powers and reciprocals keeps a record of its
+factors. An integer power is such a product.
 """
 
 from __future__ import annotations

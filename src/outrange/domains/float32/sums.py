@@ -2,9 +2,10 @@
 
 A runtime may start the sum of a layer at the shift of the batch norm after it, or at the other
 branch of a residual connection. It may multiply weights by the factors of the layers before or
-after them. So an op that reads a sum is also bounded as if both were one sum: with as many
-roundings, each of a number as large as any partial sum of both. Let `R` bound the error of such a
-joined sum, and `r` the counted error of the sum that is read.
+after them. So an op that reads a sum is also bounded as if both were one sum. This joined sum has
+the roundings of both sums, and each of them may round a number as large as the largest partial sum.
+Let `R` bound the error of a joined sum. Let `r` bound the error of the sum that is read, and let
+`c` be its coefficient.
 
 * *A sum that one op reads, once, entry by entry*: no other op sees it, so its own rounding may be
   taken to be any number up to `r`; the op itself adds `R - |c| r`.
@@ -207,9 +208,10 @@ def _additions(op: Affine) -> float:
 
 
 def _visible_sum(x: InputErrors, by_entry: bool) -> Sums | None:
-    """Return the sum behind an input as the op sees it, or None if it sees none.
+    """Return the sum in an input that may be merged into an op, or None.
 
-    A matrix sees the sum only as a number plus a shift, and sees no sum if there is no shift.
+    An elementwise op may absorb the whole sum. A matrix may absorb only a shift: the sum is then
+    returned as a number plus this shift, or as None if it has no shift.
     """
     if x.sums is None or by_entry:
         return x.sums
@@ -263,8 +265,8 @@ def rearrange_sums(op: Rearrange, before: Sequence[InputErrors]) -> Sums | None:
 def _sums(op: Affine, before: Sequence[InputErrors]) -> tuple[np.ndarray, np.ndarray]:
     """Return bounds on the total magnitude of all terms and on their partial sums.
 
-    A sum of some of the terms is at most that of all that may be positive, and at least that of all
-    that may be negative: `A+ x+ + A- x-` and `A+ x- + A- x+`.
+    A partial sum is at most the sum of all terms that may be positive, and at least the sum of all
+    terms that may be negative: `A+ x+ + A- x-` and `A+ x- + A- x+`.
     """
     above = [np.maximum(x.hi + x.off, 0.0) for x in before]
     below = [np.maximum(x.off - x.lo, 0.0) for x in before]

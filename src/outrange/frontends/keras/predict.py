@@ -24,7 +24,7 @@ _LARGE = 1 << 13
 """Input size at or above which `_BUCKET` is divided by 4, because padding also costs time."""
 
 _HUGE = 1 << 19
-"""Input size at or above which a batch may have a single row."""
+"""Input size at or above which a JAX batch of one row is not padded."""
 
 
 def predictor(model: Any, signature: Signature) -> Callable[[np.ndarray], np.ndarray]:

@@ -58,8 +58,9 @@ def with_roundings(rule: Callable, record: OperationRecord, call: KerasCall) -> 
 def _is_rounded(results: list[Any], operands: list[np.ndarray]) -> bool:
     """Return whether evaluating an operation on constants may have rounded a result.
 
-    A result counts as exact if its entries are entries of the operands up to sign, or zero, or if
-    all operands and the result are integers below 2^24 in magnitude.
+    A result is regarded as exact if each of its entries is zero or, up to sign, an entry of the
+    operands. It is also regarded as exact if all operands and the result are integers below 2^24 in
+    magnitude.
     """
     if not all(isinstance(result, np.ndarray) for result in results):
         return False

@@ -180,9 +180,9 @@ class _Lowering:
     ) -> Iterator[ValueLimit]:
         """Yield the limits of integer dtypes for the results of an operation.
 
-        If the operation is a layer that calls the backend's own functions, the limits of its
-        integer inputs also apply to every value that it computes, since the dtypes of these values
-        are unknown.
+        If the operation is a layer that calls the backend's own functions, the dtypes of the values
+        that it computes are unknown. The limits of its integer inputs then also apply to these
+        values.
         """
         why = f"layer `{record.source}` computes {record.kind} in an integer type that "
         tensors = self.k.tree.flatten(record.outputs)
