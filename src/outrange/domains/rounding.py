@@ -17,7 +17,9 @@ few, the number of additions into `c`. The roundings, one by one:
    `fl(a_v . b)` is a sum of `n_v` products and passes `K` additions: off by `sum_j |a_vj| gamma(n_v
    + K) |b_j|`. So `v` has the radius
 
-       rho_vj = gamma(t + r) (|A| H)_j + gamma(n_v + K) |b_j|,   and the row's error is at most  |a_v| . rho_v.
+       rho_vj = gamma(t + r) (|A| H)_j + gamma(n_v + K) |b_j|,
+
+   and the error in the row is at most `|a_v| . rho_v`.
 
 2. *Rearrange*: there is no product; an input entry collects up to `t` entries of `a_v` (`t - 1`
    additions): `rho_vj = gamma(t - 1 + r) H_vj`, zero if `t = r = 1`. Constants are as in 1.
