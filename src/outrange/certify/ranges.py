@@ -108,7 +108,7 @@ def _most_scale(answer: Range, normal: np.ndarray) -> np.ndarray:
 
 
 def range_size(seen_lo: np.ndarray, seen_hi: np.ndarray) -> np.ndarray:
-    """Return the width that tolerances are relative to, for each output.
+    """Return the width to which the tolerances of each output are relative.
 
     It is `seen_hi - seen_lo`, or `LEAST_SHARE` times the larger absolute value of the two if that
     is larger.

@@ -13,7 +13,8 @@ def lost_weights(program: Program) -> list[tuple[list[RecordedStep], list[int]]]
     """Return the trainable weights that no gradient of the losses reaches.
 
     A weight is returned only if all its uses are recorded. If the model computes something else in
-    training than at inference, no gradient reaches these weights in either mode.
+    training than at inference, no gradient reaches these weights in either mode. In this case, no
+    weight is returned if the steps in training cannot be recorded.
 
     Args:
         program: A program whose losses were all traced.

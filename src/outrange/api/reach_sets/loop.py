@@ -40,10 +40,10 @@ def loop_reach_sets(
 
     The controller and the plant must be piecewise linear (`relu`, `abs`, `clip`, `interp`,
     matrices), in discrete time. `outrange.closed_loop` proves a box for each step and decides
-    specifications; this function returns the set itself. It cuts the initial set along the zero
-    planes of units, step by step, until the loop is affine on each piece. The number of pieces
-    grows with the number of steps; if the time or `most_pieces` is exhausted, the later sets only
-    enclose the reachable states.
+    specifications; this function returns the set itself. It cuts the initial set, step by step,
+    along the hyperplanes at which units change their linear pieces, until the loop is affine on
+    each piece. The number of pieces grows with the number of steps; if the time or `most_pieces` is
+    exhausted, the later sets only enclose the reachable states.
 
     Args:
         loop: The controller, the plant and the initial states, which must be a box, a polytope, or

@@ -29,11 +29,12 @@ def reach_set(
 ) -> ReachSet:
     """Compute the image of an input set: all outputs of the network on it, as polytopes.
 
-    The input set is cut along the zero planes of units until the network is affine on each piece;
-    the cuts use rational arithmetic. Each piece is a star set: a polytope of inputs and an affine
-    map. If the time or `most_pieces` is exhausted, affine forms with an error term enclose the
-    outputs on the remaining inputs, so the union always covers the image. For the opposite
-    direction, the inputs whose outputs violate a property, see `outrange.bad_inputs`.
+    The input set is cut along the hyperplanes at which units change their linear pieces, until the
+    network is affine on each piece. The cuts use rational arithmetic. Each piece is a star set: a
+    polytope of inputs and an affine map. If the time or `most_pieces` is exhausted, affine forms
+    with an error term enclose the outputs on the remaining inputs, so the union always covers the
+    image. For the opposite direction, the inputs whose outputs violate a property, see
+    `outrange.bad_inputs`.
 
     The function is meant for few inputs (up to about four, eight at most); the number of outputs
     hardly matters.

@@ -87,7 +87,7 @@ def _kink(slopes: tuple[float, float], low: np.ndarray, high: np.ndarray) -> Lin
 
 
 def _smooth(name: str, f: Function, df: Function, low: np.ndarray, high: np.ndarray) -> Lines:
-    """Choose lines as the checker does: middle tangent, chord, or the best of four slopes."""
+    """Choose lines as the checker does: tangent at the middle, chord, or best of four slopes."""
     shape, low, high = low.shape, low.ravel(), high.ravel()
     wide, middle = high - low > 1e-12, (low + high) / 2
     f_low, f_high, tangent = f(low), f(high), df(middle)

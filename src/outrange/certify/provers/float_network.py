@@ -27,7 +27,7 @@ class FloatBlock:
     Args:
         curve: The checker's name for the curve; for gates, index of the block whose slopes they
             use.
-        slopes: `(below, above)` of a kink, otherwise None.
+        slopes: The slopes below and above the kink if the curve is a kink, otherwise None.
         bias: Constants of the units, `(units,)`.
         weights: Dict from source (the inputs or an earlier block) to coefficients. Their shape is
             `(units, size of the source)`.

@@ -28,7 +28,7 @@ SHARE = 0.9
 TOO_FEW = ((0.7, 0.5), (0.25, 0.2))
 """Pairs of thresholds. The planned steps are too few if, for some pair, two conditions hold. The
 loss after these steps is at least the first threshold times the best constant's loss. More steps
-reduce the loss to at most the second threshold times this value."""
+reduce the loss to at most the second threshold times the loss after the planned steps."""
 
 TIMES, USUAL_BATCH = 3, 32
 """Minimum ratio of the steps of a longer training run to the planned steps, if both have the same

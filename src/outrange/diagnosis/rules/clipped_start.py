@@ -51,7 +51,10 @@ def _sure(keras: ModuleType, scale: float, classes: int) -> ModelAndData:
     Example(lambda k: _sure(k, 60.0, 3), lambda k: _sure(k, 0.5, 3), backends=("jax", "torch")),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report outputs for which the probability of the right answer is clipped for many rows."""
+    """Report outputs for which the probability of the right answer is clipped for many rows.
+
+    Losses that are computed from logits are not checked.
+    """
     for loss in case.program.losses:
         head = case.head(loss)
         if head is None or loss.from_logits or head.recovered or not loss.known or head.dropped:

@@ -42,7 +42,10 @@ def _binary(keras: ModuleType, units: int, activation: str, loss: str) -> ModelA
     ),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report outputs whose range is a single point for all trainable weights."""
+    """Report outputs whose range is a single point for all trainable weights.
+
+    If the model receives only equal rows, only a softmax over one unit is reported.
+    """
     program = case.program
     for i, tensor in enumerate(program.output_tensors):
         ends = case.free_ends(tensor)

@@ -112,6 +112,7 @@ def _of_output(case: DiagnosisContext, loss: Loss) -> str:
 def _missing(rule: Rule, case: DiagnosisContext, loss: Loss, y: np.ndarray) -> Iterator[Finding]:
     """Report classes of a multi-class output that occur in no row.
 
+    The loss must be a categorical cross-entropy, with class numbers or one-hot rows as targets.
     Nothing is reported if there are fewer than `OF_A_CLASS` labels per class on average.
     """
     head = case.head(loss)
@@ -152,7 +153,10 @@ def _missing(rule: Rule, case: DiagnosisContext, loss: Loss, y: np.ndarray) -> I
 
 
 def _independent(rule: Rule, case: DiagnosisContext, loss: Loss) -> Iterator[Finding]:
-    """Report targets that neither kernel ridge regression nor trained copies can predict."""
+    """Report targets that neither kernel ridge regression nor trained copies can predict.
+
+    At least `ENOUGH` rows are needed.
+    """
     trials = case.trials
     if case.rows < ENOUGH or trials.run() is None:
         return
