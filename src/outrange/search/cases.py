@@ -3,9 +3,9 @@
 Each case is a box whose integers are relaxed to reals, so any search of one box bounds it. The case
 with the worst bound is searched next. A case whose relaxation has a point below the cutoff may be
 split at an integer (Land, Doig 1960). A case whose bounds no longer rise is halved along the input
-that gains most.
+whose halves have the best bounds.
 
-Sound: yes, if the searches of the cases are. Complete: if those searches are.
+Sound: yes, if the searches of the cases are sound. Complete: yes, if those searches are complete.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FIRST_TURN = 0.1
 """Length of a case's first turn, in seconds; it doubles with each turn of the same case."""
 
 SETTLED = 0.3
-"""Length of a turn, in seconds. A case whose next turn is longer has had its first turns."""
+"""Length of a turn, in seconds. Once its next turn is longer, a case has had its first turns."""
 
 WORTH = 0.05
 """Fraction of a gap that a turn should close; a case may be split after a turn that closes less."""
@@ -198,10 +198,10 @@ class CaseSearch(Search):
         return bool(((gap > 0) & ~(left > (1.0 - WORTH) * gap)).any())
 
     def _can_gain(self, i: int, case: _SearchedBox) -> bool:
-        """Return whether the gap that a case's search can still close exceeds the remaining gap.
+        """Return whether a case's search can still close more than the gap that must remain.
 
-        The remaining gap lies between the best value of the relaxation and the cutoff. No search of
-        the relaxation closes it.
+        The gap that must remain lies between the best value of the relaxation and the cutoff. No
+        search of the relaxation can close it.
         """
         if case.search is None or not case.search.incumbent.best.size:
             return False
@@ -273,9 +273,10 @@ class CaseSearch(Search):
         """Return the input along which to split a case, and the split value, or None.
 
         None means that the case is not split now. A relaxation with a point below the cutoff
-        cannot close the case. But a range search that still makes progress continues while the
-        bound is further from the best point than that point is from the cutoff. If a search over
-        real inputs has ended, only rounding errors are left, which no split removes.
+        cannot close the case. But a range search that still makes progress continues while the gap
+        between the bound and the relaxation's best value is wider than the gap between this value
+        and the cutoff. If a search over real inputs has ended, only rounding errors are left, which
+        no split removes.
         """
         whole = self._problem.domain.whole & (case.lo < case.hi)
         if case.search is not None and case.search.incumbent.best.size and whole.any():

@@ -36,7 +36,7 @@ MOST_ENTRIES = 64
 
 
 def trend_outcome(answer: Monotone, reader: Reader) -> str:
-    """Return a phrase with up to three known directions; beyond three, with the count of each."""
+    """Return a phrase that states up to three known directions, or counts more than three."""
     decided = [trend for trend in answer.trends if trend.direction != "unknown"]
     if not answer.trends:
         return "there is no pair of an output and an input"
@@ -55,7 +55,7 @@ def trend_outcome(answer: Monotone, reader: Reader) -> str:
 
 
 def trend_document(answer: Monotone, reader: Reader) -> Document:
-    """Return the document of directions: the known ones, examples, and the unknown ones."""
+    """Return a document that lists known directions, examples, and unknown directions."""
     decided = [trend for trend in answer.trends if trend.direction != "unknown"]
     open_ = [trend for trend in answer.trends if trend.direction == "unknown"]
     several = len({trend.output for trend in answer.trends}) > 1

@@ -15,8 +15,8 @@ First = Callable[[PacedGradient, Evaluate, DomainBoxes, int, np.random.Generator
 """Type of a function that finds the first points of a search; see `first_points`."""
 
 SAMPLES = 2048
-"""Number of points evaluated before any descent: more if the domain has many boxes, and fewer if it
-has very many inputs (see `SAMPLE_ENTRIES`)."""
+"""Number of points evaluated before any descent. The number is larger if the domain has many boxes,
+and smaller if it has very many inputs (see `SAMPLE_ENTRIES`)."""
 
 AT_LEAST, TOGETHER = 16, 256
 """Number of samples evaluated regardless of the clock, and number of samples evaluated between two
@@ -32,8 +32,8 @@ LONG = 3.0
 bounds."""
 
 SAMPLE_ENTRIES = 4_000_000 // 8
-"""Maximum number of entries in the samples of all boxes together, which reduces the number of
-samples of domains with very many inputs. It does not reduce it below about 64, or 4 per box."""
+"""Maximum number of entries in all samples together. If the domain has very many inputs, it limits
+the number of samples, but to no fewer than about 64, or 4 per box."""
 
 STARTS = 12
 """Maximum number of descents per objective."""
@@ -96,9 +96,9 @@ def _starts(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the indices of the samples from which to descend, and their objectives, `(b,)` each.
 
-    If not all descents are affordable, each objective gets fewer, but at least one. If these are
-    still too many for a decision, only the descents from the lowest values are kept, since one
-    objective suffices.
+    If not all descents are affordable, each objective gets fewer descents, but at least one. If
+    these are still too many for a decision, only the descents from the lowest values are kept,
+    since a decision needs a low value of only one objective.
     """
     objectives = y.shape[1]
     with no_deadline():

@@ -1,6 +1,6 @@
 """Hill climbing with adaptive step lengths, for objectives that consist of kinks and ridges.
 
-The slope of the difference of two nearly equal networks jumps where a unit changes phase, so the
+The gradient of the difference of two nearly equal networks jumps where a unit changes phase, so the
 gradient is valid only in a small region. Descents with scheduled steps leave the good regions that
 they have found, and do not reach others. Here a point moves only to a better point. Steps grow
 after a success and shrink after a failure (the success rule of evolution strategies). A move
@@ -56,8 +56,8 @@ ENDS = 0.15
 """Fraction of the sampled coordinates at each bound of the box, where extremes often lie."""
 
 MOVED, NOISE = 0.7, 0.3
-"""Fraction of the inputs in which a move follows the slope, and standard deviation of the noise, as
-a fraction of the step."""
+"""Fraction of the inputs in which a move follows the gradient, and standard deviation of the noise,
+as a fraction of the step."""
 
 ELITE = 24
 """Maximum number of best points that a round passes on to the next round."""
@@ -83,7 +83,7 @@ class Elite:
     x: np.ndarray | None = None
 
     def join(self, samples: np.ndarray, hull: Box, rng: np.random.Generator) -> np.ndarray:
-        """Return the best points, then `samples`, every second of which is moved near a best point.
+        """Return the best points, then `samples`; move every second sample near a best point.
 
         Args:
             samples: Random points, `(b, d)`, which are changed in place.
@@ -170,7 +170,7 @@ class _Climbers:
     Args:
         k: Indices of the objectives, shape `(b,)`.
         x: `(b, d)` the best points so far.
-        above: `(b,)` their distances above the goals.
+        above: `(b,)` distances of the objectives at `x` above their goals.
         slope: `(b, d)` the gradients at `x`.
         step: `(b,)` the lengths of the next steps, as fractions of the box's width.
     """
@@ -218,8 +218,8 @@ def _samples(lo: np.ndarray, hi: np.ndarray, rng: np.random.Generator) -> np.nda
 def _moves(slopes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return random moves `(b, d)` of size about 1 that tend to increase the objectives.
 
-    Half of the moves are slopes divided by their largest magnitude, and half are signs of slopes.
-    Each move leaves out random inputs, and half of the moves contain noise.
+    Half of the moves are gradients divided by their largest magnitude, and half are signs of
+    gradients. Each move leaves out random inputs, and half of the moves contain noise.
 
     Args:
         slopes: Gradients times the widths of the box, `(b, d)`.

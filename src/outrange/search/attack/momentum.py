@@ -51,8 +51,8 @@ def attack(
         graph: Graph whose outputs are the objectives.
         box: Box of the inputs.
         which: Indices of the objectives to attack.
-        starts: Desired number of descents per objective. `ATTACK_ENTRIES` may allow only fewer; at
-            least 2 run.
+        starts: Desired number of descents per objective. `ATTACK_ENTRIES` may reduce it, but not
+            below 2.
         rng: Random generator for the starts.
         late: Function that returns whether to stop.
 

@@ -1,7 +1,7 @@
 """Projected gradient descent (PGD) from many points.
 
 PGD moves points against the signs of gradients with decreasing steps, and clips points to their
-boxes. With momentum it is MI-FGSM.
+boxes. PGD with momentum is called MI-FGSM.
 
 Reference: A. Madry et al., *Towards Deep Learning Models Resistant to Adversarial Attacks* (PGD),
 ICLR 2018; Y. Dong et al., *Boosting Adversarial Attacks with Momentum* (MI-FGSM), CVPR 2018.

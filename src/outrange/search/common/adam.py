@@ -1,4 +1,4 @@
-"""The step directions of Adam, for the ascents on slopes and multipliers that use Adam.
+"""The step directions of Adam, for gradient ascent on slopes and multipliers.
 
 Reference: D. Kingma, J. Ba, *Adam*, ICLR 2015.
 """

@@ -34,7 +34,8 @@ problem."""
 Join = Callable[[BeginMethod, Callable[[], Search], SearchTask], Search]
 """Function that returns a search in which a method takes turns with the search by splits.
 
-It receives functions that start the method and that search, and the task."""
+Its arguments are a function that starts the method, a function that starts the search by splits,
+and the task."""
 
 
 @dataclass(frozen=True, eq=False)

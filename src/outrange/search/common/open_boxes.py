@@ -1,4 +1,4 @@
-"""Boxes that cheap bounds leave open, halved along the inputs that gain most.
+"""Boxes that cheap bounds leave open, halved along the inputs with the largest expected gain.
 
 On small boxes, forward forms are nearly exact, and one pass bounds hundreds of boxes. The choice of
 the input to halve depends on measured gains: each box stores the gain from the last halving along

@@ -59,8 +59,8 @@ def single_blas_thread() -> Iterator[None]:
 
     The limit applies to the whole process, and only the thread that has set it may lift it. If two
     threads each restored the limit that they had found, the second would restore the first one's
-    limit permanently. So a thread that finds the limit set leaves it alone, and may lose it before
-    its own work ends.
+    limit permanently. So a thread that finds the limit set leaves it alone. The limit may then be
+    lifted before the work of this thread ends.
     """
     if not _HOLDING.acquire(blocking=False):
         yield

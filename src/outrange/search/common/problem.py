@@ -55,8 +55,8 @@ class Problem:
     def small(self) -> Graph:
         """The simplified graph, or `graph` itself if nothing changes.
 
-        The simplified graph writes maxima as pairs, merges gates, and drops entries that the output
-        does not need. A merged gate is clipped to the hull of the values that it mixes.
+        The simplified graph writes maxima as maxima of pairs, merges gates, and drops entries that
+        the output does not need. A merged gate is clipped to the hull of the values that it mixes.
         """
         graph, small = self.graph, _without_unread(simplify(self.graph))
         same = [*map(id, small.nodes)] == [*map(id, graph.nodes)] and small.output == graph.output
@@ -133,7 +133,7 @@ def _without_unread(graph: Graph) -> Graph:
 
     Nothing is dropped if the ratio of all entries to the needed ones is below `MANY_UNREAD`.
 
-    For example, a property may constrain one of hundreds of lines of a power grid.
+    For example, a property of a power grid may constrain only one of hundreds of lines.
     """
     whole = cone(graph, graph.output, np.arange(graph.value_size(graph.output)))
     reads = [some.size for value, some in whole.leaves if value == 0]

@@ -23,8 +23,8 @@ class Search(ABC):
     gradual: bool = True
     """Whether the bounds rise step by step; otherwise, the search proves all or nothing."""
     settled: bool = True
-    """Whether the bounds show how well the search does; False while parts of the problem have had
-    little time."""
+    """Whether the bounds show how well the search performs; False while parts of the problem have
+    had little time."""
     proves: bool = True
     """Whether the search proves bounds; otherwise, it only finds points while other searches
     run."""

@@ -1,4 +1,4 @@
-"""Tolerances, their defaults, and the decision to stop at a coarser one."""
+"""Tolerances, their defaults, and the decision to stop at a coarser tolerance."""
 
 from __future__ import annotations
 
@@ -121,8 +121,8 @@ class Convergence:
     def suffices(self, seconds: float, boxes: int) -> bool:
         """Return whether the search may stop because the finer target costs too much.
 
-        This is the case `GRACE` seconds after the acceptable gap was reached, and with `AGAIN`
-        times as many sub-problems.
+        It may stop once `GRACE` seconds have passed since the acceptable gap was reached, and the
+        number of sub-problems has grown by the factor `AGAIN` since then.
 
         Args:
             seconds: Time since the search began.

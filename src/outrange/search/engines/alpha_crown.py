@@ -100,8 +100,8 @@ class AlphaAscent:
         """Bound all pairs, then improve those below their `target` `(P,)` in up to `steps` steps.
 
         Raises:
-            OutOfTime: Time ran out, either now or in the earlier pass `sweep`, some of whose lines
-                are then missing.
+            OutOfTime: Time ran out in this call or in the earlier pass `sweep`. If it ran out in
+                `sweep`, some lines are missing.
             MemoryError: Memory ran out in the earlier pass.
         """
         if self.sweep.late is not None:
@@ -136,7 +136,7 @@ class AlphaAscent:
             self._move(lines, record, free, points, active, step)
 
     def blame_of_products(self) -> np.ndarray | None:
-        """Return the slack that products cause, by pair and input; None if planes bound them."""
+        """Return the slack of products by pair and input; None if planes bound the products."""
         return None
 
     def _concretize(
@@ -258,7 +258,7 @@ class AlphaAscent:
     ) -> None:
         """Tilt every active plane, in place, toward the corner nearest to its minimizing point.
 
-        Corner and point are those of the two factors of a product.
+        The corner and the point refer to the two factors of a product.
         """
         plan = self.sweep.plan
         node = plan.graph.nodes[value - 1]

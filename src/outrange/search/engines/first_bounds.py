@@ -1,7 +1,7 @@
 """First bounds of a decision about many inputs: one pass over all units, then slope ascent.
 
-If products feed each other, most of the work is bounding the units. Optimizing the slopes of the
-few objectives is cheap: each step substitutes back one row per objective.
+If factors of products depend on other products, most of the work is bounding the units. Optimizing
+the slopes of the few objectives is cheap: each step substitutes back one row per objective.
 
 Reference: see `alpha_crown`.
 """

@@ -1,7 +1,8 @@
 """Bounds on every value with individual lines for every row, improved by ascent.
 
-A plain pass chooses one set of lines for all rows; this pass chooses lines for each row. It is more
-expensive, but far tighter if relaxed products feed each other (a recurrent net, attention).
+An ordinary CROWN pass chooses one set of lines for all rows; this pass chooses lines for each row.
+It is more expensive, but far tighter if factors of relaxed products depend on other relaxed
+products, as in a recurrent net or in attention.
 
 Reference: see `alpha_crown`.
 """
@@ -21,13 +22,13 @@ STEPS = 4
 """Number of ascent steps per row."""
 
 ROOM = 1 << 24
-"""Limit on the number of rows times the number of entries of all nonlinear values; above it, a
-plain pass is used."""
+"""Limit on the number of rows times the number of entries of all nonlinear values; above it,
+ordinary back-substitution is used."""
 
 
 SHARE = 0.25
-"""Fraction of the time limit after which there are no more ascents: values are then bounded by
-plain back-substitution."""
+"""Fraction of the time limit after which there are no more ascents. Values are then bounded by
+ordinary back-substitution."""
 
 
 @dataclass(eq=False)
@@ -74,7 +75,7 @@ class OptimizedCrownPass(CrownPass):
         return True
 
     def _late(self, net: RelaxedGraph, value: int) -> bool:
-        """Bound a value by plain back-substitution, unless it is in `settled`.
+        """Bound a value by ordinary back-substitution, unless it is in `settled`.
 
         Return whether its bounds may have been tightened, in this pass or in the earlier pass that
         settled it.

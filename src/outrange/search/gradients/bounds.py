@@ -97,7 +97,7 @@ class DerivativeEngine:
         tangent_ranges: list[Bounds],
         width: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Attribute the widths of slope ranges, times the tangents they multiply, to the inputs.
+        """Attribute the widths of slope and factor ranges, times their tangents, to the inputs.
 
         Return the score of each input `(B, d)` and the number of undecided units `(B,)`.
         """
@@ -122,7 +122,7 @@ class DerivativeEngine:
     def _share(
         self, sweep: CrownPass, source: int, spread: np.ndarray, tangent: Bounds, blame: np.ndarray
     ) -> np.ndarray:
-        """Add to `blame` the effect of varying factors of the entries of `source`.
+        """Add to `blame` the effect of the entries of `source` whose slope or factor varies.
 
         The effect of an entry is its `spread` times its largest absolute tangent. It is divided
         among the inputs that cause the entry's width. Return the number of entries per box

@@ -43,7 +43,7 @@ def gaps_touched(op: Curve, lo: float, hi: float) -> list[int]:
 
 
 def open_units(graph: Graph, slopes: dict[int, Bounds], ends: list[Bounds]) -> list[Unit]:
-    """Return all units whose slope range is not a single number, for curves with exact lines."""
+    """Return all units of curves with exact lines whose slope range is not a single number."""
     units = []
     for v, (least, most) in slopes.items():
         if not curve_of(graph, v).has_exact_lines:

@@ -232,7 +232,7 @@ def _by_intervals(
 def _in_parts(derivatives: Objectives, graph: Graph) -> Iterator[tuple[np.ndarray, Objectives]]:
     """Yield the objectives in groups with few directions: their indices, and the objectives.
 
-    The objectives of norms are not divided, since each of them reads all directions.
+    The objectives of a `LipschitzObjective` are not divided, since each reads all directions.
     """
     if isinstance(derivatives, LipschitzObjective):
         yield np.arange(derivatives.form.size), derivatives
@@ -264,7 +264,7 @@ def _rows(derivatives: Objectives) -> np.ndarray:
 
 
 def _each(count: int) -> np.ndarray:
-    """Return `count` rows `(1,)`: the numbers 1, 2, ..., none of which is another's negative."""
+    """Return `count` rows `(1,)`: the numbers 1, 2, ..., so that no row negates another."""
     return np.arange(1.0, count + 1.0)[:, None]
 
 

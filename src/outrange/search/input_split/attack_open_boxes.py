@@ -31,7 +31,7 @@ class OpenBoxAttack:
     """
 
     share = 0.3
-    """Fraction of the elapsed search time that attempts may take; above it, none starts."""
+    """Fraction of the elapsed search time that attempts may take. Above it, no attempt starts."""
 
     def __init__(
         self, gradient: PacedGradient, roots: DomainBoxes, rng: np.random.Generator

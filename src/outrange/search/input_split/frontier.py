@@ -224,7 +224,7 @@ class Frontier:
         self._in_hand = np.full_like(self._in_hand, np.inf)
 
     def lose(self) -> None:
-        """Treat popped boxes that are not settled as closed at the bounds they were popped with."""
+        """Close popped boxes that are not settled, at the bounds with which they were popped."""
         self.close(self.in_hand)
         self.settle()
         self._lent = {}

@@ -2,7 +2,7 @@
 
 The units of the later copy are represented only by their differences from their counterparts in the
 earlier copy: `d = z - w` for the sums, and `D = f(w + d) - f(w)` for the values. Layers that read
-such a unit read `f(w) + D`. What the two copies have in common cancels when their matrices are
+such a unit read `f(w) + D`. Terms that the two copies have in common cancel when their matrices are
 subtracted, before anything is bounded.
 """
 

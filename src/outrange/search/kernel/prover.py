@@ -135,7 +135,7 @@ class TreeProver:
         self._lib.prover_begin(self._handle, self._keep(lo, np.float64), self._keep(hi, np.float64))
 
     def resume(self, box: TreeBox) -> None:
-        """Start the tree at a box that another prover has handed over."""
+        """Start the tree with a box taken from another prover as its root."""
         self._lib.prover_resume(self._handle, *box.addresses)
 
     def take(self, spare: int = 0) -> TreeBox | None:
@@ -156,7 +156,7 @@ class TreeProver:
         return box if self._lib.prover_take(self._handle, spare, *box.addresses) else None
 
     def share(self) -> TreeProver | None:
-        """Create a prover for the box that `take` hands over; return None if too few are open."""
+        """Create a prover for a box removed by `take`; return None if too few boxes are open."""
         box = self.take(spare=1)
         if box is None:
             return None

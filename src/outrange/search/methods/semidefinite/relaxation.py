@@ -123,7 +123,7 @@ class SemidefiniteRelaxation:
     ) -> None:
         """Choose the products to add in the row's next turn.
 
-        They are those of the added products whose multiplier is not negligible (`IDLE`), and the
+        The choice keeps the added products whose multiplier is not negligible (`IDLE`). It adds the
         products of parts of units that the last moments violate most.
         """
         if self._parts is None:
