@@ -27,7 +27,7 @@ class RationalEvaluator:
     Where an enclosure straddles a threshold, exact evaluation decides on which side the value lies.
     Numbers are integers times a power of two. Coefficients are found by applying the ops to unit
     vectors, which is exact for ops with `Affine.plain`. Values are unknown if they depend on a
-    rounded coefficient, a product, a jump at the point, or a curve that is no exact line there.
+    rounded coefficient, a product, a jump at the point, or a curve that is not an exact line there.
 
     Args:
         graph: The network to evaluate.

@@ -45,8 +45,9 @@ FORMER = {
     "outrange.workers(executor, resume=folder): {call}`, or `outrange.workers(resume=folder)` to "
     "search in this process.",
 }
-"""Dict from former argument to a sentence that states what replaces it, with the call in place of
-`{call}`; kept until 0.2."""
+"""Dict from a removed argument to a sentence that states its replacement. The placeholder `{call}`
+stands for the call. The dict is kept until version 0.2.
+"""
 
 
 class Screen(Protocol):
@@ -196,8 +197,8 @@ def with_progress(title: str, reports: bool = True) -> Callable[[Ask], Ask]:
     Args:
         title: Title of the function's calls, in a few words.
         reports: Whether the decorated function has an argument `progress`, a function that it calls
-            with its progress reports. If not, only the computations inside it report progress, and
-            the user's `progress` cannot be a function.
+            with its progress reports. If False, only the computations inside it report progress,
+            and the user's `progress` cannot be a function.
     """
 
     def wrap(ask: Ask) -> Ask:

@@ -22,7 +22,7 @@ LONGEST_NAME, LONGEST_LINE = 28, 100
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a frame: a label, a progress bar where there is one, and text.
+    """A line of a frame: a label, an optional progress bar, and text.
 
     Args:
         name: Label of the line.

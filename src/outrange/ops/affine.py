@@ -131,8 +131,8 @@ def dense_sum(weights: Sequence[ArrayLike], bias: ArrayLike, *, name: str = "den
 def without_zeros(op: Affine, outputs: np.ndarray) -> SubOp:
     """Restrict an op to the results `outputs`, without inputs that are multiplied only by zeros.
 
-    The op must be plain, so that its adjoint returns its coefficients, not rounded sums of them.
-    Cost: memory for all coefficients of these results.
+    The attribute `plain` of the op must be True, so that its adjoint returns its coefficients, not
+    rounded sums of them. Cost: memory for all coefficients of these results.
     """
     units = np.zeros((outputs.size, op.size))
     units[np.arange(outputs.size), outputs] = 1.0
@@ -195,7 +195,7 @@ def combine(
 ) -> Affine:
     """Return the op `y = sum_i c_i x_i + shift`.
 
-    The coefficients `c_i` are plain floats, and all inputs have length `size`.
+    The coefficients `c_i` are floats, and all inputs have length `size`.
     """
     coefficients = tuple(float(c) for c in coefficients)
 
@@ -271,7 +271,7 @@ def gather_sum(
 
     @cache
     def transpose() -> tuple[Scatter, np.ndarray, np.ndarray]:
-        """Return a `Scatter` that sums by input, and its terms' output indices and weights."""
+        """Return a `Scatter` that sums terms by input, and the output and weight of each term."""
         scatter = Scatter(index.ravel(), size)
         return scatter, scatter.order // index.shape[1], weight.ravel()[scatter.order]
 

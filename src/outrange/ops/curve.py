@@ -51,8 +51,8 @@ class Curve:
         crossings: Exact points `(x, f(x))` of a function that increases everywhere: its value is
             above `f(x)` for all arguments greater than `x`, and only for those.
         taylor: `taylor(lo, hi, order)` returns bounds on `f^(j) / j!` over each `[lo, hi]` on which
-            `f` is smooth, `(2, order + 1, ...)`; infinite where unknown. If None, they are derived
-            from `exact`.
+            `f` is smooth, `(2, order + 1, ...)`; infinite where unknown. If `taylor` is None, the
+            bounds are derived from `exact`.
         origin: Name and attributes of the curve in the curve table, or None if it is not there.
     """
 

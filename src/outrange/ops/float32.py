@@ -2,10 +2,11 @@
 
 The error at a float32 argument is at most `u (relative |f(x)| + absolute) + tiny`. Here, `u` is
 `2^-24`, and `tiny = 2^-126` is the least normal number, below which a result may be flushed to
-zero. The numbers are at least four times the maxima that `benchmarks/float32_functions.py` measures
-over every exponent on JAX, TensorFlow, PyTorch and onnxruntime (docs/float32.md has the table). For
-a function that only selects its argument or a constant, or that is a single correctly rounded
-operation, the error is the rounding error of IEEE 754.
+zero. The stated values of `relative` and `absolute` are at least four times the maxima that
+`benchmarks/float32_functions.py` measures over every exponent on JAX, TensorFlow, PyTorch and
+onnxruntime (docs/float32.md has the table). For a function that only selects its argument or a
+constant, or that is a single correctly rounded operation, the error is the rounding error of IEEE
+754.
 """
 
 from __future__ import annotations
@@ -89,8 +90,8 @@ def exponent_of(op: Curve) -> float | None:
 def _power_error(exponent: float) -> Float32Error | None:
     """Return the error bound of `x ** exponent`, or None if none is stated.
 
-    A runtime may compute an integer power by repeated multiplication, with one rounding each. It
-    computes other powers by a library function.
+    A runtime may compute an integer power by repeated multiplication, with one rounding per
+    multiplication. It computes other powers with a library function.
     """
     if 0.0 < exponent <= LARGEST_POWER:
         return Float32Error(12.0 + 4.0 * exponent)

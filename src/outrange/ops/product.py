@@ -2,7 +2,8 @@
 
 Over a box of `(u, v)` the function `u v - a u - b v = (u - b)(v - a) - a b` is bilinear, so its
 extremes lie at corners. Planes of *any* slopes are sound if their offset is the extreme over the
-corners. The best ones are McCormick's, a family with one parameter `theta` below and one above.
+corners. The best planes are McCormick's: a family of lower planes and a family of upper planes,
+each with one parameter `theta`.
 
 Reference: G. McCormick, *Computability of global solutions to factorable nonconvex programs: Part
 I*, Mathematical Programming 10 (1976).
@@ -34,7 +35,7 @@ class Product:
         right: `(m,)` positions in the second input.
         sizes: Length of each input.
         limits: Bounds on every product that hold regardless of the intervals of its factors,
-            because of a relation between the two (a normalized entry, a convex combination).
+            because of a relation between the factors (a normalized entry, a convex combination).
     """
 
     name: str
@@ -99,10 +100,10 @@ def planes(
 ) -> Planes:
     """Return planes that enclose `u v` over every box of intervals.
 
-    For the lower plane, `theta` moves from the one that touches at both lower bounds (0) to the one
-    that touches at both upper bounds (1). For the upper plane, it moves the point of contact from
-    `(low u, high v)` (0) to `(high u, low v)` (1). Halfway between them, which is the default, the
-    largest distance from `u v` is smallest.
+    For the lower plane, `theta` moves from the plane that touches `u v` at both lower bounds (0) to
+    the plane that touches it at both upper bounds (1). For the upper plane, it moves the point of
+    contact from `(low u, high v)` (0) to `(high u, low v)` (1). Halfway between them, which is the
+    default, the largest distance from `u v` is smallest.
 
     Sound: yes, rounding included. Complete: the planes at `theta` 0 and 1 bound the convex hull.
     Cost: about 60 array operations.

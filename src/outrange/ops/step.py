@@ -2,7 +2,7 @@
 
 A step function with finitely many jumps is an ordinary curve of level pieces. A *staircase* has
 infinitely many jumps, evenly spaced and of equal height. So the limits at its jumps lie on two
-parallel lines, and of all jumps in an interval only the first and the last matter.
+parallel lines, and bounds on an interval depend only on the first and the last jump in it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Step(Curve):
 
     Args:
         spacing: Distance between the jumps of a staircase; infinite if `jumps` lists them all.
-        start: One of the jumps of a staircase; the only jump of another function that rises.
+        start: One jump of a staircase, or the only jump of another rising function.
         rises: Whether `f` is exact and never falls, and has one jump or evenly spaced jumps of
             equal height. The first and the last jump in an interval then determine the hull of all
             limits.
@@ -119,7 +119,8 @@ class Step(Curve):
     def ends(self, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the first and last jump that affect `[lo, hi]`, and whether bounds can use them.
 
-        The function must rise. Bounds cannot use them if there are none, or beyond `HUGE`.
+        The function must rise. Bounds cannot use the jumps if there are none, or if the interval
+        extends beyond `HUGE`.
         """
         with np.errstate(all="ignore"):
             if self.is_staircase:

@@ -59,7 +59,7 @@ class TableRows:
 
     @cached_property
     def _runs(self) -> tuple[np.ndarray, np.ndarray]:
-        """The smallest and the largest of `2**k` successive rows, by `k` and their first row."""
+        """Minima and maxima of runs of `2**k` successive rows, indexed by `k` and the first row."""
         tables = []
         for pick in (np.minimum, np.maximum):
             lines = [self.entries]

@@ -18,7 +18,8 @@ class Weight:
     """One variable of the model.
 
     Args:
-        path: The name of its layer followed by its own, for example `"dense/kernel"`.
+        path: The name of its layer followed by the name of the variable, for example
+            `"dense/kernel"`.
         layer: Name of the layer that owns it, the first part of `path`.
         trainable: Whether it is marked as trainable.
         read: Function that returns its current values.
@@ -87,7 +88,7 @@ class Layer:
         shape: Shape of `after`, without the batch axis.
         noisy: Whether it may compute something different in training, such as a dropout, a layer
             with batch statistics, or user code that receives the `training` flag.
-        behind: Whether its inputs in training may differ from those at inference.
+        behind: Whether its inputs in training may differ from its inputs at inference.
         statistics: Whether training may replace its inference values by batch statistics or by
             unknown values.
         dtype: The floating-point type it computes in.

@@ -65,10 +65,10 @@ def extrapolation(
 
 
 def widen_set(inputs_set: Any, flat: np.ndarray) -> Any:
-    """Widen an input set to the smallest one of its kind that also contains the given rows.
+    """Widen an input set to the smallest set of the same type that contains the given rows.
 
-    Of an `outrange.Mixed`, the box is widened; the integer and one-hot constraints are kept if all
-    rows satisfy them, and dropped otherwise.
+    For an `outrange.Mixed` set, the box is widened; the integer and one-hot constraints are kept if
+    all rows satisfy them, and dropped otherwise.
 
     Args:
         inputs_set: An input set in any form that `slots_of` accepts.

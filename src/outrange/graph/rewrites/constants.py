@@ -1,7 +1,7 @@
 """Constant folding: nodes that depend on no input are replaced by constants.
 
-The comparison with the model uses these nodes as recorded, since it counts their roundings. A
-search, however, would split inputs because of such nodes, to no effect.
+The comparison with the model uses the original nodes, since it bounds the rounding error of each
+one. A search uses the folded graph; otherwise, it would split inputs in vain because of such nodes.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ def fold_constants(nodes: Sequence[Node], size: int) -> list[Node]:
 
     Returns:
         The same number of nodes, in the same order; unchanged nodes are the same objects. A node
-        whose value is undefined stays as it is, because bounds reject a function outside its
-        domain. So does a step whose slack allows several values.
+        with an undefined value is not replaced, because bound propagation rejects arguments outside
+        the domain of a function. A step function whose slack allows several values is not replaced
+        either.
 
     Raises:
         ModelError: A constant computed from numbers is NaN.

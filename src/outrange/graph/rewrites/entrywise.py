@@ -43,7 +43,7 @@ def input_sizes(node: Node) -> tuple[int, ...]:
 def reads_table(nodes: Sequence[Node], value: int) -> bool:
     """Return whether a table lookup is among the elementwise ops that compute a value.
 
-    The search stops after `MOST_VALUES` values, since no formula includes earlier ones.
+    The search stops after `MOST_VALUES` values, because no region has more values.
     """
     waiting, seen = [-value], set()
     while waiting and len(seen) < MOST_VALUES:

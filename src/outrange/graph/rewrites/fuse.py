@@ -2,11 +2,12 @@
 
 A region (`regions`) grows backwards from a value over elementwise ops, in general only those whose
 results have no other readers. If every entry of the last value depends on a single entry of one
-earlier value, it is an expression of that entry. Equal expressions share a curve, and each channel
-may have its own.
+earlier value, it is an expression of that entry. Entries with equal expressions share one curve,
+and each channel may have a different curve.
 
 Sound: the rewriting is exact, and the properties of the curves are proved (`ops.pointwise`). Cost:
-linear in the number of values; optional regions share a bounded amount of analysis.
+linear in the number of values, plus the analysis of the regions. For all optional regions together,
+this analysis is limited by `OPTIONAL_WORK`.
 """
 
 from __future__ import annotations
@@ -37,10 +38,10 @@ MOST_CURVES = 64
 """Largest number of distinct curves that replace one value."""
 
 OPTIONAL_WORK = MOST_WORK // 8
-"""Limit on the total work of analyzing regions that may also stay as they are; see `MOST_WORK`."""
+"""Limit on the total work of analyzing regions whose fusion is optional; see `MOST_WORK`."""
 
 ONE_OPTION = OPTIONAL_WORK // 8
-"""Limit on the work of analyzing one region that may also stay as it is."""
+"""Limit on the work of analyzing one region whose fusion is optional."""
 
 
 def fuse(
@@ -59,8 +60,8 @@ def fuse(
         model may no longer read it. Its bounds hold, but a path or a derivative through it is lost.
 
     Raises:
-        UnsupportedError: A `Pointwise` op without another form depends on several tensors, or its
-            curve cannot be analyzed.
+        UnsupportedError: A `Pointwise` op without an alternative (`otherwise`) depends on several
+            tensors, or its curve cannot be analyzed.
     """
     work = _Fusion(list(nodes), output, set(keep))
     return work.run()
@@ -184,7 +185,7 @@ class _Fusion:
         """Return the analyzed expressions of the entries of `v`, and None.
 
         If the analysis fails, return None and the error. If the entries of `v` are not functions of
-        single entries of the root, return None twice.
+        single entries of the region's root, return `(None, None)`.
         """
         from ..entries import entry_expressions
 
@@ -202,9 +203,10 @@ class _Fusion:
         """Analyze every distinct expression of the result of a region.
 
         Raises:
-            UnsupportedError: An expression cannot be analyzed, or there are too many expressions or
-                knots. Or an expression can be analyzed only on part of its domain, while its ops
-                have another form.
+            UnsupportedError: An expression cannot be analyzed, or there are too many expressions.
+                It is also raised if an expression can be analyzed only on part of its domain, and
+                its ops have an alternative (`otherwise`). In a region without `Pointwise` ops, it
+                is also raised for too many knots.
         """
         distinct = expressions.distinct(self.table)
         if len(distinct) > MOST_CURVES:

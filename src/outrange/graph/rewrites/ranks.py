@@ -9,7 +9,7 @@ from .order import origin
 
 
 class Ranks:
-    """Numbering of the variables of conditions: `[x, y]`, then the logits and curve arguments used.
+    """Numbering of the variables of conditions: `[x, y]`, then the logits and curve arguments.
 
     Args:
         graph: The network under study.
@@ -37,7 +37,7 @@ class Ranks:
         return And(parts) if isinstance(formula, And) else Or(parts)
 
     def sharpen_atom(self, atom: Atom) -> Atom:
-        """Return an equivalent atom on logits or on a curve's argument; `atom` if there is none."""
+        """Return an equivalent atom on logits or a curve's argument, or `atom` if there is none."""
         if len(atom.terms) == 1:
             on_input = atom.terms[0][0] < self._graph.size
             return atom if on_input else self._before_curve(atom)
@@ -66,7 +66,7 @@ class Ranks:
         return atom
 
     def _decider(self, variable: int) -> tuple[int, int, int] | None:
-        """Return the logit that is ordered among other logits as an output is among other outputs.
+        """Return the logit whose rank among the logits is the rank of an output among the outputs.
 
         Args:
             variable: Variable of the output in a condition, numbered after the inputs.

@@ -1,7 +1,7 @@
 """Fusible regions: parts of a graph whose entries may each depend on one entry of one value.
 
-Regions are found backwards. A region may have up to `MOST_VALUES` values before the first single
-value that it depends on. From there on it only grows by a few nonlinear ops. Bounds on longer
+Regions are found backwards. A region has at most `MOST_VALUES` values. Once it depends on a single
+value, it grows only as long as it has at most `MOST_BENT` nonlinear ops. Bounds on longer
 compositions are sharper, but the derivatives that prove them grow with each op. So a chain is
 divided into curves of bounded length.
 """
@@ -29,8 +29,8 @@ class FusedRegion:
     Args:
         root: The value that the whole region depends on.
         inner: The values of the region without the root, in ascending order.
-        bent: The number of nonlinear functions among them.
-        forced: Whether one of them is the result of a `Pointwise` op.
+        bent: The number of nonlinear ops in the region.
+        forced: Whether one of the region's values is the result of a `Pointwise` op.
     """
 
     root: int

@@ -98,8 +98,8 @@ def piecewise_to_pairs(graph: Graph) -> Graph:
     """Replace every `Largest` by a tournament of pairs, `max(a, b) = b + relu(a - b)`.
 
     A window of `k` entries takes `ceil(log2(k))` rounds. Each round compares the pairs of all
-    windows in one step, and a pair that several windows share only once. The result is equal to the
-    original in real arithmetic.
+    windows in one step. A pair that several windows share is compared only once. The result is
+    equal to the original in real arithmetic.
     """
     nodes: list[Node] = []
     moved: dict[int, int] = {0: 0}
@@ -163,7 +163,7 @@ def _absorb_shift(nodes: list[Node], node: Node) -> bool:
     This is done if the node only adds a constant, and the op before it has no bias yet.
 
     Returns:
-        Whether this was done.
+        Whether the constant was stored as a bias.
     """
     op, value = node.op, node.inputs[0]
     if not isinstance(op, Affine) or op.factor is None or op.ulps or value == 0:

@@ -13,7 +13,7 @@ FINEST = 2.0**-24
 
 FIRST = 64
 """Number of entries that are checked first. They usually rule out a grid, because hardly one
-trained weight in a thousand lies on one.
+trained weight in a thousand is a multiple of `FINEST`.
 """
 
 

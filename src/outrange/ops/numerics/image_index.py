@@ -28,7 +28,7 @@ class ImageIndex:
         return tuple(slice(int(axis.min()), int(axis.max()) + 1) for axis in at)
 
     def entries(self, places: tuple[slice, ...]) -> np.ndarray:
-        """Return the positions of all entries in a spatial box, in increasing order."""
+        """Return the flat indices of all entries in a spatial box, in increasing order."""
         axes = [np.arange(place.start, place.stop) for place in places]
         axes.insert(0 if self.channels_first else len(axes), np.arange(self.channels))
         return np.ravel_multi_index(np.ix_(*axes), self.shape).ravel()

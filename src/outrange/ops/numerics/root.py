@@ -50,7 +50,8 @@ def _next(
 ) -> np.ndarray:
     """Return the next point between `x1` and `x2`, as a fraction of the way from `x1`.
 
-    It is found by inverse quadratic interpolation where that is safe; otherwise, it is 0.5.
+    The fraction is computed by inverse quadratic interpolation where that is safe; otherwise, it is
+    0.5.
     """
     across, along = (x1 - x2) / (x3 - x2), (f1 - f2) / (f3 - f2)
     safe = (along**2 < across) & ((1.0 - along) ** 2 < 1.0 - across)

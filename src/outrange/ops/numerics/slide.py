@@ -59,7 +59,7 @@ class Slide:
 
     @cached_property
     def most(self) -> tuple[int, int]:
-        """Largest number of image entries seen by one result, and of results that see one entry."""
+        """Largest numbers of entries that a result sees, and of results that see an entry."""
         seen, seeing = 1, 1
         for n, k, m, s, d, lead in zip(
             self.inputs,

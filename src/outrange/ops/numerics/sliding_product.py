@@ -1,12 +1,12 @@
 """The linear map of a convolution and its transpose, as matrix products over sliding windows.
 
 The convolution copies the entries under each position of the kernel next to each other. One matrix
-product per group and sample then remains. Its transpose multiplies first, and adds each product to
-its entry. If the strides divide the kernel, the transpose may itself be computed as a convolution
-with stride one. This convolution maps the results to cells, each with as many entries along an axis
-as its stride. Each entry of a cell has a separate part of the kernel (sub-pixel convolution). Both
-maps put the channels before the spatial axes, whatever the order in the model: this is faster for
-few channels, and as fast for many.
+product per group and sample then remains. The transpose multiplies first, and then adds each
+product to the entry that it belongs to. If the strides divide the kernel, the transpose may itself
+be computed as a convolution with stride one. This convolution maps the results to cells, each with
+as many entries along an axis as its stride. Each entry of a cell has a separate part of the kernel
+(sub-pixel convolution). Both maps put the channels before the spatial axes, whatever the order in
+the model: this is faster for few channels, and as fast for many.
 
 Reference: W. Shi et al., *Is the deconvolution layer the same as a convolutional layer?*, 2016.
 """

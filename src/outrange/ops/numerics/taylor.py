@@ -22,7 +22,7 @@ def sine_taylor(lo: np.ndarray, hi: np.ndarray, order: int, ahead: int = 0) -> n
     """Return bounds on the Taylor coefficients of `sin(x + ahead * pi / 2)`.
 
     A derivative is one of `sin`, `cos`, `-sin`, `-cos`, which change no faster than their argument;
-    `2^-49` exceeds the errors of their float64 implementations and of the sums here.
+    `2^-49` exceeds the errors of their float64 implementations and of the sums computed here.
     """
     middle = 0.5 * lo + 0.5 * hi
     with np.errstate(invalid="ignore", over="ignore"):
@@ -150,8 +150,8 @@ def tanh_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
 
     Each is a polynomial in `tanh x`, whose extremes are attained at the endpoints or at turning
     points. The computed `tanh` is off by at most 4 units in the last place, and a turning point by
-    less than `_NEAR`, where the polynomial is level. `2^-44` times the sum of the magnitudes of its
-    coefficients exceeds these errors and the roundings of its evaluation.
+    less than `_NEAR`, and near it the polynomial is almost constant. `2^-44` times the sum of the
+    magnitudes of its coefficients exceeds these errors and the roundings of its evaluation.
     """
     first, last = np.tanh(lo), np.tanh(hi)
     out = np.empty((2, order + 1, *np.shape(lo)))

@@ -136,7 +136,7 @@ def of_curve(t: Expressions, c: Curve, u: int) -> int:
     """Apply a curve to an expression, using the curve's expression or its lines.
 
     Raises:
-        UnsupportedError: The curve has neither.
+        UnsupportedError: The curve has neither an expression nor lines.
     """
     if c.origin is not None:
         name, attributes = c.origin

@@ -1,9 +1,9 @@
 """Domains of expressions, which are preserved when the expressions are rewritten.
 
 Algebra drops subexpressions: `x / x` becomes 1, `0 log(x)` becomes 0, `sqrt(x)**2` becomes `x`. The
-model computes them, and is undefined where one of them is. So a caller that writes a model's
-operation as an expression compares the conditions before and after. Lost conditions are stored in a
-`Restricted` expression.
+model computes these subexpressions, so it is undefined where one of them is undefined. Therefore, a
+caller that writes a model's operation as an expression compares the conditions before and after the
+rewriting. Lost conditions are stored in a `Restricted` expression.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _operands(t: Expressions, e: int) -> tuple[int, ...]:
 
 
 def _with_own(t: Expressions, e: int) -> frozenset[Need]:
-    """Return the conditions under which `e` has a value, given those of its operands."""
+    """Return the conditions under which `e` has a value, given the conditions of its operands."""
     node = t.nodes[e]
     inner = _one_logarithm(t, node.argument) if isinstance(node, Switch) else None
     if inner is not None:
@@ -94,7 +94,7 @@ def every_need(t: Expressions, e: int) -> frozenset[Need]:
 
 
 def _own(t: Expressions, e: int) -> Iterable[Need]:
-    """Return the conditions that an expression adds to those of its operands."""
+    """Return the conditions that an expression adds to the conditions of its operands."""
     node = t.nodes[e]
     if isinstance(node, Restricted):
         return node.needs

@@ -30,7 +30,8 @@ SCALE = 960
 MOST_WORK = 2**25
 """Limit on how many numbers all analyses of one table compute: about a minute on one core.
 
-The analysis of one activation computes about 2**15 numbers, that of a composition of eight 2**19.
+The analysis of one activation computes about 2**15 numbers, and the analysis of a composition of
+eight activations about 2**19.
 """
 
 EXPRESSION_WORK = 2**8

@@ -26,7 +26,7 @@ _ALL: Range = (-np.inf, np.inf)
 
 
 def apply_curve(t: Expressions, c: Curve, u: int) -> int:
-    """Apply a curve to an expression; return `u` itself if the curve is `y = x` on all its values.
+    """Apply a curve to an expression; return `u` itself if the curve is `y = x` on its range.
 
     Raises:
         UnsupportedError: The curve has no expression.

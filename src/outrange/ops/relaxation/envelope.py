@@ -4,7 +4,7 @@ Every rule accepts arrays of the elements that it applies to, and returns an `En
 best line at `z` is the supporting line at `z` of the convex envelope of `f` on `[lo, hi]`. For a
 ReLU these lines, with the chord above, are the triangle relaxation.
 
-A *gap* is an interval between neighboring knots of the curve, or beyond the outermost ones. On a
+A *gap* is an interval between neighboring knots of the curve, or beyond the outermost knots. On a
 gap, the curve is a line, a *cup* (convex) or a *cap* (concave). At a knot, it may have a corner.
 
 Reference: R. Ehlers, *Formal Verification of Piece-Wise Linear Feed-Forward Neural Networks*
@@ -51,7 +51,7 @@ def tangent(
 
 
 def chord(side: Side, lo: np.ndarray, hi: np.ndarray) -> EnvelopeLine:
-    """Return the chord of both endpoints, below a cap or two lines with a concave corner."""
+    """Return the chord between the endpoints, below a cap or two lines with a concave corner."""
     low, high = side.value(lo), side.value(hi)
     slope = (high - low) / (hi - lo)
     # Rounding spoils the slope of a very short chord, where any other slope is as good.

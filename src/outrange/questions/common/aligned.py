@@ -245,7 +245,7 @@ class _Alignment:
         return self._fresh(second, first, pair.base, ends)
 
     def _reader(self, bases: tuple[int, ...], op: Op | None) -> int:
-        """Return an unused node of the original that applies an op like `op` to `bases`.
+        """Return an unused node of the original network that applies an op like `op` to `bases`.
 
         None stands for a ReLU. The result is 0 if there is no such node.
         """
@@ -261,7 +261,7 @@ class _Alignment:
         return 0
 
     def _match(self, op: Op, inputs: Sequence[_Pair], ends: tuple[np.ndarray, ...]) -> _Pair:
-        """Return the pair of an op that is applied to `P` of each of `inputs`.
+        """Return the pair for an op that is applied to the `P` of every pair in `inputs`.
 
         The next op of this kind in the original network is applied to their counterparts.
         """

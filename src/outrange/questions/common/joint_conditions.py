@@ -120,7 +120,7 @@ def bind_networks(condition: Any, scopes: Mapping[str, Scope], is_shared: bool) 
         is_shared: Whether all networks have the same input, which `x` then denotes.
 
     Raises:
-        InputError: A variable names no network, or one that is not in the question.
+        InputError: A variable names no network, or a network that is not part of the question.
     """
     if not isinstance(condition, ExpressionNode):
         return condition

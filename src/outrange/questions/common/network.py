@@ -31,7 +31,7 @@ class NetworkLike(Protocol):
 
     `terms` is the graph from `[x, y]` to the nonlinear terms of a condition, or None. With `terms`,
     the outputs of `graph` are those of the model and then the terms. `model` is the network without
-    them, and `products` maps each term that is a product to its factors.
+    the terms, and `products` maps each term that is a product to its factors.
     """
 
     @property

@@ -1,4 +1,7 @@
-"""Remedies for an open gap: larger tolerances, and smaller sets that are tried in reserved time."""
+"""Suggestions after an incomplete answer: larger tolerances, or smaller input sets.
+
+Smaller input sets are tried in a reserved part of the time limit.
+"""
 
 from __future__ import annotations
 
@@ -134,7 +137,7 @@ Remedy = list[tuple[str, float]]
 
 
 def _try_narrowed(trials: _Trials, box: Box) -> Remedy:
-    """Search for the fewest halvings of all widths, around the midpoint, with a complete answer."""
+    """Search for the fewest halvings of a box around its midpoint that give a complete answer."""
     middle = box.lo / 2 + box.hi / 2
     best: tuple[int, float] | None = None
     least, most, power = 1, HALVINGS, 2

@@ -159,7 +159,7 @@ def _ends(atom: Atom, ends: dict[tuple[int, bool], Fraction]) -> list[tuple[int,
     """Return the bounds that an atom implies for its inputs, as pairs of an input and a bound.
 
     An input gets a bound if `ends` has a bound on the required side for every other input of the
-    atom. The keys of `ends` are pairs of an input and whether its bound is an upper one.
+    atom. The keys of `ends` are pairs of an input and whether its bound is an upper bound.
     """
     # If c > 0, the least value of c * x is at the lower bound of x.
     parts = {

@@ -105,7 +105,7 @@ def _reads_integers(atom: Atom, region: Region) -> bool:
 
 
 def _expand(rows: np.ndarray, most: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> Iterator[Box]:
-    """Yield parts of a box in which `rows @ x <= most`; they contain all such integers `x`.
+    """Yield parts of a box that contain all its integer points with `rows @ x <= most`.
 
     The parts are found by branching on one integer at a time.
     """

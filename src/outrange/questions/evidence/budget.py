@@ -14,7 +14,7 @@ from .evaluate import enclose, entries
 
 
 RUNS = 16.0
-"""Cost of the evidence for one point, as a multiple of a plain evaluation.
+"""Cost of the evidence for one point, as a multiple of the cost of a plain evaluation.
 
 It covers the enclosure, the float32 error of each value, and the user's own model.
 """
@@ -24,7 +24,7 @@ SECONDS_A_PRODUCT = 4e-7
 
 It is four times the time measured in dense networks.
 
-A single point of a small network with a softmax took up to 1.4 times this.
+A single point of a small network with a softmax took up to 1.4 times this estimate.
 """
 
 LITTLE = 0.02
@@ -35,8 +35,9 @@ For a small network, timing the enclosure of one point may take as long as the w
 """
 
 MOST_SHARE = 0.3
-"""Maximum fraction of the time limit spent on points; if all would take longer, fewer are
-evaluated."""
+"""Maximum fraction of the time limit spent on points; if all points would take longer, fewer points
+are evaluated.
+"""
 
 _TOGETHER = 2**18
 """Maximum number of entries of graph values in the timed evaluation, which runs at least one

@@ -22,7 +22,7 @@ from .evaluate import first_bits, model_values
 
 
 REMEMBERED = 8
-"""A checker keeps this many of the earliest checked points, and as many of the latest."""
+"""A checker keeps this number of the earliest checked points, and the same number of the latest."""
 
 TIED = 2.0**-160
 """Width of balls, relative to a value's size, at which a comparison that is still open is given up.
@@ -166,7 +166,7 @@ class CounterexampleChecker:
         self._since: float | None = None
         self.witness: Witness | None = None
         self.shown: list[np.ndarray] = []
-        """The earliest `REMEMBERED` checked points and as many of the latest, `(d,)` each."""
+        """The first `REMEMBERED` and the last `REMEMBERED` checked points, `(d,)` each."""
 
     def __call__(self, x: np.ndarray) -> bool:
         """Check a point; return whether the search may end with this or an earlier point."""

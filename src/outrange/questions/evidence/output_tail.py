@@ -109,7 +109,8 @@ def _is_refuted(graph: Graph, group: ClauseGroup, cuts: Sequence[int]) -> bool:
 def _is_positive(tail: Graph, box: Box, strict: np.ndarray) -> bool:
     """Return whether all outputs of a tail are proved to be large enough to refute their clauses.
 
-    The output of a strict clause must be at least 0, and that of any other at least `LEAST`.
+    The output of a strict clause must be at least 0, and the output of any other clause must be at
+    least `LEAST`.
     """
     least = np.where(strict, 0.0, LEAST)
     if (tail.run(box.sample(np.random.default_rng(0), SAMPLES)) < least).any():

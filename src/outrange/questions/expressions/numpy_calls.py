@@ -1,4 +1,4 @@
-"""NumPy functions on expressions: dispatch of the supported ones, refusal of all others."""
+"""NumPy functions on expressions: supported functions are dispatched, all others refused."""
 
 from __future__ import annotations
 

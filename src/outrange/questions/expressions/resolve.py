@@ -93,8 +93,8 @@ def resolve_linear(
         expression: An expression with one entry, or a function of `(x, y)` that returns one.
         inputs: The inputs, as for `resolve`.
         outputs: The outputs, as for `resolve`.
-        terms: Nonlinear terms, to which those of the expression are added; None if it must be
-            linear.
+        terms: Nonlinear terms, to which the terms of the expression are added; None if the
+            expression must be linear.
 
     Returns:
         The linear form as an atom with `terms` and `offset`; each number is rounded once to

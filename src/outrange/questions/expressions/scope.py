@@ -28,7 +28,8 @@ class Scope:
         places: `(inputs + outputs + hidden values,)`: the variables, if several networks are
             numbered together; None for the numbers above.
         network: Name of the model among several networks; empty if there is only one.
-        terms: The nonlinear terms, to which conditions may add; None for linear conditions.
+        terms: The nonlinear terms, to which conditions may add new terms; None for linear
+            conditions.
         layers: Hidden values, numbered after the outputs.
     """
 

@@ -4,8 +4,9 @@ The float32 analysis bounds the roundings of the graph's ops. It applies to the 
 graph rounds at least wherever the model does. For the operations below, this is true of every
 runtime that only reorders sums, fuses products, and multiplies weights together. Other operations
 are refused with an error that names them: for a softmax, for example, runtimes use different
-formulas. A cast of an integer to float32 has no node; the rounding of the sum that it casts covers
-it, and other integers are at most 2^24.
+formulas. A cast of an integer to float32 has no node. If the integer is a sum, the bound on the
+rounding error of the sum covers the cast. Other integers are at most 2^24, so they are cast
+exactly.
 """
 
 from __future__ import annotations

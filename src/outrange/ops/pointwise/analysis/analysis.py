@@ -40,9 +40,9 @@ def analyze(t: Expressions, e: int, name: str = "") -> Curve:
     """Return an expression as a `Curve`: knots, bends, turns, jumps and errors, all of them proved.
 
     Enclosures of the first and second derivative over cells of the line give the sign of each.
-    Cells are cut until the sign is known or does not matter, or until a limit is reached. Where the
-    sign then is undecided, or float64 overflows, the description ends (`on`). Beyond, an enclosure
-    of the values may be known (`beyond`).
+    Cells are cut until the sign is known or does not matter, or until a limit is reached. The
+    description (`on`) ends where the sign is still undecided, or where float64 overflows. Outside
+    `on`, bounds on the values may be known (`beyond`).
 
     Sound: yes; `off` includes the error of undecided parts. Complete: no; a function with too many
     inflection points is refused. Cost: a few hundred cells, some milliseconds.
@@ -101,8 +101,8 @@ _NEAR_END = 2.0**-20
 may have a pole."""
 
 _MODERATE = 2.0**20
-"""Absolute value of the function from which an early end of its description is attributed to an
-overflow.
+"""If the description of a function ends where its absolute value is at least this number, an
+overflow is assumed to be the cause.
 """
 
 
@@ -112,11 +112,11 @@ class _Facts:
 
     Args:
         t: The table of expressions.
-        e: The expression, without its restrictions, which the pieces reflect.
+        e: The expression without its restrictions; the pieces take these restrictions into account.
         shapes: The measured pieces of the expression, from left to right.
         looked_at: The edges between which the pieces were computed.
         needs: The conditions under which the expression and all its branches are defined.
-        restrictions: Those of these conditions that the expression does not show.
+        restrictions: The conditions among `needs` that cannot be read from the expression.
     """
 
     t: Expressions

@@ -69,7 +69,7 @@ class Shape:
 def open_cell_error(width: np.ndarray, size: np.ndarray) -> np.ndarray:
     """Bound the error of an undecided cell of this width, where `|f''|` is at most `size`.
 
-    The bound is `4 * size * width**2`, twice that in the module docstring.
+    The bound is `4 * size * width**2`, twice the bound in the module docstring.
     """
     with np.errstate(all="ignore"):
         return np.where(size == 0, 0.0, 4.0 * size * width * width)
@@ -224,7 +224,7 @@ def turns(t: Expressions, stretches: list[Gap]) -> list[Turns]:
 
 
 def _turn_cost(t: Expressions, gap: Gap, at: float, s: float) -> float:
-    """Bound the error of taking `at` as the turning point: the slope changes sign close to it."""
+    """Bound the error of using `at` in place of the turning point, which lies close to it."""
     slope = gap.shape.slope
     for step in (1e-10, 1e-9, 1e-8, 1e-6):
         delta = step * (1.0 + abs(at))

@@ -82,7 +82,7 @@ def _common_factor(monomials: list[Monomial]) -> Monomial:
 
 
 def multiply_out(t: Expressions, e: int) -> int:
-    """Return `e` with sums up to the third power multiplied out, or `e` if that is too long."""
+    """Return `e` with sums up to the third power multiplied out, or `e` if this is too long."""
     terms, constant = t.terms(e)
     total: Terms = {}
     for monomial, c in terms.items():

@@ -97,7 +97,8 @@ def _subdivide(lo: np.ndarray, hi: np.ndarray, count: int) -> np.ndarray:
 def _refine(t: Expressions, e: int, cells: CellGrid, payable: Callable, rounds: int) -> CellGrid:
     """Cut cells of unknown sign into four parts, in up to `rounds` rounds.
 
-    A cell stays if its sign may stay unknown (`payable`), or if the last two cuts decided no sign.
+    A cell is not cut if its sign may stay unknown (`payable`), or if the last two cuts decided no
+    sign.
     """
     for _ in range(rounds):
         again = (cells.sign == 2) & ~payable(cells.hi - cells.lo, cells.size) & (cells.stuck < 2)
@@ -178,7 +179,7 @@ def has_waves(t: Expressions, e: int) -> bool:
 
 
 def roots(height: Elementwise, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return a sign change of a function between each `a` and `b`, or NaN if its signs agree."""
+    """Return a point between each `a` and `b` where a function changes sign, or NaN."""
     if not a.size:
         return a
     first, last = np.asarray(height(a), float), np.asarray(height(b), float)

@@ -29,7 +29,7 @@ def open_ends(
     Args:
         t: The table of expressions.
         whole: The expression, with its branches.
-        restrictions: Conditions of the function that the expression does not show.
+        restrictions: Conditions of the function that cannot be read from the expression.
         f: The function in float64.
         first: The leftmost piece of the function.
         last: The rightmost piece of the function.

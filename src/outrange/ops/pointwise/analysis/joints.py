@@ -32,7 +32,7 @@ class Joints:
     Args:
         table: The table of the expression.
         whole: Index of the expression.
-        restrictions: Conditions of the function that the expression does not show.
+        restrictions: Conditions of the function that cannot be read from the expression.
     """
 
     table: Expressions
@@ -94,8 +94,8 @@ class Joints:
     def _cost_within(self, before: Gap, gap: Gap, edge: Edge) -> float:
         """Return the error of extending two gaps to an edge whose position is inexact.
 
-        Between `edge.before` and `edge.after`, the function may be on any of its branches, and bend
-        either way.
+        Between `edge.before` and `edge.after`, the function may follow any of its branches, and may
+        be convex or concave.
 
         Raises:
             UnsupportedError: The error is too large.

@@ -66,7 +66,7 @@ def pieces(
         e: Index of the expression.
         conditions: Conditions of the expressions from which `e` was derived, which `e` itself may
             no longer show.
-        settled: The conditions at which the line has already been cut.
+        settled: The conditions for which the line has already been cut.
 
     Raises:
         Endless: There may be infinitely many branches.
@@ -143,7 +143,10 @@ def _leaves(
 
 
 def jumping(t: Expressions, e: int) -> list[bool]:
-    """Return, for every discontinuous switch, whether a value at a knot differs from both sides."""
+    """Return whether each discontinuous switch has a separate value at some knot.
+
+    A separate value differs from the values on both sides of the knot.
+    """
     has_third_value = []
     for k in t.dependencies(e):
         node = t.nodes[k]
@@ -157,15 +160,15 @@ def jumping(t: Expressions, e: int) -> list[bool]:
 def is_undefined_at_knot(
     t: Expressions, whole: int, restrictions: Iterable[Need], piece: CurvePiece, edge: Edge
 ) -> bool:
-    """Return whether a function may have no value at an exact edge at which its piece has one.
+    """Return whether a function may be undefined at an exact edge where its piece is defined.
 
-    A step has its own value at a knot: `sign(abs(x))` is 1 on both sides of 0, but 0 at 0. So
-    `log(sign(abs(x)))` has no value there, although both of its pieces have.
+    A switch may have a separate value at a knot: `sign(abs(x))` is 1 on both sides of 0, but 0 at
+    0. So `log(sign(abs(x)))` is undefined at 0, although both of its pieces are defined there.
 
     Args:
         t: The table of expressions.
         whole: The expression, with its branches.
-        restrictions: Conditions of the function that the expression does not show.
+        restrictions: Conditions of the function that cannot be read from the expression.
         piece: One of the two pieces that meet at the edge.
         edge: The edge.
     """
