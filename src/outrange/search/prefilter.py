@@ -32,7 +32,8 @@ def drop_refuted(
 ) -> list[ClauseGroup]:
     """Drop the clauses that linear bounds of the outputs refute, and groups with no clause left.
 
-    Fewer than `MANY` groups, and groups of more than `FEW_ROOTS` boxes, are returned unchanged.
+    If there are fewer than `MANY` groups, all are returned unchanged. Groups with more than
+    `FEW_ROOTS` boxes are also returned unchanged.
 
     Args:
         groups: Clauses and their boxes.

@@ -21,7 +21,7 @@ inputs often dominate."""
 
 
 def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
-    """Select the kind of splits for a problem whose search no method replaces.
+    """Select the kind of splits for a problem that no special-purpose method solves.
 
     The first matching row decides:
 
@@ -40,8 +40,8 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
     together.
 
     Input splits run on the box kernel if the graph compiles to layers, and otherwise on the array
-    engine (`compile_problem`). If the caller allows it, a mixed-integer solver may take turns with
-    them.
+    engine (`compile_problem`). If the caller allows it, they may alternate with a mixed-integer
+    solver.
 
     Args:
         problem: Objectives and their boxes.

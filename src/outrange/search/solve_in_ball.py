@@ -18,7 +18,7 @@ from .select_search import select_search
 
 
 def lone_ball(region: Region) -> Distance | None:
-    """Return the ball of a region, or None if the region is not a ball cut by a box.
+    """Return the ball of a region, or None if the region is not an intersection of ball and box.
 
     The ball's radius must be positive, and the box must contain the ball's center. The region must
     have no integer inputs and no other condition.

@@ -40,8 +40,9 @@ def least_linear(
 
     Returns:
         A point `(d,)` near the optimum and the rows' multipliers `(r,)`, positive where `least` is
-        active. If the program is infeasible, the box's center and multipliers that prove
-        infeasibility (a Farkas vector). None if HiGHS finds neither.
+        active. If the program is infeasible, the point is the box's center, and the multipliers
+        prove infeasibility (a Farkas vector). The result is None if HiGHS finds neither an optimum
+        nor such a proof.
     """
     highspy = module()
     program = highspy.HighsLp()
@@ -107,7 +108,8 @@ def run(solver: Any, seconds: float = np.inf) -> None:
 def _count_checks(solver: Any, clock: Clock) -> None:
     """Charge counted time at every interrupt check of HiGHS, and stop HiGHS after the limit.
 
-    HiGHS checks after fixed amounts of its own work, never by a clock, so a run repeats exactly.
+    HiGHS checks for interrupts after fixed amounts of its own work, independently of any clock. So
+    a run can be repeated exactly.
     """
     each = work.SOLVER_CHECK * solver.getNumCol()
 

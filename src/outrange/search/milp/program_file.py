@@ -1,8 +1,8 @@
 """Files of mixed-integer linear programs for other solvers.
 
-HiGHS writes the MPS files, and this module writes the LP files. CBC would mistake the section name
-`bin` in LP files of HiGHS for a variable, and drop integrality. The objective is always minimized,
-since CBC ignores the sense of an MPS file.
+HiGHS writes the MPS files, and this module writes the LP files. The LP files that HiGHS writes have
+a section named `bin`. CBC would read this name as a variable, and ignore that the variables in this
+section are integers. The objective is always minimized, since CBC ignores the sense of an MPS file.
 """
 
 from __future__ import annotations

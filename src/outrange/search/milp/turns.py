@@ -1,8 +1,8 @@
 """Lets a box search alternate with a MILP solver if the network has few unstable neurons.
 
 The solver's dual bound is not a proof. So its bounds carry `Warrant.SOLVER_TOLERANCE`, and are
-lowered by a multiple of its feasibility tolerance. Objectives that the solver does not close keep
-their proved bounds.
+lowered by a multiple of its feasibility tolerance. If the solver does not finish an objective, the
+proved bound of this objective is kept.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ MOST_BINARIES = 48
 """Maximum number of binary variables for which the solver is used."""
 
 PATIENCE = 3.0
-"""Length of the first turn of the box search, in seconds. Each later turn is twice as long as the
-one before it. Each minimization by the solver may take as long as the preceding turn."""
+"""Duration of the box search before the first run of the solver, in seconds. The duration doubles
+after each run. It also limits the time of each minimization by the solver."""
 
 
 class MilpTurns(Search):
-    """A box search that takes turns of growing length with a MILP solver.
+    """A search that alternates between splitting boxes and running a MILP solver.
 
     Args:
         graph: The network, over all inputs.
@@ -63,7 +63,7 @@ class MilpTurns(Search):
 
     @property
     def _counts(self) -> bool:
-        """Whether the solver's bound on some objective exceeds that objective's proved bound."""
+        """Whether the solver has a better bound than the proved one for some objective."""
         proved = np.maximum(self._boxes.lower(), self.incumbent.known)
         return bool(np.any(self._closed > proved))
 
@@ -79,7 +79,7 @@ class MilpTurns(Search):
         self._boxes.recover()
 
     def advance(self) -> bool:
-        """Advance the box search; if its turn is over, run the solver first."""
+        """Advance the box search, after a run of the solver if one is due."""
         clock = self.incumbent.clock
         if clock.seconds > self._turn_ends:
             self._turn_ends = np.inf
@@ -98,7 +98,7 @@ class MilpTurns(Search):
             self._turn_ends = self.incumbent.clock.seconds + self._patience
 
     def _solve(self, encoding: Encoding) -> None:
-        """Minimize every objective that is still open with the MILP solver."""
+        """Use the MILP solver to minimize every objective that is still open."""
         incumbent = self.incumbent
         proved = np.maximum(self._boxes.lower(), incumbent.known)
         gap = incumbent.best - proved

@@ -57,7 +57,7 @@ class BoundProblem:
         return BoundProblem(start, splits, alpha, beta, np.full(len(alpha), -np.inf), below)
 
     def whole(self, net: RelaxedNet) -> tuple[dict[int, np.ndarray], np.ndarray | float]:
-        """Return the rows with the output constraint, and the constants to subtract from bounds."""
+        """Add the output constraint to the rows; return all rows and the constants to subtract."""
         return _with_output_constraint(net, dict(self.start), self.below)
 
 

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 
 Ascent = Callable[..., bool]
 """Function `ascent(net, problem, steps, target)` that replaces `alpha_beta.optimize_bounds`. It
-returns False if NumPy must run the ascent after all.
+returns False if it cannot run the ascent, so that NumPy must do so.
 """
 
 _chosen: ContextVar[Ascent | None] = ContextVar("outrange_ascent", default=None)
@@ -27,7 +27,7 @@ def selected_ascent() -> Ascent | None:
 
 @contextmanager
 def choose(ascent: Ascent) -> Iterator[None]:
-    """Use an ascent within the context, and in threads that a search starts there."""
+    """Select an ascent within a context, including the threads that a search starts in it."""
     token = _chosen.set(ascent)
     try:
         yield

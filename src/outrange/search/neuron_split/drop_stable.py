@@ -1,4 +1,4 @@
-"""Stable-neuron elimination: a net without ReLU-like units that are linear on the whole box.
+"""Stable-neuron elimination: removes ReLU-like units that are linear on the whole box.
 
 A value is `sum over bases of M^T base + c`, up to `error`; the bases are the inputs and the
 remaining units. `drop_stable` replaces the layers with these sums if that saves enough
@@ -56,8 +56,8 @@ class StableForm:
 def drop_stable(net: RelaxedNet) -> RelaxedNet:
     """Return an equivalent net without stable ReLU-like units, or `net` if it is not worthwhile.
 
-    It is not if all units are unstable, the new matrices would have more than `MOST_ENTRIES`
-    entries, or the ratio of multiplications would exceed `WORTH`.
+    The elimination is not worthwhile if all units are unstable, if the new matrices would have more
+    than `MOST_ENTRIES` entries, or if the ratio of multiplications would exceed `WORTH`.
     """
     unstable = net.unstable(net.lo, net.hi)
     widest = max([net.graph.size, *(node.size for node in net.graph.nodes)])
@@ -80,7 +80,7 @@ def _products(graph: Graph) -> int:
 
 
 def _products_after(net: RelaxedNet) -> int:
-    """Count the multiplications to back-substitute one row in the net that would be built."""
+    """Count the multiplications to back-substitute one row in the new net, without building it."""
     at = {b.value: b for b in net.activations}
     bases: list[dict[int, int]] = [{0: net.graph.size}]
     total = 0

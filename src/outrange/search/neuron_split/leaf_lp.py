@@ -1,7 +1,7 @@
 """Linear programs for sub-problems without unstable units.
 
 The solver's answer is not trusted: its multipliers give a bound that accounts for every rounding
-error, and its point is a candidate like any other.
+error, and its point is only used as a candidate for the minimizer.
 
 Reference: A. Neumaier, O. Shcherbina, *Safe bounds in linear and mixed-integer linear
 programming*, Mathematical Programming 99 (2004).
@@ -67,8 +67,8 @@ def _form(
 ) -> tuple[np.ndarray, float]:
     """Return `(form, height)` such that `form . x + height` approximates the row `start`.
 
-    Only rounding and very thin ranges cause a difference, because the sub-problem `task` has no
-    unstable units.
+    The sub-problem `task` has no unstable units, so the two sides differ only because of rounding
+    errors and very thin ranges.
     """
     splits = task.splits.first(net.units_before(max(start)))
     relaxed = net.relax(net.prepare(splits), task.alpha)

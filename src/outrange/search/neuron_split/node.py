@@ -34,7 +34,7 @@ class SplitNode:
     age: int
 
     def cut(self, unit: int, point: float, side: float) -> SplitNode:
-        """Return the part in which a unit is at most `point` (`side` < 0), or at least `point`."""
+        """Return the half with a unit at most `point` (if `side` < 0), or at least `point`."""
         low, high, lo, hi = self.low.copy(), self.high.copy(), self.lo.copy(), self.hi.copy()
         if side < 0:
             high[unit], hi[unit] = point, min(hi[unit], point)
@@ -54,7 +54,8 @@ class Splits:
         high: The split constraint `z <= high`; `inf` if there is none.
         lo: Lower bound on each unit's input in the sub-problem, split or not.
         hi: Upper bound on each unit's input in the sub-problem, split or not.
-        same: `(P,)` label of each row: rows with the same label are equal. None if unknown.
+        same: `(P,)` labels of the sub-problems. Sub-problems with the same label are equal. None if
+            it is unknown which ones are equal.
     """
 
     low: np.ndarray

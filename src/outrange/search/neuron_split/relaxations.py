@@ -104,7 +104,7 @@ class KinkActivation:
         return np.where(lo >= 0, self.above, self.below)
 
     def start(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Return the `alpha` whose lower line encloses the least area with the curve."""
+        """Return the `alpha` for which the area between the lower line and the curve is least."""
         return (hi > -lo).astype(np.float64)
 
     def split_point(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:

@@ -109,7 +109,10 @@ class RelaxedNet:
         )
 
     def units_before(self, value: int) -> int:
-        """Return the number of units on which `value` may depend: all units of values up to it."""
+        """Return the number of units on which `value` may depend.
+
+        These are the units of all values up to `value`.
+        """
         return max((b.place.stop for b in self.activations if b.value <= value), default=0)
 
     def prepare(self, splits: Splits) -> dict[int, PreparedActivation]:

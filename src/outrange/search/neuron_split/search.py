@@ -36,7 +36,7 @@ METHODS = (
 
 
 class JointBound(Protocol):
-    """A bound on objective `entry` after some turns, and a point that may be its minimizer."""
+    """A bound on the objective with index `entry`, and a point that may minimize this objective."""
 
     entry: int
     turns: int
@@ -50,11 +50,12 @@ class JointBounds(Protocol):
     method: str
 
     def advance(self, cutoff: np.ndarray, scale: np.ndarray) -> Sequence[JointBound]:
-        """Improve the bounds of some objectives; return these bounds, or none at the end.
+        """Improve the bounds of some objectives; return them, or an empty sequence at the end.
 
         Args:
             cutoff: `(objectives,)` bounds at or above which an objective is closed.
-            scale: `(objectives,)` units in which gaps of different objectives are compared.
+            scale: `(objectives,)` positive scales: the gap of each objective is divided by its
+                scale before gaps are compared.
         """
         ...
 
@@ -62,7 +63,8 @@ class JointBounds(Protocol):
 BeginJointBounds = Callable[
     [RelaxedNet, np.ndarray, np.ndarray, np.ndarray, np.random.Generator], JointBounds | None
 ]
-"""Function that begins joint bounds, or returns None if it refuses the net.
+"""Function that creates a method for joint bounds, or returns None if the method does not support
+the net.
 
 Its arguments are the net, the indices of the open objectives, the proved bounds of all objectives,
 the gaps of the open objectives as fractions of their ranges, and a random generator."""
@@ -81,7 +83,8 @@ class NeuronSplitSearch(Search):
         incumbent: Clock, tolerances and the best points.
         seed: Seed of the samples.
         splits: Whether to split; if False, the search ends before the first split, without attacks.
-        joint: Begins bounds on all units together, before the first split.
+        joint: Function that creates the method for joint bounds on all units, which runs before the
+            first split.
     """
 
     methods = METHODS
@@ -241,7 +244,7 @@ class NeuronSplitSearch(Search):
             self.incumbent.offer(y.min(axis=0), x[y.argmin(axis=0)])
 
     def _grow(self, progress: _TreeProgress, k: int) -> None:
-        """Tighten the root of a tree; after the last such round, split a batch of sub-problems."""
+        """Tighten the root of a tree, or split sub-problems if no tightening round remains."""
         tree, began, cutoff = progress.tree, self.incumbent.clock.seconds, self._cutoff(k)
         before = tree.nodes
         if progress.rounds > 0:

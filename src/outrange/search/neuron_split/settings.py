@@ -34,9 +34,9 @@ class NeuronSplitSettings:
         candidates: Maximum number of units of each nonlinear value but the last that look-ahead
             tries. Scores are not comparable between layers.
         last_candidates: Maximum number of units of the last nonlinear value that look-ahead tries.
-            Splits there gain the most, but the scores do not show it.
-        least_gain: Lower limit on the gain of a half, as a fraction of the distance to the cutoff.
-            So the product of the two gains is not 0 if only one half gains.
+            Splits in this layer have the largest gains, but the scores do not reflect this.
+        least_gain: Value that replaces a smaller gain of a half, as a fraction of the distance to
+            the cutoff. So the product of the gains is not 0 if only one half has a gain.
         batch: Maximum number of new sub-problems whose bounds are optimized together.
         tighten_every: Number of splits after which intermediate bounds are tightened again.
         tighten_share: Fraction of the total score that the tightened units should account for,
@@ -47,7 +47,8 @@ class NeuronSplitSettings:
             split, a multiple of this number is allowed.
         most_tried: Maximum number of entries (candidates times units) that look-ahead tries in one
             batch, which limits memory.
-        large: Number of units above which nets get fewer steps and rows before the first split.
+        large: Number of units above which fewer ascent steps and rows are used before the first
+            split.
         least_share: Number of entries (units times sub-problems) that justify using one more core.
         chunk: Maximum number of rows of intermediate bounds optimized together.
     """

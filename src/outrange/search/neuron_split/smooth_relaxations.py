@@ -80,7 +80,7 @@ class SmoothActivation:
         return out
 
     def prepare(self, lo: np.ndarray, hi: np.ndarray) -> PreparedSmooth:
-        """Compute the intervals of tangent points, and the lines that are fixed."""
+        """Compute the interval of tangent points, or the fixed line, of each unit."""
         plain, first, last = (relax(self.curve, lo, hi, alpha) for alpha in (None, 0.0, 1.0))
         sides = []
         for side, slope, offset, ends in (

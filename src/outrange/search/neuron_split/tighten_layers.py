@@ -1,4 +1,4 @@
-"""Layer-wise tightening before any split: ascent on the slopes of each unit's own rows.
+"""Tightens the ranges of units layer by layer before any split, by ascent on slopes.
 
 In an image layer, any small group of neighboring units depends on a small window of each earlier
 layer. So if layers are long, the rows of such a group are bounded in the net of that window only.
@@ -112,7 +112,7 @@ def _ends(
 
 
 def restrict_to_window(net: RelaxedNet, window: Cone) -> RelaxedNet:
-    """Build the net of a window and all that it reads, with the whole net's ranges and errors."""
+    """Build the net that computes a window, with the ranges and errors of the whole net."""
     ends, now, graph = [], net.current_ends(), window.graph
     magnitudes, reads = [], []
     whole = RelaxedGraph(net.graph, {}, net.rounding_terms, net.underflow)

@@ -1,8 +1,9 @@
-"""Tighter ranges of units under a cutoff, by ascent on the two rows of each unstable unit.
+"""Tightens ranges of unstable units, considering only points whose objective is below a cutoff.
 
-The rows include a multiple `gamma >= 0` of the objective. Only points whose objective lies below
-the cutoff matter, and `z + gamma (objective - cutoff)` is at most `z` there. Near the cutoff this
-is decisive: tighter ranges raise the bound, which tightens the ranges further.
+The rows to bound are the unit and its negative. They include a multiple `gamma >= 0` of the
+objective. Only points whose objective lies below the cutoff matter, and `z + gamma (objective -
+cutoff)` is at most `z` there. This matters most near the cutoff: tighter ranges raise the bound on
+the objective, which tightens the ranges further.
 
 Reference: K. Xu et al. (alpha-CROWN), ICLR 2021; S. Kotha et al., *Provably Bounding Neural
 Network Preimages* (INVPROP), NeurIPS 2023, for bounds under output constraints.
@@ -113,9 +114,9 @@ def _bound_units(
 
 
 def most_of(score: np.ndarray, share: float, most: int) -> np.ndarray:
-    """Return a mask of each row's best units that make up a fraction `share` of its total score.
+    """Return a mask of the highest-scoring units that have a fraction `share` of a row's score.
 
-    Each row selects at most `most` units, even if these make up less.
+    At most `most` units of a row are selected, even if their scores sum to less.
     """
     order = np.argsort(-score, axis=1)
     total = np.cumsum(np.take_along_axis(score, order, axis=1), axis=1)

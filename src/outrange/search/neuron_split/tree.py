@@ -114,7 +114,7 @@ class SplitTree:
             raise
 
     def _close_leaf(self, leaf: SplitNode, cutoff: float) -> np.ndarray:
-        """Close a leaf without unstable units, at the bound of its linear program or its own.
+        """Close a leaf that has no unstable units, at the better of its bound and its LP bound.
 
         Return a candidate point `(1, d)` from the linear program.
         """
@@ -236,7 +236,7 @@ class SplitTree:
         return out
 
     def _choose(self, leaves: list[SplitNode], cutoff: float) -> list[tuple[int, float] | None]:
-        """Return a unit and split point per sub-problem; None for one without candidate units."""
+        """Return a unit and a split point per sub-problem, or None if it has no candidate units."""
         tried = []
         for i, leaf in enumerate(leaves):
             score = self._branching_scores(leaf)

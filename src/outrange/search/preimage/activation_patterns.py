@@ -169,7 +169,7 @@ class _PatternEnumeration:
             yield phase, part
 
     def only(self) -> Iterator[PatternPolytope]:
-        """Yield the parts of the box where clauses hold, for a box that has only one pattern.
+        """Yield the parts of the box where clauses hold, if the box has only one pattern.
 
         The phases of all units must be known. No vertices are computed.
         """

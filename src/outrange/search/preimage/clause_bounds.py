@@ -30,7 +30,7 @@ NEAR_ZERO = 1e-9
 
 
 class ClauseBounds:
-    """Clauses over `[x, y]` of one network, as `m` values that are at most 0 where a clause holds.
+    """Clauses over the inputs and outputs of a network, as values at most 0 where they hold.
 
     Args:
         clauses: `m` conjunctions over `[x, y]`.
@@ -86,7 +86,7 @@ class ClauseBounds:
 
     @property
     def exact_units(self) -> bool:
-        """Whether a box's status refers to the units of `program`."""
+        """Whether the phases stored for a box are those of the units of `program`."""
         return self._kernel is not None
 
     def bound(self, lo: np.ndarray, hi: np.ndarray, status: np.ndarray) -> BoxBounds:

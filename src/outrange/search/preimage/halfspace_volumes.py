@@ -36,8 +36,8 @@ def share_below(
         hi: Array of shape `(B, d)`.
 
     Returns:
-        Two arrays `(B,)`: a lower and an upper bound of the fraction; they are 0 and 1 where a
-        number is not finite.
+        Two arrays `(B,)`: a lower and an upper bound of the fraction; for a box with a number that
+        is not finite, they are 0 and 1.
 
     Example:
         >>> one = np.ones((1, 2))
@@ -87,11 +87,11 @@ def _unit_shares(
 
 
 def _corner(weight: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return `volume{w @ s <= t}`, minus and plus a bound on its rounding error, `(B,)` each.
+    """Compute `volume{w @ s <= t}`; return it minus and plus a bound on its rounding error.
 
     The volume is computed by the sum over subsets in the module's docstring.
 
-    On overflow, neither is a finite number.
+    Both arrays have shape `(B,)`. On overflow, neither number is finite.
     """
     r = weight.shape[1]
     charge(2**r * 8 * (work.ARRAY + len(t)))

@@ -114,7 +114,8 @@ class Paving:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return bounds `(B,)` of the fraction of each box that satisfies some clause.
 
-        The lower bound is that of the best clause. The upper bound is the sum over all clauses.
+        The lower bound is the largest lower bound of a clause. The upper bound is the sum of the
+        upper bounds of all clauses.
         """
         m = self.clauses.count
         least, most = np.zeros(len(lo)), np.zeros(len(lo))
@@ -251,8 +252,8 @@ def _gap(cell: PavingBox) -> float:
 def _blame(result: BoxBounds, open_: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
     """Attribute the slack of the bounds of open clauses to the inputs, `(B, d)`.
 
-    Unlike a branching score, the result hardly counts the slopes of the forms. The volume of a
-    half-space accounts for them exactly, so that only the slack leaves a volume uncertain.
+    Unlike a branching score, the result hardly depends on the slopes of the forms. The half-space
+    volumes account for the slopes exactly, so only the slack causes uncertainty.
     """
     both = np.concatenate([open_, open_], axis=1)[:, :, None]
     width = (hi - lo)[:, None]

@@ -56,7 +56,7 @@ class PavingBox:
         return self.most - self.least
 
     def leaves(self) -> Iterator[PavingBox]:
-        """Yield the leaf boxes of the bisection tree, those of lower halves first."""
+        """Yield the leaf boxes of the bisection tree, with the lower half of each box first."""
         waiting = [self]
         while waiting:
             cell = waiting.pop()

@@ -31,7 +31,8 @@ class Vertices:
 
     Args:
         points: `(p, d)` its vertices, perhaps with redundant points; none if the polytope is empty.
-        on: `(p, 2 d + rows)` whether a point lies on a face; the box's faces come first.
+        on: `(p, 2 d + rows)` mask: whether each point lies on each face; the box's faces come
+            first.
         rows: Array of shape `(rows, d)`.
         limits: Array of shape `(rows,)`.
     """
@@ -43,7 +44,7 @@ class Vertices:
 
     @classmethod
     def of(cls, lo: np.ndarray, hi: np.ndarray) -> Vertices:
-        """Create the polytope of a box, in which an input of width 0 adds no vertices."""
+        """Create the polytope of a box; an input of width 0 does not add vertices."""
         d = lo.size
         sides = [(0, 1) if a < b else (0,) for a, b in zip(lo, hi, strict=True)]
         corner = np.array(list(itertools.product(*sides)), bool).reshape(2 ** sum(lo < hi), d)

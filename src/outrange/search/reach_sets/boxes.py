@@ -1,8 +1,9 @@
 """Covers for networks that are not piecewise linear: boxes, each with an affine form and an error.
 
 The box with the largest error, as a fraction of the outputs' range, is halved until all errors are
-small enough. A box is halved along the input with the largest sum of two fractions: its width, and
-its effect on an output. They are relative to the ranges of the input and of this output.
+small enough. A box is halved along the input with the largest sum of two fractions. The first is
+the width of the box in this input, relative to the range of the input. The second is the effect of
+the input on an output, relative to the range of the output.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 Inputs are `x = at + scale * e`, with `scale` a power of two, so that every `e` of the set lies in
 `[-1, 1]^k`, and nothing is rounded. A cell is a polytope of such `e`. A value satisfies
 `|v - (c + G^T e + H^T s)| <= r` on it for some `s` in `[-1, 1]^q` (`domains/zonotopes.py`). Earlier
-rounding errors have their own symbols `s`, which later steps of a loop transform like its values.
+rounding errors have their own symbols `s`, and later steps of a closed loop transform these symbols
+like values.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ MOST_SYMBOLS = 48
 error per entry."""
 
 AT_ONCE = 128
-"""Maximum number of cells processed together: more would save NumPy calls, fewer would finish the
-first cells earlier.
+"""Maximum number of cells processed together. A larger number would save NumPy calls, and a smaller
+one would finish the first cells earlier.
 """
 
 
@@ -90,11 +91,12 @@ class InputFrame:
 
 @dataclass(eq=False)
 class Cells:
-    """Cells that have reached some value of a graph, with the forms of values still needed.
+    """Cells propagated up to one value of a graph, with the forms of all values still needed.
 
     Args:
         forms: Forms over all cells, by value.
-        exact: `(B,)` whether every unit was decided, and none was only enclosed.
+        exact: `(B,)` mask of the cells on which every unit is on one linear piece, so that no curve
+            was only enclosed.
         value: Index of the last graph value that the cells have reached.
     """
 
@@ -158,7 +160,7 @@ def without_overflow(form: Zonotopes) -> Zonotopes:
 
 
 def error_of(form: Zonotopes, size: int) -> np.ndarray:
-    """Bound the distance of a value from its form in the `size` inputs alone, `(B, n)`."""
+    """Bound the distance of a value from its form without symbols for errors, `(B, n)`."""
     if form.count == size:
         return form.rest
     symbols = np.abs(form.rows[:, size:]).sum(axis=1)

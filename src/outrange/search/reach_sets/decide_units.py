@@ -1,10 +1,10 @@
-"""Piecewise-linear curves on cells: cells are cut until every unit is on one piece.
+"""Cuts cells until every unit of a piecewise-linear curve is on one linear piece.
 
 The position of a knot's plane is known only up to the error of the unit's form. So a unit's true
 value may leave its piece by up to this error. The result is then off by up to this error times the
 change of the slope, which is added to the result's error. No cut is made where a knot crosses a
-cell by less than the error. There, the amount by which the unit exceeds its piece is an additional
-error. So the cells cover the set despite all rounding.
+cell by less than the error. In this case, the amount by which the unit exceeds its piece is an
+additional error. So the cells cover the set despite all rounding.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def _excess(low: np.ndarray, high: np.ndarray, gap: np.ndarray, error: np.ndarra
 def _cut_in_two(op: Curve, source: int, cells: Cells, crossed: np.ndarray) -> Cells:
     """Cut each cell in two along the plane of one knot that crosses it.
 
-    Once the time is up, the remaining cells are returned whole.
+    After the deadline, the remaining cells are returned without a cut.
 
     Args:
         crossed: `(B, knots, n)` mask of the knots that cross each cell.

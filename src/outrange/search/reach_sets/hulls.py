@@ -20,13 +20,13 @@ from .polytope import CutPolytope, face_of
 
 
 WORTH = 0.5
-"""Error of the fitted map at an entry, as a fraction of half the width of the entry's range, above
-which the range is used instead of the map."""
+"""Threshold for the error of the fitted map at an entry, as a fraction of half the width of the
+entry's range. Above this threshold, the range is used instead of the map."""
 
 
 NUMBERS = 256
-"""Limit on the number of hulls times the number of corners of a box. The cost is then small
-compared with that of thousands of cells."""
+"""Limit on the number of hulls times the number of corners of a box. It keeps the cost of hulls
+small compared with the cost of thousands of cells."""
 
 NEAR = 1e-9
 """Distance up to which cells are treated as touching: vertices are rounded to 1e-16."""
@@ -40,7 +40,7 @@ def hulls(whole: Cells, parts: Sequence[Cells]) -> Cells:
         parts: Cells that cover all inputs and have reached the same graph value.
 
     Sound: for every input, the hull encloses the values that the forms of the input's cell allow.
-    Cost: a product for each vertex of a cell and each hull that it touches.
+    Cost: one matrix product for each pair of a cell vertex and a hull that its cell touches.
     """
     (polytope,) = whole.polytopes
     most = min(NUMBERS >> polytope.size, sum(map(len, parts)))

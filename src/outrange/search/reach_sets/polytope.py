@@ -69,7 +69,7 @@ class CutPolytope:
 
     @property
     def size(self) -> int:
-        """The number of inputs; 0 if the polytope is empty."""
+        """Number of inputs, or 0 if the polytope is empty."""
         return len(self.points[0][0]) if self.points else 0
 
     @cached_property
@@ -112,7 +112,7 @@ class CutPolytope:
     def _side(
         self, values: list[int], sign: int, face: Face, new: list[tuple[Point, int]]
     ) -> CutPolytope:
-        """Build the part on one side of a face, from old vertices and new ones.
+        """Build the part of the polytope on one side of a face, from its old and new vertices.
 
         Args:
             values: Values of the affine form at the old vertices.

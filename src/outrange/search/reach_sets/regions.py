@@ -36,7 +36,7 @@ class LinearRegions:
         """Why cells are no longer cut (`"time"`, `"interrupted"` or `"pieces"`), or `""`."""
 
     def advance(self, start: list[Cells], until: int) -> list[Cells]:
-        """Propagate cells to a value; return all cells there, whether cut or only enclosed.
+        """Propagate cells up to a value of the graph, and return all resulting cells.
 
         Args:
             start: Cells at earlier values.
@@ -82,7 +82,7 @@ class LinearRegions:
         return cells
 
     def _bend(self, cells: Cells, others: int) -> Cells:
-        """Propagate cells through a curve: cut them, or enclose its values once cutting is over.
+        """Propagate cells through a curve: cut them, or only enclose its values after the limits.
 
         Args:
             others: Number of all other cells, waiting or finished.

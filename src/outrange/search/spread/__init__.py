@@ -1,1 +1,1 @@
-"""Search of one tree by several workers: tasks search sub-trees, and report the boxes left open."""
+"""Search of one tree by several workers: tasks search sub-trees, and return the open boxes."""

@@ -124,7 +124,7 @@ class SearchState:
 
 
 def _nobody(_: object) -> None:
-    """Ignore progress: a listener of the whole search receives no events of its parts."""
+    """Ignore a progress event, since progress is reported only for the whole search."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Checkpoints of a search, written to disk atomically; only the same question reads them."""
+"""Checkpoints of a search, written to disk atomically, from which the same question can resume."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ class Checkpoint:
             incumbent: Provides the targets and tolerances that close a box.
 
         Raises:
-            InputError: The folder cannot be created, or an equal question that is running uses the
-                file.
+            InputError: The folder cannot be created, or another running question with the same
+                digest uses the file.
         """
         if workers.folder is None:
             return None

@@ -63,8 +63,8 @@ four times the duration of a transfer."""
 
 LEARNS = 0.25
 """Weight of the last task in the estimate of sub-tree sizes. Sub-trees shrink from millions of
-boxes to a few within a second. So the estimate is a mean of logarithms: otherwise the first
-sub-trees would dominate."""
+boxes to a few within a second. The estimate is a mean of logarithms, since the first sub-trees
+would dominate an ordinary mean."""
 
 DEEPER, WIDER = 0.7, 1.5
 """Factors applied to the number of roots after a task that left many boxes, and after a task that
@@ -113,12 +113,12 @@ class Standing:
 
 
 class Roots:
-    """Adaptive number of open boxes for a node: about as many as it can close, sub-trees included.
+    """Adaptive number of boxes to send to a node: about as many as the node can close.
 
     Boxes that the node cannot close come back as many more boxes, each of which has to be
-    transferred. If the node closes all of its boxes early, its report is worth little. The first
-    boxes of a tree have millions of boxes below them, and the last boxes have only a few. So the
-    number is learned from reports.
+    transferred. If the node closes all of its boxes early, its report is worth little. The
+    sub-trees of the first boxes contain millions of boxes, and those of the last boxes contain only
+    a few. So the number is adapted to the reports.
     """
 
     def __init__(self) -> None:
@@ -126,7 +126,7 @@ class Roots:
         self._below = np.inf
 
     def of_task(self, now: Standing, cores: int, budget: int) -> int:
-        """Return the number of boxes for the next task.
+        """Return the number of boxes with which the next task starts.
 
         A task gets at most half of its node's fair share of all open boxes. If there are many
         nodes, it may get four times that fair share. It gets more if a report would not be
@@ -152,7 +152,7 @@ class Roots:
 
         Args:
             size: Maximum number of boxes of the task.
-            roots: Number of boxes at its start.
+            roots: Number of boxes at the start of the task.
             bounded: Number of boxes bounded.
             left: Number of boxes returned.
         """
@@ -207,7 +207,7 @@ def _size(now: Standing, budget: int) -> int:
 
 
 def open_bytes(now: Standing, cores: int) -> int:
-    """Return how many bytes of open boxes a task may store before it changes its order.
+    """Return how many bytes of open boxes a task may store before it changes the search order.
 
     Below this limit, a task bounds the worst boxes first. Above it, the task bounds nearly closed
     boxes first, so that it returns few boxes. The limit is higher if all bounds should rise

@@ -37,8 +37,9 @@ HERE = 64
 """Maximum number of roots of a task that runs in this process."""
 
 SLICE, MOST = 2e8, 100_000
-"""Limits on the ordinary task of one core: approximate number of multiplications (half a second),
-and number of boxes. The tasks of nodes with several cores and of large trees are longer.
+"""Limits on the ordinary task of one core: approximate number of multiplications (about half a
+second of work), and number of boxes. The tasks of nodes with several cores and of large trees are
+longer.
 """
 
 HANGS = 120.0
@@ -52,7 +53,7 @@ GONE = 10.0
 """Seconds without any worker after which the boxes of unfinished tasks are reopened."""
 
 ATTEMPTS = 8
-"""Number of failed tasks after which the search fails; tasks of lost workers do not count."""
+"""Number of failed tasks at which the search fails. Tasks of lost workers are not counted."""
 
 
 class SpreadSearch(Search):
@@ -164,7 +165,7 @@ class SpreadSearch(Search):
     def leave(self) -> None:
         """Cancel all tasks at the end of the question, and save the state if it is worth saving.
 
-        It is worth saving if checkpoints are on and the first boxes have been bounded.
+        The state is saved only if checkpoints are enabled and the first boxes have been bounded.
         """
         self._dispatcher.cancel_all()
         if self._checkpoint is not None and self._bounded >= self._first:
@@ -211,7 +212,7 @@ class SpreadSearch(Search):
         return boxes
 
     def _give(self, ended: Sequence[TaskResult] = ()) -> None:
-        """Send tasks until every node has its task and the number queued by `tasks_ahead`.
+        """Send tasks until every node has a task and `tasks_ahead` further tasks in its queue.
 
         Args:
             ended: Tasks that have ended but have not been processed yet.
@@ -252,8 +253,8 @@ class SpreadSearch(Search):
     def _take(self, done: TaskResult[int]) -> None:
         """Process the result of a task: store its report, or reopen its boxes if there is none.
 
-        The error is raised once `ATTEMPTS` tasks have failed (lost tasks do not count), or if the
-        worker has a different version of outrange.
+        The error of a failed task is raised if `ATTEMPTS` tasks have failed, or if the worker has a
+        different version of outrange. Tasks of lost workers are not counted as failed.
         """
         ticket = done.key
         size = self._sizes.pop(ticket)
