@@ -18,7 +18,7 @@ MOST_COEFFICIENTS = 1 << 20
 """Largest total number of coefficients in the affine maps of a graph that is evaluated."""
 
 MOST_WORK = 1 << 26
-"""Approximate limit on products of 64-bit numbers per point; numbers grow from layer to layer."""
+"""Approximate limit on the multiplications of 64-bit numbers per point."""
 
 
 class RationalEvaluator:

@@ -31,7 +31,7 @@ def fold_constants(nodes: Sequence[Node], size: int) -> list[Node]:
         either.
 
     Raises:
-        ModelError: A constant computed from numbers is NaN.
+        ModelError: An op computes NaN from constants that are not NaN.
     """
     constants: dict[int, np.ndarray] = {}
     folded: list[Node] = []

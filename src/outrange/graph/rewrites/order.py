@@ -18,8 +18,8 @@ def reduce_to_logits(graph: Graph, groups: Sequence[Sequence[int]]) -> Graph:
     Each group lists flat output entries.
 
     The output entries of each group are traced back through ops that only move them. If all of them
-    belong to one group of a softmax, its logits replace them: differences of logits have the same
-    signs as those of the softmax, and are affine in the logits.
+    belong to one group of a softmax, its logits replace them: the difference of two logits has the
+    same sign as the difference of the two softmax outputs, and it is affine in the logits.
 
     Returns:
         A graph with one output `"order"`: the groups' entries, one group after the other.

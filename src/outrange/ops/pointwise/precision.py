@@ -1,4 +1,4 @@
-"""The float64 code of a function of several pieces, and a bound on its error."""
+"""Float64 implementation of a function with several pieces, and a bound on its error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running error analysis: a bound on the float64 error of an expression's code.
+"""Running error analysis: bounds on the float64 error of evaluating an expression.
 
 Reference: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., section 3.3.
 """

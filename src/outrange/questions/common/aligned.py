@@ -214,7 +214,7 @@ class _Alignment:
         return replace(pair, first=first, second=second, ends=(ends[0], ends[1]))
 
     def _settle(self, value: int) -> _Pair:
-        """Return a pair of factor 1, shift 0 and noise 0 for a value, computed once."""
+        """Return a pair with factor 1, shift 0 and noise 0 for a value; compute it only once."""
         if value not in self.settled:
             self.settled[value] = self._with_input(self.pairs[value])
         return self.settled[value]

@@ -1,4 +1,4 @@
-"""Endpoints of a function's domain, and values beyond the branches that were followed."""
+"""Endpoints of a function's domain, and its values outside the analyzed interval."""
 
 from __future__ import annotations
 
