@@ -41,7 +41,7 @@ class Clauses:
         self._bump = 1.0
 
     def add(self, literals: list[Literal]) -> int:
-        """Add a clause of at least two literals, sorted by falling level; return its index."""
+        """Add a clause of at least two literals in order of decreasing level; return its index."""
         number = len(self._clauses)
         self._clauses.append(literals)
         for literal in literals[:2]:

@@ -222,8 +222,8 @@ class Propagation:
     def _row_events(self, reason: Antecedent, at: int, kind: int, value: float) -> list[int]:
         """Return the indices of events that imply a row's bound of input `at`, or a conflict.
 
-        The phases of the units that read the input are tried first, then all phases. The bounds of
-        inputs that are needed with these phases are also returned.
+        The phases of the units that read the input are tried first, then all phases. The result
+        also contains the events of the input bounds that are needed with these phases.
 
         Args:
             reason: Reason with the row.
@@ -265,7 +265,7 @@ class Propagation:
     def _fewer(
         self, step: _Step, phases: dict[int, int], box: tuple[np.ndarray, np.ndarray]
     ) -> dict[int, int]:
-        """Return the phases that remain after dropping, latest first, those a step can do without.
+        """Drop the phases that a step does not need, latest first; return the remaining phases.
 
         A phase is dropped if the step still follows from the rest and the box.
         """

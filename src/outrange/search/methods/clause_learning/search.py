@@ -92,8 +92,8 @@ class ConflictSearch(Search):
     def promising(self) -> bool:
         """Whether the search is worthwhile.
 
-        It is if the root is refuted, or if the conjunction fixes the phases of at least the
-        fraction `HELD` of the unstable units before any decision.
+        It is worthwhile if the root is refuted, or if the conjunction fixes the phases of at least
+        the fraction `HELD` of the unstable units before any decision.
         """
         rows = self._rows
         either = (rows.lo < 0) & (rows.hi > 0)
@@ -213,7 +213,8 @@ class ConflictSearch(Search):
     def _offer(self) -> None:
         """Offer a point to the incumbent.
 
-        Each input lies at a root bound that has not moved, or midway if both bounds have moved.
+        Each input is at a bound that has not changed since the root, or at the midpoint if both
+        bounds have changed.
         """
         trail, box = self.trail, self.net.box
         point = 0.5 * trail.lo + 0.5 * trail.hi
@@ -236,7 +237,7 @@ class ConflictSearch(Search):
         """Refute the current phases by a linear program, or offer its solution.
 
         It is called when no unit is left to decide. If the program is refuted, learn a clause that
-        excludes the decisions. If it is not, and no point meets the target, give up.
+        excludes the decisions. If it is not refuted, and no point meets the target, give up.
         """
         if not self._is_refuted_by_lp():
             self._stuck = not self.incumbent.met

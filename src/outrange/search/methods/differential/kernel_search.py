@@ -65,9 +65,9 @@ class RidgeAttack(OpenBoxAttack):
         self._elite = Elite()
 
     def begin(self, incumbent: Incumbent, offer: Offer) -> None:
-        """Climb for several rounds, until no round is worthwhile or the time for them is over.
+        """Climb for several rounds, until no round is worthwhile or a time limit is reached.
 
-        See `FIRST_SHARE` and `FIRST_SECONDS` for that time.
+        `FIRST_SHARE` and `FIRST_SECONDS` determine the time limit.
         """
         clock = incumbent.clock
         until = clock.seconds + min(FIRST_SECONDS, FIRST_SHARE * clock.limit)

@@ -17,7 +17,7 @@ MOST_ENTRIES = 1 << 20
 
 WIDEST = 1 << 10
 """Maximum number of entries of any value of a graph whose counterparts are sought. Rows of longer
-values are cut to cones, which cannot use pairs."""
+values are restricted to cones, which cannot use pairs."""
 
 CLOSE = 0.25
 """Maximum difference between counterparts' coefficients, as a fraction of the absolute values.
@@ -190,7 +190,7 @@ def _apart(a: Affine, b: Affine, inputs: tuple[tuple[int, int], ...]) -> PairedA
 
 
 def _sizes(op: Affine) -> list[np.ndarray]:
-    """Return, for each input, the sums `(m, n_i)` of the absolute terms of each coefficient."""
+    """Return, per input, the sums `(m, n_i)` of the absolute values of each coefficient's terms."""
     sizes = []
     for i, n in enumerate(op.sizes):
         units = [np.zeros((n, m)) for m in op.sizes]

@@ -9,12 +9,12 @@ input as zero, so the box is first widened by the resulting error.
 
 The errors are computed separately for each part of the box. On a large part, where unstable units
 amplify each other, the errors may exceed those at any single point by many orders of magnitude. So
-the worst parts are halved until they are good enough. The target is lowered to bounds that can be
-proved near the points that nearly attain the real bounds (`points`), because no part,
-however small, allows more. Near the edge of a region where an output is constant, the kernel's
-exact leaves count the error of each unit only once (`_signed.h`). So their bounds are close to the
-values of actual runs. Bounds that treat the errors of different forms as independent would not
-close a part at such an edge.
+the worst parts are halved until their bounds reach the target. The target is lowered to bounds that
+can be proved near the points that nearly attain the real bounds (`points`), because no larger bound
+can be proved, however small the parts are. Near the edge of a region where an output is constant,
+the kernel's exact leaves count the error of each unit only once (`_signed.h`). So their bounds are
+close to the values of actual runs. Bounds that treat the errors of different forms as independent
+would not close a part at such an edge.
 
 Each part is first bounded by the real bounds minus the deviations. If these bounds miss the target,
 the kernel bounds the part as a single box, and then searches it if that bound also misses. But if a

@@ -53,7 +53,7 @@ def points_near(x: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
 
 
 def _slopes(program: LayerProgram, sums: list[np.ndarray], k: np.ndarray) -> list[np.ndarray]:
-    """Return the slopes `(b, n)` of objectives `k` with respect to the `sums` of each layer."""
+    """Return the gradients `(b, n)` of objectives `k` with respect to the `sums` of each layer."""
     seed = np.zeros_like(sums[-1])
     seed[np.arange(len(seed)), k] = 1.0
     pending: dict[int, np.ndarray] = {len(program.layers): seed}
@@ -96,13 +96,13 @@ def _shift_sums(
 ) -> LayerProgram:
     """Return a program whose sums are shifted by their errors so as to lower an objective.
 
-    The direction of each shift follows from the objective's weighted mean slope at the points.
+    The direction of each shift follows from the objective's weighted mean gradient at the points.
 
     Args:
         program: Program whose layers state how far they may deviate from their definitions.
         k: Index of the objective.
         sums: Sums of each layer at the points, `(b, n)`.
-        share: `(b,)` weights of the slopes at the points.
+        share: `(b,)` weights of the gradients at the points.
     """
     slopes = _slopes(program, sums, np.full(len(share), k))
     layers = [
@@ -118,8 +118,8 @@ def lowest_run_near(
     """Return the lowest value found for a run near a point, with worst-case errors of all sums.
 
     The signs of the errors decide where the objective is lowest. The minimum usually lies at a
-    kink, and the slopes differ between the two sides of a kink. So random means of nearby slopes
-    are tried to choose the signs.
+    kink, and the gradients differ between the two sides of a kink. So random means of nearby
+    gradients are tried to choose the signs.
 
     Args:
         program: Program whose layers state how far they may deviate from their definitions.
@@ -190,8 +190,9 @@ def provable_limits(
     """Return upper limits `(m,)` on the provable bounds of objectives, from runs near given points.
 
     Errors on a part are never smaller than the errors at one of its points. So no division into
-    parts proves more, up to the difference between the errors at a given point and near it. The
-    limit is NaN for an objective without a point, or if time ran out or the graph has no program.
+    parts can prove a larger bound, up to the difference between the errors at a given point and
+    near it. The limit is NaN for an objective without a point, or if time ran out or the graph has
+    no program.
 
     Args:
         signs: `(m, k)` the objectives as rows over the plan's forms.

@@ -50,7 +50,8 @@ MOST_OF_TIME = 0.9
 sets."""
 
 SETTLED = 0.99
-"""Fraction of the units in a trial that forms must prove stable to justify a forward pass of all.
+"""Fraction of the units in a trial that forms must prove stable to justify a forward pass over all
+units.
 
 The errors that unstable units introduce add up from layer to layer."""
 

@@ -67,8 +67,8 @@ def neighbors(
 
     Args:
         x: Points, shape `(b, d)`.
-        slope: `(b, d)` slopes of a smoothed network. A move along the slopes sets an input to its
-            lower bound if its slope is positive, and to its upper bound otherwise.
+        slope: `(b, d)` gradients of a smoothed network. A move along the gradient sets an input to
+            its lower bound if its derivative is positive, and to its upper bound otherwise.
         lo: `(b, d)` lower bounds of each point's box.
         hi: `(b, d)` upper bounds of each point's box.
         blocks: Blocks of the inputs.

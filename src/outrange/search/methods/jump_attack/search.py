@@ -192,7 +192,7 @@ class JumpAttack(Search):
     def _smoothed_slopes(
         self, x: np.ndarray, targets: np.ndarray, fixed: np.ndarray, width: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return objectives `(b, m)`, and slopes `(b, d)` of one smoothed objective per point.
+        """Return objectives `(b, m)`, and gradients `(b, d)` of one smoothed objective per point.
 
         The objectives are those of the original network. The smoothed objective of point `i` is
         `targets[i]` if `fixed[i]` is set, and otherwise the open objective with the lowest
@@ -252,7 +252,7 @@ class JumpAttack(Search):
         return self.incumbent.met or self.incumbent.clock.expired
 
     def _take(self, x: np.ndarray, y: np.ndarray) -> None:
-        """Keep the `KEPT` best points, newer ones first among equals, and offer improvements."""
+        """Keep the `KEPT` best points (the newer of equal points), and offer improvements."""
         value = self._values(y)
         every = np.concatenate([value, self._value])
         order = np.argsort(every, kind="stable")[:KEPT]

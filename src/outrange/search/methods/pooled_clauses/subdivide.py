@@ -1,7 +1,7 @@
 """Subdivides boxes of few free inputs together until cheap bounds close them.
 
 On small boxes, forward forms are nearly exact, and one pass bounds hundreds of boxes. So a box
-costs far less than in a search.
+costs far less here than in a separate search.
 """
 
 from __future__ import annotations

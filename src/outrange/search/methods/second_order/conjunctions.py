@@ -1,4 +1,5 @@
-"""Conjunctions of second-order bounds: each objective is the largest of some outputs, its parts.
+"""Conjunctions of second-order bounds: each objective is the maximum of some outputs, called its
+parts.
 
 For the largest of parts `f_i`, any mixture of their lower forms is a lower form. Here each part has
 its own form (`QuadraticForms`), computed once. The mixture weights are then optimized on forms with
