@@ -77,8 +77,8 @@ def titled_section(key: str, outcome: str = "", blocks: Sequence[Block] = ()) ->
 def in_order(sections: Sequence[Section]) -> list[Section]:
     """Sort sections in the order of a page.
 
-    Sections follow the order of `TITLES`; those with other keys come last. Sections whose question
-    does not apply come after all sections on other questions.
+    Sections follow the order of `TITLES`; sections with other keys come last. Sections whose
+    question does not apply come just before the section `"uncovered"`.
     """
     order = list(TITLES)
     late = order.index("uncovered") - 0.5

@@ -1,7 +1,7 @@
 """The special-purpose methods in one list.
 
 The order matters: of the methods that take the place of splits, the first that applies is chosen. A
-method that takes turns with splits also takes turns with the methods of this kind before it.
+method that takes turns with splits also takes turns with the earlier methods of this kind.
 """
 
 from __future__ import annotations

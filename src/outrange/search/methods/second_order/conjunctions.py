@@ -1,5 +1,4 @@
-"""Conjunctions of second-order bounds: each objective is the maximum of some outputs, called its
-parts.
+"""Conjunctions of second-order bounds: each objective is a maximum of outputs, called its parts.
 
 For the largest of parts `f_i`, any mixture of their lower forms is a lower form. Here each part has
 its own form (`QuadraticForms`), computed once. The mixture weights are then optimized on forms with
@@ -37,7 +36,7 @@ HALVINGS = 6
 """Number of bisections in the search for the mixture weight of a part."""
 
 CUTS = 2
-"""Number of rounds in which all parts cut a box."""
+"""Number of rounds in which all parts are used to cut a box."""
 
 
 def conjunction(graph: Graph) -> tuple[Graph, np.ndarray] | None:

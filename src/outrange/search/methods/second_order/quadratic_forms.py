@@ -241,7 +241,8 @@ def _minimize_convex(slope: np.ndarray, convex: np.ndarray) -> np.ndarray:
 
 FLAT = 1e-6
 """Limit up to which the slope of a form with tangents in an input is treated as 0. It is a fraction
-of `|g| + |t|`, where `g` is the slope of the form without tangents and `t` that of the tangent."""
+of `|g| + |t|`, where `g` is the slope of the form without tangents and `t` is the slope of the
+tangent."""
 
 LARGEST = 1e100
 """Largest matrix entry for which eigenvectors are computed."""

@@ -42,8 +42,8 @@ MOST_NUMBERS = 1 << 27
 def shares_boxes(problem: Problem) -> bool:
     """Return whether a problem has few inputs, and many objectives that each read one output.
 
-    For smaller problems, a separate search for each objective finishes before a first pass here
-    would.
+    For smaller problems, separate searches for the objectives finish before the first pass of this
+    search would.
     """
     single = np.count_nonzero(problem.rows, axis=1).max(initial=0) == 1
     work = len(problem.rows) * problem.small.entries
