@@ -2,12 +2,12 @@
 
 `np.where(c, x, y)` is `y + c (x - y)` with `c` either 0 or 1. If `c` is undecided, multiplying this
 out yields the mean of the two branches, plus half of their difference times a new symbol. That is
-exact if the branches differ by a constant, and up to twice too wide otherwise. The join of the two
-branches keeps, for each symbol, the part of the coefficient on which they agree, and its range is
-the hull of their ranges.
+exact if the branches differ by a constant; otherwise, it is up to twice as wide as necessary. The
+join of the two branches keeps, for each symbol, the part of the coefficient on which they agree,
+and its range is the hull of their ranges.
 
-Sound: for `c` in [0, 1] the value lies between those for `c = 0` and `c = 1`, whatever the other
-terms are, and a join contains both forms. Cost: two more affine maps.
+Sound: for `c` in [0, 1] the value lies between the values for `c = 0` and `c = 1`, whatever the
+other terms are, and a join contains both forms. Cost: two more affine maps.
 
 Reference: E. Goubault, S. Putot, *Static analysis of numerical algorithms*, SAS 2006.
 """

@@ -63,7 +63,7 @@ class _StepScope:
     def __init__(self, where: Trajectory, k: int) -> None:
         self._where, self._k = where, k
         self.terms = None
-        """No nonlinear terms: specifications are linear."""
+        """None, because specifications are linear."""
 
     def variables(self, kind: str, name: str | None) -> np.ndarray:
         """Return the states `x` or the controls `u` at this step, as an array of affine forms.

@@ -122,8 +122,8 @@ def unroll(system: LoopSystem, steps: int) -> Graph:
 
     Returns:
         A graph with outputs `states` `(steps, n)`, after each step, and `controls` `(steps, m)`.
-        Its inputs are the initial state `x`, the disturbances `w`, the parameters `p` and the
-        choices `c`, as far as the loop has them.
+        Its inputs are the initial state `x` and, if the loop has them, the disturbances `w`, the
+        parameters `p` and the choices `c`.
     """
     n, w, p, c = system.sizes
     m = len(system.controls)

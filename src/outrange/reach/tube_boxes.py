@@ -20,7 +20,7 @@ LOOSE_GUARD = 4.0
 contribute more than this multiple of the initial variables' contribution."""
 
 SMALL = 2.0**-8
-"""Share of the initial set at or below which a box is no longer cut because of `LOOSE_GUARD`."""
+"""Fraction of the initial set at or below which a box is no longer cut because of `LOOSE_GUARD`."""
 
 
 @dataclass(eq=False)
@@ -30,15 +30,17 @@ class TubeBox:
     Args:
         lo: `(d,)`: least values of the initial states, then of the constant inputs.
         hi: `(d,)`: largest values in the same order.
-        share: Share of the whole initial set. When a box is split, its share is divided equally.
+        share: Fraction of the whole initial set. When a box is split, its fraction is divided
+            equally.
         states: `(2, steps + 1, n)`: lower and upper bounds on the states; infinite where unknown.
         controls: `(2, steps, m)`: lower and upper bounds on the controls.
         gains: `(steps + 1, n, d)`: contribution of each variable to the radius of each state.
         reached: The last step up to which no violation is possible.
         margin: Proved distance of the box's trajectories from a violation.
         blame: `(d,)`: contribution of each variable to the form with this margin.
-        assumed: Values that conditions (steps with two levels) are assumed to have. The key is the
-            step of the loop, its graph, the index of the condition's value, and its entry.
+        assumed: Values that conditions (step functions with two levels) are assumed to have. The
+            key is the step of the loop, its graph, the index of the condition's value, and its
+            entry.
         guard: The first undecided condition, with its step and graph; None if there is none.
         empty: Whether no trajectory satisfies the assumptions.
     """

@@ -90,7 +90,7 @@ class Tubes:
 
     @property
     def covered(self) -> float:
-        """Share of the initial set for which the specification is proved, from 0 to 1."""
+        """Fraction of the initial set for which the specification is proved, from 0 to 1."""
         return min(1.0, self.gone + sum(box.share for box in self.done))
 
     @property

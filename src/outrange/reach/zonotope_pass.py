@@ -18,7 +18,7 @@ from .selections import join_branches, select_branch
 
 @dataclass(frozen=True, eq=False)
 class OpenCondition:
-    """A condition that a box leaves undecided: a two-level step whose argument straddles the jump.
+    """Undecided condition of a box: a two-level step function whose argument straddles the jump.
 
     Args:
         node: Index of the step's value in the graph.

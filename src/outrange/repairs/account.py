@@ -37,7 +37,7 @@ FEW_SECONDS = 2.0
 
 FRESH = 5_000
 """Number of random inputs at which models are compared: this many from all input sets together
-(but at least 50 from each), and as many from the domain."""
+(but at least 50 from each), and the same number from the domain."""
 
 GRID = {1: 401, 2: 81}
 """Number of grid points per input of a profile, by the number of varying inputs."""
@@ -217,7 +217,8 @@ def _measure_agreement(name: str, x: np.ndarray, task: RepairTask, network: Any)
 def _compute_loss(model: Any, task: RepairTask) -> float:
     """Return the loss of a model on the user's data.
 
-    It is the loss with which the model was compiled, or the mean squared error without any.
+    It is the loss with which the model was compiled, or the mean squared error if it was compiled
+    without a loss.
     """
     assert task.x is not None
     inputs = signature(model)

@@ -37,7 +37,7 @@ class Anchors:
         x: The user's inputs, `(n, d)`, used in addition to inputs of the input sets; None to draw
             inputs of `domain` in their place.
         domain: Regions to draw from if `x` is None; may be empty.
-        decision: `"argmax"` or `"argmin"` if outputs are read as a class; None for numbers.
+        decision: `"argmax"` or `"argmin"` if outputs are read as a class; None if they are numbers.
         seed: Seed of the random inputs.
     """
 
@@ -97,7 +97,8 @@ class Anchors:
         """Return the weight of each anchor in an objective, `(n,)` with mean 1.
 
         Args:
-            near: Gap that counts as a near tie, in units of the median gap.
+            near: Largest gap between the best two logits that is a near tie, in units of the median
+                gap.
         """
         logits = self._logits[self._train]
         if self._decision is None or not np.isfinite(near) or logits.shape[1] < 2:

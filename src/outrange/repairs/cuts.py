@@ -13,7 +13,7 @@ from .heads import Heads, OutputHead
 
 
 STEP = 1e-5
-"""Step of the central differences that estimate slopes of activations."""
+"""Step of the central differences that estimate derivatives of activations."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +57,8 @@ class CutRules:
     ) -> list[WeightCut] | None:
         """Return constraints that make a formula hold at an input; None if no logits satisfy it.
 
-        They imply the formula exactly or to first order (see the class). Of a disjunction, only
-        one part is enforced: the one that the original outputs are closest to satisfying.
+        They imply the formula exactly or to first order (see the class). For a disjunction, they
+        enforce only the part that the original outputs are closest to satisfying.
 
         Args:
             formula: A condition over the flat `[x, y]`.
@@ -106,7 +106,7 @@ class CutRules:
         return head is other and head.activation == SOFTMAX and i // head.units == j // head.units
 
     def _bound_logit(self, k: int, c: float, bound: float) -> list[WeightCut] | None:
-        """Constrain a logit so that its activation is at most `bound` if `c > 0`, else at least."""
+        """Constrain a logit so that its activation is <= `bound` if `c > 0`, else >= `bound`."""
         activation = ACTIVATIONS[self._place[k][0].activation]
         most = activation.logit_at_most(bound) if c > 0 else -activation.logit_at_least(bound)
         if most == np.inf:

@@ -37,8 +37,8 @@ class Demand:
     def safe_on(self, box: Box) -> Formula:
         """Return the property on a box of inputs, without parts that the box alone decides.
 
-        VNN-LIB files state the bounds of inputs as alternatives of the property: on the box, these
-        are false, and only inequalities of outputs remain.
+        VNN-LIB files state bounds on inputs as parts of a disjunction. On the box, these parts are
+        false, so only inequalities on outputs remain.
         """
         outputs = max((i for atom in atoms(self.safe) for i, _ in atom.terms), default=0)
         free = np.full(max(0, outputs + 1 - box.size), np.inf)
@@ -66,7 +66,7 @@ class Demand:
         """Draw at most `count` inputs of the set, uniform in the boxes of its regions.
 
         Unbounded regions are skipped, and inputs that violate a further condition of their region
-        are dropped, so there may be fewer.
+        are dropped, so there may be fewer than `count` inputs.
 
         Args:
             rng: Random number generator, which the draw advances.

@@ -63,7 +63,7 @@ class InputPool:
     def neighbors(self, x: np.ndarray, count: int) -> np.ndarray:
         """Return random inputs of the set near given inputs `(n, d)`, about `count` for each.
 
-        Random steps that leave the set are dropped, so there may be fewer.
+        Random steps that leave the set are dropped, so fewer inputs may be returned.
         """
         parts = []
         for scale in SCALES:

@@ -39,9 +39,9 @@ FIRST_SHARE = 0.3
 """Maximum fraction of the remaining time for the verdicts on the original model."""
 
 WEIGHTS_SHARE = 0.7
-"""Maximum fraction of the remaining time for the weights if guards may follow.
+"""Maximum fraction of the remaining time for the weights mode if the guard mode may follow.
 
-Guards need less time: no weights are searched for, and one proof follows.
+The guard mode needs less time because it searches for no weights and needs only one proof.
 """
 
 
@@ -198,8 +198,8 @@ def _layer_change(layer: Any, old: np.ndarray, new: np.ndarray) -> LayerChange:
 def decision_of(graph: Graph, demands: Sequence[Demand]) -> str | None:
     """Return `"argmax"` if the outputs are to be read as a class, else None.
 
-    They are if some output is a softmax, or if the model has a single output tensor and the
-    properties compare its entries without limits on single entries.
+    The outputs are read as a class if some output is a softmax, or if the model has a single output
+    tensor and the properties compare its entries without limits on single entries.
     """
     entries = range(graph.value_size(graph.output))
     if any(origin(graph, graph.output, i)[0] in graph.rankings for i in entries):

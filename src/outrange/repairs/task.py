@@ -28,8 +28,9 @@ class RepairTask:
         clock: Clock with the time limit of the repair.
         load: Function that reads a Keras model into a graph.
         method: `"auto"`, `"weights"` or `"guard"`.
-        x: The user's inputs, `(n, d)`, at which outputs should change little; None for none.
-        y: Targets of `x`; None for none.
+        x: The user's inputs, `(n, d)`, at which outputs should change little; None if there are
+            none.
+        y: Targets of `x`; None if there are none.
         domain: Further regions in which outputs should change little.
         margin: Distance by which constraints are tightened, as a fraction of the logits' spread.
         decision: `"argmax"` or `"argmin"`: how outputs are read as a class. For `run_repair`, None

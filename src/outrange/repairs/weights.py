@@ -45,7 +45,7 @@ class WeightsOutcome:
         status: `"HOLDS"` if all properties are proved, `"INFEASIBLE"` if the quadratic program has
             no solution up to rounding (which proves nothing), else `"UNKNOWN"`.
         reason: A sentence that says why the search ended; empty with `"HOLDS"`.
-        verdicts: Verdicts on the last candidate that was verified; empty without any.
+        verdicts: Verdicts on the last candidate that was verified; empty if none was verified.
         violation: Least violation of all candidates, each at its worst input tried; None without
             candidates.
         history: One record per candidate that was checked.

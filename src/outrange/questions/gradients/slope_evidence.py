@@ -24,10 +24,10 @@ MOST_SLOPES = 1 << 20
 """Maximum number of pairs of an output and an input in one question."""
 
 MOST_ENTRIES = 1 << 27
-"""Maximum of the number of slopes times the number of inputs. An answer contains one input per
-bound on a slope.
+"""Maximum product of the number of slopes and the number of inputs.
 
-As float64 numbers, the inputs for all lower (or all upper) bounds then fill at most 1 GiB.
+An answer contains one input per bound on a slope. As float64 numbers, the inputs for all lower (or
+all upper) bounds then fill at most 1 GiB.
 """
 
 

@@ -178,7 +178,10 @@ def _settle_all(
 
 
 def _find_misclassified(network: NetworkLike, data: LabeledData) -> np.ndarray:
-    """Return which inputs the user's model misclassifies, `(n,)`; without a model, the graph."""
+    """Return which inputs the user's model misclassifies, `(n,)`.
+
+    If there is no model to run, the graph is evaluated instead.
+    """
     graph = network.graph
     if network.predict is None:
         values = graph.run(data.flat)

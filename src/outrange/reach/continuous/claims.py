@@ -44,7 +44,10 @@ class TimedClaim:
 
     @property
     def chooses(self) -> bool:
-        """Whether the claim contains "eventually" or "any": a proof chooses a time or a part."""
+        """Whether the claim contains "eventually" or "any".
+
+        A proof of such a claim must choose a time or a part.
+        """
         return self.op in ("eventually", "any") or any(part.chooses for part in self.parts)
 
     def leaves(self) -> Iterator[TimedClaim]:

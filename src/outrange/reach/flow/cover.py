@@ -207,7 +207,7 @@ class _CoverSearch:
         return piece.cut(failure.free, failure.blame, 2 if early else 1)
 
     def tighten(self, tight: float) -> None:
-        """Cut pieces that are not tight, the loosest first, while time and such pieces are left."""
+        """Cut pieces that are not tight, the loosest first, until none is left or time is up."""
         given_up: set[int] = set()
         while not self.clock.expired:
             loose = [

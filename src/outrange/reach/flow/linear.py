@@ -49,8 +49,8 @@ class LinearFlow:
     def of(graph: Graph) -> LinearFlow | None:
         """Return the flow of a graph; None if the graph has no exact flow.
 
-        A graph has an exact flow if it consists of affine maps and rearrangements. Its inputs must
-        be among `x`, `u` and `t`, with at most `MOST` entries in total.
+        A graph has an exact flow if it consists of affine maps and rearrangements, and if its only
+        inputs are `x`, `u` and `t`, with at most `MOST` entries in total.
         """
         plain = all(isinstance(node.op, Affine | Rearrange) for node in graph.nodes)
         has_known_inputs = all(slot.name in ("x", "u", "t") for slot in graph.inputs)

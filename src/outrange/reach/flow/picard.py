@@ -199,7 +199,10 @@ def _distance(image: Models, guess: Models) -> np.ndarray:
 
 
 def _inflate(rest: np.ndarray | None, guess: Models) -> np.ndarray:
-    """Return a remainder to try: `rest`, enlarged by a quarter and a small part of the largest."""
+    """Return a remainder to try: 1.25 times `rest`, plus a small margin.
+
+    The margin grows with the largest remainder and with the coefficients of `guess`.
+    """
     assert rest is not None
     least = 2.0**-50 * guess.norm
     share = 0.05 * rest.max(axis=1, keepdims=True)

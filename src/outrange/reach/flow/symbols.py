@@ -15,7 +15,7 @@ from ..polynomials.models import Models, with_rounding
 
 
 KINDS = ("controller", "flow")
-"""The kinds of remainders that become symbols: those of the controller, and those of the flow."""
+"""The kinds of remainders that become symbols: from the controller, and from the flow."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -161,8 +161,9 @@ def _quadratic(
 ) -> np.ndarray:
     """Compute the coefficients of a product of degree 2 in `eps` by matrix products.
 
-    The constants in `eps` multiply everything, and linear parts multiply each other. Each
-    coefficient sums at most one product for each pair of monomials that contributes to it.
+    The terms that are constant in `eps` multiply all terms of the other factor, and the linear
+    terms multiply each other. Each coefficient sums at most one product for each pair of monomials
+    that contributes to it.
 
     Args:
         a: Coefficients of one factor, `(B, n, size)`.

@@ -44,8 +44,8 @@ def guarded_model(model: Any, demands: Sequence[Demand]) -> tuple[Any, tuple[Lay
         demands: The properties that the guarded model must satisfy.
 
     Raises:
-        UnsupportedError: No closed form satisfies one of the properties, or the model is no graph
-            of layers.
+        UnsupportedError: No closed form satisfies one of the properties, or the model is not a
+            graph of layers.
     """
     k = keras()
     if not getattr(model, "outputs", None) or not getattr(model, "inputs", None):
@@ -121,8 +121,8 @@ class _GuardBuilder:
         """Give every guarded output the name of the original output.
 
         Conditions and losses address the outputs of a model by these names. Keras takes them from
-        the last layers, so the original last layer is renamed, and an identity gets its name. A
-        layer with several outputs has a name for all of them, which stays.
+        the last layers, so the original last layer is renamed, and an added identity layer gets the
+        old name. A layer with several outputs has one name for all of them, which does not change.
         """
         for i, (name, old) in enumerate(zip(model.output_names, model.outputs, strict=True)):
             layer = old._keras_history.operation

@@ -14,7 +14,7 @@ from ...core.formula import And, Atom, Formula, Or
 
 MARGIN = 1e-6
 """Distance that outputs keep from the limits of a rule, since float32 inference rounds. It is
-relative to the size of the outputs, and for half-spaces also to that of the limits."""
+relative to the size of the outputs, and for half-spaces also to the size of the limits."""
 
 
 @dataclass(frozen=True, eq=False)

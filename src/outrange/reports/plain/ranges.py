@@ -248,7 +248,7 @@ def slope_document(answer: Range, reader: Reader) -> Document:
 
 
 def _slope_seen(end: OutputEnds) -> str:
-    """Return the steepest slope seen as text; it names the inputs if all slopes there are 0."""
+    """Return the upper end of the seen slopes as text, or a phrase if no change was seen."""
     if end.hi > 0 and end.most == round_text(0.0, end.places):
         return "no change near the inputs tried"
     return f"{end.most}{end.unit}"

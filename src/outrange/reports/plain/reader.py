@@ -109,7 +109,7 @@ class Reader:
         return f" {unit}" if (unit := _at(self.output_units, i)) else ""
 
     def input_called(self, entry: str) -> str:
-        """Return the name on the page of the input that answers refer to as `entry`."""
+        """Return the page's name for the input that answers refer to as `entry`."""
         return self.input(self.entries.index(entry)) if entry in self.entries else entry
 
     def output_number(self, entry: str) -> int:
