@@ -119,8 +119,8 @@ class Step(Curve):
     def ends(self, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the first and last jump that affect `[lo, hi]`, and whether bounds can use them.
 
-        The function must rise. Bounds cannot use the jumps if there are none, or if the interval
-        extends beyond `HUGE`.
+        The function must rise. Bounds cannot use the jumps if there are none, or if the function is
+        a staircase and the interval extends beyond `HUGE`.
         """
         with np.errstate(all="ignore"):
             if self.is_staircase:
