@@ -21,7 +21,7 @@ from ..values import Operand, Value
 
 
 _SEPARATE = 32
-"""Largest number of classes for which each output gets its own log-sum-exp of the others."""
+"""Largest number of classes for which a log-sum-exp of the other classes is built per output."""
 
 
 def _item(b: Builder, x: Value, axis: int, i: int) -> Value:
@@ -146,7 +146,7 @@ def _softmax(b: Builder, x: Value, axis: int) -> Operand:
 
 
 def _log_sum_exp_of_others(b: Builder, x: Value, axis: int) -> Operand:
-    """Return, for each entry along `axis` (at least two), the log-sum-exp of all others."""
+    """Return, for each entry along `axis` (at least two), the log-sum-exp of all other entries."""
     levels = [x]
     while levels[-1].shape[axis] > 2:
         levels.append(_merge_pairs(b, levels[-1], axis))

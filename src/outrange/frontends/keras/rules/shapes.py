@@ -1,6 +1,6 @@
 """Rules for casts, fills, and operations that only move entries.
 
-Most of the latter are lowered by running them on an array of the positions of entries.
+Most operations that move entries are lowered by running them on an array of entry positions.
 """
 
 import contextlib

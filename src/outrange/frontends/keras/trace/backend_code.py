@@ -43,7 +43,7 @@ class NativeCall:
         rows = next((t.shape[0] for t in self.symbols if t.shape), 1)
 
         def for_one(t: Any) -> Any:
-            """Replace an unknown batch size of a KerasTensor by that of the arguments."""
+            """Replace an unknown batch size of a KerasTensor by the batch size of the arguments."""
             shape = getattr(t, "shape", ())
             return tensor((rows, *shape[1:]), t.dtype) if shape and shape[0] is None else t
 

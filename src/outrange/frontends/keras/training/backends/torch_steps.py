@@ -147,7 +147,7 @@ class TorchTraining:
             value.copy_(before)
 
     def _step_of_each(self, x: Any, y: Any) -> list[Any]:
-        """Take one training step without the optimizer's combined update of all weights, if any.
+        """Take one training step in which the optimizer updates the weights one by one.
 
         A combined update may read the learning rate as a number, which prevents recording.
         """
