@@ -1,10 +1,10 @@
 """Anytime bounds on chosen values of a graph over a box.
 
 Three stages tighten the bounds: one pass of linear bounds (CROWN), ascent on the slopes of open
-units (alpha-CROWN), and branch and bound. A unit is open if tighter bounds could matter: at an
-activation, if its phase is not fixed. Branch and bound visits the values in the order of the graph,
-since bounds of early values tighten those of later ones. The remaining time is divided in
-proportion to the number of open units.
+units (alpha-CROWN), and branch and bound. A unit is open if tighter bounds could improve the
+result. For an input of an activation, this is the case if its phase is not fixed. Branch and bound
+visits the values in the order of the graph, since bounds of early values tighten those of later
+ones. The remaining time is divided in proportion to the number of open units.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ UNITS = 64
 """Maximum number of units of one value in a single branch-and-bound search."""
 
 ROUNDS = 2
-"""Number of rounds of branch and bound. The second round spends the time that searches of the first
-round left over."""
+"""Number of rounds of branch and bound. The second round uses the time that the searches of the
+first round did not need."""
 
 CLOSED = (Status.EXACT, Status.ROUNDING)
 """Statuses of searches that more time would not improve."""
@@ -133,7 +133,7 @@ class ValueBounds:
         return value
 
     def _open_units(self, value: int) -> np.ndarray:
-        """Return the open units of a value, those closest to a fixed phase first.
+        """Return the open units of a value, starting with those closest to a fixed phase.
 
         If only curves read the value, these are the units for which some curve is not linear within
         the bounds. Otherwise they are all units whose bounds differ.
@@ -173,7 +173,7 @@ class ValueBounds:
 
         Args:
             values: Indices of the values, in the order of the graph.
-            after: Index of the last value that is left as it is.
+            after: Index of a value. It and all earlier values remain unchanged.
         """
         net = self.net
         if net is None:
@@ -198,7 +198,8 @@ class ValueBounds:
 
         Args:
             value: Index of the value.
-            later: Values that are searched next, and share the remaining time with this one.
+            later: Indices of the values to be searched next, which share the remaining time with
+                this value.
             clock: Clock with the time limit.
             pace: Duration of one pass of linear bounds in seconds.
 

@@ -92,8 +92,8 @@ class Oracle:
 def special(curve: Curve, most: int = 9) -> list[float]:
     """Return points that the curve's description mentions, and finite endpoints of its domain.
 
-    If more than `most` points are mentioned, apart from the endpoints, only those nearest to 0 and
-    the two farthest from it are returned.
+    If more than `most` points are mentioned, apart from the endpoints, only the points nearest to 0
+    and the two points farthest from 0 are returned.
     """
     named = sorted({*curve.knots, *curve.turns, *curve.jumps, *curve.holes}, key=abs)
     named = named if len(named) <= most else [*named[: most - 2], *named[-2:]]
@@ -118,8 +118,8 @@ def boxes(curve: Curve, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 def samples(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
     """Return test points of each interval, `(intervals, points)`.
 
-    Most lie at fixed fractions of the interval's part in [-1000, 1000], or at special points in it,
-    such as knots and jumps.
+    Most points lie in the intersection of the interval with [-1000, 1000]: at fixed fractions of
+    its width, or at special points such as knots and jumps.
     """
     a, b = np.clip(lo, -1e3, 1e3), np.clip(hi, -1e3, 1e3)
     even = np.clip(a[:, None] + (b - a)[:, None] * FRACTIONS, a[:, None], b[:, None])

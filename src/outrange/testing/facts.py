@@ -102,7 +102,7 @@ def check_turns(curve: Curve, oracle: Oracle | None = None) -> None:
 
 
 def check_jumps(curve: Curve, oracle: Oracle | None = None) -> None:
-    """Check that both limits at a knot equal the value there if and only if it is not a jump."""
+    """Check each knot: it is a jump if and only if a one-sided limit differs from the value."""
     oracle = oracle or Oracle(curve)
     require(set(curve.jumps) <= set(curve.knots), f"`{curve.name}` has a jump that is not a knot")
     step = oracle.mp.mpf(10) ** -45
@@ -192,7 +192,7 @@ def check_range(curve: Curve, oracle: Oracle | None = None) -> None:
 
 
 def check_saturated(curve: Curve, oracle: Oracle | None = None) -> None:
-    """Check that `saturated` excludes slopes above 2% of the steepest, and includes flat tails."""
+    """Check that `saturated` includes flat tails, and no slopes above 2% of the steepest slope."""
     if curve.saturated is None:
         return
     x = np.linspace(-12.0, 12.0, 961)

@@ -29,9 +29,9 @@ def matrices(op: Affine, absolute: bool = False) -> list[np.ndarray]:
 def check_affine(op: Affine, seed: int = 0) -> None:
     """Check the laws of an affine op.
 
-    `apply` must be linear and `adjoint` its transpose. With `absolute=True`, the matrix of `apply`
-    must be at least `|A|`, where `A` is its matrix otherwise. `terms` must be at least the number
-    of products in any sum.
+    `apply` must be linear and `adjoint` its transpose. Let `A` be the matrix of `apply` by default.
+    With `absolute=True`, the matrix of `apply` must be at least `|A|`. `terms` must be at least the
+    number of products in any sum.
     """
     rng = np.random.default_rng(seed)
     plain, absolute = matrices(op), matrices(op, True)
@@ -147,8 +147,8 @@ def check_largest(op: Largest, seed: int = 0) -> None:
 def check_product(op: Product, seed: int = 0) -> None:
     """Check the laws of a product of entries.
 
-    `run` must be the product of the stated entries, and `pull` the transpose of selecting them. No
-    entry may be read by more than `terms` results.
+    `run` must return the product of the stated entries, and `pull` must be the transpose of the map
+    that selects these entries. No entry may be read by more than `terms` results.
     """
     rng = np.random.default_rng(seed)
     u, v = (rng.normal(size=(2, 3, n)) for n in op.sizes)

@@ -65,7 +65,7 @@ def _check_below(
     x: np.ndarray,
     what: str,
 ) -> None:
-    """Raise `LawBroken` if a lower line of `sign * f` exceeds that function at any point."""
+    """Raise `LawBroken` if a lower line of `sign * f` exceeds `sign * f` at any point."""
     high, low = value
     require(bool(np.isfinite(slope).all()), f"`{curve.name}`: {what} has no finite slope")
     require(
@@ -108,7 +108,7 @@ def check_relax(curve: Curve, oracle: Oracle | None = None) -> None:
 
 
 def _check_theta(curve: Curve, lo: np.ndarray, hi: np.ndarray, default: LinePair) -> None:
-    """Check that `relax` returns its default lines again when given the `theta` that it reports."""
+    """Check that `relax` returns its default lines if called with the `theta` that it reports."""
     size = np.maximum(np.abs(lo), np.abs(hi))
     for side in ("lo", "hi"):
         theta, gain = getattr(default, f"{side}_theta"), getattr(default, f"{side}_gain")

@@ -51,7 +51,7 @@ def check_jumps_of(step: Step) -> None:
 
 
 def check_hull(step: Step) -> None:
-    """Check that the default lines touch the convex hull of values and limits at midpoints."""
+    """Check that, at midpoints, the default lines touch the convex hull of the step function."""
     lo, hi = boxes(step)
     few = (np.abs(lo) < 60) & (np.abs(hi) < 60) & (lo < hi)
     lo, hi = lo[few], hi[few]

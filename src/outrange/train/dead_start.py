@@ -116,7 +116,7 @@ def dead_start(
 
 
 def _model(model: Any, x: Any) -> Any:
-    """Return the model; a copy of an unbuilt layer is wrapped in a model for the data's shape."""
+    """Return a model as it is; wrap a copy of an unbuilt layer in a model for the data's shape."""
     k = keras()
     if not isinstance(model, k.Layer):
         raise InputError(
@@ -282,7 +282,8 @@ def _dead(
 ) -> dict[str, np.ndarray]:
     """Return a dict from the path of each wanted layer to a mask of its dead units, `(units,)`.
 
-    A unit is dead if its activation is flat for all rows at all positions.
+    A unit is dead if its activation is flat for all rows and at all positions of the layer's
+    output.
     """
     values = graph.run_all(rows)
     masks = {}

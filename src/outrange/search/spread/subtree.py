@@ -32,8 +32,8 @@ from .policy import OPEN
 
 DEEP = (64, 16, 256)
 """Sizes of calls that bound the boxes closest to being closed: minimum number of boxes, number of
-boxes per core, and number of boxes that the kernel bounds for each of them. Few boxes are then open
-between two calls, and few are returned."""
+boxes per core, and number of boxes that the kernel bounds for each of them. As a result, few boxes
+are open between two calls, and the task returns few boxes."""
 
 WIDE = (16, 4, 16)
 """Sizes of calls that bound the most urgent boxes: minimum number of boxes, number of boxes per

@@ -25,29 +25,31 @@ class Certified(keras.Model):
 
     The wrapper has the weights of `model`, so training the wrapper trains the model; save and
     verify the model itself. Only `compute_loss` is replaced, so `fit` works as usual on every
-    backend. Interval bounds go through Dense, Conv, pooling, normalization and increasing
-    activations; other layers are refused by name.
+    backend. Interval bounds support Dense, Conv, pooling and normalization layers and increasing
+    activations. The error for any other layer names it.
 
     With a radius `eps`, the loss of a sample `x` is taken over the box `|x' - x| <= eps`:
 
     * `"ibp"`: `(1 - alpha) L(x) + alpha L(worst outputs within the interval bounds)`;
-    * `"mtl-ibp"`: the same, with `L(x_adv)` at an attacked input in place of `L(x)`;
+    * `"mtl-ibp"`: the formula of `"ibp"`, with `L(x_adv)` at an attacked input in place of
+      `L(x)`;
     * `"cc-ibp"`: the loss of `(1 - alpha) (attacked outputs) + alpha (worst outputs)`;
     * `"sabr"`: the loss of the worst outputs over a box of radius `alpha eps` around the attacked
       input, moved into the box of radius `eps`.
 
-    A small `alpha` keeps more accuracy, and needs a complete verifier such as
-    `outrange.robust_accuracy` afterwards. Targets of a classification loss must be integers or
-    one-hot vectors, without label smoothing. With such a loss, `fit` and `evaluate` also report
-    `proved`: the fraction of the samples whose class is proved by interval bounds, apart from
-    rounding errors. Training uses the boxes of the loss, and evaluation those of the full radius.
+    A small `alpha` costs less accuracy, but proofs then need a complete verifier such as
+    `outrange.robust_accuracy`. Targets of a classification loss must be integers or one-hot
+    vectors, without label smoothing. With such a loss, `fit` and `evaluate` also report `proved`:
+    the fraction of the samples whose class is proved by interval bounds, apart from rounding
+    errors. Training uses the boxes of the loss, and evaluation those of the full radius.
 
     Args:
         model: A built Sequential or functional Keras model with one input and one output.
         sets: The radius `eps` (a number, or one number per input), a `PropertyLoss`, or a list of
             `PropertyLoss`, which are added to the compiled loss.
         loss: One of `"ibp"`, `"mtl-ibp"`, `"cc-ibp"`, `"sabr"`; only for a radius.
-        alpha: Share of the interval bounds, from 0 to 1.
+        alpha: Weight of the interval bounds in the loss, from 0 to 1; for `"sabr"`, the radius of
+            the small box as a fraction of `eps`.
         ramp: Number of training steps during which the radius, or the weight of a property, rises
             from 0 to its full value.
         clip: The least and the largest possible input, to which boxes are clipped; None for no
@@ -145,7 +147,7 @@ class Certified(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """Return the loss of a batch: with bounds in training, the compiled loss in evaluation.
+        """Return the loss of a batch: the certified loss in training, else the compiled loss.
 
         Args:
             x: Inputs of the samples, `(batch, *input_shape)`.
@@ -232,7 +234,8 @@ class Certified(keras.Model):
     ) -> Any:
         """Return the convex combination of attacked and worst outputs.
 
-        For classes with logits, the logits are combined relative to that of the true class.
+        For classes with logits, the combined values are the logits minus the logit of the true
+        class.
         """
         ops, softmax = keras.ops, bounds.head is not None and bounds.head.softmax
         if not compiled.classes or not (softmax or compiled.from_logits):

@@ -113,8 +113,8 @@ class OutputBounds:
     def linear_form(self, rows: Any) -> TensorBounds:
         """Return bounds of `output @ rows`, or of `logits @ rows` if `head` has a softmax.
 
-        The rows are multiplied by the kernel of the last dense layer first, so terms that its units
-        share cancel.
+        The rows are multiplied by the kernel of the last dense layer first, so that equal terms of
+        different outputs cancel.
 
         Args:
             rows: A matrix for flat outputs, `(outputs, forms)`, or one matrix per box,

@@ -155,7 +155,8 @@ def bound_activation(layer: Any, activation: Any, inputs: TensorBounds) -> Tenso
 def _bound_softmax(inputs: TensorBounds) -> TensorBounds:
     """Return the bounds of a softmax.
 
-    An entry is least at its own lower bound and the upper bounds of all others.
+    An output is least if its own input is at the lower bound and all other inputs are at their
+    upper bounds.
     """
     ops = keras.ops
     size = inputs.lo.shape[-1]

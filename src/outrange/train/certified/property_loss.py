@@ -27,13 +27,13 @@ class PropertyLoss(keras.layers.Layer):
     these inputs, plus `alpha` times the mean bound over the boxes. A violation of 0 or less costs
     nothing. The bound reaches 0 only if intervals prove the property, so a small `alpha` keeps the
     model accurate and leaves the proof to `outrange.verify`. `outrange.callbacks.Prove` adds
-    counterexamples, whose mean violation is added to that at the other inputs.
+    counterexamples, whose mean violation is added to the mean violation at the attacked inputs.
 
     Args:
         property: The property, as for `outrange.verify`: linear conditions on inputs and outputs.
         box: The set of inputs, as for `outrange.verify`: boxes, without further conditions.
         weight: Factor by which the loss is multiplied, at least 0.
-        alpha: Share of the bounds, from 0 to 1.
+        alpha: Weight of the bounds in the loss, from 0 to 1.
         margin: Distance by which the property should hold, in the units of its inequalities.
         pieces: Maximum number of boxes into which the set is divided; at least one per box of the
             set.

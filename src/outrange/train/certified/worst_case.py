@@ -65,7 +65,7 @@ class SampleLoss:
         return self.name in CLASSES
 
     def mean(self, y: Any, outputs: Any, weight: Any) -> Any:
-        """Return the mean of the samples' losses over a batch, each times its weight if given."""
+        """Return the mean over a batch of the samples' losses, multiplied by any sample weights."""
         ops = keras.ops
         if self.name != CLASSES[1] and len(y.shape) == len(outputs.shape) - 1:
             y = ops.expand_dims(y, -1)
@@ -98,12 +98,14 @@ class SampleLoss:
         """Return outputs whose loss is at least that of all outputs within the bounds.
 
         For classes with logits, the negated lower bounds on the margins serve as logits, since
-        adding a number to all logits does not change the loss. For classes without logits, the true
-        class gets its lower bound, and the others get their upper bounds. Targets must be integers
-        or one-hot. A loss that is convex in an output is largest at one of the output's two bounds.
+        adding a number to all logits does not change the loss. For classes without logits, the
+        output of the true class is set to its lower bound, and all other outputs are set to their
+        upper bounds. Targets must be integers or one-hot. A loss that is convex in an output is
+        largest at one of the output's two bounds.
 
         Raises:
-            InputError: The loss is of classes, and the model returns more than a vector per sample.
+            InputError: The loss is for classes, and the model does not return one vector per
+                sample.
         """
         ops = keras.ops
         lo, hi = bounds.output.lo, bounds.output.hi

@@ -41,7 +41,7 @@ class Attainable:
 
     @property
     def accuracy(self) -> float:
-        """The largest of the models' upper bounds on accuracy; 0 if no model has a bound."""
+        """The largest upper bound on the accuracy of any of the models; 0 if no model has one."""
         return max(self._ceilings, default=0.0)
 
     @property

@@ -62,7 +62,8 @@ def is_centered(initializer: Any) -> bool:
 
     Keras's named initializers (Glorot, He, LeCun) are variance scalings. Entries of orthogonal
     matrices are not independent, and constants are not continuous. The result is False for a user's
-    class, which may draw anything even if it is derived from one of these initializers.
+    class, even if it is derived from one of these initializers, because it may override the
+    distribution.
     """
     if not is_keras_own(initializer):
         return False

@@ -20,8 +20,8 @@ class Yardstick:
     Args:
         name: `"accuracy"`, `"mse"`, or the name of the user's function.
         better: Which values are better, `"higher"` or `"lower"`.
-        baseline: The metric of a constant prediction: the best one for the built-in metrics, the
-            mean of the targets for the user's function.
+        baseline: The metric of a constant prediction: for the built-in metrics, the best constant
+            prediction; for the user's function, the mean of the targets.
         function: The user's `function(targets, predictions)`; None for the built-in metrics.
     """
 

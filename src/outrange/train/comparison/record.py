@@ -57,7 +57,7 @@ class ComparisonRecord:
 
     @property
     def first_tick(self) -> int:
-        """The last measured tick of the group that is furthest behind; -1 if it has none."""
+        """The smallest last measured tick of any group; -1 if some group has no measurement."""
         return min(self.at(g) for g in range(len(self.groups)))
 
     def epoch(self, tick: int) -> int:

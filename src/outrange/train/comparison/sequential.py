@@ -19,7 +19,8 @@ class Loops(Group):
     """The training runs of one activation, advanced in turn; see `Group`.
 
     There is one compiled model for each pair of a loss and an optimizer. The states of its training
-    runs are loaded into it in turn, so that all have trained equally long when the time runs out.
+    runs are loaded into it in turn, so that all runs have trained for equally many epochs when the
+    time limit is reached.
     """
 
     engine = "one by one"

@@ -22,7 +22,7 @@ the results of running slices. Short training runs fit into a single slice."""
 
 LAPS = 4
 """Planned minimum number of slices per activation within the time limit, so that all activations
-have trained for about the same time when it is reached."""
+have trained for about the same time when the limit is reached."""
 
 LATE = 10.0
 """Seconds to wait after the time limit for running tasks to end on their own."""
@@ -85,7 +85,7 @@ class Laps:
         return min(ready, key=self.record.at, default=None)
 
     def lose(self, group: int) -> None:
-        """Record the loss of a group's worker; give the group up after `ATTEMPTS` in a row."""
+        """Record a lost worker of a group; give up the group after `ATTEMPTS` losses in a row."""
         self._lost[group] += 1
         if self._lost[group] >= ATTEMPTS:
             self.given_up.add(group)

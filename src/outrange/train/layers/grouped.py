@@ -18,7 +18,8 @@ def groups_of(groups: Any, size: int, where: str) -> list[list[int]]:
     """Return the channels of each group; every channel is in exactly one group.
 
     Args:
-        groups: The number of equal groups, the size of each group, or the channels of each.
+        groups: The number of equal groups, a list of the size of each group, or a list of the
+            channels of each group.
         size: The total number of channels.
         where: Description of the caller, for messages.
 
