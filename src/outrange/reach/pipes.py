@@ -23,9 +23,9 @@ from .tubes import Tubes
 
 
 LEAST, BROKEN, SHARE = 8.0, 1.0, 0.5
-"""Time allowed for the pipe if no `tol` was given: a minimum in seconds, the minimum that replaces
-it if the specification is violated (in which case only the trajectory matters), and a fraction of
-the time that the verdict took."""
+"""Time allowed for the pipe if no `tol` was given: the larger of `LEAST` seconds (`BROKEN`
+seconds if the specification is violated) and the fraction `SHARE` of the time that the verdict
+took."""
 
 REACH = 8.0
 """Time limit, in seconds, for making the pipe finite up to the step of a violation."""
@@ -268,7 +268,7 @@ def _row(atom: Atom, where: Trajectory, size: int) -> np.ndarray | None:
 
 
 def _see(search: LoopState, at: Any) -> None:
-    """Simulate from the points at which a search attained bounds, and add the trajectories."""
+    """Simulate from the points at which a search attained bounds; store the trajectories."""
     points = np.unique(at[~np.isnan(at).any(axis=1)], axis=0)
     if not len(points):
         return

@@ -33,14 +33,14 @@ half-width without the join."""
 def select_branch(
     op: Product, forms: Sequence[Zonotopes], ends: Sequence[Bounds]
 ) -> Zonotopes | None:
-    """Return the factor of a product that its other factor, an undecided condition, selects.
+    """Return the factor of a product whose other factor is an undecided condition.
 
     A factor is regarded as a condition if it lies in [0, 1]. Returns None if no factor is a
     condition, or if the value of the condition is known.
 
     Args:
         op: The product.
-        forms: The forms of its factors.
+        forms: Zonotopes of its factors.
         ends: The ranges of its factors.
     """
     for condition, other, index, rest in (
@@ -60,15 +60,15 @@ def join_branches(
     form: Zonotopes,
     ends: Sequence[Bounds],
 ) -> Zonotopes:
-    """Return the form of a sum, narrowed if possible by joining the branches of a condition.
+    """Return the zonotope of a sum, narrowed if possible by joining a condition's branches.
 
     Only a sum with exactly one term that is a product with a condition can be narrowed.
 
     Args:
         node: The node of the sum.
-        forms: The forms of its terms.
+        forms: Zonotopes of its terms.
         chosen: The results of `select_branch`, by the index of the product's value.
-        form: The form of the sum with the product multiplied out.
+        form: The zonotope of the sum with the product multiplied out.
         ends: The ranges of its terms.
     """
     op, open_ = node.op, [k for k, j in enumerate(node.inputs) if j in chosen]
@@ -85,7 +85,7 @@ def join_branches(
 
 
 def _join(a: Zonotopes, b: Zonotopes) -> Zonotopes:
-    """Return a form that contains the forms `a` and `b`; its range is the hull of their ranges."""
+    """Return zonotopes that contain `a` and `b`, with the hull of their ranges as range."""
     (lo_a, hi_a), (lo_b, hi_b) = a.ends(), b.ends()
     center = 0.5 * np.minimum(lo_a, lo_b) + 0.5 * np.maximum(hi_a, hi_b)
     small = np.minimum(np.abs(a.rows), np.abs(b.rows))
@@ -99,7 +99,7 @@ def _join(a: Zonotopes, b: Zonotopes) -> Zonotopes:
 
 
 def _narrower(form: Zonotopes, join: Zonotopes) -> Zonotopes:
-    """Return, for each entry, the join if its range is narrow enough (see `WORTH`), else the form.
+    """Return, for each entry, the join if its range is narrow enough (see `WORTH`), else `form`.
 
     The error of each join becomes a new symbol.
     """

@@ -155,7 +155,10 @@ def points_inside(points: np.ndarray, region: Region) -> np.ndarray:
 
 
 def hull(states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the least and largest states at each step, `(steps + 1, n)`; NaN if there are none."""
+    """Return the least and largest finite states at each step, `(steps + 1, n)`.
+
+    They are NaN without trajectories, and `inf` and `-inf` where no trajectory has a finite state.
+    """
     if not len(states):
         none = np.full(states.shape[1:], np.nan)
         return none, none

@@ -37,7 +37,7 @@ class TubeBox:
         gains: `(steps + 1, n, d)`: contribution of each variable to the radius of each state.
         reached: The last step up to which no violation is possible.
         margin: Proved distance of the box's trajectories from a violation.
-        blame: `(d,)`: contribution of each variable to the form with this margin.
+        blame: `(d,)`: contribution of each variable to the inequality with this margin.
         assumed: Values that conditions (step functions with two levels) are assumed to have. The
             key is the step of the loop, its graph, the index of the condition's value, and its
             entry.

@@ -152,7 +152,7 @@ class Tubes:
         """Apply `run`; boxes on which the plant may be undefined stay open.
 
         Raises:
-            InputError: The plant may be undefined on a box that is too small (see `SMALLEST`).
+            InputError: The plant may be undefined on a box that is too small to be cut.
         """
         try:
             return self.run(batch)
@@ -163,7 +163,7 @@ class Tubes:
         """Apply `run` to one box at a time; those on which the plant may be undefined stay open.
 
         Raises:
-            InputError: The plant may be undefined on a box that is too small (see `SMALLEST`).
+            InputError: The plant may be undefined on a box that is too small to be cut.
         """
         results = []
         for box in batch:
@@ -181,7 +181,8 @@ class Tubes:
         """Propagate boxes through the loop, and store the bounds in them.
 
         Returns:
-            Whether each box is closed, `(B,)`; the blame of each variable, `(B, d)`; and the
+            Whether the specification is proved for each box, `(B,)`; the contribution of each
+            variable to the inequality that is open or has the least margin, `(B, d)`; and the
             margins, `(B,)`.
         """
         with on_one_core():

@@ -27,7 +27,8 @@ def zones(
 ) -> tuple[LoopZone, ...]:
     """Return boxes of states that a specification asks the loop to avoid or to reach.
 
-    Conditions that describe no box are skipped.
+    Conditions that describe no box are skipped. The result is empty if there are more than
+    `MOST_ZONES` boxes.
 
     Args:
         spec: The specification as the user wrote it.
@@ -42,7 +43,8 @@ def zones(
 def distant_zones(boxes: Sequence[LoopZone], names: Sequence[str], pipe: Pipe) -> list[str]:
     """Return a list with one warning if a set to avoid is far from the pipe, or an empty list.
 
-    A set farther than `FAR` may be a mistake in the specification.
+    A set is far if its distance exceeds `FAR`. Such a distance may be due to a mistake in the
+    specification.
 
     Args:
         boxes: The result of `zones`.

@@ -21,9 +21,9 @@ class OpenCondition:
     """Undecided condition of a box: a two-level step function whose argument straddles the jump.
 
     Args:
-        node: Index of the step's value in the graph.
+        node: Index of the step function's value in the graph.
         entry: Index of the condition's entry in that value.
-        levels: The step's levels to the left of the jump, to the right of it, and at it.
+        levels: The function's levels to the left of the jump, to the right of it, and at it.
         jump: Position of the jump.
         center: Center of the argument's zonotope.
         rows: `(d,)`: coefficients of the initial variables in the argument.
@@ -44,8 +44,8 @@ class Assumed:
     """Assumptions about conditions in each box, and the first undecided condition of each box.
 
     Args:
-        values: Maps the index of a two-level step's value in the graph to the levels that its
-            entries are assumed to have, `(B, n)`; NaN where nothing is assumed.
+        values: Maps the index of a two-level step function's value in the graph to the levels that
+            its entries are assumed to have, `(B, n)`; NaN where nothing is assumed.
         initial: Number of initial variables, which are the first symbols.
         first: `(B,)`: for each box, the first undecided condition about which nothing is assumed;
             None if there is none.
@@ -60,13 +60,13 @@ class Assumed:
     def meet(
         self, v: int, op: Step, of: Zonotopes, form: Zonotopes, ends: Bounds
     ) -> tuple[Zonotopes, Bounds]:
-        """Apply the assumptions to a step's result, and record each box's first open condition.
+        """Apply assumptions to a step function's result; record first undecided conditions.
 
         Args:
-            v: Index of the step's value.
-            op: The step.
-            of: The argument of the step.
-            form: The result of the step without assumptions.
+            v: Index of the step function's value.
+            op: The step function.
+            of: Its argument.
+            form: Its result without assumptions.
             ends: The range of the result.
         """
         lo, hi = ends
@@ -100,9 +100,9 @@ class Assumed:
 
 
 def two_levels(op: Step) -> tuple[float, float, float] | None:
-    """Return a step's levels to the left of, to the right of, and at its only jump.
+    """Return a step function's levels to the left of, to the right of, and at its only jump.
 
-    The result is None unless the step has one jump and just two distinct levels.
+    The result is None unless the function has one jump and just two distinct levels.
     """
     if len(op.jumps) != 1 or op.lines is None or op.is_staircase or op.rows is not None:
         return None

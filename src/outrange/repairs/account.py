@@ -33,7 +33,7 @@ MOST_INPUTS = 6
 """Maximum number of varying inputs for which the violated fraction of the set is computed."""
 
 FEW_SECONDS = 2.0
-"""Maximum duration of each proof that only describes the repair, in seconds."""
+"""Maximum duration, in seconds, of each proof about the effects of a repair."""
 
 FRESH = 5_000
 """Number of random inputs at which models are compared: this many from all input sets together
@@ -113,7 +113,7 @@ class Account:
         )
 
     def _proof_limit(self) -> float:
-        """Return the time limit of one proof that only describes the repair, in seconds."""
+        """Return the time limit, in seconds, of one proof about the effects of the repair."""
         return float(np.clip(self._task.clock.left / 4, 1e-3, FEW_SECONDS))
 
     def _hull(self, demand: Demand) -> Box | None:

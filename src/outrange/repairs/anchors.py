@@ -14,18 +14,21 @@ from .program import WeightsProgram
 
 
 POINTS = 10_000
-"""Maximum number of inputs taken from `x` or `domain`. At most as many are drawn from the input
-sets of all properties together, but at least 100 from each set."""
+"""Maximum number of inputs taken from `x` or `domain`. This number of draws is also divided equally
+among the input sets of the properties, with at least 100 draws for each set."""
 
 INSIDE = 3_000
 """Maximum number of anchors from the input set of each property."""
 
 HELD_OUT = 0.25
-"""Fraction of the anchors that are held out from the objectives, and serve to compare them."""
+"""Fraction of the anchors that are held out from the objectives, and serve to compare them.
+
+If there are at most 20 anchors, all of them serve both purposes."""
 
 NEAR_TIES = (0.05, np.inf, 0.01, 0.3)
-"""Gaps between the best two logits that count as near ties, in units of the median gap, one per
-objective. Inputs with smaller gaps get the largest weights; infinity weights all inputs equally."""
+"""For each objective: the gap between the best two logits up to which an anchor is a near tie, in
+units of the median gap. Anchors with larger gaps have smaller weights. Infinity gives all anchors
+equal weights."""
 
 
 class Anchors:
@@ -94,7 +97,7 @@ class Anchors:
         return WeightsProgram(start, grams)
 
     def _weight_anchors(self, near: float) -> np.ndarray:
-        """Return the weight of each anchor in an objective, `(n,)` with mean 1.
+        """Return the weights in an objective of the anchors not held out, `(n,)`, with mean 1.
 
         Args:
             near: Largest gap between the best two logits that is a near tie, in units of the median
@@ -109,9 +112,10 @@ class Anchors:
         return weight / weight.mean()
 
     def score(self, weights: Sequence[np.ndarray]) -> float:
-        """Return the fraction of unchanged decisions at held-out anchors.
+        """Return the fraction of held-out anchors at which the decision does not change.
 
-        If the outputs are not read as a class, return minus the mean squared change of the logits.
+        If the outputs are not read as a class, return minus the mean squared change of the logits
+        at these anchors.
 
         Args:
             weights: Weights of each layer, `(features, units)`.

@@ -18,7 +18,7 @@ def candidate_network(
     """Return the original network with other weights in its last layer.
 
     Replacing one node is much cheaper than saving and loading a model. The network serves only to
-    look for counterexamples: a repair is always proved for the model in its file.
+    look for counterexamples. The proof of a repair always verifies the saved model.
 
     Args:
         network: The graph of the original model.

@@ -29,8 +29,8 @@ NEAR = 240
 """Number of inputs tried around a counterexample, and around all of the worst inputs together."""
 
 STUCK = 4
-"""Maximum number of undecided proofs after which the constraints are tightened; one more ends the
-search."""
+"""Maximum number of undecided proofs. The constraints are tightened after each of them; one more
+undecided proof ends the search."""
 
 Oracle = Callable[[], "list[Verdict]"]
 """Function that verifies the model with its current weights. It returns one verdict per property,

@@ -158,7 +158,10 @@ def nothing_open(segment: Segment) -> PipeDecision:
 def _select_forms(
     decisions: Sequence[PipeDecision], open_: np.ndarray, choose: Callable[..., np.ndarray]
 ) -> PipeDecision:
-    """Combine decisions, with one form for each box from the part that `choose` selects.
+    """Combine the decisions of several parts.
+
+    For each box, the function that leaves the box open is taken from the part that `choose`
+    selects.
 
     Args:
         decisions: The decisions of the parts.
@@ -191,17 +194,17 @@ def select_boxes(mask: np.ndarray, a: Models, b: Models) -> Models:
 def decide_limits(
     least: np.ndarray, most: np.ndarray, low: np.ndarray, high: np.ndarray, forms: Models
 ) -> PipeDecision:
-    """Decide for which boxes the bounds on all forms satisfy the limits; the others stay open.
+    """Decide for which boxes the bounds on all functions satisfy the limits; the others stay open.
 
-    In an open box, the form whose bounds exceed its limits most, relative to their width, is to
-    blame.
+    The result contains, for each open box, the function whose bounds exceed its limits most,
+    relative to the width of these bounds.
 
     Args:
-        least: `(b, R)`: lower bound on each form.
-        most: `(b, R)`: upper bound on each form.
+        least: `(b, R)`: lower bound on each function.
+        most: `(b, R)`: upper bound on each function.
         low: `(R,)`: lower limits; `-inf` where there is none.
         high: `(R,)`: upper limits; `inf` where there is none.
-        forms: The forms as models, `(b, R)`.
+        forms: The functions as Taylor models, `(b, R)`.
     """
     with np.errstate(invalid="ignore"):
         beyond = np.maximum(low - least, most - high)
@@ -224,7 +227,7 @@ def decide_limits(
 
 
 def middle_of(tube: Models) -> Models:
-    """Return the forms at the midpoint of a tube's time span, to assign blame, not for proofs."""
+    """Return models of a tube's values at the midpoint of its time span; not for proofs."""
     frame = tube.frame
     powers = 0.5 ** np.arange(frame.times)
     coef = tube.coef.reshape(*tube.coef.shape[:2], frame.times, frame.width)

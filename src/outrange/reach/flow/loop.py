@@ -287,8 +287,8 @@ class FlowRun:
     ) -> None:
         """Record the failure of a box that stopped at `time`.
 
-        Blame is assigned for the width of `form`, or for the widths of all states if `form` is
-        None.
+        The failure also records how much each initial variable contributes to the width of `form`,
+        or to the widths of all states if `form` is None.
         """
         failed, box = span.take(np.array([i])), int(span.boxes[i])
         states, origins = failed.states, failed.origins

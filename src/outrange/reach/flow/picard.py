@@ -44,8 +44,8 @@ REFINEMENTS = 1
 """Number of further applications of the operator, which tighten a verified remainder."""
 
 LATE = 2e-4
-"""A step is short enough if its truncated powers of time are at most this fraction of the radius
-of every state's model."""
+"""A step is short enough if its truncated powers of time are at most about this fraction of the
+radius of every state's model."""
 
 JUMPS = 4
 """Largest number of bisections of a period to locate the time of a jump."""
@@ -80,8 +80,8 @@ class PicardStep:
         """Return whether a shorter step is advised, and whether a longer one would suffice.
 
         Both are `(B,)`, one entry for each box. A shorter step is advised if the truncated powers
-        of time exceed `LATE`, or if the right-hand side jumps and `level` is below `JUMPS`. A
-        longer one suffices if these powers are at most `CALM` times `LATE`.
+        of time are too large (see `LATE`), or if the right-hand side jumps and `level` is below
+        `JUMPS`. A longer one suffices if these powers are at most `CALM` times the limit.
 
         Args:
             passed: `(B,)`: whether the right-hand side jumps within the step.

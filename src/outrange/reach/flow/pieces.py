@@ -31,12 +31,12 @@ class InitialPiece:
 
         Return [] if every side is too thin (see `THINNEST`).
 
-        The second cut is across another variable if some other variable has at least half as much
-        blame.
+        The second cut is across the variable with the second-largest blame if this is at least half
+        of the largest blame. Otherwise, both cuts are across the same variable.
 
         Args:
             free: Indices of the states that vary.
-            blame: The blame of each of these states.
+            blame: Contribution of each of these states to the width of the bounds.
             most: Number of successive cuts, 1 or 2: two cuts yield four parts.
         """
         order = [j for j in np.argsort(-np.asarray(blame), kind="stable") if self._can_cut(free[j])]

@@ -29,7 +29,7 @@ class Segment:
         hi: `(b, n)`: upper bounds on the states.
         controls: Bounds on the held controls, `(b, m)` each; None at instants and without controls.
         tube: Models of the states over `tau` in [0, 1], from `start` to `end`; None if not kept.
-        slack: `(b,)`: proved distance of the question's forms from their limits; None if the
+        slack: `(b,)`: proved distance of the constrained functions from their limits; None if the
             question does not apply to this segment.
         edge: The initial boxes, for the instant 0, for the segment that begins at time 0, and for
             parts of this segment. None for all other segments, and if not kept. Also None after the
@@ -86,7 +86,10 @@ class Segment:
         return self.hull.forms(np.atleast_2d(np.asarray(rows, np.float64)))
 
     def within(self, rows: np.ndarray, low: np.ndarray, high: np.ndarray) -> Bounds:
-        """Return bounds on `rows @ x`, `(b, R)` each, tightened to limits proved by `edge`.
+        """Return bounds on `rows @ x`, `(b, R)` each.
+
+        If `edge` is given, the bounds are tightened: at time 0 to the range over the initial boxes,
+        and after that to each limit that is proved not to be crossed from these boxes.
 
         Args:
             rows: Coefficients of the forms, `(R, n)`.
@@ -155,9 +158,11 @@ class PipeDecision:
 
     Args:
         open: `(b,)`: whether the segment leaves the question open for each box, which then stops.
-        forms: For each box, the form to blame if the box is open. None if no box is open.
-        excess: `(b,)`: how far the form to blame exceeds its limits, relative to its width.
-        slack: `(b,)`: least distance of any form from its limits; None outside the window.
+        forms: For each box, Taylor models of the constrained function that leaves the box open.
+            None if no box is open.
+        excess: `(b,)`: how far this function exceeds its limits, relative to its width.
+        slack: `(b,)`: least distance of any constrained function from its limits; None if the
+            question does not apply to the segment.
     """
 
     open: np.ndarray

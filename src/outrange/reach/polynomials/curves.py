@@ -143,14 +143,15 @@ def _series(x: Models, low: np.ndarray, high: np.ndarray, last: np.ndarray) -> M
 
 
 def _parabola(op: Curve, x: Models, low: np.ndarray, high: np.ndarray, last: np.ndarray) -> Models:
-    """Return `f(x)`, by a parabola instead of the series where the parabola has less remainder.
+    """Return `f(x)`, by a parabola instead of the series where its remainder is smaller.
 
     With `d` the distance from the middle point, `r` the radius and `h = NODES r`, the points are at
     0 and about `+-h`, and the remainder `f'''(z) / 6 d (d - h) (d + h)` is at most `r^3 / 4` times
     the largest `f''' / 6` (Lagrange, Chebyshev). Errors of the values at the points are multiplied
     by at most 5/4, the maximum of Lagrange's basis polynomials on `[-r, r]`. The dozen roundings of
     the coefficients are relative to terms that are below eight times the sizes of the values. If
-    that bound is poor, the curve is compared with the parabola on `CELLS` parts.
+    the resulting bound on the remainder is poor (see `VAGUE`), the curve is compared with the
+    parabola on `CELLS` parts.
 
     Args:
         op: The curve. The result is valid where the curve is smooth.
@@ -198,7 +199,7 @@ def _compare_with_parabola(
     """Return a shift for a parabola, and a bound on the shifted parabola's distance from the curve.
 
     On each of `CELLS` parts, the difference is bounded by its value in the middle plus the change
-    that its slope allows.
+    that the bounds on its derivative allow.
 
     Args:
         middle: Middles of the intervals, `(N,)`.
@@ -244,7 +245,7 @@ def _value(op: Curve, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _line(op: Curve, x: Models, lo: np.ndarray, hi: np.ndarray) -> Models:
-    """Enclose a curve between parallel lines; their slope is the mean of those of `relax`."""
+    """Enclose a curve between parallel lines, with the mean of the two slopes from `relax`."""
     lines = relax(op, lo, hi)
     slope = 0.5 * lines.lo_slope + 0.5 * lines.hi_slope
     slope = np.where(np.isfinite(slope), slope, 0.0)

@@ -22,9 +22,9 @@ class Trouble:
     """Record of the boxes on which a graph may be undefined, and of jumps in time.
 
     Args:
-        causes: The first cause found for each box; "" if the graph is defined on all of it.
-        passed: `(B,)`: whether the last evaluation passed a jump in time; None if there was no
-            jump.
+        causes: The first cause found for each box; "" if the graph is defined on the whole box.
+        passed: `(B,)`: whether a function jumped within the time step of the last evaluation; None
+            if the graph has no discontinuous function.
     """
 
     causes: list[str] = field(default_factory=list)

@@ -19,8 +19,8 @@ from ...search.common.parallel import parallel_map, single_blas_thread, threads
 
 
 AHEAD = 2
-"""Number of batches per core that are submitted together; more batches would take longer than a
-turn."""
+"""Number of batches per core that are submitted together. A search can end or let another search
+continue only after all of them are done, so the number is small."""
 
 Batch = TypeVar("Batch")
 Result = TypeVar("Result")

@@ -71,11 +71,11 @@ class SentBox:
 
 @dataclass(frozen=True, eq=False)
 class BoundedBoxes:
-    """A worker's result for a batch: the boxes with their bounds, and which are closed.
+    """A worker's result for a batch: the boxes with their bounds, and which are proved.
 
     Args:
         boxes: The boxes, with bounds on their trajectories.
-        closed: `(B,)`: whether each box is closed.
+        closed: `(B,)`: whether the specification is proved for each box.
         blame: `(B, d)`: contribution of each initial variable to the open inequality, which
             determines where open boxes are cut.
         margin: `(B,)`: margins of the boxes.

@@ -28,16 +28,16 @@ MOST_BOXES = 16
 """Maximum number of boxes in the input set of a property; every box gets its own guards."""
 
 FARTHEST = 3e38
-"""Magnitude to which the ends of boxes are clipped; it is just below the largest float32 number."""
+"""Magnitude to which the bounds of boxes are clipped, just below the largest float32 number."""
 
 
 def guarded_model(model: Any, demands: Sequence[Demand]) -> tuple[Any, tuple[LayerChange, ...]]:
     """Return a copy of a model with guards behind its outputs, and the added layers.
 
     In the box of each region, a guard enforces the property for all weights (see
-    `outrange.layers.BoxGuard`). Outside the box, its effect fades with the distance: a violation
-    of the size measured in the box is no longer corrected beyond the rim (see `RIM`). Outputs that
-    satisfy the property do not change.
+    `outrange.layers.BoxGuard`). Outside the box, its effect fades with the distance: beyond the
+    rim (see `RIM`), it no longer corrects violations that are at most as large as those measured at
+    inputs of the set. Outputs that satisfy the property do not change.
 
     Args:
         model: A copy of the user's Keras model, loaded from a file.
@@ -118,11 +118,12 @@ class _GuardBuilder:
                 self._add_guard(rule, region, measured)
 
     def keep_output_names(self, model: Any) -> None:
-        """Give every guarded output the name of the original output.
+        """Give each guarded output the name of the original output, if no other output has it.
 
-        Conditions and losses address the outputs of a model by these names. Keras takes them from
-        the last layers, so the original last layer is renamed, and an added identity layer gets the
-        old name. A layer with several outputs has one name for all of them, which does not change.
+        Conditions and losses refer to the outputs of a model by these names. Keras names an output
+        after its last layer. So the original last layer is renamed, and an identity layer with the
+        old name is added. If several outputs come from one layer, they have the same name. This
+        layer is not renamed, and a guarded output is then named after its last added layer.
         """
         for i, (name, old) in enumerate(zip(model.output_names, model.outputs, strict=True)):
             layer = old._keras_history.operation

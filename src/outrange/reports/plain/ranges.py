@@ -97,7 +97,11 @@ class OutputEnds:
 
 
 def range_outcome(answer: Range, reader: Reader) -> str:
-    """Return a sentence that states the proved bounds of all outputs, for the top of the page."""
+    """Return a phrase about the proved bounds of the outputs, for the top of the page.
+
+    If there are more than `MOST_IN_VIEW` outputs, it states one range that contains all of them, or
+    the number of outputs that have no finite lower or upper bound.
+    """
     count = answer.lo.size
     if not count:
         return "there are no outputs"
