@@ -23,7 +23,7 @@ class Report:
         made: Time at which the report was made, as text.
         sections: Sections in any order; the page sorts them.
         standard: The standard under whose headings the page is organized, or None.
-        interrupted: Whether Ctrl-C ended the questions early.
+        interrupted: Whether Ctrl-C ended the report before all questions were answered.
         title: Heading of the page; if empty, a standard heading with the model's name is used.
     """
 

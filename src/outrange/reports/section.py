@@ -46,7 +46,7 @@ class Section:
 
     @property
     def documents(self) -> list[Document]:
-        """The full documents of the answers; the title of a verdict also states its claim."""
+        """The full documents of the answers; for a verdict, the title also states its claim."""
         return [_with_heading(answer, answer.document()) for answer in self.answers]
 
     @property
@@ -56,7 +56,7 @@ class Section:
 
 
 def _with_heading(answer: Answer, shown: Document) -> Document:
-    """Move the lead of a verdict's document into its title; return other documents unchanged."""
+    """Append the lead of a verdict's document to its title; return other documents unchanged."""
     if not isinstance(answer, Verdict):
         return shown
     return replace(shown, title=f"{shown.title}: {shown.lead}", lead="")

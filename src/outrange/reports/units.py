@@ -76,7 +76,8 @@ def reader_of(
         names: Flat list of names for the input entries; None to use the model's names.
         units: Units of inputs and outputs by name, or one unit for all outputs.
         outputs: Flat list of names for the output entries; None for those of `output_names`.
-        whole: Flat indices of further inputs that are integers in the data.
+        whole: Flat indices of inputs that are integers in the data, even if the regions allow other
+            numbers.
         groups: One-hot groups of the inputs.
     """
     lo = np.min([region.box.lo for region in regions], axis=0)

@@ -31,7 +31,7 @@ FIRST_TURN = 0.1
 """Length of a case's first turn, in seconds; it doubles with each turn of the same case."""
 
 SETTLED = 0.3
-"""Length of a turn, in seconds. Once its next turn is longer, a case has had its first turns."""
+"""Limit, in seconds: a case has had its first turns if its next turn is longer than this."""
 
 WORTH = 0.05
 """Fraction of a gap that a turn should close; a case may be split after a turn that closes less."""
@@ -40,7 +40,7 @@ NO_GAIN = 1e-9
 """Largest gain that is attributed to rounding, as a fraction of an objective's range."""
 
 MOST_SEARCHES = 64
-"""Maximum number of searches in memory: each stores the bounds of all units, and perhaps a tree."""
+"""Maximum number of searches in memory: each stores the bounds of all units."""
 
 TOGETHER = 256
 """Maximum number of cases whose first bounds are computed in one pass."""
@@ -79,7 +79,7 @@ class _SearchedBox:
 
 
 class CaseSearch(Search):
-    """Best-first search over single boxes; the box with the worst bound is continued or split.
+    """Best-first search: continue the search of the box with the worst bound, or split this box.
 
     Args:
         problem: Objectives over a union of boxes, perhaps with integer inputs.
@@ -136,7 +136,7 @@ class CaseSearch(Search):
 
     @property
     def settled(self) -> bool:
-        """Whether the hull's search has stalled, or every open case has had its first turns."""
+        """Whether every open case has had its first turns, or a search of the hull has stalled."""
         if not self._splits:
             return self._is_stalled
         open_ = (self._lower < self.incumbent.cutoff()).any(axis=1) & ~self._stuck
@@ -188,7 +188,7 @@ class CaseSearch(Search):
         return True
 
     def _has_gained(self, i: int, before: np.ndarray) -> bool:
-        """Return whether the last turn closed the fraction `WORTH` of some objective's gap.
+        """Return whether the last turn closed at least the fraction `WORTH` of some gap.
 
         Args:
             i: Index of the case.
@@ -198,10 +198,10 @@ class CaseSearch(Search):
         return bool(((gap > 0) & ~(left > (1.0 - WORTH) * gap)).any())
 
     def _can_gain(self, i: int, case: _SearchedBox) -> bool:
-        """Return whether a case's search can still close more than the gap that must remain.
+        """Return whether a case's search can still close over half of some objective's gap.
 
-        The gap that must remain lies between the best value of the relaxation and the cutoff. No
-        search of the relaxation can close it.
+        The gap is the distance from the case's bound to the cutoff. The search can raise the bound
+        at most to the least known value of the relaxation.
         """
         if case.search is None or not case.search.incumbent.best.size:
             return False
@@ -272,11 +272,11 @@ class CaseSearch(Search):
     ) -> tuple[int, float] | None:
         """Return the input along which to split a case, and the split value, or None.
 
-        None means that the case is not split now. A relaxation with a point below the cutoff
-        cannot close the case. But a range search that still makes progress continues while the gap
-        between the bound and the relaxation's best value is wider than the gap between this value
-        and the cutoff. If a search over real inputs has ended, only rounding errors are left, which
-        no split removes.
+        None means that the case is not split now. If the relaxation has a point below the cutoff,
+        its search cannot close the case. A search for ranges nevertheless continues while it makes
+        progress, and the gap between the bound and the relaxation's best value is wider than the
+        gap between this value and the cutoff. If the search of a case has ended, only rounding
+        errors are left, so the case is not split along real inputs.
         """
         whole = self._problem.domain.whole & (case.lo < case.hi)
         if case.search is not None and case.search.incumbent.best.size and whole.any():

@@ -55,9 +55,9 @@ def decide(
         A `Solution` of one objective, which summarizes the clauses. `status` is `SAT` (a point was
         accepted), `UNSAT` (proved that no point satisfies any clause), `ROUNDING` (rounding errors
         keep a clause open), or the reason why the search ended early. `lower` is a lower bound on
-        the values of clauses: in the accepted group after `SAT`, in all groups after `UNSAT`, and
-        otherwise in the groups that are still open. `seen` is the lowest value found in the same
-        groups, at the point `at`.
+        the values of clauses: after `SAT`, in the group whose point was accepted; after `UNSAT`, in
+        all groups; otherwise, in the groups that are still open. `seen` is the lowest value found
+        in the same groups, at the point `at`.
 
     Raises:
         InputError: A box exceeds the limits of an input.

@@ -119,7 +119,7 @@ class GroupSearch:
         return stop
 
     def offer_ties(self, accept: Accept) -> bool:
-        """Offer the best points of open clauses after the search, including values of about 0.
+        """Offer the best points of open clauses after the search, also if their values are about 0.
 
         Returns:
             Whether a point was accepted.

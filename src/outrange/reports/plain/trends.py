@@ -32,11 +32,11 @@ RULES = {
 """Dict from each direction to a phrase for an output's behavior when an input rises."""
 
 MOST_ENTRIES = 64
-"""Maximum number of inputs of an example whose values are listed."""
+"""Maximum number of inputs of a model for which an example lists the fixed inputs."""
 
 
 def trend_outcome(answer: Monotone, reader: Reader) -> str:
-    """Return a phrase that states up to three known directions, or counts more than three."""
+    """Return a phrase that lists the known directions, or counts them if there are over three."""
     decided = [trend for trend in answer.trends if trend.direction != "unknown"]
     if not answer.trends:
         return "there is no pair of an output and an input"
@@ -107,6 +107,8 @@ def _examples(trend: Trend, reader: Reader) -> list[Block]:
 
 def _example(trend: Trend, word: str, pair: FallingPair, reader: Reader) -> list[Block]:
     """Return an example: the change as a sentence, and the inputs that stay fixed as a table.
+
+    If there are more than `MOST_ENTRIES` inputs, the table is omitted.
 
     Args:
         word: The behavior of the output, `"falls"` or `"rises"`.

@@ -68,7 +68,7 @@ def basis(answer: Any, blocks: Sequence[Block] = ()) -> Fold:
 
 
 def list_heading(heading: str, count: int, shown: int = MOST_PRINTED) -> str:
-    """Return the heading of a list; if the list is truncated, it states how many are shown.
+    """Return the heading of a list, with the number of shown entries if the list is truncated.
 
     Args:
         heading: The heading without a colon.

@@ -65,7 +65,7 @@ def first_points(
 
     Returns:
         `(least (m,), at (m, d), most (m,))`: the least value of each objective in plain float64,
-        its point, and its largest known value (tolerances are relative to the range).
+        the point that attains it, and the largest known value of the objective.
     """
     d = boxes.lo.shape[1]
     count = max(64, min(SAMPLES, SAMPLE_ENTRIES // max(1, d)))

@@ -1,14 +1,14 @@
-"""Hill climbing with adaptive step lengths, for objectives that consist of kinks and ridges.
+"""Hill climbing with adaptive step lengths, for objectives with many kinks and ridges.
 
 The gradient of the difference of two nearly equal networks jumps where a unit changes phase, so the
 gradient is valid only in a small region. Descents with scheduled steps leave the good regions that
-they have found, and do not reach others. Here a point moves only to a better point. Steps grow
-after a success and shrink after a failure (the success rule of evolution strategies). A move
+they have found, and miss the other good regions. Here a point moves only to a better point. Steps
+grow after a success and shrink after a failure (the success rule of evolution strategies). A move
 follows the gradient, or its signs, in some of the inputs, and noise is added to half of the moves.
 
 All objectives are searched together. Most starts lead nowhere. So the half of the points farthest
-from their goals is dropped repeatedly (sequential halving): there are many starts, but few points
-make all moves. Later rounds also start near the best points of earlier rounds, since
+from their goals is dropped repeatedly (sequential halving): many points start, but few points make
+all moves. Later rounds also start near the best points of earlier rounds, since
 the peaks of a difference lie on common ridges, often far from any sample.
 
 References: I. Rechenberg, *Evolutionsstrategie*, 1973 (the success rule); Z. Karnin, T. Koren,

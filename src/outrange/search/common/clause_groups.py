@@ -16,8 +16,8 @@ class ClauseGroup:
     """A group of clauses that apply to the same boxes.
 
     Args:
-        clauses: `m` conjunctions of formulas over `[x, y]`.
-        strict: `(m,)` whether a clause needs a value below 0 (not just 0) to hold.
+        clauses: `m` conjunctions of formulas over `[x, y]`, the inputs and the outputs.
+        strict: `(m,)` whether a clause holds only for values below 0, and not for 0.
         roots: The boxes to which all clauses apply.
         distances: Norm balls that are part of every clause.
     """

@@ -30,8 +30,8 @@ class Incumbent:
         rows: Objectives as rows, `(m, outputs)`; a row and its negative bound the same range.
         tol: Target gap, relative to the range that each objective attains, or a `Tolerance`.
         time_limit: Wall-clock seconds, or None for no limit.
-        progress: Called with a `SearchProgress` every `REPORTS` seconds at most while a search
-            runs. If None, the ambient listener is called, if there is one.
+        progress: Called with a `SearchProgress` while a search runs, at most once every `REPORTS`
+            seconds. If None, the ambient listener is called, if there is one.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class Incumbent:
         """Return the absolute gap at which each objective is closed, `(m,)`.
 
         Args:
-            tol: Gap as a fraction of the attained range, or None for the finest requested one.
+            tol: Gap as a fraction of the attained range, or None for the finest requested gap.
         """
         rounding = np.maximum(self.floor, FLOOR * np.abs(self.best)) + UNDERFLOW
         tol = self.convergence.tolerance.fine if tol is None else tol

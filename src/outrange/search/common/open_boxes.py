@@ -21,7 +21,8 @@ ENTRIES = 1 << 22
 """Maximum number of entries in the values of all boxes that one pass bounds."""
 
 MOST_ROWS = 12
-"""Maximum number of free inputs of a box that is bounded: a forward form has a row for each."""
+"""Maximum number of free inputs of a box that is bounded: a forward form has one row for each free
+input."""
 
 LEAST_GAIN = 1.0 / 16.0
 """Minimum gain that is attributed to a halving, as a fraction of the distance left to the target.

@@ -37,7 +37,7 @@ def threads() -> int:
 
 
 def cores_for(numbers: int, most: int | None) -> int:
-    """Return the number of cores to use for arrays with `numbers` entries: one per `LEAST_SHARE`.
+    """Return the number of cores to use for `numbers` array entries: one per `LEAST_SHARE` entries.
 
     With fewer entries per core, threads would wait for the interpreter.
 
@@ -133,5 +133,5 @@ def parallel_batches(work: Callable[[Part], Result], parts: Iterable[Part]) -> I
 
 @cache
 def _pool(count: int) -> ThreadPoolExecutor:
-    """Return the process's thread pool of this size; the interpreter joins it at exit."""
+    """Return the process's pool of `count` threads; the interpreter joins it at exit."""
     return ThreadPoolExecutor(count, thread_name_prefix="outrange")

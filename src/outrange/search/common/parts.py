@@ -35,8 +35,8 @@ entries in the network. Above it, sharing the bounds of the whole network saves 
 would."""
 
 MOST_COEFFICIENTS = 1 << 20
-"""Number of coefficients up to which plain affine ops are compared in full. A network with a larger
-plain op that cannot be restricted to a cone is not split."""
+"""Number of coefficients up to which affine ops with exact coefficients are compared in full. A
+network is not split if such an op is larger and cannot be restricted to a cone."""
 
 _Support = tuple[np.ndarray, np.ndarray]
 """Indices of some outputs, and indices of the objectives that read exactly these outputs."""
@@ -111,7 +111,7 @@ def _supports(rows: np.ndarray) -> list[_Support]:
 
 
 def _matrices(graph: Graph) -> Iterator[Affine]:
-    """Yield the plain affine ops that cannot be restricted to a cone."""
+    """Yield the affine ops with exact coefficients that cannot be restricted to a cone."""
     for node in graph.nodes:
         if isinstance(node.op, Affine) and node.op.part is None and node.op.plain:
             yield node.op

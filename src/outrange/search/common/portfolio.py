@@ -21,7 +21,7 @@ from .task import SearchTask
 
 
 FIRST_TURN = 0.5
-"""Length of the first turn of a search of `share` 1, in seconds; it doubles with every round."""
+"""Length of the first turn of a search whose `share` is 1, in seconds. It doubles every round."""
 
 LEAST_GAIN = 0.01
 """Fraction of its open gap that the leading search must close in a turn to remain the leader."""
@@ -112,7 +112,9 @@ class Portfolio(Search):
             part.recover()
 
     def advance(self) -> bool:
-        """Advance the current search of the round; return whether an open search proves bounds.
+        """Advance the current search of the round.
+
+        Return whether a search that can prove bounds still has work to do.
 
         Raises:
             MemoryError: No open search proves bounds, and the last failure was a lack of memory.
@@ -153,7 +155,7 @@ class Portfolio(Search):
         """Choose the search with the best bounds as the leader.
 
         Searches whose bounds are not yet `settled` are preferred, and then searches that have not
-        stalled as leaders. Searches that are not `gradual` never lead.
+        stalled while they led. Searches that are not `gradual` never lead.
         """
         rising = [part for part in self._rounds.going if part.gradual]
         if self._leader in rising:

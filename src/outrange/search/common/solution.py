@@ -133,7 +133,7 @@ class Solution:
     def concatenate(cls, parts: Sequence[Solution], seconds: float) -> Solution:
         """Concatenate the objectives of several solutions into one solution.
 
-        Its status is `EXACT` if all statuses are, and otherwise the first other status.
+        Its status is `EXACT` if all parts have this status, and otherwise the first other status.
 
         Args:
             parts: Solutions of different objectives over the same inputs.

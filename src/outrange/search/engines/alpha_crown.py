@@ -158,7 +158,7 @@ class AlphaAscent:
         record: Record,
         chosen: Chosen,
     ) -> None:
-        """Keep the bounds that improve on the best so far."""
+        """Keep the bounds that are better than the best bounds so far."""
         better = least > self.least[active]
         whom = active[better]
         if not whom.size:

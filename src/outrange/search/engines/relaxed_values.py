@@ -20,8 +20,10 @@ def relaxed_values(
     """Evaluate values 0 (the inputs) to `last` of a relaxed graph at the points `x`.
 
     Args:
-        net: The graph, and the picks of its window maxima.
-        chosen: The active lines; a value without lines or picks is evaluated without relaxation.
+        net: The graph with its relaxations. For a window maximum, the relaxation names the picked
+            argument of each window.
+        chosen: The active lines; a value without lines or picked arguments is evaluated without
+            relaxation.
         record: Coefficients of the rows, whose signs select the bounds of window maxima.
         x: Points, shape `(P, d)`.
         last: Index of the last value.

@@ -34,7 +34,8 @@ Row = tuple[np.ndarray, np.ndarray]
 """Indices of the nonzero columns of a row, and the integers in these columns."""
 
 Matrices = tuple[list[tuple[list[Row], int]], tuple[np.ndarray, int]]
-"""The rows for each input and the bias, each with the exponent of its power-of-two denominator."""
+"""An affine op in integers: the rows of the matrix for each operand, and the bias. Each matrix and
+the bias come with the exponent of their power-of-two denominator."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +50,7 @@ class AffineForms:
         return self.whole * (1 << (scale - self.scale))
 
     def row(self, i: int) -> list[int]:
-        """Return form `i`, multiplied by `2**scale`, as integers: its slopes, then its constant."""
+        """Return the coefficients of form `i`, then its constant, all multiplied by `2**scale`."""
         return [int(c) for c in self.whole[i]]
 
 
@@ -205,11 +206,12 @@ class ArrangementCell:
 
         None is a proof that no such point exists.
 
-        Method: simplex with Bland's rule on `max t, w_k t <= form_k(x)` over the box, without
-        fractions: integers over one denominator (Bareiss, Edmonds).
+        Method: the simplex method with Bland's rule maximizes `t` subject to `w_k t <= form_k(x)`
+        over the box, with positive weights `w_k`. It computes with integers over one common
+        denominator (Bareiss, Edmonds).
 
         Args:
-            rows: Forms as integers, each times any positive number: slopes, then the constant.
+            rows: Positive multiples of the forms, as integers: coefficients, then the constant.
             best: Whether to continue to the largest `t`, instead of the first point with `t > 0`.
 
         Example:

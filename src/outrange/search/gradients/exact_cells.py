@@ -263,7 +263,10 @@ class _CellEnumeration:
     def _curve(
         self, value: int, before: AffineForms | None, places: list[int], rows: np.ndarray
     ) -> AffineForms | None:
-        """Compute the forms of a curve on the chosen linear pieces; return None if it has none."""
+        """Compute the affine forms of a curve on the chosen linear pieces.
+
+        Return None if the source has no forms, or the curve's lines are not exact.
+        """
         op = curve_of(self.graph, value)
         if before is None or not op.has_exact_lines:
             return None

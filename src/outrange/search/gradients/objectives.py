@@ -86,7 +86,7 @@ class LipschitzObjective:
         return down(-total * (1.0 + 2.0 * gamma(self.directions.size + 4)) - pad)
 
     def reads_marked(self, marks: np.ndarray) -> np.ndarray:
-        """Return whether any direction is marked, `(B, m)`; objectives read all directions."""
+        """Return a mask `(B, m)`: True for all objectives of a box if any direction is marked."""
         return np.repeat(np.any(marks, axis=1)[:, None], self.form.size, axis=1)
 
     def exact(self, k: int, slopes: Exact) -> float | None:
@@ -107,6 +107,6 @@ Objectives = Partials | LipschitzObjective
 
 
 def below(exact: Fraction) -> float:
-    """Return a float64 at or below an exact number: the nearest, or its predecessor."""
+    """Return the float64 nearest to an exact number; if it is larger, return its predecessor."""
     near = float(exact)
     return near if Fraction(near) <= exact else float(down(near))

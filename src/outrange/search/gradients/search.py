@@ -156,7 +156,8 @@ def minimize_derivatives(
     Args:
         box: Finite box of the inputs.
         derivatives: `m` objectives; opposite partial derivatives are the two bounds of a range.
-        tol: Gap to reach, relative to the observed range of each objective; None as in `solve`.
+        tol: Gap to reach, relative to the observed range of each objective; None for the default
+            of `solve`.
         time_limit: Seconds, or None for no limit.
         progress: Called at most about twice a second with a `SearchProgress`.
         seed: Seed for the samples.
@@ -186,10 +187,10 @@ def _begin_search(
 ) -> tuple[_CellEngine, ArraySearch]:
     """Create an engine, and a search that already has its first points.
 
-    This minimal work may slightly exceed the time limit.
+    The first bounds and points are computed even if this slightly exceeds the time limit.
 
     Raises:
-        OutOfTime: The network is too large for this minimal work.
+        OutOfTime: This takes longer than the time left, and longer than `BEGIN` seconds.
         MemoryError: The network is too large for the memory.
     """
     with no_deadline(), deadline(max(BEGIN, incumbent.clock.left)):

@@ -182,7 +182,7 @@ def few_points(
 ) -> Points:
     """Return each objective's least value, its point, and its largest value on a few samples.
 
-    A search on a half needs no more, because it already has the best known points.
+    A search on a half needs only a few samples, because it already has the best known points.
     """
     x = boxes.snap(boxes.hull.uniform(rng, SAMPLES))
     y = evaluate(x)

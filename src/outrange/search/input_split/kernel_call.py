@@ -105,7 +105,7 @@ class KernelCall:
         self.seconds = read_clock() - begin
 
     def _charge(self) -> None:
-        """Charge the clock for back-substituted rows, and for linear programs of exact leaves."""
+        """Report the work on back-substituted rows and exact leaves to the clock."""
         program, steps = self._kernel.program, self._numbers[3]
         rows = self._kernel.objectives * (steps + 1) + program.states / UNSTABLE
         boxes = work.COMPILED * self.bounded * rows * program.products

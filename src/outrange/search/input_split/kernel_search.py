@@ -51,7 +51,7 @@ Lifting the limit wakes BLAS's threads, which may cost as much as a search of a 
 
 AHEAD = 8
 """Minimum ratio of open boxes to boxes of a call for the next call to start before the last one has
-ended. With 2, a search of a tenth of a second took an eighth longer, and no search was faster."""
+ended. With a ratio of 2, short searches took an eighth longer, and no search was faster."""
 
 LONG = MOST_TASKS
 """Number of boxes of a call at or above which the cost of a separate thread does not matter."""
@@ -171,7 +171,7 @@ class KernelSearch(BestFirstSearch):
         return ThreadPoolExecutor(1, thread_name_prefix="outrange")
 
     def _call(self, count: int) -> KernelCall:
-        """Pop up to `count` boxes, lend them, and return the call that bounds them."""
+        """Pop up to `count` boxes, register them under a ticket, and return their call."""
         tasks, pace = self.frontier.pop(count), self._pace
         ticket = next(self._calls)
         self.frontier.lend(ticket)
@@ -183,7 +183,7 @@ class KernelSearch(BestFirstSearch):
         )
 
     def _store(self, call: KernelCall) -> None:
-        """Store a call's results; the open boxes are stored first, so no interrupt loses them."""
+        """Store a call's results: first the open boxes, so that an interrupt loses none of them."""
         state, frontier = self.incumbent, self.frontier
         left = call.left
         if len(left["lo"]):

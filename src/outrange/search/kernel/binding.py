@@ -229,9 +229,11 @@ class CompiledProgram:
             self.handle = None
 
     def go_deep(self, deep: bool) -> None:
-        """Set whether a kernel call bounds the least urgent box below each of its boxes first.
+        """Set the order in which a kernel call bounds the sub-boxes of each of its boxes.
 
-        In this order, fewer boxes are open at a time.
+        Args:
+            deep: True to bound the least urgent sub-box first, False for the most urgent one.
+                With True, fewer boxes are open at a time.
         """
         self.lib.tape_deep(self.handle, int(deep))
 
