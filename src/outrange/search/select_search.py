@@ -44,8 +44,8 @@ def select_search(
     *in place of splits*             the first row that applies
     norm balls                       inputs in a box and a ball
     cone of influence reduction      objectives that depend on parts of the inputs
-    incomplete verification          2^18 entries or more, unless inputs and rows are few and the
-                                     graph has neither steps nor maxima
+    incomplete verification          a graph of 2^18 entries or more, unless inputs and rows are
+                                     few and the graph has neither steps nor maxima
     *in turns with splits*           every row that applies
     bottleneck                       a decision whose many inputs act through a few inner values
     shared boxes                     up to 4 free inputs, and many objectives of one output each

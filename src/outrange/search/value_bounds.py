@@ -70,7 +70,8 @@ class ValueBounds:
             ended early.
         boxes: Number of subproblems bounded so far.
         methods: The methods used, with references.
-        net: Relaxed graph for the slope ascent; None if the graph has no form for it.
+        net: Relaxed graph for the slope ascent; None if the ascent does not support
+            the graph.
     """
 
     graph: Graph
@@ -104,7 +105,7 @@ class ValueBounds:
         return result
 
     def _run_stages(self, values: Sequence[int], clock: Clock) -> None:
-        """Run all stages; `ends` is valid whenever an exception ends them."""
+        """Run all stages; if an exception interrupts them, `ends` is still valid."""
         began = clock.seconds
         domain, ends = one_pass_bounds(self.graph, self.box)
         if domain == "linear":

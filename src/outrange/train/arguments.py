@@ -73,8 +73,8 @@ def data_arrays(value: Any, name: str) -> Any:
     """Convert training data to a nested structure of numeric NumPy arrays.
 
     Args:
-        value: Data as `fit` accepts them: an array whose first axis is the rows, or a list, tuple
-            or dict of such arrays.
+        value: Data as `fit` accepts them: an array with one entry per row along its first axis,
+            or a list, tuple or dict of such arrays.
         name: Name of the argument in messages.
 
     Raises:

@@ -9,8 +9,7 @@ from .targets import Targets
 
 
 OUTLIERS = 10.0
-"""A target is an outlier if it is farther than this from the median, in median absolute
-deviations."""
+"""Distance from the median beyond which a target is an outlier, in median absolute deviations."""
 
 FAR = 0.005
 """Fraction of outliers among the targets at or above which they dominate the squared error."""

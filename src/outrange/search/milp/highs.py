@@ -1,4 +1,7 @@
-"""Interface to HiGHS, which only this module imports, and linear programs with few rows."""
+"""Interface to HiGHS, and a function that solves linear programs with few rows.
+
+No other module imports HiGHS.
+"""
 
 from __future__ import annotations
 

@@ -34,8 +34,8 @@ class MilpTurns(Search):
 
     Args:
         graph: The network, over all inputs.
-        rows: Array of shape `(m, outputs)`.
-        offset: Array of shape `(m,)`.
+        rows: `(m, outputs)` coefficients of the objectives.
+        offset: `(m,)` constants of the objectives.
     """
 
     def __init__(

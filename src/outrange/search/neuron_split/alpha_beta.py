@@ -1,8 +1,9 @@
 """Ascent on the slopes and multipliers of many sub-problems together.
 
-A step is one back-substitution, and one forward pass of the active lines at the minimizing corner
-`x*`. If a line with coefficient `a` turns about `pivot`, the bound changes by `a (z(x*) - pivot)`
-per unit of slope. The bound changes by `-(z(x*) - p)` per unit of the multiplier of a split at `p`.
+Each step consists of a back-substitution and a forward pass, which evaluates the active lines at
+the minimizing corner `x*`. If a line with coefficient `a` turns about `pivot`, the bound changes by
+`a (z(x*) - pivot)` per unit of slope. The bound changes by `-(z(x*) - p)` per unit of the
+multiplier of a split at `p`.
 
 Reference: K. Xu et al., *Fast and Complete* (alpha-CROWN), ICLR 2021; S. Wang et al.
 (beta-CROWN), NeurIPS 2021.

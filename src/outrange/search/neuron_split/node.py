@@ -34,7 +34,7 @@ class SplitNode:
     age: int
 
     def cut(self, unit: int, point: float, side: float) -> SplitNode:
-        """Return the half with a unit at most `point` (if `side` < 0), or at least `point`."""
+        """Return the half where a unit is at most `point` (if `side` < 0), or at least `point`."""
         low, high, lo, hi = self.low.copy(), self.high.copy(), self.lo.copy(), self.hi.copy()
         if side < 0:
             high[unit], hi[unit] = point, min(hi[unit], point)

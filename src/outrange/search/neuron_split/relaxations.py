@@ -2,8 +2,8 @@
 
 A sub-problem restricts the ranges of some units. `Activation.prepare` does most of the work that
 depends only on the ranges. `PreparedActivation.relax` then returns the lines for any `alpha`, a
-number in [0, 1] per unit. It selects the slope of a convex kink's lower line, or the tangent point
-of a curve.
+number in [0, 1] per unit. The number selects the slope of a convex kink's lower line, or the
+tangent point of a curve.
 """
 
 from __future__ import annotations

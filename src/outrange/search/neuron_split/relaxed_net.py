@@ -211,7 +211,10 @@ class RelaxedNet:
         return np.where(form > 0, self.box.lo, self.box.hi)
 
     def forward(self, result: BackwardPass, x: np.ndarray, top: int) -> tuple[np.ndarray, list]:
-        """Evaluate the active lines at `x`: pre-activations `(P, s)`, and values up to `top`."""
+        """Evaluate the active lines at `x`.
+
+        Return the pre-activations `(P, s)`, and the list of the values up to `top`.
+        """
         values: list[np.ndarray] = [x]
         z = np.zeros(result.rows.shape)
         at = {b.value: b for b in self.activations}

@@ -45,7 +45,7 @@ class JointBound(Protocol):
 
 
 class JointBounds(Protocol):
-    """A method that bounds all units together, one objective at a time, in turns."""
+    """A method that computes bounds from all units jointly, and improves them in turns."""
 
     method: str
 
@@ -169,9 +169,10 @@ class NeuronSplitSearch(Search):
             yield True
 
     def _bound_jointly(self) -> Iterator[bool]:
-        """Bound all open objectives by `joint` bounds on all units, unless `joint` refuses the net.
+        """Bound the open objectives by the method that `joint` creates.
 
-        Yield True after every turn, until no objective is worth another turn.
+        Do nothing if splits are off, or if there is no such method for the net. Yield True after
+        every turn, until no objective is worth another turn.
         """
         net = self._net
         assert net is not None

@@ -35,8 +35,9 @@ class NeuronSplitSettings:
             tries. Scores are not comparable between layers.
         last_candidates: Maximum number of units of the last nonlinear value that look-ahead tries.
             Splits in this layer have the largest gains, but the scores do not reflect this.
-        least_gain: Value that replaces a smaller gain of a half, as a fraction of the distance to
-            the cutoff. So the product of the gains is not 0 if only one half has a gain.
+        least_gain: Lower limit on the gain of each half of a split sub-problem, as a fraction of
+            the distance to the cutoff. So the product of the two gains is not 0 if only one half
+            has a gain.
         batch: Maximum number of new sub-problems whose bounds are optimized together.
         tighten_every: Number of splits after which intermediate bounds are tightened again.
         tighten_share: Fraction of the total score that the tightened units should account for,

@@ -1,9 +1,9 @@
 """Tightens ranges of unstable units, considering only points whose objective is below a cutoff.
 
-The rows to bound are the unit and its negative. They include a multiple `gamma >= 0` of the
-objective. Only points whose objective lies below the cutoff matter, and `z + gamma (objective -
-cutoff)` is at most `z` there. This matters most near the cutoff: tighter ranges raise the bound on
-the objective, which tightens the ranges further.
+For each unit, its input `z` and `-z` are bounded from below. A multiple `gamma >= 0` of
+`objective - cutoff` is added to both. Only points whose objective lies below the cutoff matter, and
+`z + gamma (objective - cutoff)` is at most `z` there. The added term helps most near the cutoff:
+tighter ranges raise the bound on the objective, which tightens the ranges further.
 
 Reference: K. Xu et al. (alpha-CROWN), ICLR 2021; S. Kotha et al., *Provably Bounding Neural
 Network Preimages* (INVPROP), NeurIPS 2023, for bounds under output constraints.

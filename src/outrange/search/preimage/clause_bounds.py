@@ -30,7 +30,9 @@ NEAR_ZERO = 1e-9
 
 
 class ClauseBounds:
-    """Clauses over the inputs and outputs of a network, as values at most 0 where they hold.
+    """Clauses over the inputs and outputs of a network, and bounds on their values.
+
+    The value of a clause is at most 0 where the clause holds.
 
     Args:
         clauses: `m` conjunctions over `[x, y]`.

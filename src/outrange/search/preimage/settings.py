@@ -8,8 +8,8 @@ class PavingSettings:
     """Effort that a paving spends on a box before bisecting it.
 
     Args:
-        most_at_once: Maximum number of boxes per call; fewer if they would take longer than
-            `seconds_a_call`.
+        most_at_once: Maximum number of boxes bounded in one call; fewer if the call would take
+            longer than `seconds_a_call`.
         seconds_a_call: Target duration of a call in seconds.
         settled: Uncertainty, as a fraction of a box's own volume, below which the box is not
             bisected.

@@ -71,8 +71,9 @@ def cover_by_boxes(
         The boxes, and the reason: `"known"` (all errors are tolerated), `"rounding"`, `"time"`,
         `"interrupted"` or `"pieces"`.
 
-    Sound: every output of the set is within the error of a form. Cost: a run of forward forms for
-    each box; the number of boxes grows exponentially with the number of inputs.
+    Sound: for every input of the set, the outputs are within the errors of some box's forms. Cost:
+    one computation of forward forms per box; the number of boxes grows exponentially with the
+    number of inputs.
     """
     boxes = _forms(graph, box.lo[None], box.hi[None])
     try:

@@ -33,14 +33,16 @@ NEAR = 1e-9
 
 
 def hulls(whole: Cells, parts: Sequence[Cells]) -> Cells:
-    """Return a few cells, at most as many as before, whose forms enclose those of all cells.
+    """Return a few cells, called hulls, whose forms enclose the forms of all given cells.
+
+    There are at most as many hulls as given cells.
 
     Args:
         whole: All inputs, as a single cell before the first operation.
         parts: Cells that cover all inputs and have reached the same graph value.
 
     Sound: for every input, the hull encloses the values that the forms of the input's cell allow.
-    Cost: one matrix product for each pair of a cell vertex and a hull that its cell touches.
+    Cost: for each hull, a least-squares fit to the vertices of the cells that may meet it.
     """
     (polytope,) = whole.polytopes
     most = min(NUMBERS >> polytope.size, sum(map(len, parts)))

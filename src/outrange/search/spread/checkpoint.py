@@ -77,7 +77,7 @@ class Checkpoint:
     def of(cls, workers: Workers, problem: Problem, incumbent: Incumbent) -> Checkpoint | None:
         """Create the checkpoint of a problem, or return None if no folder is given.
 
-        A question may have several problems (halves of a box, clauses), and several questions may
+        A question may consist of several problems, such as clauses, and several questions may
         share a folder. So the file's name is derived from everything that the problem's bounds
         depend on. Until the question ends, no other question of this process may use the file.
 

@@ -137,7 +137,7 @@ class SpreadSearch(Search):
         self.local.recover()
 
     def advance(self) -> bool:
-        """Search here, or send tasks and process the reports that arrive within `TICK` seconds."""
+        """Search in this process, or send tasks and wait up to `TICK` seconds for reports."""
         if self._is_alone:
             return self.local.advance()
         if self._bounded < self._first:

@@ -217,7 +217,7 @@ class Certified(keras.Model):
     ) -> tuple[Any, Any, OutputBounds]:
         """Return the loss of the worst outputs over boxes, these outputs, and the output bounds.
 
-        The metric `proved` is updated too.
+        For a classification loss, also update the metric `proved`.
         """
         ops = keras.ops
         bounds = OutputBounds.of(self.model, inputs, self._head)

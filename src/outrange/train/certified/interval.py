@@ -36,7 +36,7 @@ class TensorBounds:
         return (self.hi - self.lo) / 2
 
     def map(self, function: Callable[[Any], Any]) -> TensorBounds:
-        """Return the bounds of `function` of the tensor, which must increase in each entry."""
+        """Return the bounds of `function` of the tensor; `function` must be increasing."""
         return TensorBounds(function(self.lo), function(self.hi))
 
 
@@ -219,7 +219,7 @@ def _bound_rescaling(layer: Any, inputs: TensorBounds) -> TensorBounds:
 
 
 def _sort_ends(ends: TensorBounds) -> TensorBounds:
-    """Return the bounds of an entrywise affine map of any sign, from its values at both ends."""
+    """Sort the values at both ends of an entrywise affine map, which may decrease."""
     ops = keras.ops
     return TensorBounds(ops.minimum(ends.lo, ends.hi), ops.maximum(ends.lo, ends.hi))
 

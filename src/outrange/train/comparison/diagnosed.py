@@ -65,9 +65,8 @@ def linear_problem_of(model: Any, x: Any, y: Any) -> LinearProblem | None:
         y: The classes: for each row, a class number or a one-hot vector.
 
     Returns:
-        The problem, or None if `linear_problem` refuses the model or the rows. Also None if there
-        is no proof that the rows are not separable, or if `is_fault` expects no gain from a
-        nonlinear model.
+        The problem, or None if `linear_problem` cannot build it. Also None if there is no proof
+        that the rows are not separable, or if `is_fault` expects no gain from a nonlinear model.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

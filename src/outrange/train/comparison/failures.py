@@ -18,7 +18,7 @@ FALLING = 0.01
 run."""
 
 STATIONARY = 1e-3
-"""A training run is stationary if a step along the gradient, whose length is 1 % of the weights'
+"""A training run is stationary if a step along the gradient, whose length is 1% of the weights'
 norm, changes the loss by less than this fraction."""
 
 RESTLESS = 10.0

@@ -80,7 +80,7 @@ class Options:
 
 @dataclass(frozen=True, eq=False)
 class TrainedPart:
-    """The measurements that a worker made of one group at each tick, and the group's final state.
+    """A worker's measurements of one group at each tick, and the group's final state.
 
     A tick is a point of the loss curves.
 

@@ -57,7 +57,7 @@ class ComparisonRecord:
 
     @property
     def first_tick(self) -> int:
-        """The smallest last measured tick of any group; -1 if some group has no measurement."""
+        """The smallest of the groups' last measured ticks; -1 if some group has no measurement."""
         return min(self.at(g) for g in range(len(self.groups)))
 
     def epoch(self, tick: int) -> int:

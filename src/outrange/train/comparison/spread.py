@@ -155,10 +155,10 @@ class Spread:
             )
 
     def hear(self, seconds: float) -> None:
-        """Wait up to `TICK` seconds, and process the training slices that have ended.
+        """Wait for training slices to end, and process those that have ended.
 
         Args:
-            seconds: A shorter limit on the wait, in seconds.
+            seconds: Maximum duration of the wait, which also never exceeds `TICK`.
         """
         for done in self.dispatcher.wait(max(0.0, min(TICK, seconds))):
             self.conclude(done)

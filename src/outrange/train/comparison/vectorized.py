@@ -93,8 +93,8 @@ class Lanes(Group):
             training: Whether the layers run in training mode.
 
         Returns:
-            `(losses, (outputs, rest))`; the first axis of each array is that of the
-            `optimizers * losses * starts` training runs.
+            `(losses, (outputs, rest))`. The first axis of each array has one entry for each
+            of the `optimizers * losses * starts` training runs.
         """
         x = self.inputs if rows is None else jax.tree.map(lambda a: a[rows], self.inputs)
         forward = jax.vmap(lambda w, r: self._forward(w, r, x, training))

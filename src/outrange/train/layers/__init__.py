@@ -1,1 +1,3 @@
-"""Keras layers and losses: channel-wise activations, masks, wirings, and grouped classes."""
+"""Keras layers and losses for separate activations per channel, missing connections, wired models,
+and groups of classes.
+"""

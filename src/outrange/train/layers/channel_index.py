@@ -18,7 +18,7 @@ def places(key: Any, size: int, where: str) -> list[int]:
         where: Description of the caller, for messages.
 
     Raises:
-        InputError: The key is of another kind, empty, or points outside the axis.
+        InputError: The key is of another type, is empty, or points outside the axis.
 
     Example:
         >>> places(slice(1, None), 3, "Layer `a`"), places(-1, 3, "Layer `a`")
