@@ -20,7 +20,7 @@ MANY = 16
 """Minimum number of groups for the pre-filter; fewer groups are searched directly."""
 
 FEW_ROOTS = 32
-"""Maximum number of boxes in a group that is pre-filtered; a search bounds more boxes together."""
+"""Maximum number of boxes in a group that is pre-filtered. Larger groups are searched directly."""
 
 AT_ONCE = 256
 

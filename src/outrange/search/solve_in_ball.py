@@ -18,10 +18,10 @@ from .select_search import select_search
 
 
 def lone_ball(region: Region) -> Distance | None:
-    """Return the ball of a region, or None if the region is not an intersection of ball and box.
+    """Return the ball of a region that is the intersection of a ball and a box, otherwise None.
 
-    The ball's radius must be positive, and the box must contain the ball's center. The region must
-    have no integer inputs and no other condition.
+    Also return None if the ball's radius is not positive, if its center lies outside the box, if
+    some input is an integer, or if the method for norm balls is disabled.
     """
     if len(region.distances) != 1 or region.integer.any() or region.condition != TRUE:
         return None

@@ -24,12 +24,12 @@ from .settings import SETTINGS
 
 
 _WIDE = 1 << 9
-"""Number of entries of the longest value above which units are bounded in groups, each in the net
+"""If some value has more entries than this, units are bounded in groups, and each group in the net
 of its own window."""
 
 _ROOM = 1 << 19
-"""Maximum number of coefficients of a group's rows in the widest value of the group's window, which
-limits the size of the group."""
+"""Maximum number of coefficients that the rows of a group may have at the widest value of its
+window. It limits the size of the group."""
 
 
 def tighten_layer(net: RelaxedNet, activation: Activation, steps: int) -> None:

@@ -66,7 +66,7 @@ def _descend(
     whole: np.ndarray,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Descend on the open clauses from random points of each box.
+    """Descend on the open clauses from the middle and from random points of each box.
 
     Return the least value of an open clause that was found in each box, `(B,)`, and its point,
     `(B, d)`.

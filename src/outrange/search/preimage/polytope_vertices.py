@@ -18,7 +18,7 @@ from .settings import SETTINGS
 
 
 TOLERANCE = 1e-12
-"""Distance from a plane, relative to the size of its terms, up to which a point lies on it."""
+"""Distance from a plane, relative to the size of its terms, up to which a point counts as on it."""
 
 
 class TooManyVertices(Exception):
@@ -53,7 +53,7 @@ class Vertices:
         return cls(np.where(corner, hi, lo), on, np.empty((0, d)), np.empty(0))
 
     def heights(self, row: np.ndarray, constant: float) -> np.ndarray:
-        """Return `row @ x + constant` at the points, set to 0 where it is within rounding error."""
+        """Return `row @ x + constant` at the points, set to 0 where it is 0 up to rounding."""
         height = self.points @ row + constant
         size = np.abs(self.points) @ np.abs(row) + abs(constant)
         return np.where(np.abs(height) <= TOLERANCE * size, 0.0, height)

@@ -25,7 +25,7 @@ from .polytope import CutPolytope, face_of
 def cut_by_knots(op: Curve, source: int, cells: Cells, has_room: Callable[[int], bool]) -> Cells:
     """Cut cells by the knots of a curve; return them with the form of the curve's value.
 
-    Cells that can no longer be cut enclose the value instead.
+    On cells that can no longer be cut, the value is only enclosed.
 
     Args:
         cells: The cells to cut.

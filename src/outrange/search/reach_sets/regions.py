@@ -82,7 +82,7 @@ class LinearRegions:
         return cells
 
     def _bend(self, cells: Cells, others: int) -> Cells:
-        """Propagate cells through a curve: cut them, or only enclose its values after the limits.
+        """Propagate cells through a curve: cut them, or after a limit only enclose its values.
 
         Args:
             others: Number of all other cells, waiting or finished.

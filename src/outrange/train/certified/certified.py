@@ -25,8 +25,9 @@ class Certified(keras.Model):
 
     The wrapper has the weights of `model`, so training the wrapper trains the model; save and
     verify the model itself. Only `compute_loss` is replaced, so `fit` works as usual on every
-    backend. Interval bounds support Dense, Conv, pooling and normalization layers and increasing
-    activations. The error for any other layer names it.
+    backend. Interval bounds support Dense, Conv, pooling and batch normalization layers, increasing
+    activations, softmax, and layers that only rearrange, add or compare entries. The error for any
+    other layer names it.
 
     With a radius `eps`, the loss of a sample `x` is taken over the box `|x' - x| <= eps`:
 

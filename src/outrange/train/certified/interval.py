@@ -257,4 +257,4 @@ RULES: dict[type, Rule] = {
     L.ELU: _bound_sloped,
     L.Softmax: _bound_softmax_layer,
 }
-"""The rules of layers that are neither in `SAME` nor in `SILENT`, by class."""
+"""Rules of the other supported layers, by class; see `SAME`, `SILENT` and `MERGES`."""
