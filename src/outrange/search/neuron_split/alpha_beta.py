@@ -2,8 +2,8 @@
 
 Each step consists of a back-substitution and a forward pass, which evaluates the active lines at
 the minimizing corner `x*`. If a line with coefficient `a` turns about `pivot`, the bound changes by
-`a (z(x*) - pivot)` per unit of slope. The bound changes by `-(z(x*) - p)` per unit of the
-multiplier of a split at `p`.
+`a (z(x*) - pivot)` per unit of slope, where `z` is the input of the line's neuron. The bound
+changes by `-(z(x*) - p)` per unit of the multiplier of a split at `p`.
 
 Reference: K. Xu et al., *Fast and Complete* (alpha-CROWN), ICLR 2021; S. Wang et al.
 (beta-CROWN), NeurIPS 2021.

@@ -2,9 +2,9 @@
 
 A node is a sub-problem: its split constraints, and the ranges of all units. The ascent of a child
 starts from its parent's slopes and multipliers. After every few splits, the ranges of a node are
-tightened under the cutoff. Branching looks ahead: the units with the best scores are split as a
-trial, both halves are bounded once, and the unit whose halves have the largest product of gains is
-chosen.
+tightened, considering only points whose objective is below the cutoff. Branching looks ahead: the
+units with the best scores are split as a trial, both halves are bounded once, and the unit whose
+halves have the largest product of gains is chosen.
 
 Reference: S. Wang et al. (beta-CROWN), NeurIPS 2021; A. De Palma et al., *Improved Branch and
 Bound for Neural Network Verification via Lagrangian Decomposition* (FSB), 2021; R. Bunel et al.,

@@ -34,8 +34,8 @@ as good as its worst box. Closing a whole tree takes longer this way, because al
 transferred."""
 
 WIDE_PART = 2
-"""Divisor of the size of tasks if the bounds of all boxes are raised together, since the next most
-urgent boxes may be on another node."""
+"""Divisor of the size of tasks if the bounds of all boxes are raised together. Short tasks are
+better then, since the next most urgent boxes may be on another node."""
 
 PLENTY, SCARCE = 64, 4
 """Numbers of open boxes per node at or above which tasks may grow, and below which they shrink."""
@@ -55,7 +55,8 @@ OPEN, OPEN_WIDE, OPEN_DECISION = 1 << 16, 1 << 24, 1 << 19
 """Limits on the memory of open boxes, in bytes (see `open_bytes`). The first two are multiplied by
 one plus the number of cores of the node: the first if boxes are closed one after another, and the
 second if all bounds are raised together. The third is the total for a decision. A decision
-primarily searches for points, and these rarely lie in nearly closed boxes."""
+primarily searches for points. These rarely lie in the nearly closed boxes, which are bounded first
+only above the limit."""
 
 WORTH = 0.08
 """Minimum fraction of a task's budget that the sub-trees of its roots should use up: about 40 ms,
