@@ -19,8 +19,8 @@ class NeuronSplitSettings:
         steps: Maximum number of ascent steps on a new sub-problem, which starts from its parent's
             slopes.
         tight_steps: Maximum number of ascent steps on intermediate bounds of a sub-problem.
-        together: Maximum total number of entries of the rows if several objectives are bounded
-            together.
+        together: Number of coefficients (objectives times entries of all values) up to which
+            several objectives are bounded together.
         most_rounds: Maximum number of rounds that tighten intermediate bounds before the first
             split.
         worth: Fraction of the gap that a round must close; a round that closes less is the last

@@ -1,3 +1,1 @@
-"""Keras layers and losses for separate activations per channel, missing connections, wired models,
-and groups of classes.
-"""
+"""Keras layers and losses for channels, groups of classes, missing connections and wired models."""
