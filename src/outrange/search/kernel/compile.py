@@ -223,8 +223,9 @@ class Compiler:
     def _single(self, value: int, node: Node, slopes: np.ndarray) -> None:
         """Append a curve with one kink at 0.
 
-        If the curve is the only reader of the last layer, in order, and this layer is linear, the
-        curve becomes the activation of this layer. Otherwise, it gets a layer of its own.
+        The curve becomes the activation of the last layer if this layer is linear, if its units are
+        the entries of the curve's input in the same order, and if nothing else reads them.
+        Otherwise, the curve gets a layer of its own.
         """
         view = self.views[node.inputs[0]]
         n = len(self.layers)

@@ -31,6 +31,8 @@ def compile_differences(
 ) -> LayerProgram | None:
     """Compile objectives `rows @ output + offset`, or return None if the graph has no program.
 
+    See `compile_layers` for the graphs without a program.
+
     Args:
         graph: A graph that contains both copies of the network.
         curves: Indices of the values `f(z)` that are curves of the later copy. Each of them reads
@@ -66,7 +68,7 @@ class _DifferenceCompiler(Compiler):
         """Append a layer that represents one curve of the later of two copies of a network.
 
         The layer contains the differences between the curve's units and their counterparts in the
-        earlier copy. Return whether this is possible.
+        earlier copy. Return False if no such layer can be built.
 
         Args:
             value: Index of the curve's value.

@@ -1,4 +1,4 @@
-"""Magnitudes of values on a box, and their rounding errors."""
+"""Bounds on the magnitudes of layer values over a box, and on the rounding errors of layers."""
 
 from __future__ import annotations
 

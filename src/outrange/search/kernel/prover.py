@@ -34,8 +34,8 @@ class KinkBlock:
         first: Index of the first unit's variable.
         below: Slope of the units below the kink.
         above: Slope of the units above the kink.
-        reads: `(used,)` indices of the variables that the units read, ascending; 0 is the constant
-            1.
+        reads: `(used,)` indices of the variables that the units read, in ascending order. Index 0
+            denotes the constant 1.
         weights: Array of shape `(units, used)`.
     """
 

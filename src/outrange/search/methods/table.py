@@ -1,7 +1,7 @@
 """The special-purpose methods in one list.
 
-The order matters: of the methods that take the place of splits, the first that applies is chosen. A
-method that takes turns with splits also takes turns with the earlier methods of this kind.
+The order matters. Of the methods that replace splits, the first that applies is chosen. A method
+that alternates with splits also alternates with all such methods before it in the list.
 """
 
 from __future__ import annotations

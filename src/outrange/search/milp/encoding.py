@@ -74,7 +74,7 @@ def milp_bound(
 
 
 class Encoding:
-    """The rows and columns of one graph over one box, for any number of objectives.
+    """Mixed-integer program of one graph over one box, for any number of objectives.
 
     A *form* is an array `(1 + columns, n)`: the constants in row 0, then one row per column.
     """
@@ -136,7 +136,7 @@ class Encoding:
         return MilpBound(-np.inf, at, False)
 
     def add_outputs(self, lo: np.ndarray, hi: np.ndarray) -> list[int]:
-        """Add one named column per output, and return the rows of these columns in a form.
+        """Add one named column per output, and return the indices of their rows in a form.
 
         Args:
             lo: Lower bounds of the outputs, `(outputs,)`.

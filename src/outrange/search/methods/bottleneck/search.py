@@ -104,10 +104,10 @@ def find_bottleneck(graph: Graph) -> Bottleneck | None:
 
 
 def _widths(graph: Graph) -> Iterator[tuple[int, int]]:
-    """Yield `(value, width)` for each cut of at most `WIDEST` entries.
+    """Yield `(value, width)` for each possible bottleneck of at most `WIDEST` entries.
 
-    The cut comes after `value`, and `width` is its number of entries. Neuron splits must support
-    the ops of `value` and of all values on which it depends.
+    The bottleneck comes after `value`, and `width` is its number of entries. Neuron splits must
+    support the ops of `value` and of all values on which it depends.
     """
     last = {j: v for v, node in enumerate(graph.nodes, 1) for j in node.inputs}
     supported, width = [True], graph.size if 0 in last else 0

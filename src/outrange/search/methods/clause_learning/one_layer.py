@@ -67,13 +67,15 @@ class _Level:
 
 
 def one_layer(problem: Problem) -> OneLayer | None:
-    """Return a decision as rows, or None unless the network has exactly one layer of kinks.
+    """Express a decision about a network with one hidden layer as rows, or return None.
 
-    Also return None for other problems, several boxes, integer inputs or more than `MOST_ENTRIES`
-    coefficients.
+    Return None unless all of these conditions hold. The objective is the graph's only output. The
+    domain is one box of real inputs. The graph can be compiled to layers, and exactly one of them
+    has kinks. The array `inner` has at most `MOST_ENTRIES` entries.
 
     Args:
-        problem: One objective over one box: a maximum of linear forms, or a single form.
+        problem: The decision. If its objective is a maximum, each argument of the maximum becomes
+            a row.
     """
     plain = problem.rows.shape == (1, 1) and problem.rows[0, 0] == 1 and problem.offset[0] == 0
     if not plain or not problem.is_one_box:

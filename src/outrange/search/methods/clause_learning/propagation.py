@@ -144,8 +144,8 @@ class Propagation:
         """Return the units whose sums may tighten the bound of an input.
 
         Args:
-            left: `(U,)` distance of each sum's least or largest value from the sum's limit. It
-                must be below the width of some input's interval times its weight.
+            left: `(U,)` distance of each sum's least or largest value from the sum's limit. A
+                unit is returned if its distance is below `|weight| * width` for some input.
         """
         width = np.maximum(self.trail.hi - self.trail.lo - self.least, 0.0)
         near = np.flatnonzero(left < self._steepest * float(width.max(initial=0.0)))

@@ -31,8 +31,8 @@ RESTART = 64
 """Number of conflicts between restarts, to be multiplied by the terms of the Luby sequence."""
 
 NOTHING = 1e-6
-"""Fraction of a unit's root range up to which its limit is treated as 0. The unit then needs no
-decision."""
+"""Fraction of a unit's largest sum at the root. The unit needs no decision if its upper limit is at
+most this fraction of the sum."""
 
 HELD = 0.25
 """Minimum fraction of unstable units with phases fixed by the conjunction for this search to

@@ -232,7 +232,7 @@ class _PartSearch:
             return None, []
 
     def _bound_halves(self, parts: list[_SizedPart]) -> list[_SizedPart]:
-        """Return the parts with new bounds, from float32 deviations computed for all together."""
+        """Return the parts with new bounds, whose float32 deviations are computed together."""
         lo, hi = np.stack([p.lo for p in parts]), np.stack([p.hi for p in parts])
         return self._bound_parts(parts, bound_deviations(self.plan, lo, hi))
 

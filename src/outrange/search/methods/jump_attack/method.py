@@ -35,9 +35,10 @@ def begin(task: SearchTask) -> Search:
 
 
 def join(begin: BeginMethod, usual: Callable[[], Search], task: SearchTask) -> Search:
-    """Start the attack after the search by splits.
+    """Start the search by splits and the attack, which then alternate.
 
-    If the graph has more than `QUICK_ENTRIES` entries, start it before that search.
+    The attack starts first if the graph has more than `QUICK_ENTRIES` entries. Otherwise, it starts
+    second, and only if the decision is still open.
     """
     if task.problem.graph.entries <= QUICK_ENTRIES:
         return usual_first(begin, usual, task)

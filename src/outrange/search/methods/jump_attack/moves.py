@@ -1,4 +1,7 @@
-"""Random moves of points within a box: blocks, entries with large slopes, crossings.
+"""Random moves of points within a box.
+
+A move sets a block of inputs, or the inputs with large derivatives, to bounds of their ranges.
+Another kind of move copies a block of inputs from another point.
 
 A network with jumps is often constant almost everywhere. Changing a single input then has no
 effect, or causes a jump. Changing a block of neighboring inputs often has a larger effect than the
@@ -6,7 +9,7 @@ sum of the single changes.
 
 Reference: M. Andriushchenko et al., *Square Attack: a query-efficient black-box adversarial attack
 via random search*, ECCV 2020 (blocks at the bounds of their ranges); M. Alzantot et al.,
-*GenAttack*, GECCO 2019 (crossings).
+*GenAttack*, GECCO 2019 (blocks copied from other points).
 """
 
 from __future__ import annotations
@@ -67,8 +70,8 @@ def neighbors(
 
     Args:
         x: Points, shape `(b, d)`.
-        slope: `(b, d)` gradients of a smoothed network. A move along the gradient sets an input to
-            its lower bound if its derivative is positive, and to its upper bound otherwise.
+        slope: `(b, d)` gradients of a smoothed network. A move that uses them sets an input to its
+            lower bound if its derivative is positive, and to its upper bound otherwise.
         lo: `(b, d)` lower bounds of each point's box.
         hi: `(b, d)` upper bounds of each point's box.
         blocks: Blocks of the inputs.

@@ -5,8 +5,8 @@ For every multiplier `t >= 0`
     a.x + b  >=  sum_i min over [lo_i, hi_i] of (a_i x_i + t |x_i - c_i|^p)  -  t r^p  +  b
 
 holds for all `x` of the box with `|x - c|_p <= r` (weak duality). The best `t` gives the least
-value itself, because both sets are convex. Bisection finds it: at the minimizer `x(t)` of the sum,
-`|x(t) - c|_p^p - r^p` decreases in `t`. An inexact `t` is also sound.
+value itself, because the box and the ball are convex. Bisection finds this `t`: at the minimizer
+`x(t)` of the sum, `|x(t) - c|_p^p - r^p` decreases in `t`. An inexact `t` is also sound.
 
 Reference: S. Boyd, L. Vandenberghe, *Convex Optimization*, Cambridge 2004, chapter 5.
 """

@@ -25,8 +25,8 @@ FREE = 3
 the graph, because it is faster."""
 
 WIDER = 3
-"""Base of the limit on the number of boxes: the sum of `WIDER**free` over the boxes that may be
-halved at the start, plus the number of the other boxes."""
+"""Base of the limit on the number of boxes. At the start, each box that may be halved adds
+`WIDER**free` to this limit, where `free` is its number of free inputs. Each other box adds 1."""
 
 PATIENCE = 8
 """Number of halving rounds per free input without a new minimum of the box count before giving

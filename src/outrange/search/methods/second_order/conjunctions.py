@@ -1,11 +1,13 @@
 """Conjunctions of second-order bounds: each objective is a maximum of outputs, called its parts.
 
-For the largest of parts `f_i`, any mixture of their lower forms is a lower form. Here each part has
-its own form (`QuadraticForms`), computed once. The mixture weights are then optimized on forms with
-one entry per pair of inputs, which costs very little. Every part also bounds the region of a box in
-which the part can be low enough; boxes are cut to the intersection of these regions.
+Each part has its own quadratic lower bound (`QuadraticForms`), which is computed once. Any convex
+combination (mixture) of these bounds is a lower bound on the maximum of the parts. The mixture
+weights are optimized at little cost, because a bound has only one coefficient per pair of inputs.
+The bound of a part also limits the region of a box in which the part can be below the cutoff. Boxes
+are cut to the intersection of these regions.
 
-Sound: yes, see `QuadraticForms`. Complete: no. Cost: one row per box and relevant part.
+Sound: yes, see `QuadraticForms`. Complete: no. Cost: one back-substituted row for each box and each
+relevant part.
 
 Reference: Y. Zhou et al., *Clip-and-Verify*, NeurIPS 2025, for constraints that cut boxes.
 """
@@ -40,13 +42,14 @@ CUTS = 2
 
 
 def conjunction(graph: Graph) -> tuple[Graph, np.ndarray] | None:
-    """Return the graph of the parts, and the parts of each output as `(m, k)` indices.
+    """Return a graph whose outputs are the parts, and the indices of each objective's parts.
 
     Args:
         graph: A graph whose outputs are the objectives.
 
     Returns:
-        The graph and the indices, or None if the outputs are not maxima of some parts.
+        The graph and the indices `(m, k)`, where -1 denotes no part. None if the outputs are not
+        maxima.
     """
     op = graph.nodes[graph.output - 1].op if graph.output else None
     if not isinstance(op, Largest):
@@ -57,7 +60,7 @@ def conjunction(graph: Graph) -> tuple[Graph, np.ndarray] | None:
 
 
 class ConjunctionEngine(ArrayEngine):
-    """Engine that bounds maxima of outputs over boxes, if all outputs have second-order forms.
+    """Engine that bounds maxima of outputs over boxes by second-order forms of the outputs.
 
     Args:
         graph: A graph whose outputs are the parts.
@@ -145,7 +148,7 @@ class ConjunctionEngine(ArrayEngine):
 
         Args:
             ascent: Bounds of the pairs of boxes and parts.
-            blame_of: `(pairs, d)` slack of each pair that does not come from its form.
+            blame_of: `(pairs, d)` slack of each pair by input, without the slack of its form.
             where: `(B, parts)` index of the pair of each box and part; -1 if there is none.
             wanted: `(B, m)` mask of the objectives to bound.
             cutoff: `(m,)` bounds at or above which an objective is closed.
@@ -259,7 +262,11 @@ def _minimizers(forms: QuadraticForms) -> np.ndarray:
 
 
 def engine_of_conjunctions(problem: Problem) -> ConjunctionEngine | None:
-    """Create the engine of a conjunction whose parts have second-order forms, or return None."""
+    """Create an engine for a problem whose objectives are maxima, or return None.
+
+    Return None if the objectives are not maxima, or if `affords_tangents` rejects the graph of
+    their parts.
+    """
     parts_and_windows = conjunction(problem.of_outputs(problem.graph))
     if parts_and_windows is None:
         return None

@@ -1,11 +1,12 @@
 """Lower bounds on objective rows, by second-order forms of the products in each row.
 
-A row is a linear form, plus the quadratic form `d Q d` that its products leave (`tangents`).
-`QuadraticForms` computes its least value; the tangent there is the linear form of the row.
+After back-substitution, a row is a linear form plus a quadratic form `d Q d`, which is the sum of
+the remainders of its products (see `tangents`). `QuadraticForms` computes a lower bound on their
+sum, and a linear form that attains this bound.
 
 Sound: yes. With `t` terms per sum, the float64 rounding errors in `Q` and in the minimum are at
-most `gamma(t)` times the sum of absolute values, which is subtracted. Complete: no. Cost: per step
-one row, and `d^2` numbers for each product of a row.
+most `gamma(t)` times the sum of absolute values, which is subtracted. Complete: no. Cost per
+step: one back-substituted row, and `d^2` multiplications for each product in the row.
 
 Reference: M. Berz, G. Hoffstaetter, *Computation and application of Taylor polynomials with
 interval remainder bounds*, Reliable Computing 4 (1998), for expansions about a center.
@@ -97,9 +98,9 @@ class QuadraticAscent(AlphaAscent):
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the difference between products or curves and their tangents, summed per row.
 
-        The results are quadratic forms, losses (bounds on the rest), and losses by input. The forms
-        `(P, d, d)` are in units of the radii. The losses have shape `(P,)`, and the part of the
-        losses that each input causes has shape `(P, d)`.
+        The first result contains quadratic forms `(P, d, d)` in units of the radii. The second
+        contains losses `(P,)`, which bound the part of the differences that the forms omit. The
+        third contains the part of the losses that each input causes, `(P, d)`.
         """
         pairs, d = reach.shape
         total, left = np.zeros((pairs, d, d)), np.zeros(pairs)

@@ -185,7 +185,7 @@ class QuadraticForms:
     def below(
         self, level: np.ndarray, start: np.ndarray, end: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return `start` and `end`, tightened to where the forms may be at most `level`.
+        """Return `start` and `end`, tightened to the region where the forms may be at most `level`.
 
         Args:
             level: Levels of the forms, shape `(P,)`.
@@ -240,9 +240,8 @@ def _minimize_convex(slope: np.ndarray, convex: np.ndarray) -> np.ndarray:
 
 
 FLAT = 1e-6
-"""Limit up to which the slope of a form with tangents in an input is treated as 0. It is a fraction
-of `|g| + |t|`, where `g` is the slope of the form without tangents and `t` is the slope of the
-tangent."""
+"""Fraction of `|g| + |t|` up to which the sum `g + t` is treated as 0. Here `g` is the slope of a
+form in one input, and `t` is the slope of the tangent that replaces the form's convex part."""
 
 LARGEST = 1e100
 """Largest matrix entry for which eigenvectors are computed."""

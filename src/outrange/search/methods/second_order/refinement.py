@@ -1,4 +1,4 @@
-"""Refinement of the array engine: pairs below their targets get second-order forms."""
+"""Refinement of the array engine: second-order forms for bounds that miss their targets."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ WORTH = 0.7
 most this fraction."""
 
 TRIALS, OFTEN, RETRY = 256, 0.2, 8
-"""Number of pairs of a box and an objective after which second-order forms are judged, fraction of
-pairs for which they must help, and number of calls per further trial if they help less often."""
+"""Settings that determine when second-order forms are tried. They are always tried until `TRIALS`
+pairs of a box and an objective have been refined. After that, they must have helped at least the
+fraction `OFTEN` of the pairs; otherwise, they are tried only in every `RETRY`-th call."""
 
 
 class SecondOrderRefinement:
@@ -47,9 +48,10 @@ class SecondOrderRefinement:
         return enough or self._calls % RETRY == 0
 
     def improve(self, ascent: AlphaAscent, target: np.ndarray, blame: np.ndarray) -> None:
-        """Bound pairs below their `target` by second-order forms, and keep the better bounds.
+        """Improve bounds that miss their `target` by second-order forms.
 
-        The arrays of `ascent`, and `blame`, are updated in place.
+        Better bounds replace those of `ascent` in place, and `blame` is updated in place. Do
+        nothing if second-order forms are not due in this call (`_is_due`).
         """
         low = np.flatnonzero(ascent.least < target)
         if not low.size or not self._is_due():

@@ -28,8 +28,8 @@ from ....ops import Curve, Product
 
 
 ROOM, MOST_INPUTS = 1 << 16, 32
-"""Maximum product of the number of inputs and the number of factors and smooth units of a graph,
-and maximum number of inputs. Larger graphs get no second-order forms."""
+"""Limits on a graph above which second-order forms are not used. `MOST_INPUTS` limits the number of
+inputs. `ROOM` limits the product of this number and the number of factors and smooth units."""
 
 PAIRS = 1 << 21
 """Maximum number of entries of an array that stores the forms of all rows over a chunk of boxes."""
@@ -72,15 +72,15 @@ class Tangent:
 class Bend:
     """The tangents of one curve's value, and the form of its input.
 
-    A tangent replaces the current lines where it loses less than half as much. Elsewhere the lines
-    are kept, and `mean` and `spread` are 0.
+    A tangent replaces the current lines where its slack is less than half of their slack. Elsewhere
+    the lines are kept, and `mean` and `spread` are 0.
 
     Args:
         planes: The tangents or kept lines.
         form: Form of the curve's input.
-        mean: `(B, n)` factors `c` such that `f(u)` minus its line is `c (u - u0)^2`, up to
-            `spread`.
-        spread: `(B, n)` bounds on the deviation of the factors.
+        mean: `(B, n)` middle of the range of `c`, where `f(u)` minus its tangent is
+            `c (u - u0)^2`.
+        spread: `(B, n)` bounds on the distance of `c` from `mean`.
     """
 
     planes: CurveRelaxation
@@ -92,8 +92,8 @@ class Bend:
 def affords_tangents(plan: CrownPlan) -> bool:
     """Return whether a graph has products or smooth curves, within `ROOM` and `MOST_INPUTS`.
 
-    Curves that only saturate (tanh) do not justify tangents: for them, lines work equally well in a
-    third of the time.
+    Also return False if the graph has no products, and all its smooth curves saturate, like tanh.
+    For such curves, lines work equally well in a third of the time.
     """
     if not plan.products and all(op.saturated is not None for _, _, op in _smooth(plan)):
         return False
@@ -209,7 +209,7 @@ def _planes(
 def bend_of(
     sweep: CrownPass, net: RelaxedGraph, place: tuple[int, int, Curve], form: FactorForm
 ) -> Bend | None:
-    """Compute the tangents of a curve where they lose less than half as much as its lines.
+    """Compute the tangents of a curve where their slack is less than half of the lines' slack.
 
     Let `w >= |u - u0|` and let `s` be the slope. Then `f(u)` differs from `f(u0) + s (u - u0)` by
     at most `|s - f'(u0)| w`, plus `(u - u0)^2` times a number in the range of `f'' / 2`.

@@ -1,1 +1,1 @@
-"""Semidefinite relaxations: the units of a box are bounded together, by products of two forms."""
+"""Semidefinite relaxations, which use constraints on products of two linear forms."""

@@ -26,7 +26,7 @@ class Cholesky:
         self._inner = [np.linalg.inv(self._lower[b, b]) for b in self._blocks]
 
     def solve(self, right: np.ndarray) -> np.ndarray:
-        """Solve `matrix @ x = right` for `x`, `(m,)`, by blocks forward and then backward."""
+        """Solve `matrix @ x = right` for `x` `(m,)` by blockwise forward and back substitution."""
         lower, x = self._lower, right.copy()
         blocks = list(zip(self._blocks, self._inner, strict=True))
         for b, inverse in blocks:

@@ -53,7 +53,7 @@ class ProductSums:
         return out
 
     def values_at(self, moments: np.ndarray) -> np.ndarray:
-        """Return the constant's square, then minus each product, at `moments`: `(1 + m,)`."""
+        """Return `y_0^2`, then minus the value of each product, at given moments: `(1 + m,)`."""
         products = np.einsum("nm,nm->m", self.left, moments @ self.right)
         return np.concatenate([[moments[0, 0]], -products])
 
@@ -194,7 +194,7 @@ def _share(
     """Return a step length, at most 1, that keeps a matrix positive definite and numbers positive.
 
     Args:
-        inner: Inverse of the matrix's factor.
+        inner: Inverse of the matrix's Cholesky factor.
         direction: Change of the matrix.
         steps: Changes of the numbers.
     """

@@ -1,9 +1,9 @@
 """Values of a net as linear forms of bounded variables.
 
-The variables are a constant 1, the inputs and, for each unit with a kink, its part above the kink.
-All variables but the first are scaled to `[-1, 1]`. A value is `coefficients . y`, up to `error`.
-Since no variable exceeds 1, rounding errors of the float64 coefficients change a value by at most
-`gamma |coefficients|`, which is added to `error`.
+The variables `y` are a constant 1, the inputs and, for each unit, `max(z, 0)` of its pre-activation
+`z`. All variables but the first are scaled to `[-1, 1]`. A value is `coefficients . y`, up to
+`error`. Since no variable exceeds 1, rounding errors of the float64 coefficients change a value by
+at most `gamma |coefficients|`, which is added to `error`.
 
 Reference: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., section 3.1.
 """
@@ -47,7 +47,10 @@ class Forms:
         return (bound + self.error) * GUARD + TINY
 
     def plus(self, factor: np.ndarray | float, other: Forms, scale: np.ndarray | float) -> Forms:
-        """Return `factor * self + scale * other`, entry by entry; both factors must be exact."""
+        """Return `factor * self + scale * other`, entry by entry.
+
+        The error of the result also covers one rounding error in each of the two factors.
+        """
         first, second = factor * self.coefficients, scale * other.coefficients
         error = np.abs(factor) * self.error + np.abs(scale) * other.error
         lost = gamma(3) * (np.abs(first) + np.abs(second)).sum(axis=0)
@@ -73,7 +76,7 @@ class BoundedForms:
         """The number `n` of all variables."""
         self.values = {0: self._inputs()}
         self.above: dict[int, Forms] = {}
-        """Forms of the units' parts above their kinks, by the activation's value."""
+        """Forms of `max(z, 0)` of the units of each activation, by the activation's value."""
         at = {b.value: b for b in self.kinks}
         for v, node in enumerate(net.graph.nodes, 1):
             before = [self.values[j] for j in node.inputs]

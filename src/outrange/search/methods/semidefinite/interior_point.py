@@ -7,9 +7,9 @@
 is at least 0 for every `y` with `y_0 = 1`, where `lambda_k >= 0` unless product `k` is required to
 be 0. This is the case if the matrix `S` of this quadratic form is positive semidefinite. The least
 height is the value of a semidefinite program. Its primal variable `X` represents moments `E[y y^T]`
-of a distribution of points. The method starts from moments of real points, which satisfy every
-product, and from the analytic center of the multipliers, which is the same for all rows. The
-multipliers of every iterate are feasible, so a bound is available at any time.
+of a distribution of points. The method starts from moments of real points, which satisfy all
+constraints on products, and from the analytic center of the multipliers, which is the same for all
+rows. The multipliers of every iterate are feasible, so a bound is available at any time.
 
 A product is a matrix of rank two, so the equations of one step take about `4 n m^2`
 multiplications.

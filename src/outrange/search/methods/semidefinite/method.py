@@ -37,7 +37,7 @@ def begin(
     gap: np.ndarray,
     rng: np.random.Generator,
 ) -> SemidefiniteTurns:
-    """Create the turns of the rows `which`; see `neuron_split.search.BeginJointBounds`."""
+    """Create the bounds of the objectives `which`; see `neuron_split.search.BeginJointBounds`."""
     from .turns import SemidefiniteTurns
 
     return SemidefiniteTurns(net, which, lower, rng)

@@ -1,4 +1,4 @@
-"""Products of two forms that are 0, or at least 0, at all points of the net (RLT).
+"""Products of two linear forms that are 0, or at least 0, at every input of a net.
 
 For an input `y` in `[-1, 1]`: `(1 + y)(1 - y) >= 0`. For a unit with input `z` in `[lo, hi]`, with
 `p = max(z, 0)` and `q = max(-z, 0) = p - z`:

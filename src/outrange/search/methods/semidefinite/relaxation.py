@@ -55,7 +55,7 @@ class SemidefiniteRow:
         seconds: Duration of the last turn, in seconds.
         added: Products to include in the row's next turn, in addition to the products of single
             units and inputs; None before the first turn.
-        ended: Whether further turns gain nothing.
+        ended: Whether the row gets no further turns.
         at: `(d,)` the mean of the inputs in the relaxation, a candidate point.
     """
 

@@ -24,7 +24,8 @@ LOOSE = 0.2
 """Mean gap of the linear bounds, as a fraction of the ranges, at or below which splits suffice."""
 
 FIRST = 1e6
-"""Urgency factor of first turns, which come before all other turns, widest gaps first."""
+"""Factor of the urgency of first turns. It puts them before all other turns, and sorts them by
+their gaps."""
 
 MOST_TURNS = 12
 """Maximum number of turns of one row."""
@@ -37,7 +38,7 @@ class SemidefiniteTurns:
         net: A net whose outputs are the objectives.
         which: Indices of the objectives to bound, shape `(k,)`.
         lower: `(objectives,)` proved bounds on the objectives.
-        rng: Generator of the points that start the method.
+        rng: Random generator for the points whose moments start the method.
     """
 
     method = "semidefinite relaxations with products of units (Raghunathan et al. 2018)"
@@ -55,8 +56,9 @@ class SemidefiniteTurns:
     def suit(net: RelaxedNet, gap: np.ndarray) -> bool:
         """Return whether semidefinite relaxations are worth trying on a net.
 
-        The net must have kinks only, at least `FEWEST_UNITS` unstable units, at most
-        `MOST_VARIABLES` inputs and unstable units, finite ranges, and a mean gap above `LOOSE`.
+        All activations of the net must be kinks, and all its ranges must be finite. It must have at
+        least `FEWEST_UNITS` unstable units, and at most `MOST_VARIABLES` inputs and unstable units
+        in total. The mean of `gap` must exceed `LOOSE`.
 
         Args:
             net: A net whose units' ranges have already been tightened by linear bounds.

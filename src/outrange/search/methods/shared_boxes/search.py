@@ -4,8 +4,9 @@ One pass of forward linear bounds covers every output over many boxes; back-subs
 one pass per objective. The boxes with the largest open gaps, summed over objectives, are
 halved.
 
-Sound: yes, because the forward bounds are. Complete: convergent. Cost: the number of boxes grows
-exponentially with the number of inputs; the cost of each grows linearly with the outputs.
+Sound: yes, because the forward bounds are sound. Complete: convergent. Cost: the number of boxes
+grows exponentially with the number of inputs. The cost per box grows linearly with the number of
+outputs.
 
 Reference: G. Singh et al., *Fast and Effective Robustness Certification* (DeepZ), NeurIPS 2018.
 """
