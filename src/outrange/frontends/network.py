@@ -36,14 +36,14 @@ class Network:
             nothing was fused.
         places: Map from the index of a value of `graph` to the index of the same value in
             `written`; empty if nothing was fused.
-        bypassed: Indices of the values of `graph` that a fused curve bypasses. Their influence on
-            later values, and the slope of this influence, can be read only from `written`.
+        bypassed: Indices of the values of `graph` that a fused curve bypasses. The
+            dependence of later values on them, and its derivatives, must be computed in `written`.
         source: The hash of the model's file or of its weights at the time the model was read; None
             if there is none, as for a bare graph.
         computed: The element type in which points are passed to `predict`, and whose rounding
             errors are assumed in comparisons with it.
-        undescribed: The first node whose result may be rounded or wrap around in a way that the
-            graph does not describe, in words; empty if there is none.
+        undescribed: Text that names the first node whose result may be rounded or wrap around in a
+            way that the graph does not describe; empty if there is none.
         file: Path of the model file; None for a model in memory.
         parts: The networks composed side by side in this one, with the names that a property gives
             them; empty for a single model.

@@ -8,7 +8,7 @@ from ..graph.float32 import LARGEST32
 
 
 SCALES = (0.1, 1.0, 10.0, 1e3)
-"""Standard deviations of the random points. Only the largest reveals a wrong clip at 50, say."""
+"""Standard deviations of the random points. Only the largest reveals a wrong clip at 50."""
 
 _COUNTS = (2.0, 20.0, 200.0)
 """Standard deviations of the random integers and half-integers."""
@@ -17,7 +17,7 @@ _NORMALS = 12
 _CORNERS = 4
 
 _LONG = 2**20
-"""Number of inputs above which few points are drawn, since each takes eight megabytes or more."""
+"""Number of inputs above which few points are drawn: each point takes over eight megabytes."""
 
 
 def points(graph: Graph, box: Box | None, seed: int, few: bool = False) -> np.ndarray:
@@ -91,7 +91,7 @@ def _within(part: np.ndarray, slot: Slot, rng: np.random.Generator) -> np.ndarra
 def _whole(part: np.ndarray, slot: Slot, rng: np.random.Generator) -> np.ndarray:
     """Round and clip points to integers within an input's limits.
 
-    In every other row, the entries that this would change are replaced by random integers instead.
+    In every second row, random integers replace the entries that rounding or clipping would change.
     """
     least, most = slot.limits
     drawn = rng.integers(int(least), int(most), part.shape, endpoint=True)

@@ -1,8 +1,8 @@
 """Dependence between the rows of a batch, read from the graph of a batch of several rows.
 
-The model is traced for several rows, and that program is lowered by the rules for one row. Every
-entry of the batch is then a separate input. So the structure of the graph shows whether a row
-depends on another row, for any input values.
+The model is traced for several rows, and the traced program is lowered as if the whole batch were
+one row. Every entry of the batch is then a separate input. So the structure of the graph shows
+whether a row depends on another row, for any input values.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import TypeVar
 RuleFunction = TypeVar("RuleFunction", bound=Callable)
 
 ADVICE = "Use other operations; the page on supported models lists the supported ones."
-"""What to do about an operation that has no rule, or whose rule does not support its arguments."""
+"""Advice about an operation that has no rule, or whose rule does not support its arguments."""
 
 
 def advice_after(text: str) -> str:

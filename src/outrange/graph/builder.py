@@ -44,7 +44,7 @@ class Builder:
         bounded: `(value, least, most)`: limits on a value; beyond them, the model may differ.
         moved: After `finish`: maps the index of each remaining value to its index in the graph.
         plain: After `finish`: the graph as recorded, if it differs from the finished graph.
-        whole: Integer inference: maps a value to the analyzed op and a mask of integer entries.
+        whole: Cache of integer inference: maps a value to its op and a mask of integer entries.
         entries: Running total of the entries of all values.
         steps: Running count of the nodes.
         bypassed: After `finish`: values of the graph that lie inside a fused region. Some nodes
@@ -207,7 +207,7 @@ class Builder:
             operands: Values and constants to rearrange.
 
         Returns:
-            One value, or a list, as `function` returned; arrays if all operands are constants.
+            One value, or a list if `function` returns a list; arrays if all operands are constants.
         """
         values = [v for v in operands if isinstance(v, Value)]
         if not values:

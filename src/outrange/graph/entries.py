@@ -69,7 +69,7 @@ def entry_expressions(
 def is_entrywise_in_root(
     nodes: Sequence[Node], region: FusedRegion, values: Sequence[int], size: int
 ) -> bool:
-    """Return whether all `values` depend, at each position, on the same single entry of the root.
+    """Return whether `values` depend on at most one common entry of the root at each position.
 
     This is the test that `entry_expressions` makes, but no expressions are built.
 
@@ -99,9 +99,9 @@ def is_entrywise_in_root(
 
 
 def _one_source(places: Sequence[np.ndarray]) -> np.ndarray | None:
-    """Return the root entry that several columns depend on at each position; -1 for none.
+    """Return the root entry that the columns depend on at each position; -1 if none does.
 
-    Returns None if two columns depend on different entries somewhere.
+    Returns None if, at some position, two columns depend on different entries of the root.
     """
     source = places[0]
     for other in places[1:]:

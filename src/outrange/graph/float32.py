@@ -79,7 +79,7 @@ OPERATIONS = 16
 """Number of elementary operations that a model may use where the graph has one.
 
 Examples are a softmax that subtracts its largest entry first, a variance computed as the
-mean of squares less a square, and a gelu computed by its erf.
+mean of squares minus the square of the mean, and a gelu computed with erf.
 """
 
 

@@ -1,7 +1,7 @@
 """Reverse-mode differentiation of a graph at points: the vector-Jacobian product.
 
-A step function passes on a surrogate slope, as in the training of binarized networks, so that a
-descent method finds inputs where units switch. No bound depends on this slope.
+A surrogate slope replaces the derivative of a step function, as in the training of binarized
+networks. A descent method can thus find inputs at which units switch. No bound depends on it.
 
 Reference: Y. Bengio, N. Leonard, A. Courville, *Estimating or propagating gradients through
 stochastic neurons* (the straight-through estimator), 2013; F. Zenke, S. Ganguli, *SuperSpike*,
@@ -185,8 +185,8 @@ def output_gradient(
 ) -> Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """Return a function `(x (b, d), k (b,)) -> (outputs (b, m), gradient (b, d))`.
 
-    The gradient at `x[i]` is the gradient of output `k[i]`. NaN is replaced by 0, and an infinite
-    slope by the finite number of largest magnitude.
+    The gradient at `x[i]` is the gradient of output `k[i]`. NaN is replaced by 0, and an
+    infinite derivative by the largest finite number of the same sign.
     """
 
     def gradient(x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -97,7 +97,7 @@ class _Measure:
     Args:
         builder: The builder of the encoded graph.
         graph: The network under study.
-        ranks: Rewrites atoms into equivalent ones; None preserves the values of atoms.
+        ranks: Rewriter of atoms into equivalent atoms; None preserves the values of atoms.
     """
 
     def __init__(self, builder: Builder, graph: Graph, ranks: Ranks | None) -> None:

@@ -35,8 +35,7 @@ CURVE_WORK = 256
 """Cost of one value of a curve, in products of 64-bit numbers."""
 
 LEAST_SECONDS = 0.25
-"""Least time limit of a call, in seconds, even after the deadline: an answer without evidence is of
-little use."""
+"""Least time limit of a call, in seconds, even after the deadline."""
 
 
 class BallEvaluator:

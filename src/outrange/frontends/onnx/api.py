@@ -134,7 +134,10 @@ def add_outputs(model: OnnxModel, hidden: Mapping[str, str]) -> OnnxModel:
 
 
 def _words(proto: Any) -> Iterator[str]:
-    """Yield names in the main graph; older versions of protobuf return damaged names as bytes."""
+    """Yield the names in the main graph.
+
+    Each name is a string, except that older versions of protobuf return damaged names as bytes.
+    """
     graph = proto.graph
     for node in graph.node:
         yield from (node.op_type, node.domain, node.name, *node.input, *node.output)

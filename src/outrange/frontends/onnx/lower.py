@@ -70,8 +70,8 @@ class OnnxGraph:
         plain: The graph before the fusion; None if nothing was fused.
         places: Map from the index of a value of `graph` to the index of the same value in `plain`.
         bypassed: Indices of the values of `graph` that a fused curve bypasses.
-        undescribed: The first node whose rounding the graph does not describe, in words; empty if
-            there is none. See `frontends.network.Network`.
+        undescribed: Text that names the first node whose rounding the graph does not describe;
+            empty if there is none. See `frontends.network.Network`.
         is_quantized: Whether some value that depends on the input is quantized.
     """
 

@@ -43,8 +43,8 @@ class TypeChanges:
 
     Args:
         inputs: Element types of the model's inputs.
-        undescribed: The first node that the float32 analysis does not describe, in words; empty if
-            there is none.
+        undescribed: Text that names the first node that the float32 analysis does not describe;
+            empty if there is none.
         sums: Number of int64 nodes among `_SUMS`.
     """
 
@@ -63,7 +63,7 @@ class TypeChanges:
     def _is_safe(self, node: OnnxNode, operands: Sequence[Tensor | None], kind: str) -> bool:
         """Return whether integers rounded to float32 surely stay within the range of their type.
 
-        Counts the node in `sums`.
+        The node is also counted in `sums` if it is an int64 node among `_SUMS`.
         """
         is_sum = node.op in _SUMS and kind == "int64"
         self.sums += is_sum

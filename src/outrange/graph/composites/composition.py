@@ -1,7 +1,8 @@
 """Parallel composition of several networks with separate inputs into one graph.
 
-A relation between networks, or between two runs of one network, becomes a property of one network.
-For two runs of one network this is self-composition (Barthe, D'Argenio, Rezk, CSFW 2004).
+A relation between networks, or between two runs of one network, becomes a property of the
+composed network. For two runs of one network, this is self-composition (Barthe, D'Argenio, Rezk,
+CSFW 2004).
 """
 
 from __future__ import annotations
@@ -56,9 +57,9 @@ def composition(graphs: Mapping[str, Graph], index: np.ndarray | None = None) ->
 def _inputs(graphs: Mapping[str, Graph], index: np.ndarray) -> tuple[Slot, ...]:
     """Return the input slots of the composed graph.
 
-    An entry is new if it equals no entry of an earlier input, and no earlier entry of its input. An
-    input with both new and repeated entries is split: each new entry becomes an input with the
-    entry's name. An input without new entries is dropped.
+    An entry is new if it equals neither an entry of an earlier input nor an earlier entry of the
+    same input. An input with both new and repeated entries is split: each new entry becomes an
+    input with the entry's name. An input without new entries is dropped.
 
     Raises:
         InputError: Two identified inputs have different types (integer or real) or limits.

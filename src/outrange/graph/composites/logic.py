@@ -57,7 +57,9 @@ def _is_infinite(level: np.ndarray) -> bool:
 
 
 def _compare_with_infinity(b: Builder, how: str, x: Value, level: float, first: bool) -> Operand:
-    """Compare `x` with an infinity; only masked entries, which are constants, can be infinite.
+    """Compare `x` with an infinity.
+
+    An entry of `x` is infinite only if it is an infinite constant, as in a mask.
 
     Args:
         b: The graph under construction.

@@ -37,10 +37,11 @@ def pointwise(
         b: The graph under construction.
         name: Name shown in reports.
         compute: The function of arrays.
-        write: The same function of expressions; it accepts a table and one expression per operand.
+        write: The same function for expressions: it accepts a table and one expression per operand.
         operands: The values and constants to which it is applied.
         jumps: Whether the function jumps somewhere.
-        otherwise: Maps the number of entries to the op that is used if no curve is found, or None.
+        otherwise: Function from the number of entries to the op that is used if no curve is found;
+            None if there is no such op.
         eager: See the op `Pointwise`.
 
     Returns:

@@ -1,10 +1,10 @@
 """Softmax as a small graph of differences and monotone functions, without overflow.
 
 `softmax_i(x) = sigmoid(x_i - logsumexp_{j != i} x_j)` and `logsumexp(a, b) = b + softplus(a - b)`.
-With more than `_SEPARATE` classes, it is written as `exp(x_i - logsumexp(x))`. In the first form,
-each output needs the log-sum-exp over all other entries. These log-sum-exps share partial results:
-in a balanced tree, the entries outside a node are the entries outside its parent and the entries of
-its sibling.
+With more than `_SEPARATE` classes, the softmax is written as `exp(x_i - logsumexp(x))`. In the
+first form, each output needs the log-sum-exp over all other entries. These log-sum-exps share
+partial results: in a balanced tree, the entries outside a node are the entries outside its parent
+and the entries of its sibling.
 """
 
 from __future__ import annotations
@@ -215,10 +215,10 @@ def softmax_of_filled(
 
     The result is then set to 0 at these entries.
 
-    This is the function of a layer that masks with a large negative number, for any `x`: unmasked
-    entries far below `low` get results close to 0. Filled entries come first, because the second
-    operand of `logsumexp(a, b)` also occurs outside the softplus. If this operand were a number as
-    large in size as `low`, the other one would lose all its digits.
+    This is the result of a layer that masks with a large negative number, for any `x`: unmasked
+    entries far below `low` get results close to 0. The entries are reordered so that filled entries
+    come first in each `logsumexp(a, b) = b + softplus(a - b)`. If `b` were as large in size as
+    `low`, all digits of `a` would be lost.
 
     Args:
         b: The graph under construction.

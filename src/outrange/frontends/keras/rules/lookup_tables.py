@@ -59,7 +59,12 @@ def _limits(c: KerasCall) -> tuple[int, int, bool]:
     first row also represents all smaller integers, and its last row all larger ones.
 
     A layer that hashes integers or has several out-of-vocabulary indices has a table from 0 to
-    `MOST - 1`, which covers no other integers.
+    `MOST - 1`, which covers no other integers. Without out-of-vocabulary indices, the table covers
+    the keys only.
+
+    Raises:
+        UnsupportedError: The layer is inverted, or it has no out-of-vocabulary index and its keys
+            are not consecutive.
     """
     if type(c.op).__name__ == "Hashing":
         return 0, MOST - 1, False

@@ -119,7 +119,7 @@ class Tracer:
     def layer(self, layer: Any, args: tuple, kwargs: dict) -> Any:
         """Run `layer.call` on the symbols, or record the layer as one operation.
 
-        It becomes one operation if its `call` uses the backend directly.
+        A layer is recorded as one operation if its `call` uses the backend directly.
         """
         path = self.path_of(layer)
         if self.stack and getattr(self.stack[-1], "activation", None) is layer:

@@ -60,8 +60,8 @@ class Mode:
     """Differences of one layer call between training and inference.
 
     Args:
-        noisy: Whether the layer, or a layer that encloses it, may compute something different in
-            training.
+        noisy: Whether the layer, an inner layer or an enclosing layer may compute something
+            different in training.
         behind: Whether the layer's inputs may differ in training.
         statistics: Whether batch statistics, or something unknown, may replace the layer's
             inference computation.

@@ -51,11 +51,11 @@ KERNELS: Mapping[str, QuantizedKernel] = MappingProxyType(
         ),
     }
 )
-"""The kernels by name.
+"""The sets of kernels, by name.
 
 A fixed-point requantization multiplies by an integer and rounds, and then shifts by at least one
-bit and rounds again. The error of the first rounding is at most half a unit. After a shift by at
-least one bit, it is at most a quarter of a step.
+bit and rounds again. The error of the first rounding is at most half a unit before the shift. The
+shift at least halves this error, to at most a quarter of a step.
 """
 
 

@@ -127,7 +127,7 @@ def merged_scale(first: Grid, second: Grid) -> float:
 
 
 def find_moved(node: OnnxNode, tensors: Sequence[Tensor | None], result: Tensor) -> int | None:
-    """Return the index of the operand whose entries a node only moves or returns; None if none.
+    """Return the index of the operand whose entries a node only moves or returns, or None.
 
     Args:
         node: A node.

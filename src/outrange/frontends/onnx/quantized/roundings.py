@@ -5,8 +5,9 @@ bounded, so its errors are bounded, too. Each value has an error of at most
 `relative |v| + absolute`, where `v` is the value of the graph. Before the first quantizer, relative
 errors cover inputs of any size.
 
-Sound: for runtimes that reorder sums, fuse products or multiply scales first. A matrix product that
-computes in fewer digits (TF32, bfloat16), or by another algorithm (Winograd), is not covered.
+The bounds hold for runtimes that reorder sums, fuse products or multiply scales first. They do not
+cover products in fewer digits (TF32, bfloat16), or other algorithms for a product, such as
+Winograd's for convolutions.
 
 Reference: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., section 3.1.
 """
@@ -35,11 +36,14 @@ TINY = 2.0**-125
 """Bound on an underflow: a runtime may flush a result below `2^-126` to zero."""
 
 LARGEST_RELATIVE = 2.0**-11
-"""Maximum relative error of a value that a quantizer reads. Only hundreds of scalings exceed it."""
+"""Maximum relative error of a value that a quantizer reads.
+
+Only a chain of hundreds of scalings exceeds it.
+"""
 
 EXTRA_TERMS = 12
-"""Number of roundings in a sum besides those of its terms: of the scales, their products and
-quotients, the weights and the bias."""
+"""Number of roundings in a sum besides those of its terms. These are roundings of the scales, of
+their products and quotients, of the weights and of the bias."""
 
 MARGIN = 1.0 + 2.0**-20
 """Factor that covers the float64 roundings of the bounds themselves."""

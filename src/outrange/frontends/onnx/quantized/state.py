@@ -113,7 +113,7 @@ class Quantization:
         return self.builder.affine_map(fine, grid)
 
     def is_clipped(self, x: Operand) -> bool:
-        """Return whether `x` is the result of a `Clip`, or has its entries."""
+        """Return whether `x` is the result of a `Clip`, or only moves the entries of one."""
         return isinstance(x, Value) and x.index in self._clipped
 
     def merge(self, steps: Operand, x: Operand, where: str, grid: Grid) -> Operand:
@@ -218,7 +218,11 @@ class Quantization:
     def follow(
         self, node: OnnxNode, tensors: Sequence[Tensor | None], results: Sequence[Tensor]
     ) -> None:
-        """Record the scale that a node passes on, or the errors of its dequantized product."""
+        """Record the scale and the grid that a node passes on, or check its dequantized product.
+
+        The errors of such a product are recorded. The product is rejected if a runtime may rewrite
+        it in a way that the graph cannot enclose.
+        """
         if node.domain or not node.inputs or not results:
             return
         moved, result = find_moved(node, tensors, results[0]), results[0].operand

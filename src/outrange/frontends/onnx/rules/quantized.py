@@ -111,7 +111,7 @@ def dequantize_linear(c: OnnxCall) -> Operand:
 
 
 def _read_real(c: OnnxCall, i: int, axis: int) -> Operand:
-    """Return the real value of operand `i`, whose scale and zero point follow it."""
+    """Return the real value of operand `i`; the next two operands are its scale and zero point."""
     x = c.operand(i)
     return _dequantize(
         c, x, _read_scale(c, i + 1, x, axis), _read_along(c, i + 2, "zero point", x, axis, 0.0)
@@ -119,7 +119,7 @@ def _read_real(c: OnnxCall, i: int, axis: int) -> Operand:
 
 
 def _write_steps(c: OnnxCall, x: Operand, i: int, axis: int, kind: str) -> Operand:
-    """Quantize a result whose scale is operand `i`, and whose zero point follows it."""
+    """Quantize a result; operand `i` is its scale, and the next operand is its zero point."""
     zero = _read_along(c, i + 1, "zero point", x, axis, 0.0)
     return _quantize(c, x, _read_scale(c, i, x, axis), zero, kind)
 

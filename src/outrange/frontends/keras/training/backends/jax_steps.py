@@ -38,7 +38,9 @@ def quick_options() -> dict[str, Any]:
 
 
 class JaxTraining:
-    """A compiled model's training as functions of its variables, whose own values do not change.
+    """The training of a compiled model, as functions of the values of its variables.
+
+    The variables themselves do not change.
 
     Args:
         model: A built, compiled model.

@@ -24,7 +24,9 @@ EAGER = 4
 
 
 class TensorFlowTraining:
-    """A compiled model's training as functions of data; steps change the model's variables.
+    """The training of a compiled model, as functions of data.
+
+    Steps change the model's variables.
 
     Args:
         model: A built, compiled model.
@@ -146,7 +148,10 @@ class TensorFlowTraining:
         return loss, dense, self.k.tree.flatten(outputs)
 
     def _call_few_times(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a function eagerly at most `EAGER` times if `_same_eagerly`, and then as a graph."""
+        """Call a function eagerly in its first `EAGER` calls if that is safe, otherwise as a graph.
+
+        Eager calls are safe if `_same_eagerly` is true for the first argument.
+        """
         name = function.__name__
         calls = self._calls[name] = self._calls.get(name, 0) + 1
         if calls <= EAGER and self._same_eagerly(arguments[0]):
@@ -159,8 +164,9 @@ class TensorFlowTraining:
         """Return whether eager execution surely gives the results of `fit`'s graph and is not slow.
 
         User code may check whether it runs in a graph, and loops over steps are slow in eager mode.
-        A cross-entropy searches for the logits of its input: in a graph it finds the operation that
-        computed the input, but in eager mode only logits that a Keras activation attached.
+        A cross-entropy searches for the logits from which its input was computed. In a graph, it
+        finds them through the operation that computed the input. In eager mode, it finds only
+        logits that a Keras activation attached to the input.
         """
         if self._eager is None:
             k, model = self.k, self.model

@@ -16,11 +16,13 @@ from ..stepping import moves_entries_alone
 
 
 LARGEST = 1_000_000
-"""Number of weights above which nothing is recorded, because the overhead is then negligible."""
+"""Number of weights above which steps are not recorded: Keras's overhead is then negligible."""
 
 
 class TorchTraining:
-    """A compiled model's training as functions of data; steps change the model's variables.
+    """The training of a compiled model, as functions of data.
+
+    Steps change the model's variables.
 
     Args:
         model: A built, compiled model.
@@ -67,8 +69,8 @@ class TorchTraining:
     def single_threaded(self) -> Iterator[None]:
         """Limit PyTorch to one thread in this context if training steps are recorded.
 
-        Only models with at most `LARGEST` weights are recorded. In their small operations,
-        additional threads would mostly wait.
+        Steps are recorded only for models with at most `LARGEST` weights. In their small
+        operations, additional threads would mostly wait.
         """
         before = torch().get_num_threads()
         torch().set_num_threads(1 if self._records else before)

@@ -1,4 +1,4 @@
-"""A trainable copy under JAX whose steps take and return its values, without side effects."""
+"""A trainable copy under JAX whose steps accept and return its values, without side effects."""
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
