@@ -29,7 +29,7 @@ class LoopSystem:
         varies: Whether the disturbance may vary from step to step.
         parameters: Bounds on the constant parameters, `(p,)` each.
         choices: `(c,)`: number of possible values of each choice. A choice is an input that may
-            take any of finitely many values, a different one at every step.
+            take any of finitely many values, possibly a different one at each step.
         model_step: Function that computes a step with the user's own controller in its own
             arithmetic. It maps the index of the step and inputs `(batch, inputs)` to outputs
             `(batch, states + controls)`. None if there is none.

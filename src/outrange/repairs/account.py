@@ -151,7 +151,10 @@ class Account:
         )
 
     def _compare_models(self, network: Any) -> tuple[Agreement, ...]:
-        """Compare the models at random inputs of each set, and at the user's inputs."""
+        """Compare the models at random inputs of the input sets and of the rest of the domain.
+
+        They are also compared at the user's inputs, if there are any.
+        """
         task = self._task
         rng = np.random.default_rng(task.seed + 2)
         inside = [d.draw(rng, max(50, FRESH // len(task.demands))) for d in task.demands]

@@ -34,7 +34,10 @@ class HeadActivation:
         return self.inverse(bound) if bound >= self.least else -np.inf
 
     def logit_at_least(self, bound: float) -> float:
-        """Return the lower bound on a logit that is equivalent to a value of at least `bound`."""
+        """Return the lower bound on a logit that is equivalent to a value of at least `bound`.
+
+        The result is minus infinity if every logit satisfies the bound, and infinity if none does.
+        """
         if bound <= self.least:
             return -np.inf
         return self.inverse(bound) if bound <= self.most else np.inf

@@ -22,7 +22,7 @@ def keras_model(model: Any, safe_mode: bool = True) -> Any:
 
     Raises:
         InputError: The file does not exist.
-        UnsupportedError: The model is of another framework.
+        UnsupportedError: The model is neither a Keras model nor a path with such an ending.
     """
     is_path = isinstance(model, str | os.PathLike)
     if is_path and os.fspath(model).lower().endswith((".keras", ".h5", ".hdf5")):

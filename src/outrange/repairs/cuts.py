@@ -55,10 +55,12 @@ class CutRules:
     def cuts(
         self, formula: Formula, x: np.ndarray, logits: np.ndarray, usual: np.ndarray
     ) -> list[WeightCut] | None:
-        """Return constraints that make a formula hold at an input; None if no logits satisfy it.
+        """Return constraints that make a formula hold at an input.
 
         They imply the formula exactly or to first order (see the class). For a disjunction, they
-        enforce only the part that the original outputs are closest to satisfying.
+        enforce only one part: of the parts that logits can satisfy, the one that the original
+        outputs are closest to satisfying. The result is None if an inequality that the formula
+        needs fails for all logits.
 
         Args:
             formula: A condition over the flat `[x, y]`.
@@ -106,7 +108,10 @@ class CutRules:
         return head is other and head.activation == SOFTMAX and i // head.units == j // head.units
 
     def _bound_logit(self, k: int, c: float, bound: float) -> list[WeightCut] | None:
-        """Constrain a logit so that its activation is <= `bound` if `c > 0`, else >= `bound`."""
+        """Constrain a logit so that its activation is <= `bound` if `c > 0`, else >= `bound`.
+
+        The list is empty if every logit satisfies this. The result is None if no logit does.
+        """
         activation = ACTIVATIONS[self._place[k][0].activation]
         most = activation.logit_at_most(bound) if c > 0 else -activation.logit_at_least(bound)
         if most == np.inf:

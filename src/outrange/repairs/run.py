@@ -120,7 +120,9 @@ def _repair_by_guard(task: RepairTask, account: Account, before: Sequence[Verdic
 def verdicts_of(
     task: RepairTask, network: Network, seconds: float | None, every: bool = False
 ) -> list[Verdict]:
-    """Return one verdict per property on a network, ending with the first that does not hold.
+    """Return one verdict per property on a network.
+
+    Unless `every` is true, the list ends with the first property that is not proved.
 
     Args:
         task: The repair, whose properties are decided.

@@ -136,7 +136,10 @@ def times(sections: Sequence[Section]) -> list[tuple[str, str]]:
 
 
 def versions() -> list[tuple[str, str]]:
-    """Return pairs of name and value: versions of Python and loaded packages, and the machine."""
+    """Return pairs of name and value: versions of Python and of loaded packages, and the machine.
+
+    The Keras backend is included if Keras is loaded.
+    """
     packages = []
     for package in PACKAGES:
         if MODULES.get(package, package) in sys.modules:

@@ -181,7 +181,10 @@ class FlowRun:
         self.span = self._record(done, done.states, now, now)
 
     def _control(self, span: Span, start: Fraction) -> tuple[Span, Models | None]:
-        """Return the boxes on which the controller is defined, and their controls (or None)."""
+        """Return the boxes on which the controller is defined, and their controls.
+
+        The controls are None if no box is left. The other boxes fail.
+        """
         assert self.network is not None
         try:
             return span, self.network.control(span.states, start)

@@ -62,7 +62,7 @@ def rules_of(safe: Formula, places: Sequence[tuple[int, int]], text: str) -> lis
         text: The property, for messages.
 
     Raises:
-        UnsupportedError: The property has another form.
+        UnsupportedError: The property has another form, or two of its parts read the same output.
     """
     conjuncts = _conjuncts(safe)
     plain = [part for part in conjuncts if isinstance(part, Atom)]
