@@ -142,8 +142,9 @@ def lower_line(
 ) -> Line:
     """Return slope, offset, theta, pivot and gain of lines below `sign * f`, for a rising `f`.
 
-    The convex hull is level up to the first jump, runs along the limits to the last jump, and then
-    to the right endpoint. For `-f`, it is mirrored. `theta` runs through the hull's slopes.
+    The lower convex hull has three pieces: it is level up to the first jump, connects the limits at
+    the first and the last jump, and ends at the right endpoint. For `-f`, it is mirrored. `theta`
+    selects one of the hull's slopes, or a slope between two of them.
     """
     if sign < 0:
         flipped = None if theta is None else theta

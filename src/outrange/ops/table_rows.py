@@ -1,6 +1,6 @@
 """A table indexed by integers, and bounds on it: the data of a `Step` that is a lookup.
 
-Between two entries there is no integer; the table is interpolated linearly there.
+Between two successive integers, the table is interpolated linearly.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ class TableRows:
     """A table with one number per row.
 
     Args:
-        entries: `(n,)`, finite; the integer `k` selects row `k`. Below 0 and beyond the last row
-            the nearest row is used.
+        entries: `(n,)`, finite; the integer `k` selects row `k`. An integer below 0 selects the
+            first row, and an integer beyond the last row selects the last one.
     """
 
     def __init__(self, entries: np.ndarray) -> None:
@@ -37,7 +37,7 @@ class TableRows:
         return np.where(np.isnan(x), x, low + (at - before) * (high - low))
 
     def range(self, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-        """Return bounds on the table over each `[lo, hi]`, from rows inside and both endpoints."""
+        """Bound the table over each `[lo, hi]`, from the rows inside and both endpoints."""
         lo, hi = np.broadcast_arrays(np.asarray(lo, np.float64), np.asarray(hi, np.float64))
         ends = np.stack([self.at(lo), self.at(hi)])
         pad = np.where(_is_integer(lo) & _is_integer(hi), 0.0, self.off)

@@ -12,8 +12,8 @@ class Measured:
 
     Args:
         loss: The value of the loss; NaN if there was an error.
-        gradients: Maps a weight index to the gradient; None if the backend reports no gradient
-            path.
+        gradients: Maps a weight index to the weight's gradient, or to None if the backend reports
+            no gradient path from the loss to the weight.
         error: The message of the backend's exception, or `""`.
         outputs: The model's outputs, one array per output; empty if they were not stored.
     """
@@ -39,11 +39,12 @@ class Rehearsal:
     """The results of a few training steps that leave the user's model as it was.
 
     Args:
-        losses: The loss on each step's rows, before the step.
+        losses: The loss before each step, on the rows of that step.
         moved: Maps a weight index to the largest change of any of the weight's entries.
         size: Maps a weight index to the weight's largest absolute entry before the first step.
         error: The message of the backend's exception, or `""`.
-        looks: `(step, loss on the first rows)` before some of the steps and after the last.
+        looks: `(step, loss on the first rows of the data)` before some or all of the steps, and
+            after the last step.
         outputs: The outputs on the first rows after the last step, one array per output.
         in_training: The outputs on the first rows in training mode after the last step; empty if
             training mode computes the same values as inference.

@@ -86,10 +86,10 @@ class Layer:
         others: The other tensors it returns.
         rate: The rate of a dropout layer; 0 for other layers.
         shape: Shape of `after`, without the batch axis.
-        noisy: Whether it may compute something different in training, such as a dropout, a layer
-            with batch statistics, or user code that receives the `training` flag.
+        noisy: Whether it may compute something different in training. Examples are dropout, layers
+            with batch statistics, and user code that receives the `training` flag.
         behind: Whether its inputs in training may differ from its inputs at inference.
-        statistics: Whether training may replace its inference values by batch statistics or by
+        statistics: Whether training may replace its inference values with batch statistics or with
             unknown values.
         dtype: The floating-point type it computes in.
     """
@@ -116,7 +116,7 @@ class Head:
             `"softmax"`, `"sigmoid"`, `"tanh"`, `"relu"` and others by their Keras names, or
             `"other"`.
         layer: The layer that applies it.
-        width: Entries along the last axis.
+        width: Number of entries of the output along its last axis.
         axis: The softmax axis, counted from the end.
         logits: The tensor before the activation; None for `"linear"` and `"other"`, and if the
             activation is applied to each step of a sequence separately.
@@ -124,8 +124,9 @@ class Head:
             softmax of a softmax.
         dropped: The rate of a final dropout; 0 if there is none.
         recovered: Whether this backend lets a cross-entropy read `logits` instead of the output.
-        moved: The last trained operand before the activation: `"bias"`, which can reach any value
-            from any input, `"kernel"`, which maps zeros to zeros, or `""`.
+        moved: The last trained operand before the activation. `"bias"`: with a suitable bias, the
+            result can be any number, for every input. `"kernel"`: the result is 0 if the
+            inputs are 0. `""`: neither of them.
     """
 
     activation: str
@@ -146,13 +147,15 @@ class Loss:
     Args:
         name: Its Keras name, for example `"mean_squared_error"`, or the name of the user's
             function.
-        known: Whether it is a Keras loss in its usual form: over all entries of the output (no
-            mask removes any), along the last axis, clipped at 1e-7, in 32 or 64 bits.
+        known: Whether it is a Keras loss in its usual form: with a reduction over all entries of
+            the output (none is masked), along the last axis, with probabilities clipped at
+            1e-7, in 32 or 64 bits.
         output: Index of the output it reads.
         from_logits: Whether the loss reads logits; None if it has no argument of this name.
         smoothing: The label smoothing, from 0 to 1.
         tensor: The loss's tensor in `Program.steps`; None if the loss could not be traced.
-        options: Its other plain arguments and its weight, reduction and dtype, by name.
+        options: Its other arguments that are numbers or strings, and its weight, reduction and
+            dtype, by name.
         native: Whether it is a Keras loss, in its usual form or not.
     """
 
@@ -180,8 +183,8 @@ class PartialGraph:
         places: Maps a tensor number to a value of `written`.
         written: The same graph operation by operation, as the model computes it. Dependencies
             are read from this graph, because `graph` fuses curves across layers.
-        bypassed: The values of `graph` that a fused curve bypasses. Their bounds hold, but later
-            values may not read them.
+        bypassed: The values of `graph` that a fused curve bypasses. Their bounds hold, but values
+            that depend on them in the model may no longer read them in `graph`.
     """
 
     graph: Graph
@@ -227,8 +230,9 @@ class Program:
         chance_in_training: Whether the model may draw random numbers in training.
         own_chance: Whether user code may draw random numbers in training.
         stepping: The settings of the next optimizer steps; None if there is no optimizer.
-        varied: `varied(values)` returns the graph of `whole` with other values of some weights, by
-            their index; None if that graph cannot be written.
+        varied: `varied(values)` returns the graph of the model with other values of some weights.
+            `values` maps weight indices to arrays. The result is None if that graph cannot be
+            built.
         understood: Maps each member of `escaped` whose use is known to its role: `"bias"` (added to
             the result of a convolution) or `"state"` (multiplied by the zeros from which a
             recurrent layer starts).
@@ -250,9 +254,9 @@ class Program:
             something different in training, or if there is no loss.
         dead_start: Maps `(trials=…, names=…, least=…)` to the probabilities of a dead start, as
             `outrange.training.dead_start` computes them; None if they cannot be computed.
-        batch_statistics: Function that maps the names of layers that use batch statistics in
-            training to the number of entries of one row that each statistic covers. Layers for
-            which this is unknown are absent.
+        batch_statistics: Function that returns a map from the names of `BatchNormalization` layers
+            to the number of entries per row and channel over which they average in training.
+            Layers for which this number is unknown are absent.
     """
 
     name: str

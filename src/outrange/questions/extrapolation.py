@@ -67,8 +67,8 @@ def extrapolation(
 def widen_set(inputs_set: Any, flat: np.ndarray) -> Any:
     """Widen an input set to the smallest set of the same type that contains the given rows.
 
-    For an `outrange.Mixed` set, the box is widened; the integer and one-hot constraints are kept if
-    all rows satisfy them, and dropped otherwise.
+    For an `outrange.Mixed` set, the box is widened. If a row violates the integer or one-hot
+    constraints, the result is the widened box alone.
 
     Args:
         inputs_set: An input set in any form that `slots_of` accepts.

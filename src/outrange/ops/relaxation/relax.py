@@ -154,7 +154,7 @@ def _plain(side: Side, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
 
 
 def _lower(side: Side, lo: np.ndarray, hi: np.ndarray, theta: np.ndarray | None) -> np.ndarray:
-    """Return slope, offset, theta, pivot and gain of the lower lines, for flat arrays."""
+    """Return slope, offset, theta, pivot and gain of lines below `side`, for flat arrays."""
     out = np.zeros((5, lo.size))
     out[0] = np.nan
     start, stop = side.gaps(lo, hi)
@@ -179,7 +179,7 @@ def _lower(side: Side, lo: np.ndarray, hi: np.ndarray, theta: np.ndarray | None)
 def _situations(
     side: Side, lo: np.ndarray, hi: np.ndarray, start: np.ndarray, stop: np.ndarray
 ) -> Iterator[tuple[np.ndarray, Rule]]:
-    """Yield masks of elements with their rules in `envelope`.
+    """Yield pairs of a mask of elements and the rule in `envelope` for these elements.
 
     An element in no mask gets a constant lower bound.
     """
@@ -208,7 +208,7 @@ def _situations(
 
 
 def _at_point(side: Side, at: np.ndarray) -> envelope.EnvelopeLine:
-    """Return the tangent for one-point intervals; it is close to the lines for narrow intervals."""
+    """Return the tangents at the given points, as lines for intervals that are single points."""
     slope = side.slope(at)
     slope = np.where(np.isfinite(slope), slope, 0.0)
     value = side.value(at)

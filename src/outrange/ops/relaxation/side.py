@@ -51,8 +51,8 @@ def fall(value: Numbers, slope: np.ndarray, at: Numbers, extra: Numbers = 0.0) -
 
     Let `u` be the unit roundoff. The product has an error of `u |slope at|`, and each of the two
     subtractions an error of `u` times its result. Together, these are less than `4u (|slope at| +
-    |value|)`, which includes the rounding of this bound. Without `extra`, nothing is subtracted
-    where `slope` or `at` is 0, so that level pieces stay exact.
+    |value|)`, which includes the rounding of this bound. Without `extra`, no error is subtracted
+    where `slope` or `at` is 0, so that bounds on constant pieces stay exact.
     """
     product = slope * at
     pad = 4.0 * UNIT * (np.abs(product) + np.abs(value)) + TINY
@@ -119,12 +119,13 @@ class Side:
         self.knot_extra = np.array(extras, np.float64)
 
     def _edges(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return, for every knot, where the nearest interval that misses it may start and stop.
+        """Return limits on the endpoints of intervals that do not touch a knot, for every knot.
 
-        The first array contains the least start of such an interval on the right of the knot, and
-        the second the largest stop on its left.
+        For intervals on the right of a knot, the first array contains the least start. For
+        intervals on its left, the second array contains the largest stop.
 
-        An interval that ends at a jump touches it unless the value there is the limit from inside.
+        An interval with an endpoint at a jump touches the jump, unless the value of the curve there
+        is the limit from inside the interval.
         """
         after, before = self.knots.copy(), self.knots.copy()
         for i in np.flatnonzero(np.isin(self.knots, self.curve.jumps)).tolist():
@@ -140,7 +141,10 @@ class Side:
         return value, float(np.max(self.error(value)))
 
     def _limit(self, gap: int, knot: float) -> tuple[float, float]:
-        """Return a lower bound on the limit at `knot` from inside `gap`: a value minus an error."""
+        """Return a value and an error; `value - error` bounds the limit inside `gap` from below.
+
+        The limit is taken at `knot`, an endpoint of the gap.
+        """
         if self.has_line[gap]:
             slope, offset = float(self.line_slope[gap]), float(self.line_offset[gap])
             whole = Fraction(slope) * Fraction(float(knot)) + Fraction(offset)
@@ -184,6 +188,6 @@ class Side:
         )
 
     def least(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Return a lower bound on `sign * f` over `[lo, hi]`, a fallback if no line is known."""
+        """Return a lower bound on `sign * f` over `[lo, hi]`, used if no line is known."""
         least, most = self.curve.range(lo, hi)
         return least if self.sign > 0 else -most

@@ -12,8 +12,9 @@ def slope_range(curve: Curve, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray,
     """Return bounds on the slope of `f` inside every `[lo, hi]`.
 
     On a convex gap the slope rises, and on a concave one it falls, so its values at the endpoints
-    suffice. At a kink inside the interval, both one-sided slopes are included; the same is true if
-    the interval consists of the kink alone. Between two turns, the sign of the slope is used, too.
+    suffice. At a kink inside the interval, both one-sided slopes are included. The same is true if
+    the interval consists of the kink alone. If the curve only rises or only falls on the interval,
+    slopes of the wrong sign are excluded.
 
     Args:
         curve: The curve `f`, with its derivative and convexity.
@@ -21,8 +22,8 @@ def slope_range(curve: Curve, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray,
         hi: Upper endpoints, of the same shape.
 
     Returns:
-        `(least, most)` of that shape; infinite where a jump or a hole lies inside, or no bound can
-        be derived.
+        `(least, most)` of that shape. They are infinite where the interval contains a jump or a
+        point at which `f` is undefined, or where no bound can be derived.
 
     Sound: the stated error of `df` is included. Complete: exact on gaps on which `curve.lines`
     states a line.

@@ -169,9 +169,10 @@ class _Alignment:
         return np.asarray(op.run([entries[None]]))[0]
 
     def _clip(self, op: Curve, pair: _Pair) -> _Pair:
-        """Return the pair for a clip of `P`: the next ReLU, or `P` itself, minus the excess.
+        """Return the pair for a clip of `P`, written as `relu(P)` or `P` minus the excess.
 
-        The excess is the part of `P` beyond the limits of the clip.
+        The excess is the part of `P` beyond the limits of the clip. `relu(P)` is used if the lower
+        limit is 0 and the original network has a corresponding ReLU.
         """
         least, most = op.knots[0], op.knots[-1]
         low, high = (least - pair.shift) / pair.factor, (most - pair.shift) / pair.factor
@@ -247,7 +248,7 @@ class _Alignment:
     def _reader(self, bases: tuple[int, ...], op: Op | None) -> int:
         """Return an unused node of the original network that applies an op like `op` to `bases`.
 
-        None stands for a ReLU. The result is 0 if there is no such node.
+        If `op` is None, the node must apply a ReLU. The result is 0 if there is no such node.
         """
         for k, node in enumerate(self.first.nodes, 1):
             if k in self.used or node.inputs != bases:

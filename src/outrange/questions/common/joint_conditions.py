@@ -104,7 +104,7 @@ def apply_to_networks(condition: Any, scopes: Mapping[str, Scope], is_shared: bo
         is_shared: Whether all networks have the same input, which `x` then denotes.
 
     Raises:
-        InputError: A parameter is not the name of a network, or `x` for a shared input.
+        InputError: A parameter is neither the name of a network nor, for a shared input, `x`.
     """
     if isinstance(condition, ExpressionNode) or not callable(condition):
         return condition

@@ -27,11 +27,13 @@ class LayerLike(Protocol):
 
 
 class NetworkLike(Protocol):
-    """Network given as a graph. `predict` runs the user's own model; None if there is no model.
+    """Network given as a graph.
 
-    `terms` is the graph from `[x, y]` to the nonlinear terms of a condition, or None. With `terms`,
-    the outputs of `graph` are those of the model and then the terms. `model` is the network without
-    the terms, and `products` maps each term that is a product to its factors.
+    `predict` runs the user's own model; it is None if there is no model. `written` is the graph
+    before curves were fused; it computes the same function. `terms` is the graph from `[x, y]` to
+    the nonlinear terms of a condition, or None. With `terms`, the outputs of `graph` are those of
+    the model and then the terms. `model` is the network without the terms, and `products` maps each
+    term that is a product to its factors.
     """
 
     @property

@@ -42,7 +42,7 @@ class ExpandedClauses:
 def expand_groups(
     formula: Formula, regions: Sequence[Region], name_input: Callable[[int], str]
 ) -> list[ClauseGroup]:
-    """Return the groups of clauses that `expand_clauses` returns, without its bound."""
+    """Return only the groups of clauses from the result of `expand_clauses`."""
     return expand_clauses(formula, regions, name_input).groups
 
 
@@ -107,7 +107,7 @@ def _around(region: Region, size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _groups(region: Region, boxes: dict, clauses_of: dict) -> Iterator[ClauseGroup]:
-    """Yield groups of at most `MOST_TOGETHER` clauses, each with all boxes they apply to."""
+    """Yield groups of at most `MOST_TOGETHER` clauses, each with all boxes of its clauses."""
     boxes_of: dict[tuple, list] = {}
     for box, terms in clauses_of.items():
         boxes_of.setdefault(tuple(terms), []).append(boxes[box])

@@ -40,8 +40,8 @@ are evaluated.
 """
 
 _TOGETHER = 2**18
-"""Maximum number of entries of graph values in the timed evaluation, which runs at least one
-point."""
+"""Maximum number of entries of graph values in the timed evaluation, which includes at least
+one point."""
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,10 @@ def _inputs_of(region: Region, rng: np.random.Generator) -> np.ndarray:
 
 
 def _runnable(points: Sequence[np.ndarray], regions: Sequence[Region]) -> Iterator[np.ndarray]:
-    """Yield, for each point, a float32 point in the regions at or next to it, if one is found."""
+    """Yield, for each point, a float32 point in the regions that is equal or close to it.
+
+    If none is found, the point is skipped.
+    """
     if not len(points):
         return
     with np.errstate(over="ignore"):

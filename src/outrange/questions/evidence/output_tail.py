@@ -35,7 +35,7 @@ MOST_ROOTS = 8
 """Maximum number of boxes of a group of clauses that the tail may refute."""
 
 MOST_CUTS = 3
-"""Maximum number of places that are tried as the start of the tail."""
+"""Maximum number of ops that are tried as the first op of the tail."""
 
 SAMPLES = 256
 """Number of random inputs at which a tail is run before its linear regions are enumerated.
@@ -47,7 +47,7 @@ MOST_PATTERNS = 1 << 12
 """Maximum number of activation patterns of a tail that are enumerated without bisecting its box."""
 
 LEAST = 2.0**-60
-"""A clause that includes equality is refuted if its value is never below this number."""
+"""A clause that also holds at the value 0 is refuted if its value is never below this number."""
 
 METHOD = "the last layers alone, in rational arithmetic, for all values that they may receive (own)"
 
@@ -55,7 +55,7 @@ METHOD = "the last layers alone, in rational arithmetic, for all values that the
 def drop_refuted_by_tail(
     graph: Graph, groups: Sequence[ClauseGroup], seconds: float
 ) -> list[ClauseGroup]:
-    """Return the groups whose clauses the last layers alone do not refute.
+    """Return the groups, except those whose clauses are all refuted by the last layers alone.
 
     Args:
         graph: Graph of the network, followed by the terms of the clauses.
@@ -66,10 +66,11 @@ def drop_refuted_by_tail(
         InputError: A box exceeds the limits of an input.
 
     Sound: yes. The inputs of the tail range over a superset of their joint values, and the tail
-    is evaluated in rational arithmetic. A clause that includes equality is refuted if
-    its value is never below `LEAST`. Complete: no, only for piecewise-linear tails. Cost: nothing
-    for networks without nonlinear ops behind a dense layer of the output's size; otherwise one pass
-    of linear bounds, and a rational linear program for each linear region of the tail.
+    is evaluated in rational arithmetic. A strict clause is refuted if its value is never
+    below 0, and any other clause if its value is never below `LEAST`. Complete: no, only for
+    piecewise-linear tails. Cost: nothing for networks without nonlinear ops after a dense layer
+    with as many entries as the output. For other networks, one pass of linear bounds, and a
+    rational linear program for each linear region of the tail.
     """
     cuts = _tail_starts(graph)
     if not cuts:

@@ -1,4 +1,4 @@
-"""Errors for operations on expressions that would need a model that is not known yet."""
+"""Errors for operations that need the value of an expression before its model is known."""
 
 from __future__ import annotations
 

@@ -65,7 +65,10 @@ def _variable(node: ExpressionNode, scope: Scope) -> np.ndarray:
 
 
 def _scope_of(node: ExpressionNode, scope: Scope) -> Scope:
-    """Return the scope of a variable: the scope of its network among several, or `scope`.
+    """Return the scope of a variable.
+
+    If several networks are numbered together, this is the scope of the variable's network.
+    Otherwise, it is `scope`.
 
     Raises:
         InputError: The variable names a network or a layer, which the question does not support.

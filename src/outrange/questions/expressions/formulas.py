@@ -1,4 +1,4 @@
-"""Comparisons of piecewise-linear forms as exact formulas of linear atoms."""
+"""Comparisons of piecewise-linear forms, written as formulas of linear inequalities."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def compare_forms(op: str, a: AffineForm, b: AffineForm) -> Formula:
 def all_of(parts: Iterable[Formula]) -> Formula:
     """Build the conjunction of formulas; nested conjunctions are flattened.
 
-    True parts are dropped, and the result is `FALSE` if any part is.
+    Parts that are `TRUE` are dropped. If any part is `FALSE`, so is the result.
     """
     flat: list[Formula] = []
     for part in parts:
@@ -45,7 +45,7 @@ def all_of(parts: Iterable[Formula]) -> Formula:
 def any_of(parts: Iterable[Formula]) -> Formula:
     """Build the disjunction of formulas; nested disjunctions are flattened.
 
-    False parts are dropped, and the result is `TRUE` if any part is.
+    Parts that are `FALSE` are dropped. If any part is `TRUE`, so is the result.
     """
     flat: list[Formula] = []
     for part in parts:
@@ -59,14 +59,15 @@ def any_of(parts: Iterable[Formula]) -> Formula:
 
 
 def linear_atom(form: AffineForm, strict: bool = False, *, may_scale: bool = True) -> Atom:
-    """Build `form <= 0` (`< 0` if strict) for a form without peaks, with float64 coefficients.
+    """Build `form <= 0` (`< 0` if strict) for a form without maxima, with float64 coefficients.
 
     If a division (as in a mean of three numbers) produced numbers that float64 cannot represent,
     the inequality is multiplied by the odd part of their common denominator. If that does not help,
     each number is rounded once.
 
     Args:
-        may_scale: Whether the inequality may be multiplied. The value of an objective may not.
+        may_scale: Whether the inequality may be multiplied; False for an objective, because its
+            value would change.
 
     Raises:
         InputError: A number exceeds the range of float64.
@@ -103,9 +104,10 @@ def _factor(form: AffineForm) -> int:
 def _at_most_zero(form: AffineForm, strict: bool) -> Formula:
     """Build `form <= 0` (or `< 0`).
 
-    With an added maximum, the inequality must hold for every alternative; with a subtracted
-    maximum, for some alternative. So each peak is replaced by its alternatives. Subtracted peaks
-    come first, so that the result is an `Or` of `And`s.
+    If a maximum is added, the inequality must hold for each of its alternatives. If a maximum is
+    subtracted, the inequality must hold for at least one of its alternatives. So each maximum is
+    replaced by its alternatives. Subtracted maxima are replaced first, so that the result is an
+    `Or` of `And`s.
     """
     if not form.peaks:
         if form.terms:

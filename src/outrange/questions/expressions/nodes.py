@@ -211,7 +211,7 @@ class Index(ExpressionNode):
 
 
 class Condition(Timed, ExpressionNode):
-    """A comparison, several joined by `&`, `|`, `~` and `implies`, or an array of conditions.
+    """One comparison, comparisons joined by `&`, `|`, `~` and `implies`, or an array of these.
 
     A condition on an array has one truth value per entry; `.all()` or `.any()` reduces it to one.
     """

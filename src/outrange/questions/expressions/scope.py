@@ -25,8 +25,8 @@ class Scope:
     Args:
         inputs: The model's inputs; input entry `i` is variable `i`.
         outputs: The model's outputs; output entry `j` is variable `total inputs + j`.
-        places: `(inputs + outputs + hidden values,)`: the variables, if several networks are
-            numbered together; None for the numbers above.
+        places: `(inputs + outputs + hidden values,)`: index of the variable for each entry, if
+            several networks are numbered together; None for the indices stated above.
         network: Name of the model among several networks; empty if there is only one.
         terms: The nonlinear terms, to which conditions may add new terms; None for linear
             conditions.

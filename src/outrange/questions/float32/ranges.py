@@ -26,13 +26,15 @@ from .splits import Float32Ends, float32_ends
 
 
 GOAL = 3e-5
-"""Splitting stops once rounding widens each bound by at most this fraction of the range seen."""
+"""Splitting stops once rounding widens each bound by at most this fraction of the observed
+range."""
 
 SHARE = 0.6
 """Fraction of the time limit spent on the search in real arithmetic."""
 
 SPLITS = 0.8
-"""Fraction of the time left, apart from the reserve for evidence, that is spent on splits."""
+"""Fraction of the remaining time that is spent on splits; the time reserved for evidence does not
+count."""
 
 LEAST_SECONDS = 2.0
 """Minimum time in seconds spent on splits if there is no time limit."""
@@ -161,7 +163,10 @@ def _flat(at: Any, k: int) -> np.ndarray:
 
 
 def _float32_point(x: np.ndarray, sets: Sequence[Region]) -> np.ndarray:
-    """Return a float32 point of the set at or next to `x`; `x` itself if none is found there."""
+    """Return a float32 point of the input set that is equal or close to `x`.
+
+    The result is `x` itself if no such point is found.
+    """
     for near in nearby(x, sets):
         single = np.array_equal(near, near.astype(np.float32).astype(np.float64))
         if single and any(contains(region, near) for region in sets):
@@ -177,7 +182,9 @@ def _bound_at_points(
     off: np.ndarray,
     left: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Bound the forms in float32 at each point; where the model can be run, use its own value.
+    """Bound the forms in float32 at each point.
+
+    Where the model can be run, both bounds are the model's own value.
 
     Returns lower and upper bounds, each `(n, k)`.
 

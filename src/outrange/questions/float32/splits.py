@@ -1,8 +1,8 @@
 """Bounds on linear forms in float32 over boxes, with splits where rounding widens them most.
 
 On a part of a box, values are smaller and more units are stable, so float32 deviates less from the
-real-valued network. The parts whose real bound and error together determine a bound are split until
-the gain vanishes.
+real-valued network. The parts with the loosest bounds are split until the bounds are tight enough,
+or until further splits hardly tighten them.
 
 Sound: each bound is the worst of the bounds on parts that cover the box. Cost: one pass of linear
 bounds and one pass of error bounds per part.
@@ -27,8 +27,8 @@ MOST_PARTS = 1 << 16
 """Maximum number of parts into which the boxes are split."""
 
 PATIENCE = 24
-"""Splitting stops after this many steps in a row, none of which reduces the widening of a bound by
-at least one percent."""
+"""Splitting stops after this many steps in a row, none of which reduces the widening of any bound
+by at least one percent."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ class _Parts:
     lo: np.ndarray
     hi: np.ndarray
     ends: np.ndarray
-    """`(B, 2 k)`: upper bounds on the forms and on their negatives, in float32."""
+    """`(parts, 2 k)`: upper bounds on the forms and on their negatives, in float32."""
 
 
 def float32_ends(
@@ -128,7 +128,7 @@ def float32_ends(
 
 
 def goal2(goal: np.ndarray) -> np.ndarray:
-    """Return `goal` twice, `(2 k,)`: for upper bounds on the forms, then on their negatives."""
+    """Return two copies of `goal`, `(2 k,)`: for bounds on the forms, and on their negatives."""
     return np.concatenate([goal, goal])
 
 

@@ -41,7 +41,7 @@ FUNCTIONS = tuple(
 )
 """Names of the supported functions of one number: the curves that NumPy has under the same name.
 
-`square` and `reciprocal` are powers instead.
+`square` and `reciprocal` are absent, because they are treated as powers.
 """
 
 
