@@ -46,7 +46,10 @@ ROUNDED_UP = 1.0 + 1e-9
 
 @dataclass(frozen=True, eq=False)
 class StableForm:
-    """Form of a value: a matrix `(n_base, n)` per base, constants `(n,)`, error bounds `(n,)`."""
+    """Affine form of a value in the bases, which are the inputs and the remaining units.
+
+    It consists of a matrix `(n_base, n)` per base, constants `(n,)` and error bounds `(n,)`.
+    """
 
     parts: dict[int, np.ndarray]
     constant: np.ndarray
@@ -170,7 +173,7 @@ class _StableElimination:
         return StableForm(parts, constant, inflate(inherited + lost + error) * ROUNDED_UP)
 
     def _apply_activation(self, activation: Activation, node: Node, form: StableForm) -> StableForm:
-        """Apply an activation: stable units scale the form, unstable ones become a new base."""
+        """Apply an activation: scale the form of stable units; unstable units become a new base."""
         slope, index = _slopes(self.net, activation)
         plain = (slope == 0.0) | (slope == 1.0)
         lost = np.where(plain, 0.0, gamma(2) * np.abs(slope) * self._reach(form))

@@ -84,7 +84,7 @@ class Cuts:
     Args:
         columns: Indices of these units, shape `(c,)`.
         low: `(P, c)` their constraints `z >= low`; `-inf` if there is none.
-        high: `(P, c)` their constraints `z <= high`.
+        high: `(P, c)` their constraints `z <= high`; `inf` if there is none.
     """
 
     columns: np.ndarray
@@ -103,7 +103,13 @@ class Cuts:
         return Cuts(self.columns, self.low[index], self.high[index])
 
     def shift(self, beta: np.ndarray) -> np.ndarray:
-        """Return the constants `(P,)` that `(P, s)` multipliers add: sums of `beta * point`."""
+        """Return the constants `(P,)` that the multipliers `beta` add to the bounds.
+
+        They are the sums over all units of the multiplier times the split point.
+
+        Args:
+            beta: Signed multipliers of all units, `(P, s)`.
+        """
         beta = beta[:, self.columns]
         point = np.where(beta > 0, self.low, np.where(beta < 0, self.high, 0.0))
         return (beta * point).sum(axis=1)

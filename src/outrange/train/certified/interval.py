@@ -98,7 +98,7 @@ def bound_model(
 def _bound_layer(
     before: dict[int, TensorBounds] | None, layer: Any, inputs: Any, **options: Any
 ) -> TensorBounds:
-    """Return bounds of a layer's output, and record those of its input in `before`."""
+    """Return bounds of a layer's output, and store the bounds of its input in `before`."""
     if before is not None and isinstance(inputs, TensorBounds):
         before[id(layer)] = inputs
     if isinstance(layer, (L.InputLayer, *SILENT)):
@@ -132,7 +132,7 @@ def _bound_merge(layer: Any, inputs: Any) -> TensorBounds:
 
 
 MERGES = (L.Add, L.Average, L.Maximum, L.Minimum, L.Concatenate)
-"""Layers with several inputs whose outputs increase in each of them."""
+"""Layers with several inputs, each of which has an output that increases in every input."""
 
 
 def bound_activation(layer: Any, activation: Any, inputs: TensorBounds) -> TensorBounds:

@@ -230,7 +230,7 @@ class Comparison:
 
 
 def seconds_of(time_limit: Any) -> float | None:
-    """Convert a duration such as `60`, `"60s"`, `"2min"` or `"1.5h"` to seconds; None to None.
+    """Convert a duration such as `60`, `"60s"`, `"2min"` or `"1.5h"` to seconds; keep None.
 
     Raises:
         InputError: `time_limit` is not such a duration.

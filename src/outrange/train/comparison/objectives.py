@@ -20,8 +20,8 @@ class Yardstick:
     Args:
         name: `"accuracy"`, `"mse"`, or the name of the user's function.
         better: Which values are better, `"higher"` or `"lower"`.
-        baseline: The metric of a constant prediction: for the built-in metrics, the best constant
-            prediction; for the user's function, the mean of the targets.
+        baseline: The metric of a constant prediction. The constant is the best one for the built-in
+            metrics, and the mean of the targets for the user's function.
         function: The user's `function(targets, predictions)`; None for the built-in metrics.
     """
 
@@ -227,7 +227,7 @@ def _metric(
 
 
 def _share(k: ModuleType, right: Any, predictions: Any) -> Any:
-    """Compute the fraction of correct answers; it is 0 if any prediction is not finite."""
+    """Compute the fraction of correct predictions; it is 0 if any prediction is not finite."""
     fine = k.ops.all(k.ops.isfinite(predictions))
     share = k.ops.mean(k.ops.cast(right, "float32"))
     return k.ops.where(fine, share, k.ops.zeros_like(share))

@@ -251,7 +251,7 @@ class _TorchAscent:
         self.beta = self.t.where(has_low, beta, beta.clamp(max=0.0))
 
     def _keep(self, going: Tensor) -> None:
-        """Continue with only the sub-problems `going`."""
+        """Continue with only the sub-problems for which the mask `going` is True."""
         self.active = self.active[going]
         self.alpha = self.alpha[going]
         self.start = {v: rows[going] for v, rows in self.start.items()}
