@@ -114,9 +114,10 @@ def _bound_units(
 
 
 def most_of(score: np.ndarray, share: float, most: int) -> np.ndarray:
-    """Return a mask of the highest-scoring units that have a fraction `share` of a row's score.
+    """Select the units with the highest scores of each row of `score`; return a mask.
 
-    At most `most` units of a row are selected, even if their scores sum to less.
+    Select as few as have at least the fraction `share` of the row's total score, but at most
+    `most` units.
     """
     order = np.argsort(-score, axis=1)
     total = np.cumsum(np.take_along_axis(score, order, axis=1), axis=1)
