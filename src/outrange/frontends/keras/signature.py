@@ -44,7 +44,7 @@ def signature(model: Any, like: Any = None) -> Signature:
     Raises:
         InputError: `like` does not have one array per input of the model.
         ModelError: The model is not built, or a size is left open.
-        UnsupportedError: The dtype of an input is not float32, float64 or an integer type.
+        UnsupportedError: The dtype of an input is not float32, float64, bool or an integer type.
     """
     k = keras()
     struct = _declared_or_like(k, model, like)

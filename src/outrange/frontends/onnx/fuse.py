@@ -19,7 +19,8 @@ def fuse_bias(model: OnnxModel) -> tuple[list[OnnxNode], dict[str, np.ndarray]]:
     """Fuse each `MatMul` with the `Add` of its bias into one node.
 
     The `MatMul` must multiply by a constant matrix of floats on the right. The `Add` must add a
-    constant vector with one entry per column, and be the only node that reads the product.
+    constant vector with one entry per column. Nothing else may read the product, and it must not be
+    an output of the model.
 
     Returns:
         The nodes of the model, and its constants by name. Zeros of the same shape replace the

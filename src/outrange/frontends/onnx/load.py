@@ -56,7 +56,7 @@ def load_onnx(
         does. The name of a quantized network states the kernel.
 
     Raises:
-        InputError: There is no such file, a package is missing, `check` is invalid, or
+        InputError: There is no such file, a package is missing, `check` or `kernel` is invalid, or
             `hidden` names something other than an inner tensor of the stated type.
         ModelError: The file is damaged, or computes something other than the graph.
         UnsupportedError: The file uses an unsupported operator.

@@ -276,7 +276,8 @@ def _check(text: str, file: str) -> None:
     """Reject text that would make the `vnnlib` package's parser crash or exhaust memory.
 
     Raises:
-        ModelError: The text is too long, nests parentheses too deeply, or has too long a number.
+        ModelError: The text is too long.
+        UnsupportedError: Parentheses are nested too deeply, or a number is too long.
     """
     if len(text) > LARGEST_SECOND:
         raise ModelError(

@@ -13,7 +13,8 @@ def batch_statistics(k: Any, model: Any, struct: Any) -> dict[str, int]:
 
     The model's own code is run in training mode on shapes alone. A layer is absent from the result
     if it is frozen, uses renormalization or synchronization, or shares its name with another
-    `BatchNormalization`. It is also absent if any call has a mask or `training=False`.
+    `BatchNormalization`. It is also absent if any call has a mask, `training=False` or an
+    input of unknown size.
 
     Args:
         model: A built model; it is not changed.

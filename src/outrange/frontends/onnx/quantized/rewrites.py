@@ -127,7 +127,9 @@ def merged_scale(first: Grid, second: Grid) -> float:
 
 
 def find_moved(node: OnnxNode, tensors: Sequence[Tensor | None], result: Tensor) -> int | None:
-    """Return the index of the operand whose entries a node only moves or returns, or None.
+    """Return the index of the operand whose entries a node moves, selects or returns, or None.
+
+    A `Relu`, which replaces negative entries by 0, counts as such a node.
 
     Args:
         node: A node.

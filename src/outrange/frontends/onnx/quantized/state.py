@@ -113,7 +113,7 @@ class Quantization:
         return self.builder.affine_map(fine, grid)
 
     def is_clipped(self, x: Operand) -> bool:
-        """Return whether `x` is the result of a `Clip`, or only moves the entries of one."""
+        """Return whether `x` is the result of a `Clip`, possibly with its entries moved."""
         return isinstance(x, Value) and x.index in self._clipped
 
     def merge(self, steps: Operand, x: Operand, where: str, grid: Grid) -> Operand:
@@ -243,7 +243,7 @@ class Quantization:
             self._check_rewrites(node, tensors, result)
 
     def _pass_on(self, source: Tensor | None, result: Operand) -> None:
-        """Copy the records about `source` to `result`, which has the same entries."""
+        """Copy the records about `source` to `result`: entries of `source`, perhaps clipped."""
         if source is None or not (isinstance(source.operand, Value) and isinstance(result, Value)):
             return
         index = source.operand.index
