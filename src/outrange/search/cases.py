@@ -251,7 +251,7 @@ class CaseSearch(Search):
             self._methods |= dict.fromkeys(search.methods)
 
     def _offer(self, case: _SearchedBox, incumbent: Incumbent) -> None:
-        """Offer the best points of a case to the whole problem, with integers rounded."""
+        """Offer the best points of a case, with integers rounded, to the shared incumbent."""
         problem, domain = self._problem, self._problem.domain
         better = incumbent.best < self.incumbent.best
         if not incumbent.best.size or not better.any():

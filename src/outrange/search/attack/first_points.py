@@ -1,4 +1,4 @@
-"""The first points of a search: samples of its boxes, and descents from the best of them."""
+"""The first points of a search: samples of its boxes, and descents from the best samples."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def attack(
 
     Returns:
         `(least (m,), at (m, d))`: the least value of every objective at any point of the descents,
-        and its point. The values are infinite if no step was made.
+        and its point. The values are infinite if time is up before the first evaluation.
     """
     starts = max(2, min(starts, ATTACK_ENTRIES // (box.size * which.size)))
     k = np.repeat(which, starts)
@@ -80,7 +80,7 @@ def attack_from(
     """Descend on output `k[i]` from point `x[i]`.
 
     Return `(least (m,), at (m, d))`: the least value of every output at any point of the descents,
-    and its point. The values are infinite if no step was made.
+    and its point. The values are infinite if time is up before the first evaluation.
     """
     objectives = graph.value_size(graph.output)
     steps = descend(output_gradient(graph), x, k, DomainBoxes.of(box), descent, late=late)

@@ -39,9 +39,9 @@ EFFORT = 2.0**33
 large, because `ROWS` limits the number of rows of such passes."""
 
 ROWS = 4096
-"""Maximum number of a value's open entries that are substituted back after forward forms, in total
-over the boxes of a call (or over the roots, if there are more). So the first boxes, which decide
-easy questions, get the best bounds.
+"""Limit on the number of unstable entries of a value, times the number of boxes of a call (or of
+root boxes, if there are more). Above it, the entries have only the bounds from forward forms, and
+are not back-substituted. So the first calls, which have few boxes, compute the best bounds.
 """
 
 
@@ -173,7 +173,8 @@ class ArrayEngine(GraphObjectives):
         Args:
             cells: The boxes.
             value_bounds: Bounds that are already known, by value.
-            most: Maximum number of a value's entries that are substituted back after forward forms.
+            most: Maximum number of unstable entries of a value that are back-substituted after
+                forward forms. If a value has more, none of them are.
         """
         if self._forms:
             return ForwardCrownPass(
@@ -267,7 +268,7 @@ class ArrayEngine(GraphObjectives):
         return sweep, sweep.run()
 
     def _phases_of(self, sweep: CrownPass, status: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the phase of every unit, and how many units and products of each box are open."""
+        """Return the phases `(B, s)` and the numbers `(B,)` of undecided units; see `BoxBounds`."""
         codes, undecided = status.copy(), np.zeros(len(status), np.int64)
         for source, op, place in self._places:
             phases = phase_codes(op, *sweep.ends[source])

@@ -28,8 +28,8 @@ ROOM = 1 << 23
 all values of the graph; more rows are optimized in several batches."""
 
 MOST_FORMS = 1 << 28
-"""Maximum product of the number of inputs and the number of entries of all values for which forward
-forms are tried first. These forms take a second or two, whereas a pass takes several seconds."""
+"""Maximum product of the number of free inputs and the number of entries of all values for which
+forward forms are tried first. They take a second or two, whereas a pass takes several seconds."""
 
 
 def first_bounds(problem: Problem, machine: ArrayEngine, incumbent: Incumbent) -> None:

@@ -162,7 +162,7 @@ class _Branch:
     """The cells on which the units processed so far lie on given linear pieces.
 
     Args:
-        values: The affine forms of the values computed so far, or None if a value has none.
+        values: The affine forms of each value computed so far; None for a value without such forms.
         rows: Indices of the patterns that are still possible.
         limits: Forms that are positive on these cells.
         at: A point of these cells.
