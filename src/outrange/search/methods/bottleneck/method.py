@@ -13,7 +13,8 @@ from ...common.task import FEW_INPUTS, Kind, SearchTask
 def applies(task: SearchTask) -> bool:
     """Return whether a task is a decision that input splits would search over many inputs.
 
-    Many means more than `FEW_INPUTS` inputs that vary.
+    Many means more than `FEW_INPUTS` inputs that vary. Also return False if `task.engine` is not
+    `"auto"`.
     """
     is_split = task.splits is Kind.INPUT_SPLIT and task.engine == "auto"
     return is_split and task.decides and task.problem.free > FEW_INPUTS

@@ -99,9 +99,9 @@ class Clauses:
     def learn(self, conflict: Antecedent, rows: Propagation) -> list[Literal]:
         """Return the clause learned from a conflict; it is empty if no decision is involved.
 
-        Events are replaced by their reasons, the latest first, until only one phase of the latest
-        level is left. The other phases, which belong to earlier levels, imply the opposite of this
-        phase.
+        Start with the events that imply the conflict. Replace the latest event by the events that
+        imply it, again and again, until only one phase of the latest level is left. The other
+        phases, which belong to earlier levels, imply the opposite of this phase.
         """
         events = self._trail.events
         if conflict.kind == "clause":

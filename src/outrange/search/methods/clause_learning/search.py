@@ -5,8 +5,8 @@ follow from others. So phases are decided one by one, bounds are propagated thro
 conjunction, and every conflict is turned into a clause that excludes its cause everywhere.
 
 References: G. Katz et al., *The Marabou Framework* (2019), and H. Duong, T. Nguyen, M. Dwyer, *A
-DPLL(T) framework for verifying deep neural networks* (2023), for phases as literals; see `clauses`
-and `propagation` for the parts.
+DPLL(T) framework for verifying deep neural networks* (2023), for phases as literals. The modules
+`clauses` and `propagation` implement the two main parts of the search.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class ConflictSearch(Search):
         net: The rows of the conjunction.
         incumbent: Incumbent of one objective with a target; receives the points found.
         free: `(inputs,)` whether an input varies.
-        at: `(inputs,)` any point of the box.
+        at: `(inputs,)` any point of the box; supplies the values of the inputs that do not vary.
 
     Sound: yes; rounding errors are in the slack of every row. Complete: no; it ends if all phases
     are known and the remaining linear program is neither refuted nor solved in float64. Cost:

@@ -10,7 +10,8 @@ from ...common.task import SearchTask
 def applies(task: SearchTask) -> bool:
     """Return whether a problem over one box of real inputs has independent parts.
 
-    In such a problem, different objectives depend on different inputs.
+    In such a problem, different objectives depend on different inputs. Also return False if
+    `task.engine` is not `"auto"`.
     """
     problem = task.problem
     return task.engine == "auto" and problem.is_one_box and problem.parts is not None

@@ -65,9 +65,10 @@ class RidgeAttack(OpenBoxAttack):
         self._elite = Elite()
 
     def begin(self, incumbent: Incumbent, offer: Offer) -> None:
-        """Climb for several rounds, until no round is worthwhile or a time limit is reached.
+        """Climb for several rounds, until the goal is met or a time limit is reached.
 
-        `FIRST_SHARE` and `FIRST_SECONDS` determine the time limit.
+        `FIRST_SHARE` and `FIRST_SECONDS` determine the time limit. Stop earlier if no objective
+        with a goal is open.
         """
         clock = incumbent.clock
         until = clock.seconds + min(FIRST_SECONDS, FIRST_SHARE * clock.limit)

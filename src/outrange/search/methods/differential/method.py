@@ -13,7 +13,8 @@ from .pairs import pair_counterparts
 def applies(task: SearchTask) -> bool:
     """Return whether a task is searched by splits, and no workers are available.
 
-    Workers could not share the tree of differential verification.
+    Workers could not share the tree of differential verification. Also return False if
+    `task.engine` is not `"auto"`.
     """
     return task.engine == "auto" and task.splits is not None and ambient_workers() is None
 

@@ -169,7 +169,8 @@ def _is_one_curve(a: Curve, b: Curve) -> bool:
 def _apart(a: Affine, b: Affine, inputs: tuple[tuple[int, int], ...]) -> PairedAffine | None:
     """Return the difference `b - a` of two affine ops.
 
-    Return None if they differ by more than `CLOSE` or have more than `MOST_ENTRIES` coefficients.
+    Return None if their inputs have different sizes, if their coefficients differ by more than
+    `CLOSE`, or if they have more than `MOST_ENTRIES` coefficients.
     """
     if a.sizes != b.sizes or a.size * sum(a.sizes) > MOST_ENTRIES:
         return None

@@ -226,7 +226,10 @@ def relax_paired(
     budget: OperationCounts,
     reads: list[int],
 ) -> PairedRelaxation:
-    """Compute the planes of a paired curve, or its own lines where these are tighter by `WORTH`.
+    """Compute the planes of a paired curve, or its own lines where these are much tighter.
+
+    "Much tighter" means that the mean distance between the planes is more than `WORTH` times the
+    mean distance between the lines.
 
     Args:
         sources: Bounds of `z`, `w` and `a`, `(B, n)` each.

@@ -8,9 +8,11 @@ from ...common.task import FEW_INPUTS, SearchTask, is_wide
 
 
 def applies(task: SearchTask) -> bool:
-    """Return whether a graph has 2^18 entries or more, and is not left to input splits.
+    """Return whether a graph has 2^18 entries or more, and is not searched by input splits.
 
     Input splits are used if inputs and rows are few, and the graph has neither steps nor maxima.
+    Also return False if the domain is not one box of real inputs, or if `task.engine` is not
+    `"auto"`.
     """
     problem = task.problem
     if task.engine != "auto" or not problem.is_one_box or not is_wide(problem.graph):

@@ -102,9 +102,9 @@ def _rounding(
 ) -> np.ndarray:
     """Bound the rounding error of the sum, and the effect of an inexact minimizer.
 
-    The minimizer is `c - a / 2 t`, with two rounding errors. These errors increase the sum by `t`
-    times their square. Where the terms are linear, they increase it by at most `|a| + t` times
-    their size.
+    For the 2-norm, the computed minimizer `c - a / (2 t)` has two rounding errors, which increase
+    the sum by `t` times their square. Where the terms of the sum are linear, an error of the
+    minimizer increases the sum by at most `|a| + t` times the size of the error.
     """
     size_of = np.abs(slopes) * (np.abs(x) + np.where(inside, np.abs(center), 0.0))
     steps = np.abs(np.where(inside, x - center, 0.0)) + np.where(inside, np.abs(center), 0.0)

@@ -37,7 +37,9 @@ PAIRS = 1 << 21
 
 @dataclass(frozen=True, eq=False)
 class FactorForm:
-    """Forms of some factors: `|u - middle - rows . d| <= error` for every entry `u`.
+    """Linear forms of some factors `u`, with bounds on their errors.
+
+    `|u - middle - rows . d| <= error`, where `d` is the offset from the center of the box.
 
     Args:
         rows: Slopes of the forms, shape `(B, n, d)`.

@@ -11,7 +11,8 @@ from ...common.task import Kind, SearchTask
 def applies(task: SearchTask) -> bool:
     """Return whether a task is solved by input splits, and its problem passes `shares_boxes`.
 
-    Such a problem has few inputs, and many objectives that each read one output.
+    Such a problem has few inputs, and many objectives that each read one output. Also return False
+    if `task.engine` is not `"auto"`.
     """
     from .search import shares_boxes
 
