@@ -156,7 +156,7 @@ class TreeProver:
         return box if self._lib.prover_take(self._handle, spare, *box.addresses) else None
 
     def share(self) -> TreeProver | None:
-        """Move an open box to a new prover, and return it; return None if too few boxes are open."""
+        """Create a prover and move an open box to it; return None if too few boxes are open."""
         box = self.take(spare=1)
         if box is None:
             return None

@@ -30,7 +30,7 @@ nearby kink, a float32 run may deviate by more."""
 
 
 BESIDE = 8
-"""Number of points near a given point whose mean slope determines the signs of the errors."""
+"""Number of points near a given point whose mean gradient determines the signs of the errors."""
 
 TRIES = 24
 """Number of sign choices tried at each distance from the best point."""
