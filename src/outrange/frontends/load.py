@@ -58,9 +58,11 @@ def load(
         The network.
 
     Raises:
-        InputError: `model` has none of these types, or the file does not exist.
+        InputError: `model` has none of these types, the file does not exist, or `kernel` is passed
+            with a model that is not an ONNX file.
         ModelError: The file is damaged, or the graph does not compute what the model computes.
-        UnsupportedError: The model contains an unsupported operation.
+        UnsupportedError: The model contains an unsupported operation, or `hidden` is passed with a
+            model that is not an ONNX file.
 
     Example:
         >>> load("controller.txt")

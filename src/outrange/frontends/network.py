@@ -54,7 +54,8 @@ class Network:
         terms: Graph from `[x, y]` to the nonlinear terms of a condition, which follow the model's
             outputs in `graph` and `predict`; None if there are none.
         model: The network without `terms`; None if there are none.
-        products: The factors of those `terms` that are products, as variables of a condition.
+        products: Map from each of the `terms` that is a product to its factors. Keys and factors
+            are indices of variables of a condition.
     """
 
     graph: Graph

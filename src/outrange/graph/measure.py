@@ -46,9 +46,9 @@ def measure(
     rounded up.
 
     The value of an atom is its left-hand side. The value of an `And` is the largest value of its
-    parts, and the value of an `Or` is the smallest. A relaxation of the largest of several forms,
-    with optimized slopes, ranges over their convex combinations: this is the Lagrangian bound of
-    their conjunction. Outputs of one softmax are compared by their logits, in the unit of the
+    parts, and the value of an `Or` is the smallest. With optimized slopes, the relaxation of a
+    maximum of linear forms ranges over their convex combinations. This gives the Lagrangian bound
+    of their conjunction. Outputs of one softmax are compared by their logits, in the unit of the
     logits.
 
     Args:

@@ -57,7 +57,7 @@ def apply_changes(k: Any, model: Any, changes: Sequence[ModelChange]) -> Any:
     or units, or inserts a layer before it. Other weights are newly initialized.
 
     Raises:
-        ValueError: A change applies to no layer.
+        ValueError: A change applies to no layer, or a layer lacks the setting to change.
     """
     plans = {id(layer): [] for layer in model.layers}
     for change in changes:
@@ -118,7 +118,11 @@ def _places(model: Any, change: ModelChange) -> list[Any]:
 
 
 def _apply_change(k: Any, layer: Any, change: ModelChange) -> Any:
-    """Return a new layer: the settings of `layer` with one change, without its weights."""
+    """Return a changed copy of `layer`, without its weights.
+
+    A removed layer becomes a linear activation. If the change inserts a layer before `layer`, the
+    result is a `Sequential` model of both.
+    """
     kind = type(layer).__name__
     if change.kind == "remove" or (change.kind == "activation" and kind in ACTIVATIONS):
         activation = change.value if change.kind == "activation" else None

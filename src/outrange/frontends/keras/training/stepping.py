@@ -13,7 +13,7 @@ from .training import overridden_training_method
 
 
 MOST_CALLS = 256
-"""Number of steps up to which a schedule is evaluated step by step; more are vectorized."""
+"""Number of steps up to which a schedule is evaluated step by step; beyond it, in one call."""
 
 CONVOLUTIONS = (
     "Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose",

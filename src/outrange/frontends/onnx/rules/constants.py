@@ -75,7 +75,8 @@ def cast_like(c: OnnxCall) -> Operand:
 def _cast(c: OnnxCall, kind: str) -> Operand:
     """Cast input 0 to another element type.
 
-    A cast between float types only rounds; truncation to integers is lowered exactly.
+    In real arithmetic, a cast to a float type changes nothing. A cast from a float type to an
+    integer type truncates.
     """
     c.result_kind, x, before = kind, c.x, str(c.kinds[0])
     if not isinstance(x, Value):

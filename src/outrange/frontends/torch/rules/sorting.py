@@ -79,7 +79,7 @@ def _position(c: TracedCall) -> Operand:
 
 
 def _are_few(c: TracedCall, axis: int) -> bool:
-    """Return whether an axis has at most `MOST_COMPARED` pairs of entries."""
+    """Return whether the square of an axis's length is at most `MOST_COMPARED`."""
     return len(c.x.shape) > 0 and c.x.shape[axis] ** 2 <= logic.MOST_COMPARED
 
 

@@ -41,7 +41,8 @@ class TorchTraining:
     def build(self, one_by_one: bool) -> list[Any]:
         """Build the optimizer, and return its variables.
 
-        If the optimizer can update one vector of all trainable weights, these become views of it.
+        If the optimizer can update one vector of all trainable weights, the weights become views of
+        this vector.
 
         Args:
             one_by_one: Whether the weights must stay separate.
