@@ -202,8 +202,8 @@ class Builder:
         """Apply any op that only moves entries, by running it on their positions.
 
         Args:
-            function: Maps one int32 array per operand, with each entry's position + 1 (so that a 0
-                in the result is padding), to an array or a list of arrays.
+            function: Maps one int32 array per operand to an array or a list of arrays. Entries are
+                positions + 1, so that a 0 in the result is padding.
             operands: Values and constants to rearrange.
 
         Returns:

@@ -215,7 +215,7 @@ def output_names(model: Any, outputs: Any) -> list[str]:
 
 
 def make_unique(names: list[str]) -> list[str]:
-    """Return the names, with numbers appended to repeated ones."""
+    """Return the names, with a number appended to each repeated name."""
     unique: list[str] = []
     for name in names:
         fresh, count = name, 2

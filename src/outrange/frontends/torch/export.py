@@ -52,10 +52,10 @@ def branching_sizes(module: Any, examples: Sequence[np.ndarray]) -> list[int]:
         examples: An array for each input of the module, with at least two rows.
 
     Returns:
-        Numbers in increasing order. For each condition on the number of rows that the export
-        records, they include the smallest number from 2 to `MOST_ROWS - 1` that violates the
-        condition, if there is one. The number 2 itself is omitted. If the module cannot be exported
-        for a free number of rows, the result is `COMMON_SIZES`.
+        Numbers in increasing order. The export records conditions on the number of rows. For each
+        condition, the result includes the smallest number from 2 to `MOST_ROWS - 1` that violates
+        it, if there is such a number. The number 2 itself is omitted. If the module cannot be
+        exported for a free number of rows, the result is `COMMON_SIZES`.
     """
     t = torch()
     tensors = tuple(t.as_tensor(x) for x in examples)

@@ -36,9 +36,9 @@ class OperationLog:
         variables: Tensors whose values may change before the next call.
 
     Raises:
-        NotRecordableError: The function reads the value of a tensor that is not computed from
-            constants in the code alone, or returns a tensor that is neither an input nor a recorded
-            result. The error is also raised if results take more than `MOST_BYTES`.
+        NotRecordableError: The function reads the value of a tensor, and constants in the code
+            alone do not determine this value. Or the function returns a tensor that is neither an
+            input nor a recorded result, or the results take more than `MOST_BYTES`.
     """
 
     def __init__(

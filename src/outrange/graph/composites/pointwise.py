@@ -31,7 +31,7 @@ def pointwise(
     otherwise: Callable[[int], Any] | None = None,
     eager: bool = False,
 ) -> Operand | None:
-    """Apply a function to broadcast operands if all non-constant ones depend on the same entries.
+    """Apply a function to broadcast operands that depend on the same entries or are constant.
 
     Args:
         b: The graph under construction.

@@ -5,8 +5,8 @@ float weights and biases of a product to integers if the product lies between a
 `DequantizeLinear` and a `QuantizeLinear`. The graph encloses the results with and without these
 rewrites, or the file is refused.
 
-It also removes operators that return their operand, and a `Clip` whose limits are close to those of
-the quantizer after it.
+`onnxruntime` also removes operators that return their operand, and a `Clip` whose limits are close
+to those of the quantizer after it.
 """
 
 from __future__ import annotations
@@ -93,9 +93,9 @@ def merged_distance(first: Grid, second: Grid) -> float:
     intersection. The two quantizers return a number whose distance from `c` is at most half a step
     of the first plus half a step of the second, because clipping does not increase distances. The
     merged quantizer is at most one of its steps away from `c`: half a step for its rounding, and
-    half a step for its zero point, which is rounded, too. If a runtime moves a copy of a quantizer
-    past a maximum before it merges, the first may remain before the merged one, and the second
-    after it. Each of them adds half of its step.
+    half a step for its zero point, which is rounded, too. A runtime may also move a copy of a
+    quantizer past a maximum, and then merge the copy. The first quantizer may then remain before
+    the merged quantizer, and the second after it. Each of them adds half of its step.
 
     A runtime that treats the scales as equal multiplies the steps of the first quantizer by the
     scale of the second. Each step then adds at most the difference of the scales.

@@ -1,8 +1,8 @@
 """The table of operators, from name to a lowering rule that calls the `Builder`.
 
-An operator is added by writing one function of an `OnnxCall` in one of the modules next to this
-one. A node is rejected if it has an attribute or an input that the function does not read, or an
-unsupported element type.
+To add an operator, write a function of an `OnnxCall` in another module of this package. A node is
+rejected if it has an attribute or an input that the function does not read, or an unsupported
+element type.
 """
 
 import math
@@ -336,6 +336,6 @@ _MAY_SETTLE = frozenset("ArgMax ArgMin TopK Equal Greater GreaterOrEqual Less Le
 
 
 def _repeat_last(words: Sequence[str]) -> Iterator[str]:
-    """Yield the words, then the last one forever, since `Split` may have any number of outputs."""
+    """Yield the words, then repeat the last: `Split` may have any number of outputs."""
     yield from words
     yield from repeat(words[-1])
