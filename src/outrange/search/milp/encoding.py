@@ -257,7 +257,14 @@ class Encoding:
     def _row(
         self, entries: dict[int, float], lo: float, hi: float, form: np.ndarray | None = None
     ) -> None:
-        """Add the row `lo <= form + sum of entries <= hi`, with constants moved to the bounds."""
+        """Add the constraint `lo <= form + sum of entries <= hi`.
+
+        Args:
+            entries: Maps the index of a column's row in a form to the column's coefficient.
+            lo: Lower bound; the form's constant is subtracted from it.
+            hi: Upper bound; the form's constant is subtracted from it.
+            form: Form `(1 + columns,)` of one entry, or None.
+        """
         row = np.zeros(1 + len(self.lower))
         if form is not None:
             row[: len(form)] = form

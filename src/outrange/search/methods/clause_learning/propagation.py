@@ -267,7 +267,7 @@ class Propagation:
     ) -> dict[int, int]:
         """Drop the phases that a step does not need, latest first; return the remaining phases.
 
-        A phase is dropped if the step still follows from the rest and the box.
+        A phase is dropped if the step still follows from the remaining phases and the box.
         """
         used = dict(phases)
         for unit in sorted(phases, key=phases.__getitem__, reverse=True):

@@ -54,7 +54,7 @@ class DifferentialEngine(GraphObjectives):
     ) -> BoxBounds:
         """Bound the objectives over boxes; see `Engine.bound`.
 
-        Cost: about twice that of the two separate networks.
+        Cost: about twice the cost of bounding the two networks separately.
         """
         widest = max(node.size for node in self.graph.nodes)
         most = cores_for(len(lo) * widest**2, None)

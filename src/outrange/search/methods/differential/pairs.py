@@ -52,7 +52,7 @@ class PairedAffine:
             sums of the absolute values of all terms of both ops.
         bias: Difference of the biases.
         sizes: Sums of the absolute biases.
-        terms: Number of roundings of a sum, including those of computed coefficients.
+        terms: Number of roundings of a sum, including the roundings of computed coefficients.
     """
 
     inputs: tuple[tuple[int, int], ...]

@@ -11,7 +11,7 @@ Back-substitution then reaches `f(w)` in both copies, with coefficients that nea
 is bounded by back-substitution as well. A unit whose own lines are much tighter keeps its lines.
 
 Sound: yes; float64 rounding is accounted for in the offsets (`domains.crown`, `domains.rounding`).
-Complete: no. Cost: about twice that of the two separate networks.
+Complete: no. Cost: about twice the cost of bounding the two networks separately.
 
 References: B. Paulsen, J. Wang, C. Wang, *ReluDiff: differential verification of deep neural
 networks*, ICSE 2020; B. Paulsen et al., *NeuroDiff: scalable differential verification of neural

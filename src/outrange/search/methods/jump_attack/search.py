@@ -2,7 +2,7 @@
 
 Two kinds of work alternate. *Descents* follow the gradient of the network with smoothed jumps,
 which get steeper from step to step. So units switch in groups, and each reacts to the likely
-behavior of the others. *Generations* change the best points by random moves, which need no new
+behavior of the other units. *Generations* change the best points by random moves, which need no new
 gradients, and keep points that are no worse, so that they can cross plateaus. Points are always
 compared by outputs of the original network, never by outputs of the smoothed one.
 

@@ -50,7 +50,7 @@ class SecondOrderRefinement:
     def improve(self, ascent: AlphaAscent, target: np.ndarray, blame: np.ndarray) -> None:
         """Improve bounds that miss their `target` by second-order forms.
 
-        Better bounds replace those of `ascent` in place, and `blame` is updated in place. Do
+        Replace the bounds of `ascent` by better ones, and update `blame`, both in place. Do
         nothing if second-order forms are not due in this call (`_is_due`).
         """
         low = np.flatnonzero(ascent.least < target)
