@@ -32,8 +32,8 @@ LONG = 3.0
 bounds."""
 
 SAMPLE_ENTRIES = 4_000_000 // 8
-"""Maximum number of entries in all samples together. If the domain has very many inputs, it limits
-the number of samples, but to no fewer than about 64, or 4 per box."""
+"""Maximum number of entries in all samples together. If the domain has very many inputs, this
+limits the number of samples, but to no fewer than about 64, or 4 per box."""
 
 STARTS = 12
 """Maximum number of descents per objective."""

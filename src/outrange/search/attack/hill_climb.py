@@ -83,7 +83,7 @@ class Elite:
     x: np.ndarray | None = None
 
     def join(self, samples: np.ndarray, hull: Box, rng: np.random.Generator) -> np.ndarray:
-        """Return the best points, then `samples`; move every second sample near a best point.
+        """Move every second sample near a best point; return the best points, then the samples.
 
         Args:
             samples: Random points, `(b, d)`, which are changed in place.

@@ -177,8 +177,8 @@ def polish(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Descend again from points `at` `(c, d)` on objectives `k` `(c,)`, and from nearby points.
 
-    If not all descents are affordable, fewer nearby points are used, and then only some points of
-    `at`, chosen at random.
+    If not all descents are affordable, fewer nearby points are used. If even one descent
+    per point is too much, only some points of `at` are used, chosen at random.
 
     Args:
         gradient: Gradients of the objectives.

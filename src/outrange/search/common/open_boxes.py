@@ -27,7 +27,7 @@ input."""
 LEAST_GAIN = 1.0 / 16.0
 """Minimum gain that is attributed to a halving, as a fraction of the distance left to the target.
 
-So an input that gained nothing in a large box is tried again in a small one."""
+So an input whose halving gained nothing in a large box is halved again in a small box."""
 
 
 class OpenBoxes:

@@ -110,7 +110,7 @@ class Problem:
         """Compute lower bounds `(m,)` of the objectives over the hull of the boxes, without splits.
 
         If both factors of a product depend on the same source, forward forms keep this dependence.
-        Planes, which use only the factors' intervals, lose it.
+        McCormick planes, which use only the factors' intervals, lose it.
 
         Args:
             domain: Name of the abstract domain.

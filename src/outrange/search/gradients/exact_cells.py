@@ -47,8 +47,8 @@ these constants, not by a clock, so that it is the same in every run."""
 
 HEAD_START, SHARE = 2000.0, 0.5
 """Limit on the work spent on boxes with many patterns: an initial allowance in milliseconds, plus
-this fraction of the work spent on all boxes. Splits are better for some networks, and cells for
-others."""
+this fraction of the work spent on all boxes. Splitting boxes is faster for some networks, and
+enumerating cells for others."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -51,7 +51,8 @@ Lifting the limit wakes BLAS's threads, which may cost as much as a search of a 
 
 AHEAD = 8
 """Minimum ratio of open boxes to boxes of a call for the next call to start before the last one has
-ended. With a ratio of 2, short searches took an eighth longer, and no search was faster."""
+ended. With a ratio of 2, a search of a tenth of a second took an eighth longer, and no search was
+faster."""
 
 LONG = MOST_TASKS
 """Number of boxes of a call at or above which the cost of a separate thread does not matter."""
