@@ -39,9 +39,10 @@ def solve(
         box: Box of the flat inputs, or a union of boxes, perhaps with integer inputs.
         rows: `(m, outputs)`; a row and its negative together give a range.
         offset: `(m,)`, zeros by default.
-        tol: Gap to reach, relative to the range that each form attains. The default is 1e-6, or
-            1e-4 if the network is not piecewise linear and a smaller gap would cost more than the
-            whole search so far.
+        tol: Gap to reach, relative to the range that each form attains. The default is 1e-6. If the
+            network is not piecewise linear, the search may stop at a gap of 1e-4. It does so if
+            more than two further seconds, and as many further sub-problems as it took to reach this
+            gap, have not sufficed for 1e-6.
         time_limit: Wall-clock seconds, or None for no limit.
         progress: Called at most about twice a second with a `SearchProgress`.
         seed: Seed for the samples that start the search.

@@ -192,7 +192,12 @@ def check_range(curve: Curve, oracle: Oracle | None = None) -> None:
 
 
 def check_saturated(curve: Curve, oracle: Oracle | None = None) -> None:
-    """Check that `saturated` includes flat tails, and no slopes above 2% of the steepest slope."""
+    """Check that `saturated` is True on flat tails, and False on steep and on wide intervals.
+
+    On [-12, 12], an interval is steep if its slope exceeds 2% of the steepest slope; the whole of
+    [-12, 12] is a wide interval. The tails are [-1e6, -1e5] and [1e5, 1e6]. A tail is flat if `f`
+    changes by less than 1e-4 on it; on other tails, `saturated` must be False.
+    """
     if curve.saturated is None:
         return
     x = np.linspace(-12.0, 12.0, 961)

@@ -51,14 +51,15 @@ class RangeMonitor(keras().callbacks.Callback):
     `ranges/saturated` are the fractions of units that are dead or saturated for every input in the
     box (proved). `ranges/idle` is the fraction of units whose activation is flat at every measured
     row. `ranges/lo` and `ranges/hi` are the bounds on all outputs (proved). `ranges/unreachable` is
-    the fraction of target values outside the bounds on their outputs. Each layer with an activation
-    has `.../dead`, `.../saturated`, `.../idle`, `.../gradient_lo` and `.../gradient_hi`. The last
-    two are the least and the largest norm, over the rows, of the derivatives of the outputs (of the
-    first eight, if there are more) with respect to the activation's input.
+    the fraction of target values outside the bounds on their outputs. For each layer `h` with an
+    activation, there are `ranges/h/dead`, `ranges/h/saturated`, `ranges/h/idle`,
+    `ranges/h/gradient_lo` and `ranges/h/gradient_hi`. The last two are the least and the largest
+    norm, over the measured rows, of the derivatives of the outputs (of the first eight, if there
+    are more) with respect to the activation's input.
 
     Unknown numbers are NaN: a gradient through an operation without a supported derivative, and all
-    these numbers if any weight is not finite. If an operation is not defined on the whole box, its
-    range is infinite. Any other error in a measurement is reported as a `RangeWarning`. The
+    measured numbers if any weight is not finite. If an operation is not defined on the whole box,
+    its range is infinite. Any other error in a measurement is reported as a `RangeWarning`. The
     measurements then end, and training continues.
 
     Args:

@@ -99,8 +99,8 @@ def moment(network: Network, box: Box, rows: np.ndarray, *, linear: bool = True)
 def names_of(network: Network) -> list[str]:
     """Return a name for each call of a layer with an activation.
 
-    The name is the path of the layer. If there are several calls of a layer, each path is followed
-    by a colon and the number of the call, from 0.
+    The name is the path of the layer. If a layer is called several times, a colon and the number of
+    the call, from 0, follow the path.
     """
     paths = [info.path for info in network.layers if info.before is not None]
     return [
@@ -112,7 +112,8 @@ def names_of(network: Network) -> list[str]:
 def _ends(graph: Graph, box: Box, linear: bool) -> list[tuple[np.ndarray, np.ndarray]]:
     """Compute lower and upper bounds of every value over the box, `(size,)` each.
 
-    The bounds of an op's result are infinite if the op may be undefined for its input.
+    If an op may be undefined for its input, interval bounds replace linear bounds, and the bounds
+    of this op's result are infinite.
     """
     if linear:
         with contextlib.suppress(InputError):

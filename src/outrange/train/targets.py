@@ -26,8 +26,8 @@ ROWS_PER_CLASS = 2
 """Minimum average number of rows per distinct integer for integers to be read as class numbers."""
 
 MAGNITUDES = 20.0
-"""Positive targets span several orders of magnitude if the largest one exceeds the median by more
-than this factor."""
+"""Ratio of the largest target to the median above which positive targets are regarded as spanning
+several orders of magnitude."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -140,9 +140,10 @@ class Watched:
         """Return whether some target may be out of the model's reach, whatever its weights are.
 
         The current bounds alone would not show that, since they hold for the current weights only.
-        So each bound on the outputs is moved outward to the next of -1, 0, 1 and infinity. Labels
-        of 0 and 1 are thus not reported for a sigmoid, although they are always outside its open
-        range. The result is False if the last operation is affine, since it may reach any target.
+        So the least lower bound and the largest upper bound of all outputs are moved outward to the
+        next of -1, 0, 1 and plus or minus infinity. Labels of 0 and 1 are thus not reported for a
+        sigmoid, although they are always outside its open range. The result is False if the last
+        operation is affine, since it may reach any target, or if no targets fit the outputs.
         """
         graph, y = self.structure.network.graph, self.fitting_targets()
         if y is None or not graph.output or isinstance(graph.nodes[graph.output - 1].op, Affine):

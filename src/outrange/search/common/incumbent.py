@@ -157,9 +157,10 @@ class Incumbent:
         return self.goal is not None and bool(np.any(self.best < self.goal))
 
     def scale(self) -> np.ndarray:
-        """Return positive units `(m,)` in which gaps of different objectives are compared.
+        """Return positive numbers `(m,)` by which gaps are divided before they are compared.
 
-        The unit is the width of the attained range or, if it is 0, the size of the best value.
+        The number is the width of the objective's attained range. If the width is 0, it is the
+        absolute best value, but at least 1e-9.
         """
         spread = self.spread()
         return np.where(spread > 0, spread, np.maximum(1e-9, np.abs(self.best)))

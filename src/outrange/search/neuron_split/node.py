@@ -54,8 +54,8 @@ class Splits:
         high: The split constraint `z <= high`; `inf` if there is none.
         lo: Lower bound on each unit's input in the sub-problem, split or not.
         hi: Upper bound on each unit's input in the sub-problem, split or not.
-        same: `(P,)` labels of the sub-problems. Sub-problems with the same label are equal. None if
-            it is unknown which ones are equal.
+        same: `(P,)` labels. Sub-problems with the same label are copies of each other, so their
+            ranges are processed only once. None if no copies are known.
     """
 
     low: np.ndarray

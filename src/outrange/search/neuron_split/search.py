@@ -54,8 +54,8 @@ class JointBounds(Protocol):
 
         Args:
             cutoff: `(objectives,)` bounds at or above which an objective is closed.
-            scale: `(objectives,)` positive scales: the gap of each objective is divided by its
-                scale before gaps are compared.
+            scale: `(objectives,)` positive numbers. Gaps and improvements of an objective are
+                divided by its scale before they are compared with those of other objectives.
         """
         ...
 
@@ -245,7 +245,14 @@ class NeuronSplitSearch(Search):
             self.incumbent.offer(y.min(axis=0), x[y.argmin(axis=0)])
 
     def _grow(self, progress: _TreeProgress, k: int) -> None:
-        """Tighten the root of a tree, or split sub-problems if no tightening round remains."""
+        """Improve a tree: tighten ranges of its root in the first rounds, and then split.
+
+        Rounds of tightening end after `SETTINGS.most_rounds`, or after a round that closes less
+        than the fraction `SETTINGS.worth` of the gap.
+
+        Args:
+            progress: The tree of objective `k`, and its remaining rounds.
+        """
         tree, began, cutoff = progress.tree, self.incumbent.clock.seconds, self._cutoff(k)
         before = tree.nodes
         if progress.rounds > 0:

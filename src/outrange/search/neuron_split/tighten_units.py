@@ -93,7 +93,10 @@ def _bound_units(
     unit: np.ndarray,
     sign: np.ndarray,
 ) -> np.ndarray:
-    """Return lower bounds on the units' inputs, times `sign`, in the sub-problems `which`."""
+    """Return lower bounds on `sign` times the units' inputs in the sub-problems `which`.
+
+    The bounds hold at the points whose objective lies below the cutoff.
+    """
     count = which.size
     rows, at = np.arange(count), activation.place.start + unit
     start = np.zeros((count, net.ends[activation.source][0].size))

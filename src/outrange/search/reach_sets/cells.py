@@ -95,8 +95,8 @@ class Cells:
 
     Args:
         forms: Forms over all cells, by value.
-        exact: `(B,)` mask of the cells on which every unit is on one linear piece, so that no curve
-            was only enclosed.
+        exact: `(B,)` mask of the cells on which no curve had to be enclosed between two lines: on
+            these cells, every unit stays on one linear piece of its activation, up to rounding.
         value: Index of the last graph value that the cells have reached.
     """
 
@@ -160,7 +160,14 @@ def without_overflow(form: Zonotopes) -> Zonotopes:
 
 
 def error_of(form: Zonotopes, size: int) -> np.ndarray:
-    """Bound the distance of a value from its form without symbols for errors, `(B, n)`."""
+    """Bound the distance `|v - (c + G^T e)|` of a value from its form without error symbols.
+
+    Args:
+        size: Number of inputs `e`; the form's further rows are symbols for errors.
+
+    Returns:
+        One bound per cell and entry of the value, `(B, n)`.
+    """
     if form.count == size:
         return form.rest
     symbols = np.abs(form.rows[:, size:]).sum(axis=1)

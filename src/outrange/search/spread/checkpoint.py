@@ -87,8 +87,8 @@ class Checkpoint:
             incumbent: Provides the targets and tolerances that close a box.
 
         Raises:
-            InputError: The folder cannot be created, or another running question with the same
-                digest uses the file.
+            InputError: The folder cannot be created, or an identical question that is running in
+                this process already uses the file.
         """
         if workers.folder is None:
             return None
@@ -154,7 +154,8 @@ class Checkpoint:
         """Read the state, or return None if there is no file.
 
         Raises:
-            InputError: The file cannot be read, is damaged, or belongs to another question.
+            InputError: The file cannot be read, is damaged, has another format, or belongs to
+                another question.
         """
         if not self._path.exists():
             return None

@@ -212,7 +212,9 @@ class SpreadSearch(Search):
         return boxes
 
     def _give(self, ended: Sequence[TaskResult] = ()) -> None:
-        """Send tasks until every node has a task and `tasks_ahead` further tasks in its queue.
+        """Send tasks to nodes that are idle or whose queue has room, see `tasks_ahead`.
+
+        Stop when no open boxes remain, or when the goal of a decision is met.
 
         Args:
             ended: Tasks that have ended but have not been processed yet.

@@ -113,12 +113,13 @@ class OutputBounds:
     def linear_form(self, rows: Any) -> TensorBounds:
         """Return bounds of `output @ rows`, or of `logits @ rows` if `head` has a softmax.
 
-        The rows are multiplied by the kernel of the last dense layer first, so that equal terms of
-        different outputs cancel.
+        If there is a `head`, the kernel of its dense layer is multiplied by `rows` first. So
+        each form has one coefficient per feature, and equal contributions of a feature to two
+        outputs cancel in their difference.
 
         Args:
-            rows: A matrix for flat outputs, `(outputs, forms)`, or one matrix per box,
-                `(batch, outputs, forms)`.
+            rows: Coefficients of the flattened outputs: one matrix `(outputs, forms)` for all
+                boxes, or one matrix per box, `(batch, outputs, forms)`.
 
         Returns:
             Bounds `(batch, forms)`.

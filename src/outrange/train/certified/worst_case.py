@@ -38,7 +38,8 @@ class SampleLoss:
         """Convert the loss of a compiled model to a loss per sample.
 
         Raises:
-            InputError: It is unknown which outputs are worst for this loss.
+            InputError: The loss is not one of Keras's losses in `CLASSES` and `CONVEX`, or is a
+                loss of `CLASSES` with label smoothing.
         """
         loss = keras.losses.get(loss) if isinstance(loss, str) else loss
         function = loss.call if isinstance(loss, keras.losses.Loss) else loss
@@ -65,7 +66,7 @@ class SampleLoss:
         return self.name in CLASSES
 
     def mean(self, y: Any, outputs: Any, weight: Any) -> Any:
-        """Return the mean over a batch of the samples' losses, multiplied by any sample weights."""
+        """Return the mean over a batch of each sample's loss times its weight, if there is one."""
         ops = keras.ops
         if self.name != CLASSES[1] and len(y.shape) == len(outputs.shape) - 1:
             y = ops.expand_dims(y, -1)
@@ -97,15 +98,15 @@ class SampleLoss:
     def worst(self, y: Any, bounds: OutputBounds) -> Any:
         """Return outputs whose loss is at least that of all outputs within the bounds.
 
-        For classes with logits, the negated lower bounds on the margins serve as logits, since
-        adding a number to all logits does not change the loss. For classes without logits, the
-        output of the true class is set to its lower bound, and all other outputs are set to their
-        upper bounds. Targets must be integers or one-hot. A loss that is convex in an output is
-        largest at one of the output's two bounds.
+        A classification loss requires targets that are integers or one-hot. If logits are known,
+        the negated lower bounds on the margins serve as logits, since adding a number to all logits
+        does not change the loss. Otherwise, the output of the true class is set to its lower bound,
+        and all other outputs are set to their upper bounds. Any other loss is convex in each
+        output, so it is largest at one of the output's two bounds.
 
         Raises:
-            InputError: The loss is for classes, and the model does not return one vector per
-                sample.
+            InputError: The loss is a classification loss, and the model does not return one vector
+                per sample.
         """
         ops = keras.ops
         lo, hi = bounds.output.lo, bounds.output.hi

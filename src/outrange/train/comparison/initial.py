@@ -56,14 +56,14 @@ def initializer_of(layer: Any, variable: Any) -> Any:
 
 
 def is_centered(initializer: Any) -> bool:
-    """Return whether an initializer's draws are known to be independent and symmetric about 0.
+    """Return whether an initializer is known to draw centered, independent numbers.
 
-    Their distribution must also be continuous.
+    The numbers must have a continuous distribution that is symmetric about 0.
 
-    Keras's named initializers (Glorot, He, LeCun) are variance scalings. Entries of orthogonal
-    matrices are not independent, and constants are not continuous. The result is False for a user's
-    class, even if it is derived from one of these initializers, because it may override the
-    distribution.
+    The result is True for Keras's Glorot, He and LeCun initializers, which are variance scalings.
+    It is False for orthogonal matrices, whose entries are not independent, and for constants. It is
+    also False for every class that a user has defined, even a subclass of a Keras initializer,
+    because it may override the distribution.
     """
     if not is_keras_own(initializer):
         return False

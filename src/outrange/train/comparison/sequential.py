@@ -19,7 +19,7 @@ class Loops(Group):
     """The training runs of one activation, advanced in turn; see `Group`.
 
     There is one compiled model for each pair of a loss and an optimizer. The states of its training
-    runs are loaded into it in turn, so that all runs have trained for equally many epochs when the
+    runs are loaded into it in turn. So all runs have trained for the same number of epochs when the
     time limit is reached.
     """
 

@@ -34,11 +34,11 @@ def _apply_mask(allowed: np.ndarray, kernel: Any) -> Any:
 
 @registered
 class MaskedDense(keras.layers.Layer):
-    """Computes `activation(x @ kernel + bias)` with a kernel in which a mask forbids connections.
+    """Computes `activation(x @ kernel + bias)` without the connections that a mask forbids.
 
     The weight of a forbidden connection is exactly 0 from the first to the last training step. In
-    the product, the mask replaces it by 0, so no gradient reaches it. After every optimizer step
-    (with momentum, weight decay, orthogonalized updates or constraints) the stored entry is 0 too.
+    the product, the mask replaces it by 0, so no gradient reaches it. The stored entry is reset to
+    0 after every optimizer step, which covers momentum, weight decay and other constraints.
 
     Args:
         units: Number of units, that is, of outputs.

@@ -24,8 +24,8 @@ class GroupedCrossentropy(keras.losses.Loss):
         **kwargs: Further arguments of `keras.losses.Loss`.
 
     Raises:
-        InputError: `groups` is invalid, or the lengths of the last axes differ or do not fit
-            `groups` (raised when the loss is called).
+        InputError: `groups` is invalid. Also raised when the loss is called, if the last axes of
+            the targets and predictions have different lengths or do not fit `groups`.
 
     Example:
         >>> import numpy as np
@@ -68,14 +68,14 @@ class GroupedCrossentropy(keras.losses.Loss):
 class MonotoneIndexPenalty(keras.losses.Loss):
     """Penalty for a chosen index that decreases from one group to the next.
 
-    The chosen index of a group is the argmax of its class probabilities. Since `argmax` passes no
-    gradient, the index is measured by the probabilities `p` of each group instead.
-    `by` selects one of two measures:
+    The chosen index of a group is the argmax of its class probabilities `p[g, i]`. Since `argmax`
+    passes no gradient, the penalty is computed from the probabilities instead. It is a sum over all
+    pairs of consecutive groups `g` and `g + 1`. The argument `by` selects the terms:
 
-    * `by="index"`: the expected index `E_g = sum_i i p[g, i]` costs
-      `relu(E_g - E_{g+1} + margin)`;
-    * `by="cumulative"`: with `F_g[j] = p[g, 0] + ... + p[g, j]`, every class `j` except the last
-      costs `relu(F_{g+1}[j] - F_g[j] + margin)`, so the whole distribution must move up.
+    * `by="index"`: `relu(E_g - E_{g+1} + margin)` with the expected index `E_g = sum_i i p[g, i]`;
+    * `by="cumulative"`: `relu(F_{g+1}[j] - F_g[j] + margin)` for every class `j` except the last,
+      with `F_g[j] = p[g, 0] + ... + p[g, j]`. It is 0 only if the probability of exceeding `j` does
+      not decrease, for every `j`.
 
     A penalty of 0 on samples proves nothing; use `outrange.monotone(model, box, groups=...)`.
 
@@ -86,7 +86,7 @@ class MonotoneIndexPenalty(keras.losses.Loss):
         weight: The factor of the penalty.
         margin: The required increase of the index (in classes for `"index"`, in probability for
             `"cumulative"`).
-        by: The measure of the index, `"index"` or `"cumulative"`.
+        by: The terms of the penalty, `"index"` or `"cumulative"`.
         from_logits: Whether the model returns logits; the penalty then applies a softmax.
         reduction: The reduction over samples, as in `keras.losses.Loss`.
         name: The name of the loss, as in `keras.losses.Loss`.
@@ -159,7 +159,7 @@ class MonotoneIndexPenalty(keras.losses.Loss):
     def _above(p: Any, parts: Sequence[Any]) -> Any:
         """Return the probability that the index exceeds `j`, for each class `j` except the last.
 
-        All groups are padded to the number of classes of the largest group.
+        If another group has more classes, the missing classes have probability 0.
 
         Args:
             p: The class probabilities of one group, `(batch, classes)`.

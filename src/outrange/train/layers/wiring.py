@@ -19,8 +19,8 @@ def wire(spec: Any, *, name: str = "wired") -> Any:
     previous pass, and nothing in the first pass. The outputs are the values of the last pass.
 
     The result is an ordinary functional model for `fit`, `save` and every function of this library.
-    A node's layer has the node's name, or its label if it is shared, and is called in every pass
-    (`layer="B"` bounds it in all of them).
+    A node's layer has the node's name, or the node's label if there is one. The layer is called
+    once in every pass, so a question with `layer="B"` covers node B in all passes.
 
     Args:
         spec: The wiring, a dict with
@@ -40,8 +40,9 @@ def wire(spec: Any, *, name: str = "wired") -> Any:
         A `keras.Model` with one input per input node, in the order of the nodes.
 
     Raises:
-        InputError: The wiring is invalid: a loop without feedback, an unknown node, an edge into an
-            input, weights shared between different shapes, or a node without effect.
+        InputError: The wiring is invalid. For example, it has a loop without feedback, an unknown
+            node, an edge into an input, weights shared by matrices of different shapes, or a node
+            that no output depends on.
 
     Example:
         >>> model = wire({

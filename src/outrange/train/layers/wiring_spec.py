@@ -210,7 +210,8 @@ def _check_shared_shapes(nodes: Mapping[str, NodeSpec], edges: tuple[EdgeSpec, .
     """Check that edges with the same label, and nodes with the same label, can share one layer.
 
     Raises:
-        InputError: Two of them differ in a shape or a setting.
+        InputError: Edges with the same label differ in their sizes or mask, or nodes with the same
+            label differ in their units, activation or bias.
     """
     shapes: dict[str, tuple] = {}
     labels: dict[str, tuple] = {}

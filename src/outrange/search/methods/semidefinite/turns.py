@@ -81,7 +81,8 @@ class SemidefiniteTurns:
 
         Args:
             cutoff: `(objectives,)` bounds at or above which an objective is closed.
-            scale: `(objectives,)` units in which gaps of different objectives are compared.
+            scale: `(objectives,)` positive numbers. Gaps and improvements of an objective are
+                divided by its scale before they are compared with those of other objectives.
         """
         urgent = sorted(
             (self._urgency(row, cutoff[k], scale[k]), -k) for k, row in self.rows.items()

@@ -18,10 +18,10 @@ class AnyHalfspace(keras.layers.Layer):
     """Keeps the outputs in at least one of the half-spaces `a.y <= c`, for all weights of a model.
 
     The layer computes `y - d relu(min over the rows of (a.y - c))` with a direction `d` for which
-    `a.d >= 1` in every row. If no row holds, every `a.y` falls by at least the smallest excess, so
-    the row with the smallest excess holds afterwards. Outputs that satisfy the rule stay as they
-    are. If all rows have coefficients of the same sign for some output, `d` changes only this
-    output. Otherwise, `d` is the shortest vector with `a.d = 1` in every row.
+    `a.d >= 1` in every row. If no inequality holds, every `a.y` decreases by at least the smallest
+    excess `a.y - c`, so the inequality with this excess holds afterwards. Outputs that satisfy the
+    rule stay as they are. If all rows have coefficients of the same sign for some output, `d`
+    changes only one such output. Otherwise, `d` is the shortest vector with `a.d = 1` in every row.
 
     Args:
         a: The coefficients of the rows, `(rows, outputs)`.
@@ -71,7 +71,7 @@ class AnyHalfspace(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        """Return the outputs, changed where no row holds, in the shape of `inputs`."""
+        """Return the outputs, changed where no inequality holds, in the shape of `inputs`."""
         return self.enforce(inputs, None)
 
     def enforce(self, inputs: Any, slack: Any) -> Any:

@@ -62,8 +62,8 @@ class ArgmaxIs(_RankRule):
     """Makes one output the largest: all others are limited to its value minus `margin`.
 
     Outputs that satisfy the rule stay as they are. The argmax is `index`, before, during and after
-    training. Only outputs that are so large that `margin` is below their spacing may tie in float32
-    inference; then `argmax` returns the first.
+    training. The only exceptions are ties in float32 inference, for which `argmax` returns the first
+    output. They may occur if outputs are so large that subtracting `margin` is lost to rounding.
 
     Args:
         index: The output that must be the largest; negative numbers count from the end.
@@ -82,7 +82,7 @@ class ArgmaxIs(_RankRule):
     """
 
     def enforce(self, inputs: Any, slack: Any) -> Any:
-        """Return the outputs, with all but `index` limited to output `index` - `margin` + `slack`.
+        """Limit all other outputs to output `index` minus `margin` plus `slack`.
 
         Args:
             inputs: The outputs to change, `(..., outputs)`.
@@ -102,11 +102,12 @@ class ArgmaxIs(_RankRule):
 
 @registered
 class ArgmaxIsNot(_RankRule):
-    """Keeps one output below the largest: it is limited to the best of the others minus `margin`.
+    """Keeps one output below the largest of the others, by at least `margin`.
 
     Outputs that satisfy the rule stay as they are. The argmax is never `index`, before, during and
-    after training. Only outputs that are so large that `margin` is below their spacing may tie in
-    float32 inference; then `argmax` returns the first.
+    after training. The only exceptions are ties in float32 inference, for which `argmax` returns the
+    first output. They may occur if outputs are so large that subtracting `margin` is lost to
+    rounding.
 
     Args:
         index: The output that must not be the largest; negative numbers count from the end.
@@ -125,7 +126,7 @@ class ArgmaxIsNot(_RankRule):
     """
 
     def enforce(self, inputs: Any, slack: Any) -> Any:
-        """Return the outputs, with `index` limited to the largest other - `margin` + `slack`.
+        """Limit output `index` to the largest other output minus `margin` plus `slack`.
 
         Args:
             inputs: The outputs to change, `(..., outputs)`.

@@ -18,19 +18,22 @@ class Bounded(keras.layers.Layer):
 
     By default, the layer clips: outputs within the limits stay as they are, and the others move to
     the nearest limit. A clipped output has no gradient, so a model that is trained with the layer
-    should use `smooth=True`: a sigmoid between two limits, or a softplus beyond a single one.
+    should use `smooth=True`: a sigmoid for an output with two limits, and a softplus for an output
+    with a single limit.
     `outrange.verify` proves the limits of such a model, before and after training. They hold for
     the float32 outputs too, because the layer rounds its limits inward.
 
     Args:
-        lo: The lower limit: a number, None for no limit, or a list of them, `(outputs,)`.
-        hi: The upper limit, in the same form as `lo`; a list is `(outputs,)`.
+        lo: The lower limit: a number, None for no limit, or a list with a number or None for each
+            output.
+        hi: The upper limit, as for `lo`.
         smooth: Whether to use a sigmoid or a softplus instead of clipping.
         **kwargs: Further arguments of `keras.layers.Layer`, such as `name`.
 
     Raises:
-        InputError: A limit is not a number, `lo` exceeds `hi`, there is no limit at all, or the
-            number of limits differs from the number of outputs (raised when the layer is built).
+        InputError: A limit is neither a number nor None, no number of the layer's dtype lies
+            between `lo` and `hi`, or there is no limit at all. Also raised when the layer is built,
+            if the number of limits differs from the number of outputs.
 
     Example:
         >>> import numpy as np

@@ -1,4 +1,4 @@
-"""A layer that enforces a rule on a box of inputs, and fades outside it."""
+"""A layer that enforces a rule on a box of inputs, and gradually relaxes it outside the box."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ class BoxGuard(keras.layers.Layer):
 
     In the box, the guard applies the rule, so the rule holds there whatever the weights of the
     model are. Outside, the rule's limits are widened by `sum_i fade_i d_i(x)`, where `d_i(x)` is
-    the distance of input `i` from its interval. So outputs change continuously, and far from the
-    box they do not change at all. Outputs that satisfy the rule never change.
+    the distance of input `i` from its interval. So the guard's effect decreases continuously with
+    the distance, and far from the box, outputs stay as they are. Outputs that satisfy the rule are
+    never changed.
 
     Call the layer with a list: the outputs, and then the inputs, `BoxGuard(rule, box)([y, x])`.
 
@@ -93,9 +94,9 @@ class BoxGuard(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        """Return the outputs `inputs[0]` under the rule, whose limits widen outside the box.
+        """Apply the rule to the outputs `inputs[0]`, with wider limits outside the box.
 
-        The distances from the box are those of `inputs[1:]`.
+        The limits widen with the distance of the model's inputs, `inputs[1:]`, from the box.
         """
         ops, outputs = keras.ops, inputs[0]
         slack = 0.0

@@ -23,13 +23,14 @@ class Halfspaces(keras.layers.Layer):
 
     The layer computes `y - D relu(A y - c)`. For a single row, `D` is `a / |a|^2`, and the layer
     projects outputs that break the rule onto the nearest point that satisfies it. For several
-    linearly independent rows, `D` is the pseudoinverse of `A`, and every row becomes
-    `min(a.y, c)`. Outputs that satisfy all rows stay as they are.
+    linearly independent rows, `D` is the pseudoinverse of `A`, and every `a.y` becomes
+    `min(a.y, c)`. Outputs that satisfy all inequalities stay as they are.
 
     The layer's numbers are rounded to its dtype such that the rule holds exactly for the rounded
-    rows: `A D` is at least the identity matrix in every entry. Rows of dtype float32 (integers,
-    halves, quarters) are not rounded. Inference in float32 adds rounding errors, for which
-    `margin` keeps a distance. Linearly dependent rows have no such formula and are refused.
+    rows: `A D` is at least the identity matrix in every entry. Coefficients that the dtype can
+    represent, such as integers, halves and quarters, are not changed. Inference in float32 has
+    rounding errors; `margin` is a safety distance for them. Linearly dependent rows are refused,
+    since no such formula exists for them.
 
     Args:
         a: The coefficients of one row, `(outputs,)`, or of several, `(rows, outputs)`.

@@ -32,8 +32,8 @@ def read_limits(value: Any, name: str, where: str, missing: float) -> np.ndarray
         missing: The number that replaces None: infinity or minus infinity.
 
     Raises:
-        InputError: `value` is neither a number nor a nonempty list of numbers, or contains a NaN
-            or the infinity on the wrong side.
+        InputError: `value` is none of these, is an empty list, or contains NaN or an infinite
+            number of the opposite sign to `missing`.
     """
     listed = value.tolist() if hasattr(value, "tolist") else value
     entries = list(listed) if isinstance(listed, list | tuple) else [listed]

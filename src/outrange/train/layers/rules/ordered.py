@@ -1,4 +1,4 @@
-"""A layer whose outputs rise from entry to entry."""
+"""A layer whose outputs never decrease from entry to entry."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from .numbers import number_dtype, round_up
 
 @registered
 class Ordered(keras.layers.Layer):
-    """Makes the outputs rise from entry to entry, whatever the weights of the model are.
+    """Makes each output at least the previous output plus `gap`, for all weights of a model.
 
-    By default, every output is at least the previous one plus `gap`: outputs in order stay as they
-    are, and an output that is too small moves up. With `smooth=True`, the first output stays, and
-    every later one is the previous output plus `gap` plus the softplus of its own value. This has a
-    gradient everywhere, so a model that is trained with the layer should use it. Use the layer for
-    quantiles, thresholds or times that must not cross.
+    By default, outputs that satisfy this rule stay as they are, and an output that is too small is
+    raised. With `smooth=True`, the first output stays as it is. Each later output is the previous
+    one plus `gap` plus the softplus of its original value. This has a gradient everywhere, so a
+    model that is trained with the layer should use it. Use the layer for quantiles, thresholds or
+    times that must be in order.
 
     Args:
-        gap: Least difference between neighbors, at least 0. The layer rounds it up to its dtype.
-        smooth: Whether to add up softpluses instead of taking maxima.
+        gap: Least difference between consecutive outputs, at least 0. The layer rounds it up to its
+            dtype.
+        smooth: Whether to add softpluses instead of taking maxima.
         **kwargs: Further arguments of `keras.layers.Layer`, such as `name`.
 
     Raises:
