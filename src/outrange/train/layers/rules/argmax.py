@@ -62,7 +62,7 @@ class ArgmaxIs(_RankRule):
     """Makes one output the largest: all others are limited to its value minus `margin`.
 
     Outputs that satisfy the rule stay as they are. The argmax is `index`, before, during and after
-    training. The only exceptions are ties in float32 inference, for which `argmax` returns the first
+    training. The exceptions are ties in float32 inference, for which `argmax` returns the first
     output. They may occur if outputs are so large that subtracting `margin` is lost to rounding.
 
     Args:
@@ -105,7 +105,7 @@ class ArgmaxIsNot(_RankRule):
     """Keeps one output below the largest of the others, by at least `margin`.
 
     Outputs that satisfy the rule stay as they are. The argmax is never `index`, before, during and
-    after training. The only exceptions are ties in float32 inference, for which `argmax` returns the
+    after training. The exceptions are ties in float32 inference, for which `argmax` returns the
     first output. They may occur if outputs are so large that subtracting `margin` is lost to
     rounding.
 

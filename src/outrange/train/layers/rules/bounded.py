@@ -25,8 +25,8 @@ class Bounded(keras.layers.Layer):
 
     Args:
         lo: The lower limit: a number, None for no limit, or a list with a number or None for each
-            output.
-        hi: The upper limit, as for `lo`.
+            output, `(outputs,)`.
+        hi: The upper limit: a number, None, or a list `(outputs,)`, as for `lo`.
         smooth: Whether to use a sigmoid or a softplus instead of clipping.
         **kwargs: Further arguments of `keras.layers.Layer`, such as `name`.
 
