@@ -74,8 +74,8 @@ class MonotoneIndexPenalty(keras.losses.Loss):
 
     * `by="index"`: `relu(E_g - E_{g+1} + margin)` with the expected index `E_g = sum_i i p[g, i]`;
     * `by="cumulative"`: `relu(F_{g+1}[j] - F_g[j] + margin)` for every class `j` except the last,
-      with `F_g[j] = p[g, 0] + ... + p[g, j]`. It is 0 only if the probability of exceeding `j` does
-      not decrease, for every `j`.
+      with `F_g[j] = p[g, 0] + ... + p[g, j]`. With `margin=0`, the sum is 0 only if the probability
+      of exceeding `j` never decreases, for every `j`.
 
     A penalty of 0 on samples proves nothing; use `outrange.monotone(model, box, groups=...)`.
 
