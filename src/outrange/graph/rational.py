@@ -26,8 +26,9 @@ class RationalEvaluator:
 
     Where an enclosure straddles a threshold, exact evaluation decides on which side the value lies.
     Numbers are integers times a power of two. Coefficients are found by applying the ops to unit
-    vectors, which is exact for ops with `Affine.plain`. Values are unknown if they depend on a
-    rounded coefficient, a product, a jump at the point, or a curve that is not an exact line there.
+    vectors, which is exact for ops with `Affine.plain`. A value is unknown if it depends on a
+    rounded coefficient, on a product, or on a curve that jumps or is not an exact line at its
+    argument.
 
     Args:
         graph: The network to evaluate.
@@ -132,7 +133,7 @@ def _rearrange(op: Rearrange, inputs: list[_Dyadic]) -> _Dyadic | None:
 
 
 def _on_line(curve: Curve, value: Fraction) -> Fraction | None:
-    """Evaluate the curve where it is an exact line without a jump; otherwise return None."""
+    """Return the curve at `value` if it is an exact line without a jump there, otherwise None."""
     if curve.lines is None or not curve.on[0] <= value <= curve.on[1]:
         return None
     if any(value == p for p in (*curve.jumps, *curve.holes)):

@@ -45,8 +45,8 @@ FORMER = {
     "outrange.workers(executor, resume=folder): {call}`, or `outrange.workers(resume=folder)` to "
     "search in this process.",
 }
-"""Dict from a removed argument to a sentence that states its replacement. The placeholder `{call}`
-stands for the call. The dict is kept until version 0.2.
+"""Dict from a removed argument to a sentence that states what to do instead. The placeholder
+`{call}` stands for the call. The dict is kept until version 0.2.
 """
 
 
@@ -228,7 +228,9 @@ def with_progress(title: str, reports: bool = True) -> Callable[[Ask], Ask]:
 def argument_error(
     function: str, takes: Signature, options: Mapping[str, Any], error: TypeError
 ) -> ArgumentError:
-    """Return an error that lists the valid arguments, for a call with missing or unknown ones.
+    """Return the error for a call with missing or unknown arguments.
+
+    Its message lists the valid arguments. For a removed argument, it states what to do instead.
 
     Args:
         function: Name of the called function.

@@ -84,7 +84,7 @@ def _few_terms(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     """Return the row indices and the weights of the nonzero entries in each column, or None.
 
     Both arrays are `(columns, k)`, padded with -1 and 0. The result is None if the matrix has fewer
-    than `SPARSE_FROM` entries, or if more than `1 / SPARSE` of the entries of a column are nonzero.
+    than `SPARSE_FROM` entries, or if more than `1 / SPARSE` of the entries of any column are not 0.
     """
     if weight.size < SPARSE_FROM:
         return None

@@ -59,7 +59,7 @@ bounds of powers depend on their exponent; see `_power_error`.
 
 
 LARGEST_POWER = 64.0
-"""Largest exponent with a stated error."""
+"""Largest exponent `p` for which an error bound of `x ** p` is stated."""
 
 
 def float32_error(op: Curve) -> Float32Error | None:

@@ -85,8 +85,8 @@ class Product:
 class Planes:
     """Bounds `left[0] u + right[0] v + offset[0] <= u v <= left[1] u + right[1] v + offset[1]`.
 
-    All arrays are `(2, ...)`: first the lower planes, then the upper planes. `theta` selects the
-    member of McCormick's family.
+    All arrays are `(2, ...)`: first the lower planes, then the upper planes. `theta` states which
+    planes of McCormick's two families these are.
     """
 
     left: np.ndarray

@@ -1,7 +1,8 @@
-"""Constant folding: nodes that depend on no input are replaced by constants.
+"""Constant folding: nodes that do not depend on the input are replaced by constants.
 
-The comparison with the model uses the original nodes, since it bounds the rounding error of each
-one. A search uses the folded graph; otherwise, it would split inputs in vain because of such nodes.
+Searches use the folded graph. Otherwise, they would split inputs in vain because of such nodes. The
+comparison of the graph with the model uses the original nodes, because it bounds the rounding error
+of each node.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ def fold_constants(nodes: Sequence[Node], size: int) -> list[Node]:
 
     Returns:
         The same number of nodes, in the same order; unchanged nodes are the same objects. A node
-        with an undefined value is not replaced, because bound propagation rejects arguments outside
-        the domain of a function. A step function whose slack allows several values is not replaced
-        either.
+        is not replaced if its value is undefined: bound propagation then reports the invalid
+        argument. A step function is not replaced if its slack allows several values. Nodes that
+        depend on either of these are not replaced.
 
     Raises:
         ModelError: An op computes NaN from constants that are not NaN.

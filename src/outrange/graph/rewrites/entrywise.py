@@ -16,7 +16,7 @@ MOST_VALUES = 256
 
 
 def is_bent(op: Any) -> bool:
-    """Return whether an op without slack is a curve, a formula, or a maximum over windows."""
+    """Return whether an op is a curve, a `Pointwise` op or a `Largest` op, without slack."""
     return isinstance(op, Curve | Largest | Pointwise) and not _has_slack(op)
 
 
@@ -26,7 +26,7 @@ def _has_slack(op: Any) -> bool:
 
 
 def is_entrywise(op: Any) -> bool:
-    """Return whether every entry of the result may be a function of one earlier entry."""
+    """Return whether each entry of an op's result may depend on only one entry of its inputs."""
     if isinstance(op, Affine):
         return op.factor is not None or op.coefficients is not None
     return isinstance(op, Curve | Largest | Pointwise | Rearrange) and not _has_slack(op)

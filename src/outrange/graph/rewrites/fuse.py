@@ -1,4 +1,4 @@
-"""Fusion of elementwise sub-graphs of one tensor, such as `x * sigmoid(x)`, into proved curves.
+"""Fusion of elementwise sub-graphs of one tensor, such as `x * sigmoid(x)`, into curves.
 
 A region (`regions`) grows backwards from a value over elementwise ops, in general only those whose
 results have no other readers. If every entry of the last value depends on a single entry of one
@@ -141,7 +141,8 @@ class _Fusion:
         """Return an analyzed region that ends at `v`, with the expressions of the entries, or None.
 
         Raises:
-            UnsupportedError: No region can be analyzed, and `v` has no form other than a curve.
+            UnsupportedError: No region can be analyzed, and the op of `v` is a `Pointwise` op
+                without an alternative (`otherwise`).
         """
         if not self.may_end(v):
             return None
@@ -310,7 +311,7 @@ class _Fusion:
         raise UnsupportedError("a graph that does not read its input")
 
     def curve(self, node: Node, e: int, root: int, size: int, source: np.ndarray) -> int:
-        """Append the nodes that compute the expression `e` of the entries `source` of `root`.
+        """Append the nodes that apply the expression `e` to the entries `source` of `root`.
 
         Return the index of the resulting value.
         """

@@ -43,7 +43,10 @@ def reduce_to_logits(graph: Graph, groups: Sequence[Sequence[int]]) -> Graph:
 
 
 def origin(graph: Graph, value: int, entry: int) -> tuple[int, int]:
-    """Trace an entry back through rearrangements; return its value and position."""
+    """Trace an entry back through rearrangements.
+
+    Return the value from which it is copied, and its index in that value.
+    """
     while value:
         node = graph.nodes[value - 1]
         if not isinstance(node.op, Rearrange) or node.op.index[entry] < 0:

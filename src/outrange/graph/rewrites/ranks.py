@@ -9,7 +9,9 @@ from .order import origin
 
 
 class Ranks:
-    """Numbering of the variables of conditions: `[x, y]`, then the logits and curve arguments.
+    """Numbering of the variables of conditions.
+
+    The inputs and outputs, `[x, y]`, come first. Logits and arguments of curves follow.
 
     Args:
         graph: The network under study.

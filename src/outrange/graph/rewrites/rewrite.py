@@ -283,7 +283,10 @@ def _round(
 def _compact(
     append: Callable[..., int], windows: np.ndarray, won: int, value: int, count: int, size: int
 ) -> tuple[np.ndarray, int, int]:
-    """Reduce `[won, value]` to the entries that the next round reads; return as `_round` does."""
+    """Reduce the concatenation of `won` and `value` to the entries that the next round reads.
+
+    The result has the same form as that of `_round`.
+    """
     if windows.max() < count:
         return windows, won, count
     used = np.unique(windows[windows >= 0])

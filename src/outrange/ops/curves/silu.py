@@ -1,8 +1,8 @@
 """SiLU (swish): `y = x * sigmoid(x)`, with one turning point and two inflection points.
 
 Let `s` be the logistic sigmoid. The turning point solves `1 + x (1 - s(x)) = 0`, and the inflection
-points solve `2 + x (1 - 2 s(x)) = 0`. The constants
-below are these roots, computed to 50 digits and rounded to float64.
+points solve `2 + x (1 - 2 s(x)) = 0`. `TURN` and `BEND` are the roots, computed to 50 digits and
+rounded to float64.
 """
 
 import numpy as np

@@ -12,8 +12,8 @@ FINEST = 2.0**-24
 """Finest grid that is searched for: sums on finer grids soon need more digits than float64 has."""
 
 FIRST = 64
-"""Number of entries that are checked first. They usually rule out a grid, because hardly one
-trained weight in a thousand is a multiple of `FINEST`.
+"""Number of entries that are checked first. If they are trained weights, one of them is usually not
+a multiple of `FINEST`. The other entries are then not checked.
 """
 
 

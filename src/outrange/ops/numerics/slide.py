@@ -41,7 +41,7 @@ class Slide:
 
     @cached_property
     def overlap(self) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-        """Slices of the overlap with the image, first within the extent, then within the image."""
+        """Slices of the overlap of extent and image: within the extent, and within the image."""
         in_extent, in_image = [], []
         for n, e, lead in zip(self.inputs, self.extent, self.before, strict=True):
             start = max(lead, 0)

@@ -149,9 +149,10 @@ def tanh_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
     """Return bounds on the Taylor coefficients of the hyperbolic tangent.
 
     Each is a polynomial in `tanh x`, whose extremes are attained at the endpoints or at turning
-    points. The computed `tanh` is off by at most 4 units in the last place, and a turning point by
-    less than `_NEAR`, and near it the polynomial is almost constant. `2^-44` times the sum of the
-    magnitudes of its coefficients exceeds these errors and the roundings of its evaluation.
+    points. The computed `tanh` is off by at most 4 units in the last place. A computed turning
+    point is off by less than `_NEAR`, which changes the value there only to second order. `2^-44`
+    times the sum of the magnitudes of the coefficients exceeds the effect of these errors, rounding
+    included.
     """
     first, last = np.tanh(lo), np.tanh(hi)
     out = np.empty((2, order + 1, *np.shape(lo)))

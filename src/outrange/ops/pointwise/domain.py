@@ -162,7 +162,7 @@ def _is_implied(need: Need, stated: frozenset[Need]) -> bool:
 
 
 def _follows(need: Need, stated: frozenset[Need]) -> bool:
-    """Return whether `u > l` follows from `u >= l` and `u != l`."""
+    """Return whether `need` is `u > l`, and `stated` contains both `u >= l` and `u != l`."""
     parts = {need._replace(sign=NONNEGATIVE), need._replace(sign=NONZERO)}
     return need.sign == POSITIVE and parts <= stated
 

@@ -105,7 +105,10 @@ def _reciprocal(x: Bounds) -> Bounds:
 
 
 def _apply_primitive(node: Apply, x: Bounds) -> Bounds:
-    """Enclose a primitive over a cell; the real argument cannot be outside its domain."""
+    """Enclose a primitive over a cell, given bounds `x` on its argument.
+
+    Only the part of `x` in the primitive's domain counts, because the real argument lies there.
+    """
     primitive, c = PRIMITIVES[node.name], facts(node)
     lo, hi = x
     if primitive.above is not None:
@@ -131,7 +134,11 @@ def _apply_primitive(node: Apply, x: Bounds) -> Bounds:
 
 
 def _waves(name: str, c: Curve, lo: np.ndarray, hi: np.ndarray) -> Bounds:
-    """Enclose a sine or cosine by its values at the endpoints, and by 1 and -1 where attained."""
+    """Enclose a sine or cosine over each `[lo, hi]` by its values at the endpoints.
+
+    The upper bound is 1 if `[lo, hi]` may contain a maximum, and the lower bound is -1 if it may
+    contain a minimum. Both apply if an endpoint is 1e9 or more in magnitude.
+    """
     quarter = 0.25 if name == "sin" else 0.0
     with np.errstate(all="ignore"):
         start, stop = lo / (2.0 * np.pi) - quarter, hi / (2.0 * np.pi) - quarter

@@ -13,8 +13,8 @@ import numpy as np
 class Pointwise:
     """The op `y = f(x_1, ..., x_k)`, entry by entry, while a graph is being built.
 
-    Ultimately, each `y_j` depends on one entry of one tensor: `graph.rewrites.fuse` finds it, and
-    replaces this op by the curve of that entry, or by its `otherwise` form. Graphs that are not
+    If each `y_j` depends on one entry of one earlier tensor, `graph.rewrites.fuse` replaces this op
+    by a curve of that entry. If it finds no curve, it uses the op `otherwise`. Graphs that are not
     fused may still contain this op.
 
     Args:

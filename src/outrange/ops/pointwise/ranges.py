@@ -26,7 +26,9 @@ _ALL: Range = (-np.inf, np.inf)
 
 
 def apply_curve(t: Expressions, c: Curve, u: int) -> int:
-    """Apply a curve to an expression; return `u` itself if the curve is `y = x` on its range.
+    """Apply a curve to the expression `u`.
+
+    If the curve is the line `y = x` on the range of `u`, return `u` itself.
 
     Raises:
         UnsupportedError: The curve has no expression.

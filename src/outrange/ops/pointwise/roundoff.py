@@ -247,4 +247,7 @@ def _propagated_error(effort: Effort, node: Apply, argument: Bounds, before: Bou
 
 
 _POWERS = {"sqrt": lambda: 0.5, "power": lambda exponent: abs(exponent)}
-"""Exponents of the functions that multiply a relative error of their argument by their exponent."""
+"""Maps each primitive that is a power to a function that returns the magnitude of its exponent.
+
+A power multiplies a small relative error of its argument by this number.
+"""

@@ -241,7 +241,8 @@ def _with_corners(
 ) -> None:
     """Replace the lines of the elements `odd`, whose convex envelope has corners, in `line`.
 
-    The new slope lies between the first and the last slope of the envelope, as `theta` states.
+    The new slope is at the fraction `theta` of the way from the first to the last slope of the
+    envelope. If `theta` is None, the slope is chosen for a tight line at the midpoint.
     """
     lo, hi, start, stop = (x[odd] for x in where)
     left, right = (x[odd] for x in touch)

@@ -15,8 +15,8 @@ from .side import Side, fall
 
 
 MANY = 4
-"""Number of knots above which an interval gets constant bounds: over two full waves, other lines
-are hardly better.
+"""Number of knots above which an interval gets constant bounds. A sine has four knots in two
+periods, over which sloped lines are hardly better.
 """
 
 

@@ -60,10 +60,13 @@ class LinePair:
 def relax(curve: Curve, lo: ArrayLike, hi: ArrayLike, theta: ArrayLike | None = None) -> LinePair:
     """Return lines that enclose the curve on every `[lo, hi]`.
 
-    By default, the lines are nearly the best ones at the midpoint. Where several lines are
-    possible, `theta` selects one: the point of tangency inside a cup (0 at its left endpoint, 1 at
-    its right; only the part that the convex envelope touches), or the slope at a convex corner (0:
-    left slope, 1: right). Elsewhere, `theta` is ignored.
+    By default, each line is as tight at the midpoint of `[lo, hi]` as any other line, or nearly so.
+    An interval that is infinite, extends outside `curve.on`, or contains more than `MANY` knots
+    gets constant bounds.
+
+    Where several lines are possible, `theta` selects one. Inside a cup, it selects the point of
+    tangency in the part that the convex envelope touches (0: left endpoint, 1: right). At a convex
+    corner, it selects the slope (0: left slope, 1: right). Elsewhere, `theta` is ignored.
 
     Sound: yes, for the exact function; the stated float64 error and all rounding are included.
     Cost: a few dozen array operations; about 15 evaluations of `f` and its slope for elements that

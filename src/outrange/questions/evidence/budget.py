@@ -14,9 +14,10 @@ from .evaluate import enclose, entries
 
 
 RUNS = 16.0
-"""Cost of the evidence for one point, as a multiple of the cost of a plain evaluation.
+"""Cost of the evidence for one point, as a multiple of the cost of running the graph in float64.
 
-It covers the enclosure, the float32 error of each value, and the user's own model.
+The evidence consists of an enclosure, the float32 error of each value, and the output of the user's
+own model.
 """
 
 SECONDS_A_PRODUCT = 4e-7

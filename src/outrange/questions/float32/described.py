@@ -2,11 +2,13 @@
 
 The float32 analysis bounds the roundings of the graph's ops. It applies to the model only if the
 graph rounds at least wherever the model does. For the operations below, this is true of every
-runtime that only reorders sums, fuses products, and multiplies weights together. Other operations
-are refused with an error that names them: for a softmax, for example, runtimes use different
-formulas. A cast of an integer to float32 has no node. If the integer is a sum, the bound on the
-rounding error of the sum covers the cast. Other integers are at most 2^24, so they are cast
-exactly.
+runtime that only reorders sums, fuses multiplications with additions, and multiplies weights
+together. Other operations are refused with an error that names them: for a softmax, for example,
+runtimes use different formulas.
+
+The graph has no node for a cast of an integer to float32, although this cast may round. For a sum
+of integers, the analysis includes a rounding of the sum, which is at least as large. Other integers
+above 2^24 in magnitude are refused, and smaller ones are cast exactly.
 """
 
 from __future__ import annotations

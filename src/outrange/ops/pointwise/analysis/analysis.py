@@ -97,12 +97,12 @@ def _all_pieces(t: Expressions, e: int) -> tuple[list[CurvePiece], Edge, Edge]:
 
 
 _NEAR_END = 2.0**-20
-"""Relative distance from an endpoint of a piece within which the function, or at least its slope,
-may have a pole."""
+"""Relative distance from an endpoint of a piece. Within this distance, a cell that cannot be
+described is attributed to a pole of the function or of its slope at the endpoint."""
 
 _MODERATE = 2.0**20
-"""If the description of a function ends where its absolute value is at least this number, an
-overflow is assumed to be the cause.
+"""Limit on the absolute value of a function where its description ends. If the value reaches this
+limit, the description is assumed to end because of an overflow.
 """
 
 
@@ -112,11 +112,12 @@ class _Facts:
 
     Args:
         t: The table of expressions.
-        e: The expression without its restrictions; the pieces take these restrictions into account.
+        e: The expression, without the conditions in `restrictions`.
         shapes: The measured pieces of the expression, from left to right.
         looked_at: The edges between which the pieces were computed.
         needs: The conditions under which the expression and all its branches are defined.
-        restrictions: The conditions among `needs` that cannot be read from the expression.
+        restrictions: The conditions among `needs` that cannot be read from `e`, because a rewriting
+            removed a subexpression. The pieces satisfy them.
     """
 
     t: Expressions
@@ -128,8 +129,8 @@ class _Facts:
     restrictions: tuple[Need, ...]
     stretches: list[tuple[Gap, Turns]] = field(default_factory=list)
     is_cut: bool = False
-    """Whether the description ends where the function is finite and of absolute value below
-    `_MODERATE`."""
+    """Whether the description ends where the absolute value of the function is below `_MODERATE`,
+    so that overflow is not the cause."""
 
     def curve(self) -> Curve:
         """Assemble and return the `Curve`."""

@@ -224,7 +224,13 @@ def turns(t: Expressions, stretches: list[Gap]) -> list[Turns]:
 
 
 def _turn_cost(t: Expressions, gap: Gap, at: float, s: float) -> float:
-    """Bound the error of using `at` in place of the turning point, which lies close to it."""
+    """Bound the error of treating `at` as the turning point of a gap.
+
+    The exact turning point is first enclosed in a small interval around `at`.
+
+    Raises:
+        UnsupportedError: No such interval is found.
+    """
     slope = gap.shape.slope
     for step in (1e-10, 1e-9, 1e-8, 1e-6):
         delta = step * (1.0 + abs(at))

@@ -74,7 +74,10 @@ def factor_out(t: Expressions, e: int) -> int:
 
 
 def _common_factor(monomials: list[Monomial]) -> Monomial:
-    """Return the common factor of monomials: for each base the least power, 0 where absent."""
+    """Return the common factor of monomials: the product of the least power of each base.
+
+    In a monomial without a base, the power of this base is 0.
+    """
     powers = [dict(m) for m in monomials]
     bases = {base for m in powers for base in m}
     least = {base: min(m.get(base, 0) for m in powers) for base in bases}
@@ -82,7 +85,10 @@ def _common_factor(monomials: list[Monomial]) -> Monomial:
 
 
 def multiply_out(t: Expressions, e: int) -> int:
-    """Return `e` with sums up to the third power multiplied out, or `e` if this is too long."""
+    """Return `e` with sums up to the third power multiplied out.
+
+    If the result would have too many terms, return `e` itself.
+    """
     terms, constant = t.terms(e)
     total: Terms = {}
     for monomial, c in terms.items():

@@ -21,7 +21,7 @@ from ..values import program
 
 
 FAR = 2.0**40
-"""The last point of the grid around 0."""
+"""Largest point of the first grid of cells around 0; the grid is symmetric."""
 
 _STEPS = np.concatenate([
     np.arange(0.0, 8.0, 0.125), 8.0 * 1.25 ** np.arange(0, 53), [2.0**20, 2.0**30, FAR],
@@ -48,7 +48,7 @@ class CellGrid:
         hi: `(cells,)`: the upper endpoints of the cells.
         sign: 1 (nowhere negative), -1 (nowhere positive), 0 (zero) or 2 (unknown).
         size: Upper bound on the absolute value of the expression on the cell.
-        stuck: Number of consecutive cuts that left every part of the cell undecided.
+        stuck: Number of cuts in a row, up to the one that produced this cell, that decided no sign.
     """
 
     lo: np.ndarray
@@ -97,8 +97,8 @@ def _subdivide(lo: np.ndarray, hi: np.ndarray, count: int) -> np.ndarray:
 def _refine(t: Expressions, e: int, cells: CellGrid, payable: Callable, rounds: int) -> CellGrid:
     """Cut cells of unknown sign into four parts, in up to `rounds` rounds.
 
-    A cell is not cut if its sign may stay unknown (`payable`), or if the last two cuts decided no
-    sign.
+    A cell is not cut if its sign may stay unknown (`payable`), if it is infinite or too narrow, or
+    if the last two cuts decided no sign. The rounds end early if there would be too many cells.
     """
     for _ in range(rounds):
         again = (cells.sign == 2) & ~payable(cells.hi - cells.lo, cells.size) & (cells.stuck < 2)

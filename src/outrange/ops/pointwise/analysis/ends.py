@@ -1,4 +1,4 @@
-"""Endpoints of a function's domain, and its values outside the analyzed interval."""
+"""Checks of a function at and beyond the ends of its analyzed interval, and its values there."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ def open_ends(
     last: CurvePiece,
     on: tuple[float, float],
 ) -> list[float]:
-    """Return the finite endpoints of the domain that do not belong to it.
+    """Return the finite endpoints of `on` that the description of a function must exclude.
+
+    An endpoint is excluded if the outermost piece ends there, and the function is either undefined
+    there or differs from this piece.
 
     Args:
         t: The table of expressions.

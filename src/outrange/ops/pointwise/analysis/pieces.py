@@ -143,7 +143,7 @@ def _leaves(
 
 
 def jumping(t: Expressions, e: int) -> list[bool]:
-    """Return whether each discontinuous switch has a separate value at some knot.
+    """Return, for each discontinuous switch, whether it has a separate value at some knot.
 
     A separate value differs from the values on both sides of the knot.
     """
