@@ -184,6 +184,11 @@ MISTAKES = [
         2,
         "--effort exact --budget 1",
     ),
+    (
+        ["range", "SMALL", "--box", "0", "1", "--time-limit", "5", "--budget", "1"],
+        2,
+        "--time-limit 5 --budget 1",
+    ),
     (["range", "SMALL", "--data", "absent.npy"], 2, "does not exist"),
     (["range", "SMALL", "--data", "DIR/data.txt"], 2, ".npy, .npz, .csv"),
     (["range", "SMALL", "--data", "DIR/empty.csv"], 2, "empty"),

@@ -12,6 +12,9 @@ from ..core import Clock, InputError, deadline
 from ..core.clock import read_clock, read_processor_clock
 
 
+DEFAULT_SECONDS = 60.0
+"""Time limit in seconds of a command without `--time-limit`, `--budget` and `--effort`."""
+
 LEAST_READING = 3.0
 """Minimum time limit, in seconds, for reading a model after its framework is imported, regardless
 of the time limit of the command. An import cannot be interrupted, and an answer without bounds is
@@ -40,18 +43,35 @@ def command_began() -> float:
     return read_clock() - _seconds.get()
 
 
-def check_effort(effort: str | None, seconds: float | None, budget: float | None) -> None:
-    """Check that `--effort` is not combined with another limit.
+def choose_seconds(
+    seconds: float | None,
+    budget: float | None,
+    effort: str | None = None,
+    default: float | None = DEFAULT_SECONDS,
+) -> float | None:
+    """Return the time limit of a command in seconds, or None if it has no time limit.
+
+    Args:
+        seconds: Value of `--time-limit`; None without it.
+        budget: Value of `--budget`; None without it. The time limit then applies to reading only.
+        effort: Value of `--effort`; None without it.
+        default: Time limit of a command without `--time-limit` and `--effort`.
 
     Raises:
-        InputError: `--effort` is combined with `--time-limit` or `--budget`.
+        InputError: More than one of `--effort`, `--time-limit` and `--budget` is given.
     """
-    for option, value in (("--time-limit", seconds), ("--budget", budget)):
-        if effort is not None and value is not None:
-            raise InputError(
-                "--effort must not be combined with --time-limit or --budget; leave one of them "
-                f"out. Received: --effort {effort} {option} {value:g}."
-            )
+    limits = {"--effort": effort, "--time-limit": seconds, "--budget": budget}
+    received = {option: value for option, value in limits.items() if value is not None}
+    if len(received) > 1:
+        given = " ".join(
+            f"{option} {value if isinstance(value, str) else format(value, 'g')}"
+            for option, value in received.items()
+        )
+        raise InputError(
+            "Only one of --effort, --time-limit and --budget is allowed; leave the others out. "
+            f"Received: {given}."
+        )
+    return default if seconds is None and effort is None else seconds
 
 
 def question_limit(clock: Clock, budget: float | None, effort: str | None = None) -> dict[str, Any]:

@@ -106,7 +106,7 @@ def _open(answer: Any) -> str:
     if count == 1 and answer.subject != "lipschitz":
         return f"{_between(answer)} {what_helps(answer.status, answer.remedies)}"
     whose = f"of {left:,} of the {count:,} {SUBJECTS[answer.subject][1]}s"
-    whose = whose if left < count else f"of all {count:,}"
+    whose = whose if left < count else f"of all {count:,} {SUBJECTS[answer.subject][1]}s"
     return (
         f"lo and hi are proved; the true bounds {'' if count == 1 else f'{whose} '}lie between "
         f"the proved bounds and the values seen. {what_helps(answer.status, answer.remedies)}"

@@ -15,7 +15,7 @@ from ..exit_codes import EXACT, INTERRUPTED, OPEN, VIOLATED, fail
 from ..options.boxes import BoxOptions, box_of
 from ..options.models import load_model
 from ..options.workers import command_workers
-from ..start_up import command_began, question_limit, reading
+from ..start_up import choose_seconds, command_began, question_limit, reading
 
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def ask_loop(
     varying: bool | None,
     parameters: tuple[float, float] | None,
     where: str | None,
-    seconds: float,
+    seconds: float | None,
     budget: float | None = None,
     tol: float | None,
     seed: int,
@@ -66,7 +66,8 @@ def ask_loop(
         varying: Whether the disturbance may change from step to step.
         parameters: Range of the parameters.
         where: Condition on the initial states.
-        seconds: Limit of wall-clock time, including the time to read the files.
+        seconds: Limit of wall-clock time, including the time to read the files; None for
+            `DEFAULT_SECONDS`.
         budget: Limit in units of work, instead of `seconds`.
         tol: Gap to reach; see `outrange.closed_loop`.
         seed: Seed of the simulated trajectories.
@@ -76,6 +77,7 @@ def ask_loop(
         form: Output format, `"text"` or `"json"`.
         safe_mode: Whether to refuse code stored in the model file.
     """
+    seconds = choose_seconds(seconds, budget)
     clock = Clock(seconds, command_began())
     from ...api.decorators import with_arguments
     from ...api.loops.ask import closed_loop

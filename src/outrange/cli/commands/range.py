@@ -18,7 +18,7 @@ from ..options.arrays import read_array
 from ..options.boxes import BoxOptions, box_of
 from ..options.models import load_model
 from ..options.workers import command_workers
-from ..start_up import check_effort, command_began, question_limit, reading
+from ..start_up import choose_seconds, command_began, question_limit, reading
 
 
 CODES = {"exact": EXACT, "interrupted": INTERRUPTED}
@@ -53,7 +53,7 @@ def ask_range(
     from ...questions.common.arguments import check_limits
 
     check_limits(tol, seconds)
-    check_effort(effort, seconds, budget)
+    seconds = choose_seconds(seconds, budget, effort, default=None)
     clock = Clock(seconds, command_began())
     try:
         with reading(model, clock):

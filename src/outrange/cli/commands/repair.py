@@ -9,12 +9,9 @@ from collections.abc import Callable
 from ...core import Clock, InputError
 from ..exit_codes import EXACT, OPEN, VIOLATED
 from ..options.boxes import BoxOptions, box_of
-from ..start_up import check_effort, command_began, question_limit, reading
+from ..start_up import choose_seconds, command_began, question_limit, reading
 from .verify import read_question
 
-
-DEFAULT_SECONDS = 60.0
-"""Time limit in seconds of a command without `--time-limit`, `--budget` and `--effort`."""
 
 SUFFIXES = (".keras",)
 
@@ -56,9 +53,7 @@ def ask_repair(
         form: Output format, `"text"` or `"json"`.
         safe_mode: Whether to refuse code stored in the model file.
     """
-    check_effort(effort, seconds, budget)
-    if seconds is None and effort is None:
-        seconds = DEFAULT_SECONDS
+    seconds = choose_seconds(seconds, budget, effort)
     if not path.lower().endswith(SUFFIXES):
         raise InputError(f"The new model must end in {' or '.join(SUFFIXES)}. Received: {path!r}.")
     if not os.path.isdir(os.path.dirname(os.path.abspath(path))):

@@ -17,16 +17,13 @@ from ..exit_codes import EXACT, INTERRUPTED, OPEN, VIOLATED, fail
 from ..options.boxes import BoxOptions, box_of
 from ..options.models import is_named, load_model, parse_networks
 from ..options.workers import command_workers
-from ..start_up import check_effort, command_began, question_limit, reading
+from ..start_up import choose_seconds, command_began, question_limit, reading
 
 
 if TYPE_CHECKING:
     from ...answers.verdict import Verdict
 
 FILES = (".vnnlib", ".vnnlib.gz")
-
-DEFAULT_SECONDS = 60.0
-"""Time limit in seconds of a command without `--time-limit`, `--budget` and `--effort`."""
 
 
 def ask_verify(
@@ -66,9 +63,7 @@ def ask_verify(
         form: Output format, `"text"` or `"json"`.
         safe_mode: Whether to refuse code stored in the model file.
     """
-    check_effort(effort, seconds, budget)
-    if seconds is None and effort is None:
-        seconds = DEFAULT_SECONDS
+    seconds = choose_seconds(seconds, budget, effort)
     clock = Clock(seconds, command_began())
     from ...questions.common.arguments import check_hooks, check_limits
 

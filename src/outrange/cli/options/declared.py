@@ -215,8 +215,8 @@ LOOP_OPTIONS = (
     ),
     option("--where", metavar="CONDITION", help='Condition on the initial states: "x[0] < 1".'),
     option(
-        "--time-limit", "seconds", type=float, default=60.0, show_default=True,
-        help="Time limit in seconds, including the time to read the files.",
+        "--time-limit", "seconds", type=float,
+        help="Time limit in seconds, including the time to read the files.  [default: 60]",
     ),
     option(
         "--tol", type=float,

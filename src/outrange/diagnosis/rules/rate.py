@@ -55,6 +55,9 @@ times its value."""
 MANY = 20_000
 """Number of training steps that is assumed if there is no plan."""
 
+SMALL_GAIN = 0.3
+"""Share of the loss reduction of a larger rate that a planned training has to reach."""
+
 
 def _line(keras: ModuleType, rate: float, n: int = 20, scale: float = 1.0) -> ModelAndData:
     x = np.linspace(1, 7, n)[:, None]
@@ -267,7 +270,8 @@ def _instead(case: DiagnosisContext, level: float) -> str:
 def _too_small(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> Said | None:
     """Report a rate at which learning would take more steps than planned, if a larger rate learns.
 
-    Without a plan, `MANY` steps are assumed.
+    Without a plan, `MANY` steps are assumed. The fall of the loss is extrapolated in proportion to
+    the number of steps.
     """
     trials = case.trials
     if not (trials.stuck or _stands_still(case)):
@@ -279,15 +283,17 @@ def _too_small(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal
         others = trials.all(Change(rate=factor))
         wins = min(other.looks[0][1] - other.looks[-1][1] for other in others)
         plan = case.plan
-        share, most = (1.0, MANY) if plan is None else (0.3, plan.steps(case.rows))
+        share, most = (1.0, MANY) if plan is None else (SMALL_GAIN, plan.steps(case.rows))
         if gain * most / steps > share * wins:
             return None
+        part = "" if plan is None else f"{share:.0%} of "
         return (
             f"in {format_steps(steps)} of training a copy of the model, the loss went from "
             f"{short(training.looks[0][1])} to {short(training.looks[-1][1])}; at a "
             f"learning rate of {short(optimizer.rate * factor)} it falls to "
             f"{short(max(other.looks[-1][1] for other in others))}. The learning rate "
-            f"{short(optimizer.rate)} is too small: learning would take more than {most:,} steps."
+            f"{short(optimizer.rate)} is too small: at the measured pace, {part}this gain would "
+            f"take more than {most:,} steps."
         ), _with_rate(optimizer, factor)
     return None
 
