@@ -22,6 +22,7 @@ FORMULAS = {
     "sqrt ** 2": (lambda x: keras.ops.sqrt(x) ** 2, (1.0, 2.0)),
     "(x ** 0.5) ** 2": (lambda x: (x**0.5) ** 2, (1.0, 2.0)),
     "0 * x / x": (lambda x: 0 * x / x, (0.0, 0.0)),
+    "1 + log(x * x)": (lambda x: 1 + keras.ops.log(x * x), (1.0, 1 + np.log(4.0))),
     "max(log, x)": (lambda x: keras.ops.maximum(keras.ops.log(x), x), (1.0, 2.0)),
 }
 """Formula of `x`, and its range over [1, 2]."""
@@ -54,6 +55,26 @@ def test_no_value_is_an_error_and_the_rest_exact(case):
 def test_a_difference_is_zero_inside_the_domain(case):
     answer = outrange.difference_range(case[0], case[0], (1.0, 2.0))
     assert answer.lo[0] == answer.hi[0] == 0.0 and answer.is_exact
+
+
+def test_a_logarithm_whose_argument_only_touches_zero_is_bounded_elsewhere():
+    """The bounds were infinite over every set that reaches into [-1/8, 1/8]."""
+    x = keras.Input((1,))
+    model = keras.Model(x, keras.layers.Lambda(lambda x: keras.ops.log(x * x))(x))
+    answer = outrange.output_range(model, (0.05, 4.0))
+    assert answer.is_exact
+    ends = [answer.lo[0], answer.hi[0]]
+    np.testing.assert_allclose(ends, np.log([0.05**2, 16.0]), rtol=1e-6)
+
+
+def test_a_root_whose_argument_the_model_rounds_to_zero():
+    """Far left, the model returns 0 where the exact formula has no value: that was "a bug"."""
+    x = keras.Input((1,))
+    y = keras.layers.Lambda(lambda x: keras.ops.sqrt(x * keras.ops.softplus(x)))(x)
+    network = outrange.load(keras.Model(x, y))
+    with pytest.raises(InputError, match="is supported only on"):
+        outrange.output_range(network, (-2.0, 1.0))
+    assert outrange.output_range(network, (0.0, 2.0)).is_exact
 
 
 PLANTS = {

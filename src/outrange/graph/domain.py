@@ -24,6 +24,28 @@ def is_inside(graph: Graph, values: Sequence[np.ndarray]) -> np.ndarray:
     return is_defined
 
 
+def is_undefined_by_rounding(
+    graph: Graph, values: Sequence[np.ndarray], errors: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Return for each point `(batch,)` whether rounding may explain why the graph has no value.
+
+    That is so if a function is undefined at its argument, but every such argument is at most its
+    rounding error away from the domain. Arguments that are NaN are not counted, because an
+    undefined function comes before them.
+
+    Args:
+        graph: The graph.
+        values: Values of the graph's nodes, each `(batch, size)`.
+        errors: Bounds on the rounding errors of these values, of the same shapes.
+    """
+    may_be_defined = np.ones(len(values[0]), bool)
+    for curve, source in restricted_functions(graph):
+        x, error = values[source], errors[source]
+        near = (x + error >= curve.on[0]) & (x - error <= curve.on[1])
+        may_be_defined &= (near | np.isnan(x)).all(axis=1)
+    return may_be_defined & ~is_inside(graph, values)
+
+
 def restricted_functions(graph: Graph) -> Iterator[tuple[Curve, int]]:
     """Yield the functions that are not defined everywhere, each with the index of its argument."""
     for node in graph.nodes:

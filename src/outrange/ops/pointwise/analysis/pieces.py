@@ -81,7 +81,7 @@ def pieces(
     for need in sorted(conditions - settled):
         if switch is not None and _first_switch(t, (need.argument,)) is not None:
             continue
-        parts = _satisfying(t, need, left, right, touching=need.sign == NONZERO)
+        parts = _satisfying(t, need, left, right, touching=need.sign in (NONZERO, POSITIVE))
         settled |= {need}
         if parts != [(left, right)]:
             return [p for a, b in parts for p in pieces(t, e, a, b, conditions, settled)]
