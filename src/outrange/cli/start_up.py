@@ -63,13 +63,13 @@ def choose_seconds(
     limits = {"--effort": effort, "--time-limit": seconds, "--budget": budget}
     received = {option: value for option, value in limits.items() if value is not None}
     if len(received) > 1:
-        given = " ".join(
+        options = " ".join(
             f"{option} {value if isinstance(value, str) else format(value, 'g')}"
             for option, value in received.items()
         )
         raise InputError(
             "Only one of --effort, --time-limit and --budget is allowed; leave the others out. "
-            f"Received: {given}."
+            f"Received: {options}."
         )
     return default if seconds is None and effort is None else seconds
 
