@@ -65,6 +65,17 @@ def test_no_entries():
         outrange.output_range(model, U, time_limit=10)
 
 
+def test_a_product_of_the_input_with_itself_comes_first():
+    """Such a model ended in a ValueError of `zip`, because a product has no fixed input sizes."""
+    x = keras.Input((2, 2))
+    y = keras.ops.exp(keras.ops.tanh(x)) + keras.ops.exp(keras.ops.tanh(keras.ops.matmul(x, x)))
+    model = keras.Model(x, y)
+    answer = outrange.output_range(model, U, budget=0.2)
+    rows = np.random.default_rng(0).uniform(-1, 1, (1000, 2, 2)).astype(np.float32)
+    values = model.predict(rows, verbose=0)
+    assert (values >= answer.lo - 1e-5).all() and (values <= answer.hi + 1e-5).all()
+
+
 def test_widths_beyond_float64():
     """OverflowError of numpy.random: the width of the box is not a float64 number."""
     model = build_model(

@@ -37,7 +37,7 @@ def input_sizes(node: Node) -> tuple[int, ...]:
     op: Any = node.op
     if isinstance(op, Curve | Pointwise):
         return (node.size,) * len(node.inputs)
-    return op.sizes if isinstance(op, Affine | Rearrange) else (0,)
+    return op.sizes if isinstance(op, Affine | Rearrange) else (0,) * len(node.inputs)
 
 
 def reads_table(nodes: Sequence[Node], value: int) -> bool:
