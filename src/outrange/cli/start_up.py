@@ -13,7 +13,7 @@ from ..core.clock import read_clock, read_processor_clock
 
 
 DEFAULT_SECONDS = 60.0
-"""Time limit in seconds of a command without `--time-limit`, `--budget` and `--effort`."""
+"""Time limit in seconds of a command without any of `--time-limit`, `--budget` and `--effort`."""
 
 LEAST_READING = 3.0
 """Minimum time limit, in seconds, for reading a model after its framework is imported, regardless

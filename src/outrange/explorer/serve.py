@@ -44,8 +44,8 @@ def serve(
         allow_remote: Whether `host` may be an address that other machines can reach.
 
     Raises:
-        InputError: Other machines could reach the address without permission, the token is invalid,
-            or the port cannot be used.
+        InputError: Other machines could reach the address but `allow_remote` is False, the token is
+            invalid, or the port cannot be used.
     """
     secret = check_token(token)
     listening = _listen(check_host(host, allow_remote), port)

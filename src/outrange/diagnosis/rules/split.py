@@ -15,9 +15,9 @@ from .targets import REGRESSION
 
 
 APART, SORTED = 0.5, 0.2
-"""Minimum fraction of the validation rows that would have to change class to match the class
-frequencies of the training rows. The first threshold applies to unordered rows, the second to rows
-sorted by class."""
+"""Thresholds for a finding about the validation rows: the fraction of these rows that would have to
+change class to match the class frequencies of the training rows. The first threshold applies to
+unordered rows, the second to rows sorted by class."""
 
 FAR = 5.0
 """Permitted difference between the means of a feature in the training rows and in the validation

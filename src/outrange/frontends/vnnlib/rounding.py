@@ -4,8 +4,8 @@ The standard does not fix an order for the terms of a sum. So the proofs treat a
 float32 may compute in any order, as they treat a layer's sums. An assertion is covered as written
 if its two sides together contain one sum of different entries and at most one added constant. Each
 entry may be multiplied by at most one constant. Other expressions, such as `(+ X[0] 1.0)` compared
-with a constant or `(- (+ X[0] X[1]) X[0])`, could have larger rounding errors than the merged sum,
-so they are rejected.
+with a constant or `(- (+ X[0] X[1]) X[0])`, are rejected: they could have larger rounding errors
+than one sum of all their terms.
 """
 
 from __future__ import annotations

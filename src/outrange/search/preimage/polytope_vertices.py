@@ -30,7 +30,8 @@ class Vertices:
     """A polytope `rows @ x <= limits` within a box.
 
     Args:
-        points: `(p, d)` its vertices, perhaps with redundant points; none if the polytope is empty.
+        points: Array `(p, d)` of the vertices, and perhaps of redundant points; `p` is 0 if the
+            polytope is empty.
         on: `(p, 2 d + rows)` mask: whether each point lies on each face; the box's faces come
             first.
         rows: Array of shape `(rows, d)`.

@@ -63,8 +63,8 @@ def _minimum(c: KerasCall) -> Operand:
 def largest(c: KerasCall, x: Operand, y: Operand, negate: bool) -> Operand:
     """Return the elementwise maximum, or the minimum if `negate`.
 
-    If exactly one operand is constant, and all its entries are finite or equal, a curve computes
-    the result.
+    A curve computes the result if exactly one operand is constant, and its entries are either all
+    finite or all equal.
     """
     b = c.builder
     if not is_value(x):

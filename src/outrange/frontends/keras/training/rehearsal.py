@@ -61,10 +61,10 @@ class Rehearser:
         Args:
             x: Inputs in the model's structure.
             y: Targets in the structure of the outputs.
-            steps: Maximum number of steps. Fewer are taken if the time is over after more than 12
-                steps, or if a loss is not finite.
+            steps: Maximum number of steps. The run ends earlier if a loss is not finite. After more
+                than 12 steps, it also ends once the processor time `seconds` is used up.
             batch: Number of rows per step, drawn in random order. If it is None or at least the
-                number of rows, and `among` is None, every step uses the first rows.
+                number of rows, and `among` is None, every step uses the first `ROWS` rows.
             seed: Seed of the order of rows.
             rate: Factor by which the learning rate is multiplied.
             weights: Map from the index of a weight to the value that replaces its stored value.

@@ -43,7 +43,7 @@ class Shape:
     Args:
         slope: Index of the expression for the piece's derivative.
         bend: Index of the expression for its second derivative, factored.
-        cells: Cells with the sign of its second derivative.
+        cells: Cells with the sign of its second derivative, which may be unknown.
         line: `(slope, offset)` as fractions, if the piece is a line; otherwise None.
         error_added: The error that the undecided convexity of each cell adds.
         broken: Mask of the cells that cannot be described, because the convexity is undecided or

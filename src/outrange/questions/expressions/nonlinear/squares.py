@@ -15,7 +15,7 @@ from ..forms import Number, is_float
 
 
 CONSTANT = -1
-"""Index of the constant 1 in the matrix of a quadratic form."""
+"""Key of the constant term in a linear form, whose other keys are indices of entries."""
 
 Row = dict[int, Fraction]
 """Map from the variables of a linear form to their coefficients."""
