@@ -68,7 +68,7 @@ def test_a_logarithm_whose_argument_only_touches_zero_is_bounded_elsewhere():
 
 
 def test_a_root_whose_argument_the_model_rounds_to_zero():
-    """Far left, the model returns 0 where the exact formula has no value: that was "a bug"."""
+    """Loading failed: far left, the model returns 0, and the formula is undefined."""
     x = keras.Input((1,))
     y = keras.layers.Lambda(lambda x: keras.ops.sqrt(x * keras.ops.softplus(x)))(x)
     network = outrange.load(keras.Model(x, y))

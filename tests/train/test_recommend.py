@@ -132,6 +132,12 @@ def test_a_kind_that_does_not_fit():
         outrange.recommend(X, CASES["real"], kind="color")
 
 
+def test_two_classes_are_not_three_labels():
+    """The kind "classes" was used without a word."""
+    with pytest.raises(outrange.InputError, match="must be two classes"):
+        read_targets(np.array(["a", "b", "c", "a"]), kind="binary")
+
+
 def test_the_rate_above_which_gradient_descent_diverges_is_never_understated(monkeypatch):
     """For a large table, only a lower bound on the curvature is computed."""
     from outrange.train import recommend

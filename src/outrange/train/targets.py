@@ -104,6 +104,11 @@ def _labels(array: np.ndarray, kind: str | None) -> Targets:
             'Labels that are not numbers need `kind` "binary" or "classes". '
             f"Received: kind={kind!r} with labels {names[:4]}."
         )
+    if kind == "binary" and len(names) != 2:
+        raise InputError(
+            "Targets of kind 'binary' must be two classes. "
+            f"Received: {len(names)} different labels, such as {names[:4].tolist()}."
+        )
     inferred = "binary" if len(names) == 2 and kind != "classes" else "classes"
     return Targets(inferred, numbers[:, None].astype(float), len(names), tuple(names.tolist()))
 
