@@ -1,6 +1,7 @@
 """Directions of outputs, steps that refute them, groups, and refusals."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -47,7 +48,35 @@ def test_a_direction_that_is_asked_for():
 
 def test_an_input_that_cannot_move_has_no_effect():
     answer = monotone(lines([[1, 1]], "abs").graph, ([0.5, -1], [0.5, 1]))
-    assert directions(answer) == ["constant", "neither"]
+    assert directions(answer) == ["fixed", "neither"]
+    assert answer.trends[0].is_fixed and answer.trends[0].rises and answer.trends[0].falls
+    assert "A fixed input cannot change" in str(answer)
+
+
+def test_a_category_cannot_change_alone():
+    """The output falls in x[0] only between categories, where the box has points but the set none.
+
+    It is `relu(x0) - 2 relu(x0 - |x1 - x2|)` with `x0` in [0, 1]; `|x1 - x2|` is 1 in the set.
+    """
+    b = Builder([Slot("x", (3,))])
+    (x,) = b.input_values()
+    apart = b.curve("abs", b.dense(x, np.array([[0.0], [1.0], [-1.0]]), np.zeros(1)))
+    z = b.dense(b.concat([x, apart], 1), np.array([[1.0, 1], [0, 0], [0, 0], [0, -1]]), np.zeros(2))
+    graph = b.finish([b.dense(b.curve("relu", z), np.array([[1.0], [-2.0]]), np.zeros(1))], ["y"])
+    box = (np.zeros(3), np.ones(3))
+    assert directions(monotone(graph, box, inputs=0)) == ["neither"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        answer = monotone(graph, outrange.Mixed(box, one_hot=[[1, 2]]))
+    assert directions(answer) == ["rises", "fixed", "fixed"]
+    assert answer
+
+
+def test_samples_refute_both_directions_before_any_search():
+    """A pair whose direction is hard to prove does not delay the counterexamples of the others."""
+    net = dense_net((12, 48, 24, 1), ("relu", "relu", None), seed=3)
+    answer = monotone(net.graph, (-2.0, 2.0), budget=0.5)
+    assert directions(answer) == ["neither"] * 12
 
 
 def test_outputs_and_layers_are_picked():

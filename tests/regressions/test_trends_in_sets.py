@@ -38,7 +38,9 @@ def between_integers(x):
 def test_a_fall_outside_the_set_is_no_counterexample(condition, inputs):
     model = falling_where(condition)
     answer = outrange.monotone(model, inputs, inputs=[0], direction="rises", budget=1.0)
-    assert answer.status == "UNKNOWN"
+    # Each category of a one-hot group is a box of its own, on which the output provably rises.
+    is_proved = inputs is SET and condition is both_categories
+    assert answer.status == ("HOLDS" if is_proved else "UNKNOWN")
     assert outrange.monotone(model, SET.box, inputs=[0], direction="rises").status == "VIOLATED"
 
 
@@ -62,7 +64,7 @@ def test_a_fall_along_a_dummy_lies_in_the_set():
     for end in (trend.fall.x, trend.fall.then):
         assert DUMMIES.contains(np.ravel(end))
     fixed = outrange.Mixed(([0, 1, 0, 0], [1, 1, 1, 2]), integers=[3], at_most_one=[[1, 2]])
-    assert outrange.monotone(model, fixed, **options).status == "UNKNOWN"
+    assert outrange.monotone(model, fixed, **options).trends[0].direction == "fixed"
 
 
 def test_no_trend_in_one_category_is_refuted():

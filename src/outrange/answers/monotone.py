@@ -75,6 +75,8 @@ class Trend:
             if unknown or not requested.
         fall: Two inputs between which the output falls; None if none are known.
         rise: Two inputs between which the output rises; None if none are known.
+        is_fixed: Whether the input cannot change alone within the set, because it has only one
+            value or belongs to a one-hot group. Then `rises` and `falls` are both True.
     """
 
     output: str
@@ -83,6 +85,7 @@ class Trend:
     falls: bool | None
     fall: FallingPair | None = None
     rise: FallingPair | None = None
+    is_fixed: bool = False
 
     def __post_init__(self) -> None:
         if (self.rises is False) != (self.fall is not None) or (self.falls is False) != (
@@ -96,7 +99,12 @@ class Trend:
 
     @property
     def direction(self) -> str:
-        """`"rises"` or `"falls"` (weakly), `"constant"`, `"neither"` or `"unknown"`."""
+        """`"rises"` or `"falls"` (weakly), `"constant"`, `"neither"`, `"unknown"` or `"fixed"`.
+
+        The direction `"fixed"` means that `is_fixed` is true.
+        """
+        if self.is_fixed:
+            return "fixed"
         if self.rises and self.falls:
             return "constant"
         if self.rises or self.falls:
@@ -245,6 +253,7 @@ class Monotone(Answer):
             (
                 *self._table(),
                 Fold("Inputs that refute a direction", [Paragraph("\n".join(self._steps()))]),
+                Paragraph(self._fixed_note()),
                 Paragraph(self._advice()),
                 *self._order(),
             ),
@@ -270,7 +279,7 @@ class Monotone(Answer):
         if self.wanted is None:  # There is no claim that could hold or be violated.
             return Word(trend.direction, OPEN if trend.direction == "unknown" else "")
         wanted = {self.wanted}
-        tones = {"unknown": OPEN} | dict.fromkeys(("constant", *wanted), GOOD)
+        tones = {"unknown": OPEN} | dict.fromkeys(("constant", "fixed", *wanted), GOOD)
         return Word(trend.direction, tones.get(trend.direction, BAD))
 
     def _steps(self) -> list[str]:
@@ -284,6 +293,15 @@ class Monotone(Answer):
             for word, step in (("falls", trend.fall), ("rises", trend.rise))
             if step is not None and not (trend.rises or trend.falls)
         ]
+
+    def _fixed_note(self) -> str:
+        """Return a sentence that explains which inputs are fixed; empty if there are none."""
+        if not any(trend.is_fixed for trend in self.trends):
+            return ""
+        return (
+            "A fixed input cannot change while all other inputs stay the same: it has only one "
+            "value, or belongs to a one-hot group."
+        )
 
     def _advice(self) -> str:
         """Return advice on pairs of unknown direction.

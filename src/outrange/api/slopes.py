@@ -55,9 +55,10 @@ def monotone(
 
     Args:
         model: As for `outrange.output_range`.
-        box: The input set, as for `outrange.output_range`: a box. A DataFrame or an
-            `outrange.Mixed` counts as the smallest box around it, but counterexamples lie in the
-            set itself (except with `groups`).
+        box: The input set, as for `outrange.output_range`: a box, a DataFrame or an
+            `outrange.Mixed`. Proofs cover every category of its one-hot groups, and all real values
+            of its integers; counterexamples lie in the set itself. With `groups`, a DataFrame or a
+            `Mixed` counts as the smallest box around it.
         inputs: Inputs to consider: a flat index, a name, or a list of these; None for all.
         outputs: Outputs to consider, in the same form as `inputs`.
         direction: `"rises"` or `"falls"` to verify that direction; None to find a direction.

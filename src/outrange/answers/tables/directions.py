@@ -15,6 +15,7 @@ DIRECTIONS = {
     "falls": ("↓", "#1f4e9c"),
     "constant": ("=", "#8a8a8a"),
     "neither": ("≠", "#59636e"),
+    "fixed": ("·", "#d0d7de"),
     "unknown": ("?", "#d4a72c"),
 }
 """Symbol and color of each direction."""

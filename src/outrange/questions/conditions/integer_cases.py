@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from itertools import islice
+from itertools import islice, product
+from math import prod
 
 import numpy as np
 
@@ -56,6 +57,34 @@ def union_of_boxes(regions: Sequence[Region]) -> DomainBoxes | None:
     lo, hi = (np.stack([getattr(case.box, end) for case in cases]) for end in ("lo", "hi"))
     lo, hi = np.where(integer, np.ceil(lo), lo), np.where(integer, np.floor(hi), hi)
     return None if (lo > hi).any() else DomainBoxes(lo, hi, integer)
+
+
+def category_boxes(box: Box, groups: Sequence[np.ndarray]) -> DomainBoxes:
+    """Return boxes of real inputs that contain all points of a set with one-hot groups.
+
+    Each box fixes one category of every group. If this takes more than `MOST_CASES` boxes, or a
+    group has no possible category, the result is the box around the set.
+
+    Args:
+        box: The box around the set.
+        groups: Flat indices of each one-hot group, as `integers_and_groups` returns them.
+    """
+    choices = []
+    for group in groups:
+        # A category is possible if its own column may be 1 and all other columns may be 0.
+        rows = np.eye(group.size)
+        choices.append(rows[((box.lo[group] <= rows) & (rows <= box.hi[group])).all(axis=1)])
+    if not 0 < prod(len(rows) for rows in choices) <= MOST_CASES:
+        return DomainBoxes.of(box)
+    lo, hi = [], []
+    for chosen in product(*choices):
+        ends = box.lo.copy(), box.hi.copy()
+        for group, row in zip(groups, chosen, strict=True):
+            for end in ends:
+                end[group] = row
+        lo.append(ends[0])
+        hi.append(ends[1])
+    return DomainBoxes(np.stack(lo), np.stack(hi), np.zeros(box.size, bool))
 
 
 @lru_cache(maxsize=64)

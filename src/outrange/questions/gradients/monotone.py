@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -12,9 +12,9 @@ from ...answers.answer import Cost
 from ...answers.monotone import FallingPair, Monotone, Trend
 from ...answers.progress import VerifyProgress
 from ...core import InputError, OutOfTime, Warrant, deadline
-from ...core.box import Box
 from ...core.clock import read_clock
 from ...graph import Graph
+from ...search.common.domain_boxes import DomainBoxes
 from ...search.common.solution import SearchProgress, Solution
 from ...search.gradients.bounds import DerivativeEngine
 from ...search.gradients.objectives import Partials
@@ -24,6 +24,7 @@ from ..common.entries import entry_labels, select_entries
 from ..common.network import NetworkLike
 from ..common.provenance import input_domain
 from ..common.target import target
+from ..conditions.integer_cases import category_boxes
 from ..inputs.parse_box import real_box
 from ..inputs.sets.table import integers_and_groups
 from .monotone_witness import MonotoneWitnesses
@@ -34,7 +35,14 @@ SAMPLES = 1024
 """Maximum number of points whose derivatives decide which direction is tried first."""
 
 LOOK = 1 / 3
-"""Maximum fraction of the time limit that is spent on the `SAMPLES` points."""
+"""Maximum fraction of the time limit that is spent on the derivatives at the `SAMPLES` points."""
+
+TRIES = 3
+"""Maximum number of sampled points at which a counterexample to a direction is sought before the
+search."""
+
+SIDES = {"rises": 1.0, "falls": -1.0}
+"""Sign of the derivative in each direction."""
 
 
 def monotone(
@@ -52,32 +60,33 @@ def monotone(
     """Decide the trend of every pair of an output and an input; see `outrange.monotone`."""
     check_limits(0.0, time_limit)
     check_hooks(progress, seed)
-    if direction not in (None, "rises", "falls"):
+    if direction not in (None, *SIDES):
         raise InputError(
             '`direction` must be "rises", "falls", or None for either. '
             f"Received: direction={direction!r}."
         )
     wanted = target(network.graph, None, layer)
-    graph, where = wanted.graph, real_box(network.graph.inputs, box, "A rise or a fall")
+    slots = network.graph.inputs
+    graph, where = wanted.graph, real_box(slots, box, "A rise or a fall", respects_one_hot=True)
     columns = select_entries(graph.inputs, inputs, "inputs")
     rows = select_entries(graph.outputs, outputs, "outputs")
     check_count(rows.size * columns.size, graph.size)
     form, along = (g.ravel() for g in np.meshgrid(rows, columns, indexing="ij"))
-    # A proof over the box around a set also applies to the set; a counterexample must lie in it.
-    steps = MonotoneWitnesses(
-        network, graph, where, wanted.is_output, *integers_and_groups(network.graph.inputs, box)
-    )
-    task = _Task(graph, where, form, along, steps, time_limit, seed, progress)
-    first = (
-        task.likely()
-        if direction is None
-        else np.full(form.size, 1.0 if direction == "rises" else -1.0)
-    )
-    task.decide(np.arange(form.size), first)
-    if direction is None and not task.late:
-        left = np.flatnonzero(task.verdicts(first) != 1)
-        level = np.flatnonzero(task.level & (task.verdicts(first) == 1))
-        task.decide(np.concatenate([left, level]), -first[np.concatenate([left, level])])
+    integer, groups, partial = integers_and_groups(slots, box)
+    steps = MonotoneWitnesses(network, graph, where, wanted.is_output, integer, groups, partial)
+    # A proof for boxes that contain the set also applies to the set; a counterexample must lie in
+    # the set.
+    domain = category_boxes(where, groups)
+    task = _Task(graph, domain, form, along, steps, time_limit, seed, progress)
+    sides = list(SIDES.values()) if direction is None else [SIDES[direction]]
+    likely = task.sample(sides)
+    if direction is None:
+        first = np.where(task.verdicts(likely) == 0, -likely, likely)
+        task.decide(first, np.ones(form.size, bool))
+        if not task.late:
+            task.decide(-first, task.level | (task.verdicts(first) != 1))
+    else:
+        task.decide(np.full(form.size, SIDES[direction]), np.ones(form.size, bool))
     labels_in, labels_out = entry_labels(graph.inputs), entry_labels(graph.outputs)
     trends = tuple(
         task.trend(k, labels_out[f], labels_in[i])
@@ -96,7 +105,7 @@ class _Task:
     def __init__(
         self,
         graph: Graph,
-        box: Box,
+        domain: DomainBoxes,
         form: np.ndarray,
         along: np.ndarray,
         steps: MonotoneWitnesses,
@@ -105,10 +114,12 @@ class _Task:
         progress: Callable[[VerifyProgress], None] | None,
     ) -> None:
         self.began = read_clock()
-        self._graph, self._box, self._form, self._along = graph, box, form, along
+        self._graph, self._domain, self._form, self._along = graph, domain, form, along
         self._time, self._seed, self._progress = time_limit, seed, progress
         self._steps = steps
-        self._true = {1.0: np.zeros(form.size, bool), -1.0: np.zeros(form.size, bool)}
+        # The output cannot change along an input that cannot change alone.
+        self.fixed = np.array([steps.is_fixed(int(i)) for i in along], bool)
+        self._true = {side: self.fixed.copy() for side in SIDES.values()}
         self._found: dict[tuple[float, int], FallingPair] = {}
         self.level = np.zeros(form.size, bool)
         self.boxes, self.warrant, self._stopped = 0, Warrant.FLOAT64_ROUNDED, "rounding"
@@ -118,40 +129,61 @@ class _Task:
         """Whether the time limit has passed, so that no further search should begin."""
         return self._time is not None and read_clock() - self.began > self._time
 
-    def likely(self) -> np.ndarray:
-        """Return each derivative's more frequent sign at random points, 1 if tied, `(pairs,)`."""
+    def sample(self, sides: Sequence[float]) -> np.ndarray:
+        """Evaluate derivatives at random points, and seek counterexamples at the steepest of them.
+
+        Args:
+            sides: The signs of the derivative whose directions are to be refuted.
+
+        Returns:
+            Each derivative's more frequent sign, 1 if tied, `(pairs,)`.
+        """
         partials = Partials(self._form, self._along, np.ones(self._form.size))
         slopes = np.full((1, self._form.size), np.nan)
+        x = self._domain.middle()
         with suppress(OutOfTime), deadline(None if self._time is None else LOOK * self._time):
-            engine = DerivativeEngine(self._graph, self._box, partials)
-            x = self._box.uniform(np.random.default_rng(self._seed), engine.samples(SAMPLES))
-            slopes = engine.at(x)
+            engine = DerivativeEngine(self._graph, self._domain.hull, partials)
+            points = self._domain.uniform(
+                np.random.default_rng(self._seed), engine.samples(SAMPLES)
+            )
+            slopes, x = engine.at(points), points
         slopes = np.where(np.isfinite(slopes), slopes, 0.0)
         self.level = (slopes == 0).all(axis=0) & (len(slopes) > 1)
+        for k in np.flatnonzero(~self.fixed):
+            for side in sides:
+                steepest = np.argsort(side * slopes[:, k], kind="stable")[:TRIES]
+                for at in steepest[side * slopes[steepest, k] < 0]:
+                    if self.late or self._refute(int(k), side, x[at]):
+                        break
         return np.where((slopes > 0).sum(axis=0) >= (slopes < 0).sum(axis=0), 1.0, -1.0)
 
-    def decide(self, pairs: np.ndarray, sign: np.ndarray) -> None:
-        """Try to prove or refute `sign[k] * derivative >= 0` for each pair `pairs[k]`."""
-        fixed = self._box.lo == self._box.hi
-        for is_true in self._true.values():
-            is_true |= fixed[self._along]  # A fixed input has no two values.
-        moving = ~fixed[self._along[pairs]]
-        pairs, sign = pairs[moving], sign[moving]
+    def _refute(self, k: int, side: float, x: np.ndarray) -> bool:
+        """Store a counterexample to one direction of pair `k` near `x`; return whether one exists.
+
+        Args:
+            side: 1 to refute that the output rises, -1 to refute that it falls.
+        """
+        step = self._steps.find_fall(x, int(self._form[k]), int(self._along[k]), side)
+        if step is not None:
+            self._found[(side, k)] = step
+        return step is not None
+
+    def decide(self, sign: np.ndarray, wanted: np.ndarray) -> None:
+        """Try to prove or refute `sign * derivative >= 0` for the undecided pairs in a mask.
+
+        Args:
+            sign: `(pairs,)` 1 or -1.
+            wanted: `(pairs,)` bool.
+        """
+        pairs = np.flatnonzero(wanted & (self.verdicts(sign) == -1))
+        sign = sign[pairs]
         if not pairs.size:
             return
-
-        def accept(k: int, x: np.ndarray) -> bool:
-            at, side = int(pairs[k]), float(sign[k])
-            step = self._steps.find_fall(x, int(self._form[at]), int(self._along[at]), side)
-            if step is None:
-                return False
-            self._found[(side, at)] = step
-            return True
-
         left = None if self._time is None else max(1e-3, self._time - (read_clock() - self.began))
         solution, _ = derivative_signs(
-            self._graph, self._box, Partials(self._form[pairs], self._along[pairs], sign), accept,
-            time_limit=left, progress=self._report(), seed=self._seed,
+            self._graph, self._domain, Partials(self._form[pairs], self._along[pairs], sign),
+            lambda k, x: self._refute(int(pairs[k]), float(sign[k]), x),
+            time_limit=left, progress=self._report(sign, pairs), seed=self._seed,
         )  # fmt: skip
         self._take(pairs, sign, solution)
 
@@ -163,13 +195,19 @@ class _Task:
         if solution.status in ("time", "memory", "interrupted", "error"):
             self._stopped = solution.status
 
-    def _report(self) -> Callable[[SearchProgress], None] | None:
+    def _report(
+        self, sign: np.ndarray, pairs: np.ndarray
+    ) -> Callable[[SearchProgress], None] | None:
+        """Return a listener of a search that reports the progress of its undecided pairs."""
         if self._progress is None:
             return None
         listener = self._progress
 
         def report(now: SearchProgress) -> None:
-            low, near = float(np.min(now.lower)), float(np.min(now.seen))
+            left = np.array(
+                [(float(s), int(k)) not in self._found for s, k in zip(sign, pairs, strict=True)]
+            )
+            low, near = (float(np.min(v[left], initial=np.inf)) for v in (now.lower, now.seen))
             listener(VerifyProgress(now.seconds, now.boxes, low, near, now.open))
 
         return report
@@ -200,4 +238,7 @@ class _Task:
         fall, rise = self._found.get((1.0, k)), self._found.get((-1.0, k))
         rises = True if self._true[1.0][k] else (False if fall is not None else None)
         falls = True if self._true[-1.0][k] else (False if rise is not None else None)
-        return Trend(output, label, rises, falls, None if rises else fall, None if falls else rise)
+        return Trend(
+            output, label, rises, falls, None if rises else fall, None if falls else rise,
+            is_fixed=bool(self.fixed[k]),
+        )  # fmt: skip

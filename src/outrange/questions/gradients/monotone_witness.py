@@ -46,14 +46,26 @@ class MonotoneWitnesses:
         self._groups, self._partial = groups, partial
         self._predict = network.predict if is_output else None
 
+    def is_fixed(self, i: int) -> bool:
+        """Return whether input `i` cannot change while all other inputs stay the same.
+
+        Such an input has only one value, or belongs to a one-hot group, or to a group in which
+        another input is always 1.
+        """
+        lo, hi = self._box.lo, self._box.hi
+        return (
+            bool(lo[i] == hi[i])
+            or any(i in group for group in self._groups)
+            or any(i in group and lo[group].sum() > lo[i] for group in self._partial)
+        )
+
     def find_fall(
         self, x: np.ndarray, output: int, direction: int, sign: float
     ) -> FallingPair | None:
         """Find two points on the line through `x` between which `sign * output` provably falls.
 
         Both points satisfy the integer and one-hot constraints of the input set. The result is None
-        if no such points are found. No such points exist if the input `direction` cannot change
-        alone, for example in a one-hot group.
+        if no such points are found.
 
         Args:
             x: A point `(d,)` in the box.
@@ -61,10 +73,7 @@ class MonotoneWitnesses:
             direction: Index of the input that increases along the line.
             sign: 1 to look for a fall, -1 for a rise.
         """
-        lo = self._box.lo
-        if any(direction in group for group in self._groups) or any(
-            direction in group and lo[group].sum() > lo[direction] for group in self._partial
-        ):
+        if self.is_fixed(direction):
             return None
         best = None
         for point in self._near(self._project(x, direction)):

@@ -38,7 +38,7 @@ FORMS = (
 )
 
 
-def input_box(slots: Sequence[Slot], box: Any) -> Box:
+def input_box(slots: Sequence[Slot], box: Any, *, respects_one_hot: bool = False) -> Box:
     """Parse `box` into a box over the concatenated inputs `slots`.
 
     Args:
@@ -49,6 +49,8 @@ def input_box(slots: Sequence[Slot], box: Any) -> Box:
             or one array in that input's shape, which fixes the input. For several inputs, a list of
             these in order. A `Box` over the flat input. An `outrange.Mixed`, whose box is used with
             a warning.
+        respects_one_hot: Whether the question respects one-hot groups, so that no warning names
+            them.
 
     Returns:
         A finite `Box` of `sum(slot.size)` coordinates, in float64 without rounding. Only the bounds
@@ -67,7 +69,8 @@ def input_box(slots: Sequence[Slot], box: Any) -> Box:
         raise InputError(f"An input set is needed: pass `box`. {FORMS}. Received: box=None.")
     total = sum(slot.size for slot in slots)
     if hasattr(box, "one_hot"):
-        warn_relaxed(bool(len(box.integers)), bool(len(box.one_hot) or len(box.at_most_one)))
+        one_hot = len(box.one_hot) and not respects_one_hot
+        warn_relaxed(bool(len(box.integers)), bool(one_hot or len(box.at_most_one)))
         return input_box(slots, box.box)
     if getattr(box, "is_input_set", False):
         raise InputError(
@@ -75,8 +78,8 @@ def input_box(slots: Sequence[Slot], box: Any) -> Box:
             f"set. {FORMS}. Received: {describe_value(box)}."
         )
     if is_frame(box):
-        integers, *groups = whole_columns(columns(box), integer_types(box))
-        warn_relaxed(bool(integers), any(groups))
+        integers, one_hot, dummies = whole_columns(columns(box), integer_types(box))
+        warn_relaxed(bool(integers), bool(dummies or (one_hot and not respects_one_hot)))
     box = in_order(slots, by_column(box))
     inputs = slots if isinstance(box, Mapping) else merge_columns(slots)
     if isinstance(box, Box):
@@ -246,13 +249,19 @@ def _shrink_to_integers(slots: Sequence[Slot], lo: np.ndarray, hi: np.ndarray) -
     return Box(first, last)
 
 
-def real_box(slots: Sequence[Slot], box: Any, question: str) -> Box:
+def real_box(
+    slots: Sequence[Slot], box: Any, question: str, *, respects_one_hot: bool = False
+) -> Box:
     """Parse a box for a question about real numbers: integer inputs must be fixed.
+
+    Args:
+        question: Name of the question, for messages.
+        respects_one_hot: As for `input_box`.
 
     Raises:
         InputError: An integer input is not fixed. The message names the `question`.
     """
-    bounds = input_box(slots, box)
+    bounds = input_box(slots, box, respects_one_hot=respects_one_hot)
     moving = np.flatnonzero(whole_entries(slots) & (bounds.lo < bounds.hi))
     if moving.size:
         i = int(moving[0])

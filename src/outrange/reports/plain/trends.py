@@ -28,6 +28,7 @@ RULES = {
     "falls": "never rises",
     "constant": "does not change",
     "neither": "can fall and can rise",
+    "fixed": "has no direction, because the input cannot change alone",
 }
 """Dict from each direction to a phrase for an output's behavior when an input rises."""
 

@@ -136,7 +136,7 @@ def _first(
     Return the least value of each objective, the points that attain these values, and the
     largest finite value of each objective.
     """
-    x = boxes.hull.uniform(rng, count)
+    x = boxes.uniform(rng, count)
     y = evaluate(x)
     return y.min(axis=0), x[y.argmin(axis=0)], np.where(np.isfinite(y), y, -np.inf).max(axis=0)
 
@@ -171,7 +171,9 @@ def minimize_derivatives(
         wanted = Tolerance.of(tol, is_curved(graph))
         incumbent = Incumbent(_rows(derivatives), wanted, time_limit, progress)
         try:
-            machine, search = _begin_search(graph, box, derivatives, incumbent, seed)
+            machine, search = _begin_search(
+                graph, DomainBoxes.of(box), derivatives, incumbent, seed
+            )
         except (OutOfTime, MemoryError) as early:
             return _by_intervals(graph, box, derivatives, incumbent, ended_by(early))
 
@@ -183,7 +185,7 @@ def minimize_derivatives(
 
 
 def _begin_search(
-    graph: Graph, box: Box, derivatives: Objectives, incumbent: Incumbent, seed: int
+    graph: Graph, domain: DomainBoxes, derivatives: Objectives, incumbent: Incumbent, seed: int
 ) -> tuple[_CellEngine, ArraySearch]:
     """Create an engine, and a search that already has its first points.
 
@@ -194,11 +196,11 @@ def _begin_search(
         MemoryError: The network is too large for the memory.
     """
     with no_deadline(), deadline(max(BEGIN, incumbent.clock.left)):
-        engine = DerivativeEngine(graph, box, derivatives)
+        engine = DerivativeEngine(graph, domain.hull, derivatives)
         machine = _CellEngine(engine)
-        incumbent.prove(machine.plain_bounds(box))
+        incumbent.prove(machine.plain_bounds(domain.hull))
         first = partial(_first, engine.samples(SAMPLES))
-        search = ArraySearch(machine, DomainBoxes.of(box), incumbent, seed=seed, first=first)
+        search = ArraySearch(machine, domain, incumbent, seed=seed, first=first)
     search.methods = METHODS
     return machine, search
 
@@ -271,7 +273,7 @@ def _each(count: int) -> np.ndarray:
 
 def derivative_signs(
     graph: Graph,
-    box: Box,
+    domain: DomainBoxes,
     derivatives: Partials,
     accept: Callable[[int, np.ndarray], bool],
     *,
@@ -279,10 +281,10 @@ def derivative_signs(
     progress: Progress | None = None,
     seed: int = 0,
 ) -> tuple[Solution, np.ndarray]:
-    """Prove that objectives are nonnegative on a box, or find points where they are negative.
+    """Prove that objectives are nonnegative on boxes, or find points where they are negative.
 
     Args:
-        box: Finite box of the inputs.
+        domain: Finite boxes of real inputs.
         derivatives: The `m` partial derivatives.
         accept: Called with the index of an objective and a point where its slope may be negative;
             True marks the objective as broken.
@@ -307,9 +309,10 @@ def derivative_signs(
         incumbent.target, incumbent.goal = np.zeros(m), np.zeros(m)
         incumbent.dropped = broken
         try:
-            machine, search = _begin_search(graph, box, derivatives, incumbent, seed)
+            machine, search = _begin_search(graph, domain, derivatives, incumbent, seed)
         except (OutOfTime, MemoryError) as early:
-            return _by_intervals(graph, box, derivatives, incumbent, ended_by(early)), broken
+            intervals = _by_intervals(graph, domain.hull, derivatives, incumbent, ended_by(early))
+            return intervals, broken
 
         def look(k: int, x: np.ndarray) -> None:
             if not broken[k] and accept(k, x):
