@@ -72,6 +72,12 @@ def test_a_category_cannot_change_alone():
     assert answer
 
 
+def test_a_set_without_a_category_is_refused():
+    empty = outrange.Mixed(([0, 0], [0.5, 0.5]), one_hot=[[0, 1]])
+    with pytest.raises(InputError, match="the bounds exclude this"):
+        monotone(lines([[1, 1]]).graph, empty)
+
+
 def test_samples_refute_both_directions_before_any_search():
     """A pair whose direction is hard to prove does not delay the counterexamples of the others."""
     net = dense_net((12, 48, 24, 1), ("relu", "relu", None), seed=3)

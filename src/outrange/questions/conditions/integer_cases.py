@@ -62,11 +62,11 @@ def union_of_boxes(regions: Sequence[Region]) -> DomainBoxes | None:
 def category_boxes(box: Box, groups: Sequence[np.ndarray]) -> DomainBoxes:
     """Return boxes of real inputs that contain all points of a set with one-hot groups.
 
-    Each box fixes one category of every group. If this takes more than `MOST_CASES` boxes, or a
-    group has no possible category, the result is the box around the set.
+    Each box fixes one category of every group. If this takes more than `MOST_CASES` boxes, the
+    result is the box around the set.
 
     Args:
-        box: The box around the set.
+        box: The box around the set, which contains a category of every group.
         groups: Flat indices of each one-hot group, as `integers_and_groups` returns them.
     """
     choices = []
@@ -74,7 +74,7 @@ def category_boxes(box: Box, groups: Sequence[np.ndarray]) -> DomainBoxes:
         # A category is possible if its own column may be 1 and all other columns may be 0.
         rows = np.eye(group.size)
         choices.append(rows[((box.lo[group] <= rows) & (rows <= box.hi[group])).all(axis=1)])
-    if not 0 < prod(len(rows) for rows in choices) <= MOST_CASES:
+    if prod(len(rows) for rows in choices) > MOST_CASES:
         return DomainBoxes.of(box)
     lo, hi = [], []
     for chosen in product(*choices):

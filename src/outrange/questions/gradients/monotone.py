@@ -158,7 +158,9 @@ class _Task:
         return np.where((slopes > 0).sum(axis=0) >= (slopes < 0).sum(axis=0), 1.0, -1.0)
 
     def _refute(self, k: int, side: float, x: np.ndarray) -> bool:
-        """Store a counterexample to one direction of pair `k` near `x`; return whether one exists.
+        """Seek a counterexample to one direction of pair `k` near `x`, and store it.
+
+        Return whether there is one.
 
         Args:
             side: 1 to refute that the output rises, -1 to refute that it falls.
@@ -173,7 +175,7 @@ class _Task:
 
         Args:
             sign: `(pairs,)` 1 or -1.
-            wanted: `(pairs,)` bool.
+            wanted: Mask `(pairs,)` of the pairs to decide.
         """
         pairs = np.flatnonzero(wanted & (self.verdicts(sign) == -1))
         sign = sign[pairs]

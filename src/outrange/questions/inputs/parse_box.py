@@ -256,7 +256,7 @@ def real_box(
 
     Args:
         question: Name of the question, for messages.
-        respects_one_hot: As for `input_box`.
+        respects_one_hot: Whether the question respects one-hot groups.
 
     Raises:
         InputError: An integer input is not fixed. The message names the `question`.

@@ -52,11 +52,15 @@ def integers_and_groups(
     The groups come from the fields `one_hot` and `at_most_one` of a `Mixed`. A set that is neither
     a `Mixed` nor a DataFrame has no integer inputs and no groups. The mask includes the inputs of
     `at_most_one` groups, but not the inputs of `one_hot` groups.
+
+    Raises:
+        InputError: The bounds of a `Mixed` exclude every category of a group, or every integer.
     """
     input_set = frame_set(box, whole=True) if is_frame(box) else box
     integer = np.zeros(sum(slot.size for slot in slots), bool)
     if not isinstance(input_set, Mixed):
         return integer, [], []
+    input_set.regions(slots)  # An empty set is refused there.
     groups = [flat_features(slots, group, "one_hot") for group in input_set.one_hot]
     partial = [flat_features(slots, group, "at_most_one") for group in input_set.at_most_one]
     integer[flat_features(slots, input_set.integers, "integers")] = True
