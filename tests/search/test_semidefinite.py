@@ -21,6 +21,7 @@ from outrange.search.methods.semidefinite.interior_point import Multipliers
 from outrange.search.methods.semidefinite.products import Parts, products_of
 from outrange.search.methods.semidefinite.proof import prove_bound
 from outrange.search.methods.semidefinite.relaxation import SemidefiniteRelaxation, SemidefiniteRow
+from outrange.search.methods.semidefinite.tree import SemidefiniteNode
 from outrange.search.methods.semidefinite.turns import SemidefiniteTurns
 from outrange.search.methods.table import SEMIDEFINITE
 from outrange.search.neuron_split.relaxed_net import RelaxedNet
@@ -67,8 +68,8 @@ def _variables(relaxation, x):
     net, forms = relaxation.net, relaxation._forms
     values = net.graph.run_all(x)
     inputs = forms.values[0].coefficients
-    width = inputs[1 : 1 + net.box.size].max(axis=0)
-    y = [np.ones((len(x), 1)), np.where(width > 0, (x - inputs[0]) / np.maximum(width, 1e-300), 0)]
+    width = inputs[1 + np.arange(forms.inputs.size), forms.inputs]
+    y = [np.ones((len(x), 1)), (x - inputs[0])[:, forms.inputs] / width]
     for b in net.activations:
         y.append(2 * np.maximum(values[b.source], 0) / net.hi[b.place] - 1)
     return np.concatenate(y, axis=1), values
@@ -77,7 +78,7 @@ def _variables(relaxation, x):
 @pytest.mark.parametrize("seed", range(cases(9, 30)))
 def test_forms_and_products_hold_at_samples(seed):
     net, rng, x = _random(seed)
-    relaxation = SemidefiniteRelaxation(net, rng)
+    relaxation = SemidefiniteRelaxation.of(net, rng)
     forms: BoundedForms = relaxation._forms
     y, values = _variables(relaxation, x)
     assert (np.abs(y) <= 1 + 1e-9).all()
@@ -87,8 +88,10 @@ def test_forms_and_products_hold_at_samples(seed):
         assert (off <= form.error + 1e-11 * size).all()
     products = [products_of(forms)]
     if forms.net.units:
-        moments = -np.eye(forms.count)
-        products.append(Parts(forms).most_violated(moments, np.eye(forms.count), 1000))
+        parts = Parts(forms)
+        pairs = parts.most_violated(-np.eye(forms.count), np.eye(forms.count), 1000)
+        assert pairs.size
+        products.append(parts.products_of(pairs))
     for batch in products:
         value = (y @ batch.left) * (y @ batch.right)
         slack = batch.slack + 1e-9 * (1 + np.abs(batch.left).sum(axis=0))
@@ -99,14 +102,14 @@ def test_forms_and_products_hold_at_samples(seed):
 @pytest.mark.parametrize("seed", range(cases(9, 30)))
 def test_bounds_enclose_samples_and_only_get_tighter(seed):
     net, rng, x = _random(seed)
-    relaxation = SemidefiniteRelaxation(net, rng)
+    relaxation = SemidefiniteRelaxation.of(net, rng)
     y = net.graph.run(x)
-    if not relaxation.prepare(relaxation.output):
+    if not relaxation.is_able:
         pytest.skip("no point is strictly inside")
     bounded = 0
     for k in range(y.shape[1]):
         for sign in (1.0, -1.0):
-            row = SemidefiniteRow(relaxation.output, k, sign, -np.inf)
+            row = SemidefiniteRow(k, sign, -np.inf)
             before = -np.inf
             for _ in range(3):
                 relaxation.turn(row)
@@ -121,7 +124,7 @@ def test_bounds_enclose_samples_and_only_get_tighter(seed):
 @pytest.mark.parametrize("seed", range(cases(6, 20)))
 def test_a_proof_does_not_trust_its_multipliers(seed):
     net, rng, x = _random(3 * seed)
-    relaxation = SemidefiniteRelaxation(net, rng)
+    relaxation = SemidefiniteRelaxation.of(net, rng)
     products = products_of(relaxation._forms)
     y, _ = _variables(relaxation, x)
     m = products.free.size
@@ -137,7 +140,7 @@ def test_a_proof_does_not_trust_its_multipliers(seed):
 
 def test_a_matrix_that_is_not_definite_proves_nothing():
     net, rng, _ = _random(0)
-    products = products_of(SemidefiniteRelaxation(net, rng)._forms)
+    products = products_of(SemidefiniteRelaxation.of(net, rng)._forms)
     row = np.ones(len(products.left))
     nothing = Multipliers(1.0, np.zeros(products.free.size), np.eye(1))
     assert prove_bound(products, row, nothing) == np.inf
@@ -150,11 +153,10 @@ def test_small_nets_agree_with_the_exact_search(seed):
     rows = np.concatenate([np.eye(2), -np.eye(2)])
     expected = solve(graph, box, rows, tol=1e-6, time_limit=60, solver=False)
     assert expected.status == "exact"
-    relaxation = SemidefiniteRelaxation(RelaxedNet.of(graph, box), np.random.default_rng(0))
-    assert relaxation.prepare(relaxation.output)
-    bounds = [
-        SemidefiniteRow(relaxation.output, k % 2, 1.0 - k // 2 * 2.0, -np.inf) for k in range(4)
-    ]
+    net = RelaxedNet.of(graph, box)
+    relaxation = SemidefiniteRelaxation.of(net, np.random.default_rng(0))
+    assert relaxation.is_able
+    bounds = [SemidefiniteRow(k % 2, 1.0 - k // 2 * 2.0, -np.inf) for k in range(4)]
     for row in bounds:
         for _ in range(4):
             relaxation.turn(row)
@@ -194,3 +196,81 @@ def test_the_search_names_its_method_and_keeps_other_bounds():
         pass
     assert any("semidefinite" in m for m in search.methods)
     assert (search.lower() <= state.best).all() and (state.best < 0).all()
+
+
+@pytest.mark.parametrize("seed", range(cases(8, 30)))
+def test_halves_have_the_same_units_and_enclose_samples(seed):
+    net, rng, _ = _random(seed)
+    relaxation = SemidefiniteRelaxation.of(net, rng)
+    row = SemidefiniteRow(0, 1.0, -np.inf)
+    if relaxation.is_able:
+        relaxation.turn(row)
+    if row.widest is None:
+        pytest.skip("nothing to halve")
+    whole = relaxation.net
+    waiting = [SemidefiniteNode(whole, row)]
+    for _ in range(4):
+        node = waiting.pop(0)
+        for half in node.halves():
+            assert (half.net.lo < 0).all() and (half.net.hi > 0).all()
+            assert (half.net.lo >= whole.lo).all() and (half.net.hi <= whole.hi).all()
+            x = half.net.box.sample(rng, SAMPLES)
+            values = whole.graph.run_all(x)
+            for b in whole.activations:
+                size = 1e-9 * np.abs(values[b.source]).max(initial=1.0)
+                assert (values[b.source] >= half.net.lo[b.place] - size).all()
+                assert (values[b.source] <= half.net.hi[b.place] + size).all()
+            half.bound()
+            y = values[-1][:, 0]
+            assert node.row.least <= half.row.least <= y.min() + 1e-11 * np.abs(y).max(initial=1.0)
+            if half.row.widest is not None:
+                waiting.append(half)
+
+
+def _split(graph, box, rounds):
+    """Bound all outputs of a graph by turns and splits; return the bounds before and after."""
+    plain = Incumbent(np.eye(3), 1e-6, 60.0, None)
+    search = NeuronSplitSearch(graph, box, plain, splits=False)
+    assert search.run() is Stop.FINISHED and search._net is not None
+    turns = SemidefiniteTurns(search._net, np.arange(3), search.lower(), np.random.default_rng(0))
+    while turns.advance(plain.cutoff(), plain.scale()):
+        pass
+    before = np.array([turns.rows[k].least for k in range(3)])
+    for _ in range(rounds):
+        assert turns.split(plain.cutoff(), plain.scale())
+    return before, np.array([turns.rows[k].least for k in range(3)]), plain
+
+
+def test_splits_close_much_of_what_the_turns_leave_open():
+    graph, box = _mlp(5, (10, 24, 3), reach=3.0)
+    before, after, _ = _split(graph, box, 24)
+    x = box.sample(np.random.default_rng(1), 5000)
+    assert (after >= before).all() and (after <= graph.run(x).min(axis=0)).all()
+    exact = solve(graph, box, np.eye(3), tol=1e-3, time_limit=60, solver=False)
+    assert exact.status == "exact" and (after <= exact.seen).all()
+    left = (exact.seen - after) / (exact.seen - before)
+    assert left.min() < 0.6, left
+
+
+def test_an_interrupted_split_loses_no_part(monkeypatch):
+    graph, box = _mlp(5, (10, 24, 3), reach=3.0)
+    before, _, incumbent = _split(graph, box, 0)
+    plain = NeuronSplitSearch(graph, box, incumbent, splits=False)
+    plain.run()
+    assert plain._net is not None
+    turns = SemidefiniteTurns(plain._net, np.arange(3), before, np.random.default_rng(0))
+    turns.advance(incumbent.cutoff(), incumbent.scale())
+    for broken in (SemidefiniteNode.halves, SemidefiniteNode.bound):
+        with monkeypatch.context() as patch:
+            patch.setattr(SemidefiniteNode, broken.__name__, _interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                turns.split(incumbent.cutoff(), incumbent.scale())
+        for tree in turns._trees.values():
+            assert len(tree._open) + len(tree._unbounded) // 2 == 1
+    least = turns.rows[0].least
+    assert turns.split(incumbent.cutoff(), incumbent.scale())
+    assert turns.rows[0].least >= least
+
+
+def _interrupt(node):
+    raise KeyboardInterrupt

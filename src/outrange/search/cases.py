@@ -179,7 +179,8 @@ class CaseSearch(Search):
             pass_on(stop if stop is not Stop.ERROR else None)
         self._failed = self._failed or stop is Stop.ERROR
         ended = stop in (Stop.FINISHED, Stop.ERROR)
-        stalled = ended or (case.turn > SETTLED and not self._has_gained(i, before))
+        settled = case.turn > SETTLED and (case.search is None or case.search.settled)
+        stalled = ended or (settled and not self._has_gained(i, before))
         self._is_stalled = stalled
         if self._splits and (at := self._branching_input(i, case, stalled, ended)) is not None:
             self._split_case(i, *at)

@@ -20,6 +20,10 @@ from .selection import HARD_INPUTS, SOME_INPUTS, choose_kind, compile_problem, h
 from .spread.begin import over_workers
 
 
+FEW_BOXES = 16
+"""Maximum number of boxes that are searched without a search of their hull: the bounds of
+a few boxes soon surpass those of the hull, and the bounds of many boxes take long to do so."""
+
 PATIENCE = 8.0
 """Factor that lengthens the turns of input splits if no box has `HARD_INPUTS` free inputs or
 more."""
@@ -140,14 +144,14 @@ def _case_search(task: SearchTask, hull: bool = False) -> Search:
 def _with_case_searches(task: SearchTask) -> Search:
     """Start input splits of all boxes, alternating with a `CaseSearch`.
 
-    If there are several boxes, a second `CaseSearch`, of their hull, takes turns as well.
+    If there are more than `FEW_BOXES`, a second `CaseSearch`, of their hull, takes turns as well.
     """
     first = _input_split_search(task)
     lo, hi = task.problem.domain.lo, task.problem.domain.hi
     if (lo < hi).sum(axis=1).max() < HARD_INPUTS:
         first.share = PATIENCE
     begin = partial(_case_search, task)
-    hulls = (False, True) if len(lo) > 1 else (False,)
+    hulls = (False, True) if len(lo) > FEW_BOXES else (False,)
     cases = (DeferredSearch(partial(begin, hull), task.incumbent) for hull in hulls)
     return Portfolio((first, *cases))
 

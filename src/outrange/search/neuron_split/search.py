@@ -59,6 +59,13 @@ class JointBounds(Protocol):
         """
         ...
 
+    def split(self, cutoff: np.ndarray, scale: np.ndarray) -> Sequence[JointBound]:
+        """Improve the bounds of some objectives by splits; return them, or an empty sequence.
+
+        The sequence is empty once every objective is closed or cannot be split.
+        """
+        ...
+
 
 BeginJointBounds = Callable[
     [RelaxedNet, np.ndarray, np.ndarray, np.ndarray, np.random.Generator], JointBounds | None
@@ -101,6 +108,9 @@ class NeuronSplitSearch(Search):
     ) -> None:
         self.graph, self.box, self.incumbent, self.splits = graph, box, incumbent, splits
         self._joint = joint
+        self._joint_bounds: JointBounds | None = None
+        self._joint_seconds = self._tree_seconds = 0.0
+        """Time spent on splits by joint bounds, and on trees, which alternate."""
         self._rng = np.random.default_rng(seed)
         self._count = graph.value_size(graph.output)
         incumbent.start(*initial_samples(graph, box, self._rng))
@@ -160,12 +170,17 @@ class NeuronSplitSearch(Search):
             which = [k for k in self._open if k not in self._trees or self._has_work(k)]
             if not which:
                 return
+            if self._joint_seconds <= self._tree_seconds and self._split_jointly():
+                yield True
+                continue
+            began = self.incumbent.clock.seconds
             for k in which:
                 if k not in self._trees:
                     self._trees[k] = _TreeProgress(self._net, k, self._cutoff(k))
                     yield True
             k = min(which, key=lambda k: self._trees[k].spent)
             self._grow(self._trees[k], k)
+            self._tree_seconds += self.incumbent.clock.seconds - began
             yield True
 
     def _bound_jointly(self) -> Iterator[bool]:
@@ -185,15 +200,31 @@ class NeuronSplitSearch(Search):
         if turns is None:
             return
         self.settled = False
+        self._joint_bounds = turns
         while rows := turns.advance(incumbent.cutoff(), incumbent.scale()):
             self.methods = (*METHODS, turns.method)
-            for row in rows:
-                self._lower[row.entry] = max(self._lower[row.entry], row.least)
-            self.settled = self.settled or any(row.turns > 1 for row in rows)
-            incumbent.boxes += len(rows)
-            self._offer_points(np.array([row.at for row in rows if row.at is not None]))
+            self._adopt(rows)
             yield True
+
+    def _split_jointly(self) -> bool:
+        """Split by the method for joint bounds; return False if there is nothing to split."""
         self.settled = True
+        if self._joint_bounds is None:
+            return False
+        began = self.incumbent.clock.seconds
+        rows = self._joint_bounds.split(self.incumbent.cutoff(), self.incumbent.scale())
+        self._adopt(rows)
+        self._joint_seconds += self.incumbent.clock.seconds - began
+        return bool(rows)
+
+    def _adopt(self, rows: Sequence[JointBound]) -> None:
+        """Adopt joint bounds, and offer their points."""
+        for row in rows:
+            self._lower[row.entry] = max(self._lower[row.entry], row.least)
+        self.incumbent.boxes += len(rows)
+        points = [row.at for row in rows if row.at is not None]
+        if points:
+            self._offer_points(np.array(points))
 
     def _has_work(self, k: int) -> bool:
         """Return whether the tree of objective `k` has work left."""

@@ -72,7 +72,9 @@ class BoundedForms:
     def __init__(self, net: RelaxedNet) -> None:
         self.net = net
         self.kinks = [b for b in net.activations if isinstance(b, KinkActivation)]
-        self.count = 1 + net.box.size + net.units
+        self.inputs = np.flatnonzero(net.box.lo < net.box.hi)
+        """Indices of the inputs that are variables; the others have a single value."""
+        self.count = 1 + self.inputs.size + net.units
         """The number `n` of all variables."""
         self.values = {0: self._inputs()}
         self.above: dict[int, Forms] = {}
@@ -86,23 +88,19 @@ class BoundedForms:
                 assert isinstance(node.op, Affine)
                 self.values[v] = self._affine(node.op, before, net.errors.get(v, 0.0))
 
-    def variables_of(self, value: int) -> int:
-        """Return the number of leading variables on which a value may depend."""
-        return 1 + self.net.box.size + self.net.units_before(value)
-
     def places(self, activation: KinkActivation) -> np.ndarray:
         """Return the indices of the variables of an activation's units."""
-        first = 1 + self.net.box.size
+        first = 1 + self.inputs.size
         return first + np.arange(activation.place.start, activation.place.stop)
 
     def _inputs(self) -> Forms:
         """Return the forms of the inputs."""
         box = self.net.box
-        center = 0.5 * box.lo + 0.5 * box.hi
+        center = np.where(box.lo < box.hi, 0.5 * box.lo + 0.5 * box.hi, box.lo)
         reach = up(np.maximum(up(box.hi - center), up(center - box.lo)))
         rows = np.zeros((self.count, box.size))
         rows[0] = center
-        rows[1 + np.arange(box.size), np.arange(box.size)] = reach
+        rows[1 + np.arange(self.inputs.size), self.inputs] = reach[self.inputs]
         return Forms(rows, np.zeros(box.size))
 
     def _affine(self, op: Affine, before: list[Forms], own: np.ndarray | float) -> Forms:

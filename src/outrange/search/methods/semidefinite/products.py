@@ -60,17 +60,6 @@ class Products:
             ),
         )
 
-    def select(self, some: np.ndarray) -> Products:
-        """Return the products at the indices `some`."""
-        parts = (getattr(self, name)[some] for name in ("free", "slack", "squares"))
-        return Products(self.left[:, some], self.right[:, some], *parts)
-
-    def first(self, variables: int) -> Products:
-        """Return the products that involve only the first `variables` variables."""
-        some = ~(self.left[variables:].any(axis=0) | self.right[variables:].any(axis=0))
-        left, right = self.left[:variables, some], self.right[:variables, some]
-        return Products(left, right, self.free[some], self.slack[some], self.squares[some])
-
 
 def products_of(forms: BoundedForms) -> Products:
     """Return the products of all units (three each) and inputs (one each)."""
@@ -80,17 +69,19 @@ def products_of(forms: BoundedForms) -> Products:
 
 
 class Parts:
-    """The positive and negative parts of all units, whose products are at least 0.
+    """Forms that are at least 0, so that the product of any two is at least 0.
 
-    There are too many products to use them all; `most_violated` selects those that given moments
-    violate most.
+    They are the positive and the negative part of every unit, and the distances `1 + y` and `1 - y`
+    of every input from its bounds. There are too many products to use them all; `most_violated`
+    selects those that given moments violate most.
 
     Reference: H. Sherali, W. Adams, *A reformulation-linearization technique*, 1999, for products
     of non-negative terms.
     """
 
     def __init__(self, forms: BoundedForms) -> None:
-        part_forms = []
+        places = 1 + np.arange(forms.inputs.size)
+        part_forms = [_exact(forms, places, sign) for sign in (1.0, -1.0)]
         for activation in forms.kinks:
             part_forms.append(_exact(forms, forms.places(activation), 1.0))
             part_forms.append(_below(forms, activation))
@@ -98,34 +89,30 @@ class Parts:
             np.concatenate([part.coefficients for part in part_forms], axis=1),
             np.concatenate([part.error for part in part_forms]),
         )
-        owner = [forms.places(b) for b in forms.kinks for _ in range(2)]
-        self._owner = np.concatenate(owner)
+        owners = [places, *(forms.places(b) for b in forms.kinks)]
+        self._owner = np.concatenate([owner for owner in owners for _ in range(2)])
 
-    def most_violated(self, moments: np.ndarray, usual: np.ndarray, most: int) -> Products:
-        """Return the products that the given moments violate most.
+    def products_of(self, pairs: np.ndarray) -> Products:
+        """Return the products of some pairs of parts, whose indices are `pairs` `(2, c)`."""
+        left, right = (Forms(self._all.coefficients[:, at], self._all.error[at]) for at in pairs)
+        return _pairs(left, right, free=False)
+
+    def most_violated(self, moments: np.ndarray, usual: np.ndarray, most: int) -> np.ndarray:
+        """Return the pairs `(2, c)` of parts whose products the given moments violate most.
 
         Args:
-            moments: `(n, n)` moments of the first variables.
+            moments: `(n, n)` moments of the variables.
             usual: `(n, n)` moments of points, from which the usual sizes of products are computed.
-            most: Maximum number of products.
+            most: Maximum number of pairs.
         """
-        n = len(moments)
-        some = np.flatnonzero(self._owner < n)
-        rows = self._all.coefficients[:n, some]
+        rows = self._all.coefficients
         size = np.sqrt(np.maximum(np.einsum("nk,nk->k", rows, usual @ rows), TINY))
         value = (rows.T @ moments @ rows) / size / size[:, None]
-        first, second = np.triu_indices(some.size, 1)
-        # The product of both parts of one unit is 0, and included from the start.
-        lack = np.where(
-            self._owner[some[first]] == self._owner[some[second]], 0.0, -value[first, second]
-        )
+        pairs = np.array(np.triu_indices(size.size, 1))
+        # The product of both forms of one unit or input is included from the start.
+        lack = np.where(self._owner[pairs[0]] == self._owner[pairs[1]], 0.0, -value[tuple(pairs)])
         worst = np.argsort(-lack)[:most]
-        worst = worst[lack[worst] > LEAST_LACK]
-        left, right = (
-            Forms(self._all.coefficients[:n, at], self._all.error[at])
-            for at in (some[first[worst]], some[second[worst]])
-        )
-        return _pairs(left, right, free=False)
+        return pairs[:, worst[lack[worst] > LEAST_LACK]]
 
 
 def _below(forms: BoundedForms, activation: KinkActivation) -> Forms:
@@ -136,7 +123,7 @@ def _below(forms: BoundedForms, activation: KinkActivation) -> Forms:
 
 def _of_inputs(forms: BoundedForms) -> Products:
     """Return the products for the inputs, one per input."""
-    places = 1 + np.arange(forms.net.box.size)
+    places = 1 + np.arange(forms.inputs.size)
     shape = forms.count, places.size
     above, below = (_exact(forms, places, sign) for sign in (1.0, -1.0))
     return _pairs(above, below, free=False, squares=True) if places.size else _none(shape)

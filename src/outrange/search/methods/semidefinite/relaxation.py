@@ -1,13 +1,14 @@
 """Bounds on rows of a net by semidefinite relaxations, which are tightened in several turns.
 
 The first turn of a row uses the products of single units and inputs (`products`). Each later turn
-adds the products of parts of two units that the row's last relaxation violates most, and bounds the
-row again.
+adds the products of parts of two units or inputs that the row's last relaxation violates most, and
+bounds the row again. The relaxations of both halves of a box begin with the products selected so
+far.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -33,7 +34,7 @@ EACH = 8
 MIXED = 1e-6
 """Weight of the identity in the moments, since a unit may be active at none of the points."""
 
-CUTS = 96
+CUTS = 160
 """Maximum number of products added in one turn."""
 
 IDLE = 0.01
@@ -43,108 +44,105 @@ dropped."""
 
 @dataclass(eq=False)
 class SemidefiniteRow:
-    """An entry of a value, or minus it, to be bounded from below.
+    """An entry of a net's output, or minus it, to be bounded from below.
 
     Args:
-        value: Index of the value in the net without stable units.
-        entry: Index of the entry of the value.
+        entry: Index of the entry.
         sign: 1.0 to bound the entry itself, -1.0 to bound minus the entry.
         least: The best proved bound.
         turns: Number of turns so far.
         gain: Improvement of `least` in the last turn; infinite if no bound was known before.
         seconds: Duration of the last turn, in seconds.
-        added: Products to include in the row's next turn, in addition to the products of single
-            units and inputs; None before the first turn.
+        pairs: `(2, c)` indices of the parts whose products the row's next turn adds to the products
+            of single units and inputs.
         ended: Whether the row gets no further turns.
         at: `(d,)` the mean of the inputs in the relaxation, a candidate point.
+        widest: Index of the input with the largest variance in the relaxation, as a fraction of its
+            width; None before the first turn, or if no input can be halved.
     """
 
-    value: int
     entry: int
     sign: float
     least: float
     turns: int = 0
     gain: float = np.inf
     seconds: float = 0.0
-    added: Products | None = None
+    pairs: np.ndarray = field(default_factory=lambda: np.zeros((2, 0), np.int64))
     ended: bool = False
     at: np.ndarray | None = None
+    widest: int | None = None
 
 
 class SemidefiniteRelaxation:
-    """State that all rows of one net share: forms, products, moments and methods."""
+    """State that all rows of one net share: forms, products, moments and the method.
+
+    Args:
+        net: A net whose units are all unstable.
+        rng: Random generator for the points whose moments start the method.
+    """
 
     def __init__(self, net: RelaxedNet, rng: np.random.Generator) -> None:
-        self.net = without_stable(net)
-        self._forms = BoundedForms(self.net)
+        self.net = net
+        self._forms = BoundedForms(net)
         self._products = products_of(self._forms)
-        self._parts = Parts(self._forms) if self.net.units else None
+        self._parts = Parts(self._forms) if net.units else None
         self._moments = self._sample_moments(rng)
-        self._methods: dict[int, InteriorPoint | None] = {}
+        self._method = self._create_method(self._products)
+
+    @classmethod
+    def of(cls, net: RelaxedNet, rng: np.random.Generator) -> SemidefiniteRelaxation:
+        """Create the relaxation of a net, after its stable units have been eliminated."""
+        return cls(without_stable(net), rng)
 
     @property
-    def output(self) -> int:
-        """Index of the value whose entries are the objectives."""
-        return self.net.graph.output
-
-    def prepare(self, value: int) -> bool:
-        """Create the interior-point method for all rows of a value, unless it exists already.
-
-        Return False if the method finds no interior point, so that the rows cannot be bounded.
-        """
-        count = self._forms.variables_of(value)
-        if count not in self._methods:
-            self._methods[count] = self._method(self._products.first(count), count)
-        return self._methods[count] is not None
+    def is_able(self) -> bool:
+        """Whether the method has an interior point, so that rows can be bounded."""
+        return self._method is not None
 
     def turn(self, row: SemidefiniteRow) -> None:
         """Bound a row with the products that its last turn selected, and update `row` in place."""
         began = read_clock()
-        count = self._forms.variables_of(row.value)
-        products, method = self._products.first(count), self._methods[count]
-        base_count = products.free.size
-        if row.added is not None:
-            products = Products.concatenate([products, row.added])
-            method = self._method(products, count, method)
+        products, method = self._products, self._method
+        if row.pairs.size:
+            assert self._parts is not None
+            products = Products.concatenate([products, self._parts.products_of(row.pairs)])
+            method = self._create_method(products, method)
         if method is None:
             row.ended = True
             return
-        least, multipliers = self._bound_row(method, products, row, count)
+        least, multipliers = self._bound_row(method, products, row)
         row.gain = max(0.0, least - row.least) if np.isfinite(row.least) else np.inf
         row.least, row.turns = max(row.least, least), row.turns + 1
-        row.at = self._input(multipliers.moments)
-        self._add(
-            row, products.select(np.arange(base_count, products.free.size)), multipliers, base_count
-        )
+        row.at, row.widest = self._input(multipliers.moments), self._widest(multipliers.moments)
+        self._choose_pairs(row, products, multipliers)
         row.seconds = read_clock() - began
 
-    def _add(
-        self, row: SemidefiniteRow, added: Products, multipliers: Multipliers, base_count: int
+    def _choose_pairs(
+        self, row: SemidefiniteRow, products: Products, multipliers: Multipliers
     ) -> None:
-        """Choose the products to add in the row's next turn.
+        """Choose the pairs of parts whose products the row's next turn includes.
 
-        The choice keeps the added products whose multiplier is not negligible (`IDLE`). It adds the
-        products of parts of units that the last moments violate most.
+        The choice keeps the pairs whose multiplier is not negligible (`IDLE`). It adds the pairs
+        whose product the last moments violate most.
         """
         if self._parts is None:
             row.ended = True
             return
-        count = len(multipliers.moments)
-        usual = self._moments[:count, :count]
-        lacked = self._parts.most_violated(multipliers.moments, usual, CUTS)
-        row.ended = lacked.free.size == 0
+        added = slice(self._products.free.size, None)
+        left, right = products.left[:, added], products.right[:, added]
         # One number of each complementary pair is large: the multiplier, if the product is 0.
-        value = np.einsum("nm,nm->m", added.left, multipliers.moments @ added.right)
-        row.added = Products.concatenate(
-            [added.select(multipliers.values[base_count:] > IDLE * value), lacked]
-        )
+        value = np.einsum("nm,nm->m", left, multipliers.moments @ right)
+        active = row.pairs[:, multipliers.values[added] > IDLE * value]
+        violated = self._parts.most_violated(multipliers.moments, self._moments, CUTS)
+        row.ended = violated.size == 0
+        row.pairs = np.concatenate([active, violated], axis=1)
 
     def _bound_row(
-        self, method: InteriorPoint, products: Products, row: SemidefiniteRow, count: int
+        self, method: InteriorPoint, products: Products, row: SemidefiniteRow
     ) -> tuple[float, Multipliers]:
         """Return a proved lower bound on a row, and its multipliers."""
-        forms = self._forms.values[row.value]
-        form = -row.sign * forms.coefficients[:count, row.entry]
+        forms = self._forms.values[self.net.graph.output]
+        form = -row.sign * forms.coefficients[:, row.entry]
         constant, form[0] = form[0], 0.0
         # A power of two, so that scaling is exact.
         scale = 2.0 ** np.ceil(np.log2(np.abs(form).sum() + 1e-280))
@@ -153,12 +151,12 @@ class SemidefiniteRelaxation:
         most = up(up(constant + height) + up(float(forms.error[row.entry])))
         return -most if np.isfinite(most) else -np.inf, multipliers
 
-    def _method(
-        self, products: Products, count: int, near: InteriorPoint | None = None
+    def _create_method(
+        self, products: Products, near: InteriorPoint | None = None
     ) -> InteriorPoint | None:
         """Create the method for some products; return None if they have no center."""
         try:
-            return InteriorPoint(products, self._moments[:count, :count], near)
+            return InteriorPoint(products, self._moments, near)
         except NoCenterError:
             return None
 
@@ -170,8 +168,9 @@ class SemidefiniteRelaxation:
         x[::2] = np.where(rng.random(corners.shape) < 0.5, box.lo, box.hi)
         values = net.graph.run_all(x)
         reach = self._forms.values[0].coefficients
-        width = np.maximum(reach[1 : 1 + box.size].max(axis=0), 1e-300)
-        y = [np.ones((len(x), 1)), (x - reach[0]) / width]
+        free = self._forms.inputs
+        width = reach[1 + np.arange(free.size), free]
+        y = [np.ones((len(x), 1)), (x - reach[0])[:, free] / width]
         for b in net.activations:
             y.append(2.0 * np.maximum(values[b.source], 0.0) / net.hi[b.place] - 1.0)
         points = np.clip(np.concatenate(y, axis=1), -1.0, 1.0)
@@ -181,5 +180,16 @@ class SemidefiniteRelaxation:
     def _input(self, moments: np.ndarray) -> np.ndarray:
         """Return the mean `(d,)` of the inputs under the given moments."""
         box = self.net.box
-        coefficients = self._forms.values[0].coefficients[: len(moments)]
-        return np.clip(moments[0] / moments[0, 0] @ coefficients, box.lo, box.hi)
+        mean = moments[0] / moments[0, 0] @ self._forms.values[0].coefficients
+        return np.clip(mean, box.lo, box.hi)
+
+    def _widest(self, moments: np.ndarray) -> int | None:
+        """Return the input with the largest variance, or None if no input can be halved."""
+        inputs, box, scale = self._forms.inputs, self.net.box, moments[0, 0]
+        places = 1 + np.arange(inputs.size)
+        variance = np.diag(moments)[places] / scale - (moments[0, places] / scale) ** 2
+        middle = 0.5 * box.lo + 0.5 * box.hi
+        able = ((box.lo < middle) & (middle < box.hi))[inputs]
+        if not able.any():
+            return None
+        return int(inputs[np.where(able, np.nan_to_num(variance), -np.inf).argmax()])

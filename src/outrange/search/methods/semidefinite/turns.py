@@ -1,6 +1,12 @@
-"""Schedules semidefinite relaxations: the rows with the most to gain are bounded next."""
+"""Schedules semidefinite relaxations: the rows with the most to gain are bounded next.
+
+Once no row gains enough from further turns over the whole box, the box is split (`split`), with one
+tree per row.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -8,13 +14,14 @@ from ...common.parallel import parallel_map, threads
 from ...neuron_split.relaxed_net import RelaxedNet
 from .forms import supports
 from .relaxation import SemidefiniteRelaxation, SemidefiniteRow
+from .tree import SemidefiniteTree
 
 
 FEWEST_UNITS = 16
 """Minimum number of unstable units for semidefinite relaxations; fewer are split immediately."""
 
 MOST_VARIABLES = 320
-"""Maximum number of inputs plus unstable units: the time of a step grows with their cube."""
+"""Maximum number of free inputs plus unstable units: the time of a step grows with their cube."""
 
 LEAST_GAIN = 0.02
 """Fraction of a row's distance to the cutoff that a turn must close; a turn that closes less is the
@@ -46,19 +53,19 @@ class SemidefiniteTurns:
     def __init__(
         self, net: RelaxedNet, which: np.ndarray, lower: np.ndarray, rng: np.random.Generator
     ) -> None:
-        self._relaxation = SemidefiniteRelaxation(net, rng)
-        output = self._relaxation.output
-        self.rows = {int(k): SemidefiniteRow(output, int(k), 1.0, float(lower[k])) for k in which}
-        if not self._relaxation.prepare(output):
+        self._relaxation = SemidefiniteRelaxation.of(net, rng)
+        self.rows = {int(k): SemidefiniteRow(int(k), 1.0, float(lower[k])) for k in which}
+        if not self._relaxation.is_able:
             self.rows = {}
+        self._trees: dict[int, SemidefiniteTree] = {}
 
     @staticmethod
     def suit(net: RelaxedNet, gap: np.ndarray) -> bool:
         """Return whether semidefinite relaxations are worth trying on a net.
 
         All activations of the net must be kinks, and all its ranges must be finite. It must have at
-        least `FEWEST_UNITS` unstable units, and at most `MOST_VARIABLES` inputs and unstable units
-        in total. The mean of `gap` must exceed `LOOSE`.
+        least `FEWEST_UNITS` unstable units, and at most `MOST_VARIABLES` free inputs and
+        unstable units in total. The mean of `gap` must exceed `LOOSE`.
 
         Args:
             net: A net whose units' ranges have already been tightened by linear bounds.
@@ -69,7 +76,7 @@ class SemidefiniteTurns:
         return (
             unstable >= FEWEST_UNITS
             and float(np.mean(gap)) > LOOSE
-            and unstable + net.box.size <= MOST_VARIABLES
+            and unstable + int((net.box.lo < net.box.hi).sum()) <= MOST_VARIABLES
             and bool(np.isfinite(ends).all())
             and supports(net)
         )
@@ -90,6 +97,36 @@ class SemidefiniteTurns:
         chosen = [self.rows[-k] for worth, k in urgent[::-1][: threads()] if worth > 0]
         parallel_map(self._relaxation.turn, chosen)
         return chosen
+
+    def split(self, cutoff: np.ndarray, scale: np.ndarray) -> Sequence[SemidefiniteRow]:
+        """Halve boxes in the trees of the rows with the largest gaps; return these rows.
+
+        The result is empty if every row is closed, or cannot be split.
+
+        Args:
+            cutoff: `(objectives,)` bounds at or above which an objective is closed.
+            scale: `(objectives,)` positive numbers by which gaps are divided.
+        """
+        if not self._trees:
+            self._trees = {
+                k: SemidefiniteTree(row, self._relaxation.net)
+                for k, row in self.rows.items()
+                if row.widest is not None
+            }
+        gaps = {
+            k: (cutoff[k] - tree.row.least) / scale[k]
+            for k, tree in self._trees.items()
+            if tree.is_open
+        }
+        # Both halves of a box are bounded at the same time.
+        most = max(1, threads() // 2)
+        chosen = [k for k in sorted(gaps, key=lambda k: -gaps[k]) if gaps[k] > 0][:most]
+        each = max(1, most // max(1, len(chosen)))
+        nodes = [node for k in chosen for node in self._trees[k].halve(each)]
+        parallel_map(lambda node: node.bound(), nodes)
+        for k in chosen:
+            self._trees[k].adopt(float(cutoff[k]))
+        return [self.rows[k] for k in chosen]
 
     def _urgency(self, row: SemidefiniteRow, cutoff: float, scale: float) -> float:
         """Estimate a row's gain per second; before its first turn, use only its gap."""
