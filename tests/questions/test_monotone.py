@@ -11,6 +11,7 @@ from cases import cases
 from outrange import InputError, monotone
 from outrange.graph import Builder, Slot, softmax
 from outrange.graph.rewrites.order import reduce_to_logits
+from outrange.questions.gradients.monotone_witness import MonotoneWitnesses
 from questions.nets import Net, dense_net
 
 
@@ -194,3 +195,21 @@ def test_equal_groups_never_fall():
 
 def test_a_network_without_a_model_is_answered():
     assert monotone(Net(lines([[1.0]]).graph).graph, (0, 1))
+
+
+def test_the_example_is_the_largest_change_of_the_points_tried(monkeypatch):
+    """An example that fell by 1e-10 hid another one, of half the output's range."""
+    find, changes = MonotoneWitnesses.find_fall, []
+
+    def recorded(self, x, output, direction, sign):
+        pair = find(self, x, output, direction, sign)
+        if sign > 0 and pair is not None:
+            changes.append(pair.y - pair.then_y)
+        return pair
+
+    monkeypatch.setattr(MonotoneWitnesses, "find_fall", recorded)
+    net = dense_net((2, 12, 1), ("tanh", None), seed=4)
+    trend = monotone(net.graph, (-1, 1), inputs=[0]).trends[0]
+    assert trend.direction == "neither" and len(set(changes)) > 1
+    assert trend.fall.y - trend.fall.then_y == max(changes)
+    assert changes[0] < max(changes), "the first point already has the largest change"

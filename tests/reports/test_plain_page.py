@@ -135,7 +135,7 @@ def test_an_open_end_lies_between_two_numbers(monkeypatch):
 
     monkeypatch.setattr("outrange.api.ranges.output_range", open_)
     text = words(outrange.report(model(), data=houses(), time_limit=120).html())
-    assert re.search(r"The upper bound of price is between [\d−,.]+ and [\d−,.]+\.", text)
+    assert re.search(r"The highest price is between [\d−,.]+ and [\d−,.]+\.", text)
     assert "What is not known, and what would settle it" in text
     assert "or use a smaller set of inputs" in text and UNKNOWN.split('"')[2] in text
 
@@ -221,7 +221,7 @@ def test_a_slope_that_no_input_shows_is_not_called_a_change_by_zero(seen, text):
     ends = {"lo": [seen], "hi": [2.0], "seen_lo": [seen], "seen_hi": [seen]}
     ends = {name: np.array(end) for name, end in ends.items()}
     answer = replace(output_range(1, "time"), subject="lipschitz", **ends)
-    (_, table, _) = slope_document(answer, Reader()).blocks
+    (_, _, table, _) = slope_document(answer, Reader()).blocks
     assert table.rows[0][2] == text
 
 

@@ -57,6 +57,11 @@ class FallingPair:
     model_then_y: float | None
     reproduced: bool | None
 
+    @property
+    def weight(self) -> tuple[bool, float]:
+        """The order of pairs: pairs that the model reproduces come first, then larger changes."""
+        return self.reproduced is not False, abs(self.then_y - self.y)
+
     def __str__(self) -> str:
         here = f"from {number(self.y)} at {point(self.x)}"
         return f"{here} to {number(self.then_y)} at {point(self.then)}"

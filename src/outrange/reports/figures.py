@@ -41,8 +41,11 @@ def figure(answer: Any, prefix: str, reader: Reader | None = None) -> str:
     reader = reader or Reader()
     # The bars of a counterexample would show the columns of a category one by one.
     is_undrawn = bool(reader.groups) or getattr(answer, "counterexample", None) is None
-    if isinstance(answer, Verdict) and answer.status != HOLDS and is_undrawn:
-        return ""
+    if isinstance(answer, Verdict):
+        # The proof of a property often ends at margin 0, which says nothing about the distance.
+        is_undrawn = is_undrawn if answer.status != HOLDS else not answer.margin > 0
+        if is_undrawn:
+            return ""
     answer = with_page_names(answer, reader)
     axes = _axes(answer)
     if axes is None:

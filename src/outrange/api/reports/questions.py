@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,6 @@ import numpy as np
 from ...answers.range import Range
 from ...core import (
     Bounds,
-    Box,
     Clock,
     ContradictionError,
     InputError,
@@ -22,8 +22,9 @@ from ...core import (
     deadline,
 )
 from ...core.clock import read_clock
+from ...core.errors import RelaxedSetWarning
 from ...core.progress import Stage, report_progress
-from ...questions.inputs.columns import columns, is_frame
+from ...questions.inputs.columns import is_frame
 from ...questions.inputs.sets import Mixed
 from ...questions.inputs.sets.regions import regions
 from ...questions.inputs.sets.table import frame_set
@@ -42,7 +43,6 @@ from ...reports.words import TITLES
 from .claims import claims
 from .code import CodeText, box_code, code, mixed_code, report_code, setup_code, width_code
 from .data import NotApplicableError, check_units, class_numbers, first_rows, widths
-from .examples import with_examples_inside
 from .names import apply_names, checked_outputs, names_of
 from .table import table_box, whole_and_groups
 
@@ -78,6 +78,9 @@ LARGER = (
 NO_EXAMPLE = "Some directions are undecided: there is neither a proof nor a counterexample."
 
 NO_ORDER = "the values of a category have no order, so a direction has no meaning."
+
+ROUGH = "The ranges of this section are rough. For the outputs, see their own section."
+"""Note on the ranges of layers if those of the outputs do not restrict them."""
 
 SLOPE_TOL = 1e-2
 """Relative tolerance of Lipschitz constants; smooth networks converge slowly below it."""
@@ -314,7 +317,10 @@ class Questions:
             answer = summary(self.network, self._hull, known=ranges)
         # If time ran out, some bounds come from interval arithmetic, which is proved but wider.
         call = f"outrange.summary(network, {self._set})"
-        return answered_section("layers", [answer], call, late=clock.left <= 0, reader=self.reader)
+        note = "" if ranges is not None else f"{self._larger} {ROUGH}".strip()
+        return answered_section(
+            "layers", [answer], call, note, late=clock.left <= 0, reader=self.reader
+        )
 
     def _properties(self, seconds: float) -> Section:
         from ..properties import verify
@@ -396,40 +402,19 @@ class Questions:
                 f"has {pairs:,}."
             )
         which = inputs if inside else None
-        answer = monotone(
-            self.network, self._hull, inputs=which, time_limit=seconds, seed=self.seed
-        )
+        with warnings.catch_warnings():
+            # Proofs cover all real values of integer inputs, and examples have integers.
+            warnings.simplefilter("ignore", RelaxedSetWarning)
+            answer = monotone(
+                self.network, self.box, inputs=which, time_limit=seconds, seed=self.seed
+            )
         some = f"inputs={code(inputs)}, " if inside else ""
-        call = (
-            f"outrange.monotone(network, {self._set}, {some}seed={self.seed}, "
-            f"time_limit={seconds:.1f})"
-        )
+        call = f"outrange.monotone(network, box, {some}seed={self.seed}, time_limit={seconds:.1f})"
         names = ", ".join(group.name for group in self.reader.groups)
         note = f"{names}: {NO_ORDER}" if inside else ""
-        if isinstance(self.box, Mixed):
-            lo, hi = self._ends
-            answer = with_examples_inside(
-                answer, self.network, Box(lo, hi), self.box, self._points(), self.reader
-            )
         section = answered_section("monotonicity", [answer], call, note, reader=self.reader)
         is_open = any(trend.direction == "unknown" for trend in answer.trends)
         return replace(section, cut=section.cut or NO_EXAMPLE) if is_open else section
-
-    def _points(self) -> np.ndarray:
-        """Return inputs that attain bounds, and the data rows if they define the set, `(n, d)`."""
-        points, ranges = np.zeros((0, self.network.graph.size)), self._known_range()
-        if self._from_data:
-            rows = columns(self.x) if is_frame(self.x) else self.x
-            parts = rows.values() if isinstance(rows, Mapping) else [rows]
-            points = np.concatenate([np.reshape(part, (len(part), -1)) for part in parts], axis=1)
-        if ranges is None:
-            return points
-        for at in (ranges.at_lo, ranges.at_hi):
-            parts = at.values() if isinstance(at, Mapping) else [at]
-            flat = [np.reshape(part, (ranges.lo.size, -1)) for part in parts]
-            seen = np.concatenate(flat, axis=1)
-            points = np.concatenate([seen[np.isfinite(seen).all(axis=1)], points])
-        return points
 
     def _diagnosis(self, seconds: float) -> Section:
         from ..diagnose import diagnose

@@ -153,12 +153,12 @@ class _Task:
             for side in sides:
                 steepest = np.argsort(side * slopes[:, k], kind="stable")[:TRIES]
                 for at in steepest[side * slopes[steepest, k] < 0]:
-                    if self.late or self._refute(int(k), side, x[at]):
-                        break
+                    if not self.late:
+                        self._refute(int(k), side, x[at])
         return np.where((slopes > 0).sum(axis=0) >= (slopes < 0).sum(axis=0), 1.0, -1.0)
 
     def _refute(self, k: int, side: float, x: np.ndarray) -> bool:
-        """Seek a counterexample to one direction of pair `k` near `x`, and store it.
+        """Seek a counterexample to one direction of pair `k` near `x`, and store the largest one.
 
         Return whether there is one.
 
@@ -166,9 +166,11 @@ class _Task:
             side: 1 to refute that the output rises, -1 to refute that it falls.
         """
         step = self._steps.find_fall(x, int(self._form[k]), int(self._along[k]), side)
-        if step is not None:
+        if step is None:
+            return False
+        if step.weight > self._found.get((side, k), step).weight or (side, k) not in self._found:
             self._found[(side, k)] = step
-        return step is not None
+        return True
 
     def decide(self, sign: np.ndarray, wanted: np.ndarray) -> None:
         """Try to prove or refute `sign * derivative >= 0` for the undecided pairs in a mask.

@@ -11,7 +11,7 @@ from ...answers.monotone import Monotone
 from ...answers.range import Range
 from ...answers.render.document import Document
 from ...answers.robust_accuracy import RobustAccuracy
-from ...answers.summary import COUNTS, Summary
+from ...answers.summary import Summary
 from ...answers.verdict import Verdict
 from .checks import accuracy_document, accuracy_outcome, verdict_document, verdict_outcome
 from .ranges import range_document, range_outcome, slope_document, slope_outcome
@@ -30,7 +30,7 @@ def outcome(answers: Sequence[Any], reader: Reader) -> str:
     first = answers[0]
     match first:
         case Verdict():
-            return verdict_outcome(answers)
+            return verdict_outcome(answers, reader)
         case Range():
             if first.subject == "lipschitz":
                 return slope_outcome(first, reader)
@@ -40,8 +40,7 @@ def outcome(answers: Sequence[Any], reader: Reader) -> str:
         case RobustAccuracy():
             return accuracy_outcome(first)
         case Summary():
-            counts = ", ".join(f"{first.total(c):,} {c.replace('_', ' ')}" for c in COUNTS)
-            return f"units proved: {counts}"
+            return first.sentence
         case Diagnosis():
             count = len(first.findings)
             result = f"{count} finding{'s' * (count != 1)}" if count else "no findings"

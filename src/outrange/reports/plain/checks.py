@@ -25,6 +25,9 @@ from .reader import OUTPUT_DIGITS, Reader, decimals, round_text
 from .words import UNKNOWN, about, basis, remedy
 
 
+MOST_NAMED = 3
+"""Maximum number of properties that are named at the top of the page."""
+
 MEANING = {
     ROBUST: "the decision stays right under every such change (proved)",
     UNDECIDED: "unknown: neither proved nor refuted",
@@ -35,9 +38,14 @@ MEANING = {
 LABELS = {ROBUST: "stays right", UNDECIDED: "unknown", BROKEN: "can be broken", WRONG: "wrong"}
 
 
-def verdict_outcome(verdicts: Sequence[Verdict]) -> str:
-    """Return a phrase that says how many properties are proved, broken and unknown."""
+def verdict_outcome(verdicts: Sequence[Verdict], reader: Reader) -> str:
+    """Return a phrase that says which properties are proved, broken and unknown.
+
+    More than `MOST_NAMED` properties are only counted.
+    """
     words = {HOLDS: "proved", VIOLATED: "broken", "UNKNOWN": "unknown"}
+    if len(verdicts) <= MOST_NAMED:
+        return "; ".join(f"{reader.claim(v.claim)}: {words[v.status]}" for v in verdicts)
     counts = {word: sum(v.status == status for v in verdicts) for status, word in words.items()}
     return f"of {len(verdicts):,}: " + ", ".join(f"{n:,} {word}" for word, n in counts.items() if n)
 

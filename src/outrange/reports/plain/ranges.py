@@ -29,6 +29,12 @@ MOST_POINTS, MOST_IN_VIEW, MOST_ENTRIES = 10, 2, 256
 described in sentences, and maximum number of entries of an input that is shown."""
 
 
+RATE = (
+    "This is a rate: if no input changes by more than 0.01, the output changes by at most a "
+    "hundredth of it. For large changes, the range of the output may be a smaller limit."
+)
+
+
 class OutputEnds:
     """The two bounds on one output, as text.
 
@@ -71,23 +77,22 @@ class OutputEnds:
 
     @property
     def ends(self) -> list[str]:
-        """Two sentences: one on the exact lower bound, and one on the exact upper bound.
+        """Two sentences: one on the lowest value, and one on the highest value.
 
-        Each states the value of the bound, the two numbers between which it lies, or that it is not
-        known yet.
+        Each states the value, the two numbers between which it lies, or that it is not known yet.
         """
         return [
-            self._end("lower", self.lo, self.closed_lo, self.below, self.least),
-            self._end("upper", self.hi, self.closed_hi, self.most, self.above),
+            self._end("lowest", self.lo, self.closed_lo, self.below, self.least),
+            self._end("highest", self.hi, self.closed_hi, self.most, self.above),
         ]
 
     def _end(self, which: str, bound: float, closed: bool, first: str, second: str) -> str:
         if "nan" in (first, second) or "none yet" in (first, second):
-            return f"The {which} bound of {self.name} is not known yet."
+            return f"The {which} {self.name} is not known yet."
         if closed or first == second:
             near = round_text(bound, self.places)
-            return f"The {which} bound of {self.name} is {near}{self.unit}."
-        return f"The {which} bound of {self.name} is between {first} and {second}{self.unit}."
+            return f"The {which} {self.name} is about {near}{self.unit}."
+        return f"The {which} {self.name} is between {first} and {second}{self.unit}."
 
     @property
     def is_open(self) -> bool:
@@ -205,8 +210,8 @@ def _unknown(answer: Range, ends: list[OutputEnds]) -> list[Block]:
     lines = [line for end in ends if end.is_open for line in end.ends if "between" in line
              or "not known" in line]  # fmt: skip
     meaning = (
-        "A bound that is not known exactly lies between two numbers: one that some input reaches, "
-        "and one that no input passes. The proof holds wherever the bound lies."
+        "Of the two numbers, one is reached by the input shown above, and no input passes the "
+        "other one."
     )
     shown = Listing(list_heading("Not known exactly", len(lines)), lines[:MOST_PRINTED])
     return [
@@ -224,7 +229,7 @@ def _digits(answer: Range, ends: list[OutputEnds]) -> list[Block]:
 
 
 def slope_outcome(answer: Range, reader: Reader) -> str:
-    """Return a phrase on how much outputs can change if no input changes by more than 1.
+    """Return a phrase on the rate at which outputs can change.
 
     It describes at most the first `MOST_IN_VIEW` outputs.
     """
@@ -232,21 +237,21 @@ def slope_outcome(answer: Range, reader: Reader) -> str:
     for i in range(min(answer.hi.size, MOST_IN_VIEW)):
         end = OutputEnds(answer, i, reader)
         if np.isfinite(end.hi):
-            parts.append(f"{end.name} changes by at most {end.above}{end.unit}")
+            parts.append(f"{end.name}: at most {end.above}{end.unit}")
     if not parts:
         return "no bound is proved yet"
     more = "" if answer.hi.size <= MOST_IN_VIEW else f" ({answer.hi.size:,} outputs in total)"
-    return f"{'; '.join(parts)} if no input changes by more than 1{more}"
+    return f"{'; '.join(parts)}, per change of 1 in every input{more}"
 
 
 def slope_document(answer: Range, reader: Reader) -> Document:
     """Return the document of Lipschitz constants: bounds on the largest changes of outputs."""
     ends = [OutputEnds(answer, i, reader) for i in range(min(answer.hi.size, MOST_PRINTED))]
     rows = [(end.name, f"{end.above}{end.unit}", _slope_seen(end)) for end in ends]
-    head = ("output", "proved: changes by at most", "seen: changes by")
+    head = ("output", "proved: at most", "seen")
     lead = f"Proved: {slope_outcome(answer, reader)}."
-    count = Paragraph(list_heading("Outputs", answer.hi.size))
-    blocks = [count, Table(head, rows, "lr"), basis(answer)]
+    heading = list_heading("Outputs", answer.hi.size)
+    blocks = [Paragraph(RATE), Paragraph(heading), Table(head, rows, "lr"), basis(answer)]
     tone = GOOD if answer.is_exact else OPEN
     return Document("How fast the output can change", lead, blocks, tone)
 

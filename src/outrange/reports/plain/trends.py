@@ -32,20 +32,24 @@ RULES = {
 }
 """Dict from each direction to a phrase for an output's behavior when an input rises."""
 
+MOST_NAMED = 3
+"""Maximum number of known, and of unknown, directions that are named at the top of the page."""
+
 MOST_ENTRIES = 64
 """Maximum number of inputs of a model for which an example lists the fixed inputs."""
 
 
 def trend_outcome(answer: Monotone, reader: Reader) -> str:
-    """Return a phrase that lists the known directions, or counts them if there are over three."""
+    """Return a phrase on the known directions; more than `MOST_NAMED` are only counted."""
     decided = [trend for trend in answer.trends if trend.direction != "unknown"]
     if not answer.trends:
         return "there is no pair of an output and an input"
     if not decided:
         return "no direction is known yet"
-    left = len(answer.trends) - len(decided)
-    more = f"; {left:,} unknown" if left else ""
-    if len(decided) <= 3:
+    open_ = [_pair(trend, reader) for trend in answer.trends if trend.direction == "unknown"]
+    named = f" ({'; '.join(open_)})" if len(open_) <= MOST_NAMED else ""
+    more = f"; {len(open_):,} unknown{named}" if open_ else ""
+    if len(decided) <= MOST_NAMED:
         return f"{'; '.join(_rule(trend, reader) for trend in decided)}{more}"
     counts = [
         f"{count:,} {RULES[kind]}"
@@ -75,7 +79,7 @@ def trend_document(answer: Monotone, reader: Reader) -> Document:
         table = Table(head, rows, "l")
         blocks.append(table if len(rows) <= MOST_PRINTED else
                       Fold(f"The {len(decided):,} directions that are known", [table]))  # fmt: skip
-    examples = [b for trend in answer.trends for b in _examples(trend, reader)]
+    examples = _examples(answer, reader)
     blocks += (
         [Fold("Examples: where the output falls, and where it rises", examples)] if examples else []
     )
@@ -96,14 +100,20 @@ def _rule(trend: Trend, reader: Reader) -> str:
     return f"{_output(trend, reader)} {rule} when {reader.input_called(trend.input)} rises"
 
 
-def _examples(trend: Trend, reader: Reader) -> list[Block]:
-    """Return an example in which the output falls and one in which it rises, if known."""
-    return [
-        block
+def _pair(trend: Trend, reader: Reader) -> str:
+    return f"{_output(trend, reader)} when {reader.input_called(trend.input)} rises"
+
+
+def _examples(answer: Monotone, reader: Reader) -> list[Block]:
+    """Return examples in which outputs fall and rise, those with the largest changes first."""
+    pairs = [
+        (trend, word, pair)
+        for trend in answer.trends
         for word, pair in (("falls", trend.fall), ("rises", trend.rise))
         if pair is not None
-        for block in _example(trend, word, pair, reader)
     ]
+    pairs.sort(key=lambda example: -abs(example[2].then_y - example[2].y))
+    return [block for example in pairs for block in _example(*example, reader)]
 
 
 def _example(trend: Trend, word: str, pair: FallingPair, reader: Reader) -> list[Block]:
@@ -143,9 +153,7 @@ def _unknown(answer: Monotone, trends: Sequence[Trend], reader: Reader) -> Fold:
     Args:
         trends: The pairs of unknown direction.
     """
-    half = {
-        _output(t, reader) + " when " + reader.input_called(t.input) + " rises": t for t in trends
-    }
+    half = {_pair(trend, reader): trend for trend in trends}
     items = [
         f"{pair}: it can {'fall' if t.rises is False else 'rise'}; whether it can also "
         f"{'rise' if t.rises is False else 'fall'} is unknown"
