@@ -61,6 +61,23 @@ def test_data_is_read_as_diagnose_reads_it(capsys, files, name, options):
     assert list(answer["inputs"]) == (["speed", "the load", "mode"] if titled else ["x"])
 
 
+def test_a_table_as_pandas_writes_it(capsys, files):
+    """`get_dummies` gives truth values, and `to_csv` a first column that counts the rows."""
+    folder, _ = files
+    rows = ["0,1.5,True,False", "1,2.5,False,True"]
+    (folder / "dummies.csv").write_text("\n".join([",area,city_A,city_B", *rows]) + "\n")
+    code = run(["range", str(folder / "sum.onnx"), "--data", str(folder / "dummies.csv"),
+                "--format", "json"])  # fmt: skip
+    printed = capsys.readouterr()
+    answer = json.loads(printed.out)
+    assert code == 0 and list(answer["inputs"]) == ["area", "city_A", "city_B"]
+    assert answer["hi"] == pytest.approx([3.5]) and answer["lo"] == pytest.approx([0.5])
+    assert "counts the rows" in printed.err
+    (folder / "text.csv").write_text("area,city,rooms\n1,Rome,2\n")
+    code, error = run_command(capsys, folder, "--data", str(folder / "text.csv"))
+    assert code == 2 and "'Rome'" in error and "get_dummies" in error
+
+
 def test_titles_name_the_inputs_of_conditions(capsys, files):
     folder, _ = files
     model, data = str(folder / "sum.onnx"), str(folder / "tab.csv")

@@ -10,6 +10,12 @@ from ...core import InputError
 
 SUFFIXES = (".npy", ".npz", ".csv")
 
+CATEGORIES = "Write a category as columns of 0 and 1, for example with `pandas.get_dummies`. "
+"""Advice on tables with text."""
+
+TRUTH = {"true": 1.0, "false": 0.0}
+"""Numbers of the truth values in a table."""
+
 
 def read_array(text: str, option: str) -> np.ndarray:
     """Return the array that a string describes: numbers, a JSON list, or the name of a file.
@@ -64,8 +70,9 @@ def read_file(name: str, option: str) -> np.ndarray | dict[str, np.ndarray]:
         with loaded:
             parts = {key: loaded[key] for key in loaded.files}
     except Exception as error:
+        hint = CATEGORIES if suffix == ".csv" and isinstance(error, ValueError) else ""
         raise InputError(
-            f"`{option}`: the file cannot be read as numbers ({_first_line(error)}). "
+            f"`{option}`: the file cannot be read as numbers ({_first_line(error)}). {hint}"
             f"Received: {name}."
         ) from None
     return next(iter(parts.values())) if len(parts) == 1 else parts
@@ -83,7 +90,17 @@ def _csv(path: Path) -> np.ndarray:
         text = text[1:]
     if not text:
         return np.empty((0, 1))
-    return np.loadtxt(text, delimiter=",", ndmin=2, comments=None)
+    try:
+        return np.loadtxt(text, delimiter=",", ndmin=2, comments=None)
+    except ValueError:
+        # The table may contain truth values, as `pandas.get_dummies` writes them.
+        return np.loadtxt(text, delimiter=",", ndmin=2, comments=None, converters=_number)
+
+
+def _number(word: str) -> float:
+    """Return the number that a word stands for; `True` is 1 and `False` is 0."""
+    truth = TRUTH.get(word.strip().lower())
+    return float(word) if truth is None else truth
 
 
 def _first_line(error: Exception) -> str:

@@ -56,6 +56,7 @@ def inputs_in(
         parts = dict(zip(titles, data.T, strict=True))
     else:
         titles, parts = None, {}
+    _drop_index(parts, name)
     inputs = [slot.name for slot in slots] if named is None else list(named)
     if titles is not None and target is None and len(inputs) > 1 and set(inputs) <= set(parts):
         parts = {title: parts[title] for title in parts if title in inputs}
@@ -74,6 +75,20 @@ def inputs_in(
         )
     is_flat = len(slots) == 1 and slots[0].shape == (len(parts),)
     return table, tuple(parts) if is_flat else None
+
+
+def _drop_index(parts: dict[str, Any], name: str) -> None:
+    """Remove a first column without a title that counts the rows, as `DataFrame.to_csv` writes it.
+
+    A line on stderr says so.
+    """
+    if next(iter(parts), None) == "" and np.array_equal(parts[""], np.arange(len(parts[""]))):
+        del parts[""]
+        print(
+            f"outrange: the first column of {name} has no title and counts the rows; it was left "
+            "out.",
+            file=sys.stderr,
+        )
 
 
 def _drop(

@@ -37,6 +37,12 @@ def build_model(build: Callable[[Any], Any], activation: Any, seed: int) -> Any:
             output and trainable weights.
     """
     k = keras()
+    if isinstance(build, k.Model):
+        raise InputError(
+            "`build` must be a function of an activation that returns a new Keras model, such as "
+            "`lambda activation: keras.Sequential([..., keras.layers.Dense(1, activation)])`. "
+            f"Received: the model `{build.name}` itself."
+        )
     try:
         with seed_generators(seed):
             model = build(activation)
