@@ -66,7 +66,7 @@ def screenshot(url: str) -> bytes:
         page.get_by_label("Width of all").fill("450")
         page.wait_for_function(SETTLED)
         page.get_by_text("Fit scale").click()
-        field = page.get_by_label("Property that shall always hold")
+        field = page.get_by_label("Property that must always hold")
         field.fill('y["heat"] <= y["power"] + 0.1')
         field.press("Enter")
         page.get_by_text("Violated").wait_for()
@@ -90,7 +90,8 @@ def main(target: str) -> None:
         )
         try:
             assert server.stdout is not None
-            picture = screenshot(server.stdout.readline().split()[-1])
+            words = (word for line in server.stdout for word in line.split())
+            picture = screenshot(next(word for word in words if word.startswith("http")))
         finally:
             server.terminate()
     with Image.open(BytesIO(picture)) as image:

@@ -83,7 +83,7 @@ MESSAGES = {
     "a form": (lambda: outrange.minimize(NET, "y[0] <= 1", BOX), "must be one expression"),
     "where": (
         lambda: outrange.verify(NET, y[0] <= 1, BOX, where="speed > 2"),
-        "`speed` is not a known name",
+        'Write `x["speed"]` for an input or column of this name',
     ),
 }
 

@@ -120,7 +120,16 @@ class RobustnessCurve(Answer):
             )
             for a in self.answers
         ]  # fmt: skip
-        head = ("radius", "proved", "attacks leave", "", "robust", "open", "broken", "time")
+        head = (
+            "radius",
+            "proved",
+            "attacks leave",
+            "proved to attacked",
+            "robust",
+            "open",
+            "broken",
+            "time",
+        )
         first = self[0]
         right = "" if np.isnan(self.accuracy) else f" Without a perturbation: {self._plain}."
         lead = f"{total:,} inputs, {first.unit}; {min(a.warrant for a in self).name}.{right}"

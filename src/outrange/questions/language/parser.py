@@ -136,8 +136,9 @@ class _PropertyReader:
             )
         raise Refusal(
             f"`{node.id[:30]}` is not a known name; the known names are x, y and "
-            f'{", ".join(FUNCTIONS)}. Write `y["name"]` for one of several outputs. For a '
-            "property file, pass a path that ends in .vnnlib or .vnnlib.gz"
+            f'{", ".join(FUNCTIONS)}. Write `x["{node.id[:30]}"]` for an input or column of this '
+            f'name, and `y["{node.id[:30]}"]` for an output. For a property file, pass a path that '
+            "ends in .vnnlib or .vnnlib.gz"
         )
 
     def _constant(self, node: ast.Constant) -> Number:
