@@ -33,7 +33,7 @@ def report(
     output_names: Sequence[str] | str | None = None,
     title: str | None = None,
     standard: str | None = None,
-    time_limit: float = 60.0,
+    time_limit: float = 50.0,
     seed: int = 0,
     path: str | os.PathLike | None = None,
     command: str = "",

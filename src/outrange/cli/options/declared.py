@@ -151,7 +151,7 @@ REPORT_OPTIONS = (
         "--time-limit",
         "seconds",
         type=float,
-        default=60.0,
+        default=50.0,
         show_default=True,
         help="Time limit for the whole report in seconds.",
     ),
