@@ -213,3 +213,10 @@ def test_the_example_is_the_largest_change_of_the_points_tried(monkeypatch):
     assert trend.direction == "neither" and len(set(changes)) > 1
     assert trend.fall.y - trend.fall.then_y == max(changes)
     assert changes[0] < max(changes), "the first point already has the largest change"
+
+
+def test_a_refuted_direction_is_named_in_the_table():
+    answer = monotone(lines([[2, -1]]).graph, (-1, 1), direction="rises")
+    assert answer.status == "VIOLATED"
+    table = str(answer)
+    assert "can fall" in table and "unknown" not in table

@@ -34,6 +34,10 @@ PLURALS = {"rises": "rise", "falls": "fall", "neither": "neither rise nor fall"}
 """Wording of directions, for sentences about one pair and about several pairs."""
 
 
+REFUTED = {"rises": "can fall", "falls": "can rise"}
+"""Result for a pair whose wanted direction is refuted."""
+
+
 @dataclass(frozen=True, eq=False)
 class FallingPair:
     """Two inputs of a set that differ in one entry, which is larger in the second.
@@ -283,8 +287,10 @@ class Monotone(Answer):
     def _direction(self, trend: Trend) -> Word:
         if self.wanted is None:  # There is no claim that could hold or be violated.
             return Word(trend.direction, OPEN if trend.direction == "unknown" else "")
-        wanted = {self.wanted}
-        tones = {"unknown": OPEN} | dict.fromkeys(("constant", "fixed", *wanted), GOOD)
+        refuted = {"rises": trend.rises, "falls": trend.falls}[self.wanted] is False
+        if refuted:
+            return Word(REFUTED[self.wanted], BAD)
+        tones = {"unknown": OPEN} | dict.fromkeys(("constant", "fixed", self.wanted), GOOD)
         return Word(trend.direction, tones.get(trend.direction, BAD))
 
     def _steps(self) -> list[str]:

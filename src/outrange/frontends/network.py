@@ -115,8 +115,9 @@ class Network:
         ):
             raise InputError(
                 f"`names` must contain one name for each of the {slot.size} features of "
-                f"`{slot.name}`, in order{_surplus_hint(features, slot.size)}. "
-                f"Received: {len(features)} names, {features[:8]}."
+                f"`{slot.name}`, in order, as must the columns of a table"
+                f"{_surplus_hint(features, slot.size)}. Received: {len(features)} names, "
+                f"{features[:20]}{', ...' * (len(features) > 20)}."
             )
         if len(set(features)) < len(features):
             duplicate = next(name for name in features if features.count(name) > 1)
