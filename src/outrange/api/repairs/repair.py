@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -128,7 +129,6 @@ def repair(
     repair of neural networks*, ICML 2023, for the loop; Goldberger, Adi, Keshet, Katz, *Minimal
     modifications of deep neural networks using verification*, LPAR 2020, for the last layer.
     """
-    from ...frontends.load import load
     from ...repairs.copies import keras_model, reload_model
     from ...repairs.run import run_repair
     from ...repairs.task import RepairTask
@@ -158,13 +158,21 @@ def repair(
     search = clock if proof is None or limit is None else Clock(SEARCH_SHARE * limit)
     answer = run_repair(
         RepairTask(
-            original, network, demands, search, load, method, rows, y,
+            original, network, demands, search, partial(_load_like, network), method, rows, y,
             () if domain is None else regions(slots, domain), float(margin), decision, seed,
         )
     )  # fmt: skip
     if proof is not None and answer:
-        answer = _certify(answer, demands[0], certificate, clock)
+        answer = _certify(answer, network, demands[0], certificate, clock)
     return add_provenance(answer, network, regions=demands[0].regions, property=demands[0].source)
+
+
+def _load_like(network: Network, model: Any) -> Network:
+    """Read a copy of the model, with the input names that a table gave to the original."""
+    from ...frontends.load import load
+
+    again, names = load(model), [slot.name for slot in network.graph.inputs]
+    return again if len(again.graph.inputs) == len(names) else again.with_feature_names(names)
 
 
 def _check_options(method: Any, margin: Any, decision: Any) -> None:
@@ -234,11 +242,11 @@ def _read_demand(network: Network, property: Any, box: Any, where: Any) -> Deman
     return Demand(question.unsafe, sets, question.text, source)
 
 
-def _certify(answer: ModelRepair, demand: Demand, path: Any, clock: Clock) -> ModelRepair:
+def _certify(
+    answer: ModelRepair, network: Network, demand: Demand, path: Any, clock: Clock
+) -> ModelRepair:
     """Write the certificate of the repaired model, and return the answer with its path."""
-    from ...frontends.load import load
-
-    proof = Certifier.of(path, clock, "repair", load(answer.model))
+    proof = Certifier.of(path, clock, "repair", _load_like(network, answer.model))
     if proof is None:
         return answer
     verdict = proof.verdict(answer.verdicts[0], demand.unsafe, demand.regions, demand.text)
