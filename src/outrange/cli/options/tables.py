@@ -78,7 +78,7 @@ def inputs_in(
 
 
 def _drop_index(parts: dict[str, Any], name: str) -> None:
-    """Remove a first column without a title that counts the rows, as `DataFrame.to_csv` writes it.
+    """Remove a first column without a title that counts the rows, as pandas writes it.
 
     A line on stderr says so.
     """
