@@ -8,6 +8,8 @@ import pytest
 
 from outrange import (
     InputError,
+    Mixed,
+    Union,
     bad_inputs,
     counterexamples,
     difference_range,
@@ -177,3 +179,24 @@ def test_products_of_values_of_several_networks():
     assert at["f.x"].shape == at["g.x"].shape == (2,)
     assert at["f.x"][0] ** 2 + at["g.x"][1] ** 2 <= 1
     assert at["f.x"][0] + at["g.x"][1] > 1.4
+
+
+def test_the_sets_of_several_networks_may_be_tables():
+    """A mixture of categories, which the table does not allow, was a counterexample."""
+    b = Builder([Slot("x", (3,))])
+    (x,) = b.input_values()
+    graph = b.finish([b.curve("relu", b.dense(x, np.array([[1.0], [1], [0]]), [-1.0]))], ["y"])
+    table = Mixed((0, 1), one_hot=[[0, 1, 2]])
+    models = {"f": graph, "g": graph}
+    assert verify(models, "f.y[0] <= 0.5", {"f": (0, 1), "g": (0, 1)}).status == "VIOLATED"
+    for box in ({"f": table, "g": table}, {"f": table, "g": (0, 1)}):
+        assert verify(models, "f.y[0] <= 0", box).status == "HOLDS"
+    crossed = verify(models, "g.y[0] <= 0.5", {"f": table, "g": (0, 1)})
+    assert crossed.status == "VIOLATED"
+    point = np.concatenate([np.ravel(part) for part in crossed.counterexample.x.values()])
+    assert sorted(point[:3]) == [0, 0, 1]
+    equal = " and ".join(f"f.x[{i}] == g.x[{i}]" for i in range(3))
+    shared = verify(models, "g.y[0] <= 0", {"f": table, "g": (0, 1)}, where=equal)
+    assert shared.status == "HOLDS"
+    with pytest.raises(InputError, match="must be a box or a table"):
+        verify(models, "f.y[0] <= 1", {"f": Union((0, 1), (2, 3)), "g": (0, 1)})

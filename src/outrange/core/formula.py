@@ -8,7 +8,7 @@ inward.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -99,6 +99,16 @@ def negate(formula: Formula) -> Formula:
         return formula.negate()
     flipped = tuple(negate(part) for part in formula.parts)
     return Or(flipped) if isinstance(formula, And) else And(flipped)
+
+
+def renumber(formula: Formula, index: Sequence[int] | np.ndarray) -> Formula:
+    """Return the formula over other variables: variable `i` becomes variable `index[i]`."""
+    if not isinstance(formula, Atom):
+        return type(formula)(tuple(renumber(part, index) for part in formula.parts))
+    terms: dict[int, float] = {}
+    for i, c in formula.terms:
+        terms[int(index[i])] = terms.get(int(index[i]), 0.0) + c
+    return replace(Atom.of(terms, formula.offset, formula.strict), scale=formula.scale)
 
 
 def atoms(formula: Formula) -> Iterator[Atom]:

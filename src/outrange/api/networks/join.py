@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core import Box, Clock, InputError, OutOfTime, Specification, deadline
+from ...core import Box, Clock, InputError, OutOfTime, Region, Specification, deadline
+from ...core.formula import renumber
 from ...questions.common.joint_conditions import (
     apply_to_networks,
     bind_networks,
@@ -158,7 +159,7 @@ def _join(
     where = apply_to_networks(where, scopes, is_shared)
     if not is_shared:
         index = _equated_inputs(graphs, where)
-        box = _joint_box(graphs, box, index)
+        box = _joint_region(graphs, box, index)
     hidden = named_layers([condition, where], list(networks))
     networks = {name: return_layers(net, hidden[name]) for name, net in networks.items()}
     declared = [declare(name, network) for name, network in networks.items()]
@@ -208,29 +209,52 @@ def _equated_inputs(graphs: Mapping[str, Graph], where: Any) -> np.ndarray:
     return equal_inputs(Specification("where", total, outputs, formula))
 
 
-def _joint_box(graphs: Mapping[str, Graph], boxes: Mapping[str, Any], index: np.ndarray) -> Box:
-    """Return the box of the joint input: the boxes of all networks, intersected where equated."""
-    from ...questions.inputs.parse_box import input_box
+def _joint_region(
+    graphs: Mapping[str, Graph], boxes: Mapping[str, Any], index: np.ndarray
+) -> Region:
+    """Return the set of the joint input: the sets of all networks, intersected where equated.
+
+    The set of a network is a box, or a table with integers and one-hot groups.
+    """
+    from ...questions.expressions.formulas import all_of
+    from ...questions.inputs.sets.regions import regions
 
     if set(boxes) != set(graphs):
         raise InputError(
             "A dict of boxes must have one box for each network. "
             f"Received: boxes for {', '.join(map(str, boxes))}; networks {', '.join(graphs)}."
         )
-    for name, part in boxes.items():
-        if hasattr(part, "is_input_set"):
+    parts = []
+    for name, graph in graphs.items():
+        part = boxes[name]
+        whole = [] if _is_general(part) else regions(graph.inputs, part)
+        if len(whole) != 1 or whole[0].distances:
             raise InputError(
-                "With several networks, the input set of each must be a box; state other "
-                f"conditions as `where=`. Received: {part!r} for `{name}`."
+                "With several networks, the input set of each must be a box or a table; state "
+                f"other conditions as `where=`. Received: {part!r} for `{name}`."
             )
-    parts = [input_box(graph.inputs, boxes[name]) for name, graph in graphs.items()]
+        parts += whole
     lo, hi = np.full(index.max() + 1, -np.inf), np.full(index.max() + 1, np.inf)
-    np.maximum.at(lo, index, np.concatenate([part.lo for part in parts]))
-    np.minimum.at(hi, index, np.concatenate([part.hi for part in parts]))
+    np.maximum.at(lo, index, np.concatenate([part.box.lo for part in parts]))
+    np.minimum.at(hi, index, np.concatenate([part.box.hi for part in parts]))
     if (lo > hi).any():
         i = int(np.flatnonzero(lo > hi)[0])
         raise InputError(
             "Inputs that are equal by `where` must have intervals that overlap. "
             f"Received: a lower bound {lo[i]:g} above an upper bound {hi[i]:g}."
         )
-    return Box(lo, hi)
+    integer = np.zeros(lo.size, bool)
+    np.logical_or.at(integer, index, np.concatenate([part.integer for part in parts]))
+    starts = np.cumsum([0, *(part.box.size for part in parts)])
+    conditions = [
+        renumber(part.condition, index[start:])
+        for part, start in zip(parts, starts[:-1], strict=True)
+    ]
+    return Region(Box(lo, hi), integer, all_of(conditions))
+
+
+def _is_general(part: Any) -> bool:
+    """Return whether a set is neither a box nor a table with integers and one-hot groups."""
+    from ...questions.inputs.sets import Mixed
+
+    return hasattr(part, "is_input_set") and not isinstance(part, Mixed)
