@@ -74,6 +74,17 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     is not reported if measured gradients contradict this, or if noise makes training differ from
     inference. If no gradients are measured, the inputs of all dead units must be negative.
     """
+    for layer, rows, units, still in dead_layers(case):
+        yield _finding(rule, case, layer, rows, units, still)
+
+
+def dead_layers(
+    case: DiagnosisContext,
+) -> Iterator[tuple[Layer, UnitRanges, np.ndarray, bool | None]]:
+    """Yield each dead layer, the bounds of its inputs, and the mask of its dead units.
+
+    The last entry is the result of `_gets_nothing`.
+    """
     outputs = set(case.program.output_tensors)
     for layer in case.program.layers:
         rows = case.rows_of(layer.before)
@@ -91,7 +102,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         # At the kink itself, the backend chooses the slope.
         if still is False or (still is None and not (rows.hi[:, units] < 0).all()):
             continue
-        yield _finding(rule, case, layer, rows, units, still)
+        yield layer, rows, units, still
 
 
 TINY = 2.0**-150

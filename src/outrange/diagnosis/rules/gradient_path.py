@@ -9,9 +9,10 @@ import numpy as np
 from ...answers.diagnosis import Finding, Level
 from ...program import RecordedStep
 from ..context import DiagnosisContext
-from ..paths import lost_weights
+from ..paths import lost_weights, weights_after, weights_behind
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import names, share
+from .dead import dead_layers
 
 
 def _classes(keras: ModuleType, loss: Callable[[ModuleType], Callable[..., Any]]) -> ModelAndData:
@@ -200,6 +201,9 @@ def _meanwhile(case: DiagnosisContext) -> str:
 
 LOOK_FOR = "look for argmax, round, comparisons, casts to integers or NumPy calls in the loss"
 
+LOOK_IN_MODEL = LOOK_FOR.replace("the loss", "the layers of the model")
+"""The advice for a loss of Keras, whose code needs no check."""
+
 
 def _zero(case: DiagnosisContext, layer: str) -> tuple[str, str, str]:
     """Return a layer, a reason and a fix for gradients that exist but are exactly 0.
@@ -230,6 +234,19 @@ def _zero(case: DiagnosisContext, layer: str) -> tuple[str, str, str]:
                 'or kernel_initializer="glorot_uniform" in every layer',
             )
     return layer, "", LOOK_FOR
+
+
+def _are_dead(case: DiagnosisContext, weights: Iterable[int]) -> bool:
+    """Return whether each of the given weights affects, or is affected by, a dead layer.
+
+    Rule OR003 reports such a layer. The inputs of the next layers are constant, and often 0.
+    """
+    explained: set[int] = set()
+    for layer, _, units, _ in dead_layers(case):
+        if units.all():
+            explained |= weights_behind(case.program, layer.after) or set()
+            explained |= weights_after(case.program, [layer.after])
+    return explained.issuperset(weights)
 
 
 def _only_at_first(case: DiagnosisContext, weights: Iterable[int]) -> bool:
@@ -272,7 +289,11 @@ def _check_measured(
     layer, why, fix = case.program.weights[weights[0]].layer, "", LOOK_FOR
     if not cut:
         layer, why, fix = _zero(case, layer)
-    then = _consequence(case, weights, len(weights) == total) if fix == LOOK_FOR else why
+    if not why and all(loss.native for loss in case.program.losses):
+        if not cut and (measured.loss == 0 or _are_dead(case, weights)):
+            return  # at a loss of 0 no gradient is expected
+        fix = LOOK_IN_MODEL
+    then = why or _consequence(case, weights, len(weights) == total)
     yield rule.finding(
         Level.MEASURED, layer,
         f"{share(len(weights), total)} trainable weights get {'no gradient' if cut else ''}"
