@@ -29,6 +29,13 @@ SAME_LOSS = 0.01
 """Relative difference up to which losses are treated as equal."""
 
 
+SEPARABLE = "OR039"
+"""The rule that proves that no line separates the classes."""
+
+SYMPTOMS = ("T1", "T2", "T3")
+"""Symptoms that are reported even if no training can reach the goal."""
+
+
 @dataclass(frozen=True, eq=False)
 class Facts:
     """Measurements at the end of one training run.
@@ -190,8 +197,19 @@ def reasons(
         key = (g, loss, *(reason.code for reason in symptoms))
         if key not in diagnoses:
             diagnoses[key] = tuple(diagnose_lane(group, lane, data, symptoms[0].code == "T1"))
+        if _is_unreachable(study, record, diagnoses[key]):
+            symptoms = [reason for reason in symptoms if reason.code in SYMPTOMS]
         result[i, s] = (*diagnoses[key], *symptoms)
     return result
+
+
+def _is_unreachable(study: Study, record: ComparisonRecord, diagnosis: tuple[Reason, ...]) -> bool:
+    """Return whether a diagnosis proves that a model reaches the goal for no weights.
+
+    More epochs, other starts or another loss are then no remedy.
+    """
+    proved = any(r.code == SEPARABLE and r.level == "PROVED" for r in diagnosis)
+    return proved and study.metric == "accuracy" and 0 < record.attainable.accuracy < study.goal
 
 
 def _facts(
