@@ -61,8 +61,8 @@ class Finding:
         fix: Proposed repair, as code or as advice.
         holds_for: The set of inputs and weights for which the finding is true.
         interval: Range `(lo, hi)` on which the finding is based, or None.
-        cost: Dict of consequences as numbers, with keys such as `"loss_floor"`, `"share"` or
-            `"unreachable"`.
+        cost: Dict of consequences as numbers, with keys such as `"loss_floor"`, `"target_loss"`,
+            `"share"` or `"unreachable"`.
         note: Whether the finding is true but not a fault; notes are listed separately.
         tried: Effect of the fix on a copy of the model, as text; empty if it was not tried.
     """

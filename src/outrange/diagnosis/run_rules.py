@@ -76,20 +76,32 @@ REDUNDANT = 1.05
 for all weights."""
 
 
-def drop_redundant_budget(case: DiagnosisContext, findings: Sequence[Finding]) -> list[Finding]:
-    """Drop the finding about too few steps if another finding proves nearly the same loss bound.
+def drop_vain_advice(case: DiagnosisContext, findings: Sequence[Finding]) -> list[Finding]:
+    """Drop findings about the length or the pace of training that a proved loss bound contradicts.
 
-    The bound of the other finding holds for all weights. More epochs would therefore not help, but
-    the fix of the other finding may. If the program has several losses, nothing is dropped.
+    The bound is one that another finding proves for all weights. A finding is dropped if its fix
+    aims at a loss below the bound (`target_loss` in its `cost`). A finding about too few steps is
+    also dropped if its own bound is nearly the same. More epochs would not help in either case, but
+    the fix of the other finding may.
     """
-    floors = [
-        float(f.cost["loss_floor"]) for f in findings
-        if f.level is Level.PROVED and f.code != BUDGET and "loss_floor" in f.cost
-    ]  # fmt: skip
-    if len(case.program.losses) != 1 or not floors:
-        return list(findings)
-    limit = REDUNDANT * max(floors)
-    return [f for f in findings if f.code != BUDGET or f.cost.get("loss_floor", np.inf) > limit]
+    heads = [head.layer for head in case.program.heads]
+    single = len(case.program.losses) == 1
+    remaining = []
+    for finding in findings:
+        if not single and heads.count(finding.layer) != 1:
+            remaining.append(finding)  # the finding may be about another loss than the bound
+            continue
+        floor = max(
+            (
+                float(f.cost["loss_floor"]) for f in findings
+                if f.level is Level.PROVED and f.code != BUDGET and "loss_floor" in f.cost
+                and (single or f.layer == finding.layer)
+            ), default=-np.inf,
+        )  # fmt: skip
+        bound = finding.cost.get("loss_floor", np.inf) if finding.code == BUDGET else np.inf
+        if finding.cost.get("target_loss", np.inf) >= floor and bound > REDUNDANT * floor:
+            remaining.append(finding)
+    return remaining
 
 
 def merge_notes(notes: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -164,7 +176,7 @@ def diagnose(
     findings.sort(
         key=lambda finding: (-finding.level, finding.code not in DATA_RULES, finding.code)
     )
-    findings = resolve_references(demote_harmless(case, drop_redundant_budget(case, findings)))
+    findings = resolve_references(demote_harmless(case, drop_vain_advice(case, findings)))
     if try_fixes:
         findings = add_trials(case, findings)
     return Diagnosis(

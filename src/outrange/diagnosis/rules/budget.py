@@ -181,6 +181,7 @@ def _prove_floor(case: _Case, box: WeightBox, reach: Reach) -> Finding | None:
         cost={
             "loss_floor": floor, "steps": reach.steps, "farthest": reach.far,
             "constant_loss": constant, "loss": now, "epochs_too_few": most,
+            "target_loss": SHARE * constant,
         },
         holds_for="every order of the rows, all sample weights, and the loss that evaluate(x, y) "
         "returns after any of these steps, without penalties and up to float32 rounding, if no "
@@ -254,7 +255,9 @@ def _measure_pace(case: _Case, steps: int) -> Finding | None:
         f"{short(losses[0])} by at most {short(fastest)} per step. Even if it fell {FASTER:g} "
         f"times as fast, it would not get below {short(end)} in {case.budget}; predicting "
         f"{rows.says} gives a loss of {short(rows.constant)}.",
-        _fix(case, None), cost={"losses": losses.tolist(), "steps": steps},
+        _fix(case, None), cost={
+            "losses": losses.tolist(), "steps": steps, "target_loss": SHARE * rows.constant,
+        },
         holds_for="the stored weights and your first rows",
     )  # fmt: skip
 

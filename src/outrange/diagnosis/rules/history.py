@@ -78,18 +78,20 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             yield _make_finding(rule, case, validation, *symptom)
 
 
-Said = tuple[str, str, str]
-"""The title, the message and the fix of a finding."""
+Said = tuple[str, str, str] | tuple[str, str, str, float]
+"""The title, the message and the fix of a finding, and the loss at which the fix aims, if any."""
 
 Look = Callable[[DiagnosisContext, np.ndarray], Said | None]
 
 
 def _make_finding(
-    rule: Rule, case: DiagnosisContext, losses: np.ndarray, title: str, message: str, fix: str
-) -> Finding:
+    rule: Rule, case: DiagnosisContext, losses: np.ndarray, title: str, message: str, fix: str,
+    target: float | None = None,
+) -> Finding:  # fmt: skip
     layer = case.program.heads[0].layer if case.program.heads else ""
     return rule.finding(
-        Level.MEASURED, layer, message, fix, title=title, cost={"losses": losses.tolist()},
+        Level.MEASURED, layer, message, fix, title=title,
+        cost={"losses": losses.tolist()} | ({} if target is None else {"target_loss": target}),
         holds_for="the training whose history you gave",
     )  # fmt: skip
 
@@ -226,7 +228,7 @@ def _as_a_constant(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
         )
         epochs = int(min(3 * (left + len(losses)), 100_000))
         fix = f"model.fit(x, y, epochs={epochs})   # or {_faster(case)}"
-        return "the training ended too early", message + far + ".", fix
+        return "the training ended too early", message + far + ".", fix, rows.constant
     return (
         "nothing was learned beyond a constant prediction",
         message, "see the other findings; if there are none: " + _faster(case),

@@ -24,6 +24,10 @@ FOREVER = 1e7
 """Number of steps, extrapolated from the measured pace, above which training is reported as too
 slow."""
 
+NO_LOSS = 0.01
+"""Fraction of the first loss that is regarded as an error of 0, which the pace is extrapolated
+to."""
+
 SMALLER = (0.1, 0.01)
 """Factors by which the learning rate is multiplied to try smaller rates."""
 
@@ -151,16 +155,16 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         )
     if result is None:
         return
-    text, fix = result
+    text, fix, *target = result
     yield rule.finding(
         Level.MEASURED, case.program.heads[0].layer if case.program.heads else "", text, fix,
-        cost={"losses": list(training.losses)},
+        cost={"losses": list(training.losses)} | ({"target_loss": target[0]} if target else {}),
         holds_for=f"training from the stored weights, {case.trials.batch:,} rows per step",
     )  # fmt: skip
 
 
-Said = tuple[str, str]
-"""The message and the fix of a finding."""
+Said = tuple[str, str] | tuple[str, str, float]
+"""The message and the fix of a finding, and the loss at which the fix aims, if any."""
 
 
 def _explodes(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> Said | None:
@@ -392,7 +396,8 @@ def _slow(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> 
         ": it did not fall"
     )  # fmt: skip
     fix = small or "scale the targets: y = (y - y.mean()) / y.std()"
-    return f"{text} (learning rate {short(optimizer.rate)}).", fix
+    text = f"{text} (learning rate {short(optimizer.rate)})."
+    return (text, fix, NO_LOSS * first) if pace < np.inf else (text, fix)
 
 
 def _pace(case: DiagnosisContext, losses: Sequence[float], steps: int) -> float | None:
