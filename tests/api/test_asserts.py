@@ -119,6 +119,11 @@ def test_keras_models_are_called(folder):
     assert {name: part.shape for name, part in point.items()} == {"a": (1, 2), "b": (1, 1)}
     assert np.asarray(returned["right"])[0, 0] > 2.5
     assert "right[0] is " in message and "left[0] is " not in message
+    table = pytest.importorskip("pandas").DataFrame({"speed": [0.0, 1.5], "load": [0.5, 1.0]})
+    message = failure(assert_holds, first, y[0] <= 1.5, table)
+    point, returned = run_pasted_code(message, first)
+    assert point.shape == (1, 2), "the columns of a table are features of one input"
+    assert np.asarray(returned)[0, 0] > 1.5
 
 
 @pytest.mark.parametrize(

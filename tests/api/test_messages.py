@@ -81,6 +81,10 @@ MESSAGES = {
     "swapped": (lambda: outrange.verify(NET, BOX, y[0] <= 1), "Swap the two"),
     "swapped text": (lambda: outrange.verify(NET, (0, 1), "y[0] <= 1"), "Swap the two"),
     "a form": (lambda: outrange.minimize(NET, "y[0] <= 1", BOX), "must be one expression"),
+    "where of a range": (
+        lambda: outrange.output_range(NET, BOX, where="x[0] <= 1"),
+        "pass `set & (x[0] <= 1)` as `box`",
+    ),
     "where": (
         lambda: outrange.verify(NET, y[0] <= 1, BOX, where="speed > 2"),
         'Write `x["speed"]` for an input or column of this name',

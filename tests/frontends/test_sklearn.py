@@ -14,6 +14,7 @@ pytest.importorskip("pandas")
 import pandas as pd
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.decomposition import PCA
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -21,6 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     MaxAbsScaler,
     MinMaxScaler,
+    OneHotEncoder,
     PolynomialFeatures,
     RobustScaler,
     StandardScaler,
@@ -224,6 +226,9 @@ def test_what_cannot_be_read_is_named():
         UnsupportedError, match="`polynomialfeatures` must be a supported scikit-learn estimator"
     ):
         outrange.load(powers)
+    for step, advice in ((OneHotEncoder(), "get_dummies"), (SimpleImputer(), "Fill the missing")):
+        with pytest.raises(UnsupportedError, match=advice):
+            outrange.load(make_pipeline(step, Ridge()).fit(TABLE, TARGET))
     with pytest.raises(ModelError, match="call `fit` first"):
         outrange.load(MLPRegressor())
 

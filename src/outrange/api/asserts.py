@@ -264,7 +264,9 @@ def _code(example: Counterexample, model: Any) -> list[str]:
     from ..frontends.load import is_keras
 
     if is_keras(model):
-        return [witness_code(example.x, "model(x)")]
+        # The columns of a table may name the features of a model with a single input.
+        are_features = isinstance(example.x, dict) and len(model.inputs) == 1
+        return [witness_code(example.flat_x if are_features else example.x, "model(x)")]
     call = "model.predict(x)" if example.model_y is not None else "# the model cannot be run"
     if isinstance(model, str | os.PathLike):
         call = f"outrange.load({os.fspath(model)!r}).predict(x)"

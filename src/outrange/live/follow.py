@@ -249,6 +249,8 @@ def argument_error(
     message += f"{', '.join(name for name in names if name not in required)}."
     if {"x", "y"} <= set(required) and ("data" in unknown or not unknown):
         message += " Inputs and targets are two arguments, `x` and `y`."
+    elif unknown == ["where"] and "box" in names:
+        message += " To restrict the input set by a condition, pass `set & (x[0] <= 1)` as `box`."
     elif unknown:
         message += did_you_mean(unknown[0], names)
     received = f"an argument {unknown[0]!r}" if unknown else f"{error}"

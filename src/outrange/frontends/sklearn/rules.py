@@ -66,6 +66,18 @@ class Call:
         return scaled
 
 
+_ENCODED = (
+    " Encode the categories in the table, for example with `pandas.get_dummies`, and pass the rest "
+    "of the pipeline with the encoded table."
+)
+_FILLED = " Fill the missing values in the table, and pass the rest of the pipeline."
+ADVICE = {
+    "OneHotEncoder": _ENCODED, "OrdinalEncoder": _ENCODED, "TargetEncoder": _ENCODED,
+    "SimpleImputer": _FILLED, "KNNImputer": _FILLED, "IterativeImputer": _FILLED,
+}  # fmt: skip
+"""Advice for estimators of tables that are not supported, by class."""
+
+
 def lower_estimator(call: Call) -> Operand:
     """Lower an estimator by the rule of its class.
 
@@ -77,7 +89,8 @@ def lower_estimator(call: Call) -> Operand:
     if rule_of_class is None:
         raise UnsupportedError(
             f"`{call.name}` must be a supported scikit-learn estimator: "
-            f"{', '.join(sorted(RULES))}. Received: {kind.__module__}.{kind.__qualname__}."
+            f"{', '.join(sorted(RULES))}.{ADVICE.get(kind.__name__, '')} "
+            f"Received: {kind.__module__}.{kind.__qualname__}."
         )
     call.builder.source = call.name
     return rule_of_class(call)
