@@ -4,6 +4,11 @@ import numpy as np
 import pytest
 
 import outrange
+from outrange.diagnosis import diagnose
+from outrange.diagnosis.context import DiagnosisContext
+from outrange.diagnosis.repairs.read_fix import parse_repairs
+from outrange.diagnosis.repairs.trial import apply_repair
+from outrange.frontends.keras.training.program import read_program
 
 
 keras = pytest.importorskip("keras")
@@ -93,3 +98,56 @@ def test_a_pace_towards_an_error_of_zero_is_not_reported_beside_a_floor(low):
     model = dense(*layers, loss="mse", optimizer=keras.optimizers.SGD(1e-9))
     y = rng.uniform(low, low + 1, (64, 1)).astype("float32")
     assert outrange.diagnose(model, x, y).codes == (("OR001",) if low < 0 else ("OR017",))
+
+
+LABELS = {
+    "two numbers": (lambda c: c[:, 0] % 2, 2),
+    "numbers": (lambda c: c[:, 0], 3),
+    "numbers in a column": (lambda c: c, 3),
+    "numbers from 1": (lambda c: c[:, 0] + 1, 3),
+    "one-hot": (lambda c: np.eye(3)[c[:, 0]], 3),
+    "several labels": (lambda c: np.concatenate([c > 0, c > 1, c > 2], axis=1), 3),
+    "one label": (lambda c: c > 1, 1),
+    "signs": (lambda c: np.where(c > 1, 1, -1), 1),
+    "rows of five": (lambda c: np.eye(5)[c[:, 0]], 3),
+    "numbers of one unit": (lambda c: c, 1),
+}
+LOSSES = (
+    "binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy", "mse",
+)  # fmt: skip
+
+
+def draw(labels, loss, activation):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(32, 4)).astype("float32")
+    targets, units = LABELS[labels]
+    y = targets((x[:, :3]).argmax(axis=1)[:, None]).astype("float32")
+    return dense(keras.layers.Dense(units, activation, name="last"), loss=loss), x, y
+
+
+@pytest.mark.parametrize("labels", LABELS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_loss_that_a_fix_names_accepts_the_targets(loss, labels):
+    for activation in ("softmax", "linear"):
+        model, x, y = draw(labels, loss, activation)
+        program = read_program(model, x, y)
+        case = DiagnosisContext(program, [x], [y], (x, y), 0)
+        for finding in diagnose(program, [x], [y], (x, y), steps=0):
+            if finding.code not in ("OR001", "OR002", "OR006", "OR007", "OR010"):
+                continue
+            for repair in parse_repairs(finding.fix, finding.layer):
+                if not any(change.kind == "loss" for change in repair.model):
+                    continue
+                fixed = apply_repair(case, repair)
+                assert fixed is not None, repair
+                measured = fixed.measurement
+                assert measured is not None and not measured.error, (activation, finding, repair)
+
+
+def test_integer_labels_of_two_classes_need_the_sparse_crossentropy():
+    model, x, y = draw("two numbers", "binary_crossentropy", "softmax")
+    (finding,) = [f for f in outrange.diagnose(model, x, y) if f.code == "OR006"]
+    assert finding.fix == 'loss="sparse_categorical_crossentropy"'
+    model, x, y = draw("one-hot", "binary_crossentropy", "softmax")
+    (finding,) = [f for f in outrange.diagnose(model, x, y) if f.code == "OR006"]
+    assert finding.fix == 'loss="categorical_crossentropy"'

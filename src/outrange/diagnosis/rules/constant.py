@@ -10,6 +10,7 @@ from ...program import Head
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import entries
+from .fitting_losses import fitting_loss
 
 
 def _binary(keras: ModuleType, units: int, activation: str, loss: str) -> ModelAndData:
@@ -63,9 +64,11 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         elif not _varies(case):
             continue  # at a single input, an output that ignores the weights is no fault
         message = f"{what}, so training cannot change predict(). {_loss(case, head)}"
-        fix = 'Dense(1, activation="sigmoid") with loss="binary_crossentropy"'
-        if not single_unit:
-            fix = "make the output depend on the weights"
+        fix = "make the output depend on the weights"
+        if single_unit:
+            loss = next((loss for loss in program.losses if loss.output == i), None)
+            fix = 'Dense(1, activation="sigmoid") with loss="binary_crossentropy"'
+            fix = fix if loss is None else fitting_loss(case, loss, head)
         yield rule.finding(
             Level.PROVED, head.layer or name, message.strip(), fix,
             interval=(float(ends[0].min()), float(ends[1].max())),

@@ -54,7 +54,9 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             continue
         if head.activation not in ("softmax", "sigmoid", "tanh", "relu"):
             continue
-        fix = "activation=None in the last layer   or   from_logits=False"
+        fix = "activation=None in the last layer"
+        if head.activation == ("sigmoid" if loss.name.startswith("binary") else "softmax"):
+            fix += "   or   from_logits=False"
         if head.recovered:
             yield rule.finding(
                 Level.SUSPECTED, head.layer,

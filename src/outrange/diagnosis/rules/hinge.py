@@ -7,6 +7,7 @@ from ...core import down
 from ...program import Head, Loss
 from ..context import DiagnosisContext
 from ..wording import at_least
+from .fitting_losses import fitting_crossentropy
 from .low_ends import computed_ends
 from .shapes import squeeze_shapes
 from .targets import as_shown, weight_shown
@@ -42,4 +43,17 @@ def hinge_floor(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Level, 
     return Level.PROVED, (
         f"the {short} loss expects outputs of 1 and -1, but the {head.activation} returns no "
         f"output below {lo:g}, so the loss cannot go below {at_least(shown)}, whatever the weights."
-    ), 'activation="tanh"   or   loss="binary_crossentropy"'  # fmt: skip
+    ), _fix(case, loss, head)  # fmt: skip
+
+
+def _fix(case: DiagnosisContext, loss: Loss, head: Head) -> str:
+    """Propose a tanh, or a cross-entropy that fits the last activation and labels of 0 and 1."""
+    fix = 'activation="tanh"'
+    if head.activation == "relu":
+        return fix
+    name = (
+        "binary_crossentropy" if head.activation == "sigmoid" else fitting_crossentropy(case, loss)
+    )
+    y = case.targets(loss)
+    signs = y is not None and bool((y < 0).any())
+    return f'{fix}   or   {"y = (y + 1) / 2 with " * signs}loss="{name}"' if name else fix

@@ -11,6 +11,7 @@ from ...program import Head, Loss
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import share, short, span
+from .fitting_losses import accepts_targets, fitting_loss
 from .probabilities import CLASSES
 from .shapes import as_read
 
@@ -148,7 +149,7 @@ def _of_rows(case: DiagnosisContext, loss: Loss, y: np.ndarray, head: Head) -> I
     if y.ndim == 1 or y.shape[-1] != head.width:
         yield (
             f"categorical crossentropy expects rows of {head.width} numbers, but gets labels of "
-            f"shape {y.shape}.", 'loss="sparse_categorical_crossentropy"', {},
+            f"shape {y.shape}.", fitting_loss(case, loss, head), {},
         )  # fmt: skip
         return
     sums = y.sum(axis=-1)
@@ -176,10 +177,12 @@ def _of_probabilities(
     if len(values) > 2 and (values == np.floor(values)).all() and len(values) <= 1000:
         most = int(values.max())
         fix = f'Dense({most + 1}, "softmax") with loss="sparse_categorical_crossentropy"'
-        if values.min() < 0:
+        if values.min() < 0 or y[0].size > 1:
             fix = 'loss="mse" and activation=None   # the targets are not probabilities'
     elif len(values) > 2:
         fix = 'loss="mse" and activation=None   # the targets are not probabilities'
+    if not accepts_targets(case, loss):
+        fix = fitting_loss(case, loss, head)
     smoothed = f" after label_smoothing={loss.smoothing:g}" if loss.smoothing else ""
     yield (
         f"{share(int(outside.sum()), y.size)} targets are outside [0, 1]{smoothed} (they are in "

@@ -13,6 +13,7 @@ from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..trials import LEARNED
 from ..wording import span
+from .fitting_losses import accepts_targets, fitting_crossentropy, fitting_loss
 from .hinge import HINGES, hinge_floor
 from .low_ends import computed_ends
 from .probabilities import CLASSES, outside
@@ -164,15 +165,11 @@ def _probabilities(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Leve
         return Level.PROVED, (
             f"{short} over a single unit is always 0, because the loss divides the output by its "
             "own sum."
-        ), 'Dense(1, activation="sigmoid") with loss="binary_crossentropy"'  # fmt: skip
+        ), fitting_loss(case, loss, head)  # fmt: skip
     if head.activation in GIVES and _within_one(case, loss):
         return None  # a tanh of a sigmoid
     if head.activation in GIVES and not (head.activation in POSITIVE and loss.name in CLASSES):
-        name = '"sigmoid"' if loss.name == "binary_crossentropy" else '"softmax"'
-        camel = "".join(word.capitalize() for word in loss.name.split("_"))
-        fix = f"activation={name} in the last layer"
-        if head.activation == "linear" and loss.name != "kl_divergence":
-            fix += f"   or   loss=keras.losses.{camel}(from_logits=True)"
+        fix = _activation_for(case, loss, head)
         return Level.PROVED if _leaves(case, loss, head) else Level.SUSPECTED, (
             f"{short} expects {wants}, but the last layer ({head.activation}) returns "
             f"{_gives(case, loss, head)}. {outside(case, loss)}"
@@ -195,15 +192,20 @@ def _probabilities(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Leve
             Level.PROVED,
             f"{short} expects {wants}, but nothing makes the outputs of {head.width} sigmoids "
             f"add up to 1; {what}.",
-            _one_or_several(case, loss),
+            _one_or_several(case, loss, head),
         )
     if head.activation == "softmax" and loss.name == "binary_crossentropy" and head.width > 1:
-        fix = 'loss="categorical_crossentropy"'
+        fix = fitting_loss(case, loss, head)
         if head.recovered:
             return Level.PROVED, (
                 "on TensorFlow the loss is computed from the logits before the softmax, so "
                 f"training fits {head.width} independent sigmoids, while predict() returns a "
                 "softmax."
+            ), fix  # fmt: skip
+        if not accepts_targets(case, loss) and case.y is not None:
+            return Level.SUSPECTED, (
+                f"binary crossentropy expects one target for each of the {head.width} outputs of "
+                f"the softmax, but the targets have shape {case.y[loss.output].shape}."
             ), fix  # fmt: skip
         return Level.SUSPECTED, (
             f"binary crossentropy is applied to a softmax of {head.width} classes; the reported "
@@ -212,7 +214,26 @@ def _probabilities(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Leve
     return None
 
 
-def _one_or_several(case: DiagnosisContext, loss: Loss) -> str:
+def _activation_for(case: DiagnosisContext, loss: Loss, head: Head) -> str:
+    """Propose an activation for a cross-entropy, or its form that reads logits.
+
+    The proposed loss is another one if the targets do not fit the loss.
+    """
+    name = loss.name
+    if not accepts_targets(case, loss):
+        name = fitting_crossentropy(case, loss)
+        if not name:
+            return fitting_loss(case, loss, head)
+    activation = "sigmoid" if name == "binary_crossentropy" else "softmax"
+    fix = f'activation="{activation}" in the last layer'
+    fix += "" if name == loss.name else f' with loss="{name}"'
+    if head.activation == "linear" and name != "kl_divergence":
+        camel = "".join(word.capitalize() for word in name.split("_"))
+        fix += f"   or   loss=keras.losses.{camel}(from_logits=True)"
+    return fix
+
+
+def _one_or_several(case: DiagnosisContext, loss: Loss, head: Head) -> str:
     """Propose a fix for sigmoids with a categorical loss: a softmax, a binary loss, or either.
 
     The fix depends on whether each row of labels adds up to 1.
@@ -220,6 +241,8 @@ def _one_or_several(case: DiagnosisContext, loss: Loss) -> str:
     single = 'activation="softmax" in the last layer'
     several = 'loss="binary_crossentropy"   # a row may have several labels'
     y = case.targets(loss)
+    if not accepts_targets(case, loss):
+        return fitting_loss(case, loss, head)
     if loss.name.startswith("sparse") or y is None or y.ndim < 2:
         return single
     alone = bool(np.all(np.abs(y.sum(axis=-1) - 1.0) < 1e-3))
@@ -279,8 +302,11 @@ def _check_distance(
     if head.activation == "softmax" and head.width < 2:
         return None
     what = loss.name.replace("mean_", "").replace("_", " ")
-    partner = "categorical" if head.activation == "softmax" else "binary"
-    name = f"{partner}_crossentropy"
+    name = "binary_crossentropy"
+    if head.activation == "softmax":
+        name = fitting_crossentropy(case, loss)
+    elif not accepts_targets(case, loss):
+        return None
     alone = len(case.program.losses) == 1
     gained = case.trials.gain(Change(loss=name)) if alone else None
     level, more = Level.SUSPECTED, ""

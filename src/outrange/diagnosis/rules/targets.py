@@ -120,7 +120,8 @@ def _simplex(
     more, cost = _floor(case, loss, floor, y)
     return rule.finding(
         Level.PROVED, head.layer, f"{message}{more}.",
-        'activation="sigmoid" with loss="binary_crossentropy"   # several labels per row',
+        'activation="sigmoid" with loss="binary_crossentropy"   # several labels per row'
+        if ((y >= 0) & (y <= 1)).all() else "activation=None in the last layer",
         interval=(0.0, 1.0), cost={"unreachable": count, "targets": len(y), **cost},
         holds_for="all weights and all inputs",
     )  # fmt: skip
