@@ -9,12 +9,17 @@ import pytest
 import outrange
 from answers.record_cases import output_range, robust_accuracies
 from outrange import InputError, y
+from outrange.answers.answer import Cost
+from outrange.answers.monotone import FallingPair, Monotone, Trend
 from outrange.answers.render.text import text as render
 from outrange.api import ranges
 from outrange.cli.commands.report import read_units
+from outrange.core import Box, Region, Warrant
+from outrange.reports.domain import domain_section
 from outrange.reports.plain.checks import accuracy_document
 from outrange.reports.plain.ranges import slope_document
 from outrange.reports.plain.reader import Category, Reader, decimals, round_text
+from outrange.reports.plain.trends import trend_document
 from outrange.reports.plain.words import UNKNOWN, about, remedy
 from outrange.reports.style import STYLE_SHEET
 
@@ -214,9 +219,7 @@ def test_points_are_written_with_categories_and_units():
     assert reader.claim("y[0] <= 3 * x['area'] + x[1]") == "price ≤ 3 * area + rooms"
 
 
-@pytest.mark.parametrize(
-    ("seen", "text"), [(0.0, "no change near the inputs tried"), (1.5, "1.500")]
-)
+@pytest.mark.parametrize(("seen", "text"), [(0.0, "not measured"), (1.5, "1.500")])
 def test_a_slope_that_no_input_shows_is_not_called_a_change_by_zero(seen, text):
     ends = {"lo": [seen], "hi": [2.0], "seen_lo": [seen], "seen_hi": [seen]}
     ends = {name: np.array(end) for name, end in ends.items()}
@@ -252,3 +255,21 @@ def test_a_page_of_many_outputs_leaves_out_rows_without_python():
     text = words(outrange.report(net, (0, 1), time_limit=120).html())
     assert "all 130 outputs stay between" in text and "The first 100 of 130 outputs" in text
     assert not [name for name in CODE if name in text]
+
+
+def test_printed_bounds_of_the_inputs_lie_within_the_set():
+    """A page that printed 30 for the lower bound 30.02 claimed too much."""
+    reader = Reader(inputs=("area", "age", "year"), widths=(220.0, 120.0, 34.0))
+    box = Box(np.array([30.0211, 0.0376, 1990.0]), np.array([249.954, 119.94, 2024.0]))
+    text = str(domain_section([Region(box)], reader).blocks)
+    for printed in ("30.1", "249.9", "0.1", "119.9", "1990", "2024"):
+        assert repr(printed) in text
+    assert "'30'" not in text and "1,990" not in text
+
+
+def test_a_half_known_direction_stands_in_the_table():
+    pair = FallingPair(np.zeros(2), np.ones(2), 0.0, 1.0, None, None, None)
+    trend = Trend("y[0]", "area", None, False, rise=pair)
+    answer = Monotone("m", (trend,), None, None, "time", Warrant.FLOAT64_ROUNDED, Cost(1.0, 1), ())
+    document = trend_document(answer, Reader())
+    assert "can rise; whether it can fall is unknown" in str(document)

@@ -12,7 +12,8 @@ import numpy as np
 from ..core import OutrangeError, Warrant
 from .answer import Answer, Cost
 from .render.document import Document
-from .render.plot import plot_bars
+from .render.images import draw_bounds, is_image
+from .render.plot import MOST_BARS, new_axes, plot_bars, set_title
 from .render.scaled import are_mixed, plot_scaled
 from .render.text import clipped_name, entry_names, number, outward, short, vector
 from .tables.entries import check_entries, entry_index, part_name, pick_entries
@@ -293,8 +294,10 @@ class Range(Answer):
     def plot(self, ax: Any = None, *, unit: str = "") -> Any:
         """Draw one bar per output: the proved range, and inside it the range seen.
 
-        More than 40 outputs are drawn as outlines over their indices. Up to 40 bounded derivatives
-        get separate scales if the largest is more than 20 times the smallest that is not 0.
+        More than 40 outputs are drawn as images of their lower and upper bounds if the output has
+        the shape of an image, and otherwise as outlines over their indices. Up to 40 bounded
+        derivatives get separate scales if the largest is more than 20 times the smallest that is
+        not 0.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.
@@ -306,6 +309,11 @@ class Range(Answer):
         Raises:
             InputError: matplotlib is not installed.
         """
+        are_finite = bool(np.isfinite([self.lo, self.hi]).all())
+        if self.lo.size > MOST_BARS and is_image(self.lo) and are_finite:
+            ax = new_axes(figsize=(7.6, 3.2)) if ax is None else ax
+            draw_bounds(ax, self.lo, self.hi)
+            return set_title(ax, self.sentence)
         every = bars(self.lo, self.hi, self.seen_lo, self.seen_hi)
         word = SUBJECTS[self.subject][1] + f" [{unit}]" * bool(unit)
         draw = plot_scaled if self.subject == "gradient" and are_mixed(every) else plot_bars

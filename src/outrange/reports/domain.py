@@ -73,7 +73,10 @@ def _row(
     if len(run) > 1:
         name = f"{name} to {reader.input(last)} ({len(run):,} inputs)"
     kind = "integer" if integer[i] else "integer in the data" if i in reader.whole else ""
-    return name, reader.value(i, lo[i]), reader.value(i, hi[i]), kind
+    # Rounded inward, so that every input within the printed bounds is covered.
+    inward = (True, False) if lo[i] < hi[i] else (None, None)
+    ends = (reader.value(i, end[i], up) for end, up in zip((lo, hi), inward, strict=True))
+    return name, *ends, kind
 
 
 def _runs_of_equal_inputs(alone: Sequence[int], lo: np.ndarray, hi: np.ndarray) -> list[list[int]]:

@@ -48,22 +48,48 @@ class Triple:
         limits = self.limits or (
             float(min(before.min(), after.min())), float(max(before.max(), after.max())),
         )  # fmt: skip
-        high, wide = before.shape[:2]
-        shown = (
+        shown = [
             (before, self.title, limits, "gray"),
             (added, f"added (up to {reach:.3g})", (-reach, reach), "coolwarm"),
             (after, self.then, limits, "gray"),
-        )
-        for k, (pixels, title, ends, colors) in enumerate(shown):
-            left = 1.12 * k * wide
-            image = ax.imshow(
-                to_unit_interval(pixels, ends), cmap=colors, vmin=0.0, vmax=1.0,
-                interpolation="nearest", extent=(left, left + wide, top + high, top),
-            )  # fmt: skip
-            image.set_clip_on(False)
-            ax.text(left + wide / 2, top - 0.03 * high, title, ha="center", va="bottom",
-                    fontsize="small")  # fmt: skip
-        return top + 1.25 * high
+        ]
+        return _draw_beside(ax, shown, top)
+
+
+def draw_bounds(ax: Any, lo: np.ndarray, hi: np.ndarray) -> None:
+    """Draw lower bounds, upper bounds and their distances as three images on the same axes."""
+    low, high = to_image(lo), to_image(hi)
+    width = _gray(high - low)
+    ends, widest = (float(low.min()), float(high.max())), float(width.max())
+    shown = [
+        (low, "never below", ends, "gray"),
+        (high, "never above", ends, "gray"),
+        (width, f"difference (up to {widest:.3g})", (0.0, widest), "viridis"),
+    ]
+    bottom = _draw_beside(ax, shown, 0.0)
+    ax.set_xlim(0.0, 3.24 * low.shape[1])
+    ax.set_ylim(bottom - 0.25 * low.shape[0], -0.12 * low.shape[0])
+    ax.set_axis_off()
+
+
+def _draw_beside(
+    ax: Any, shown: list[tuple[np.ndarray, str, tuple[float, float], str]], top: float
+) -> float:
+    """Draw images side by side, each with a title, the values of its ends and its colors.
+
+    Return the vertical position below them; see `Triple.draw_beside`.
+    """
+    high, wide = shown[0][0].shape[:2]
+    for k, (pixels, title, ends, colors) in enumerate(shown):
+        left = 1.12 * k * wide
+        image = ax.imshow(
+            to_unit_interval(pixels, ends), cmap=colors, vmin=0.0, vmax=1.0,
+            interpolation="nearest", extent=(left, left + wide, top + high, top),
+        )  # fmt: skip
+        image.set_clip_on(False)
+        ax.text(left + wide / 2, top - 0.03 * high, title, ha="center", va="bottom",
+                fontsize="small")  # fmt: skip
+    return top + 1.25 * high
 
 
 def is_image(x: np.ndarray) -> bool:

@@ -48,6 +48,7 @@ from .table import table_box, whole_and_groups
 
 
 if TYPE_CHECKING:
+    from ...answers.summary import Summary
     from ...frontends.network import Network
 
 
@@ -79,7 +80,7 @@ NO_EXAMPLE = "Some directions are undecided: there is neither a proof nor a coun
 
 NO_ORDER = "the values of a category have no order, so a direction has no meaning."
 
-ROUGH = "The ranges of this section are rough. For the outputs, see their own section."
+ROUGH = "Only the range of the output layer is that of the outputs; the others are rough."
 """Note on the ranges of layers if those of the outputs do not restrict them."""
 
 SLOPE_TOL = 1e-2
@@ -314,13 +315,26 @@ class Questions:
         clock = Clock(seconds)
         with deadline(seconds):
             ranges = self._known_range() if self._is_box else None
-            answer = summary(self.network, self._hull, known=ranges)
+            answer = self._with_output_range(summary(self.network, self._hull, known=ranges))
         # If time ran out, some bounds come from interval arithmetic, which is proved but wider.
         call = f"outrange.summary(network, {self._set})"
         note = "" if ranges is not None else f"{self._larger} {ROUGH}".strip()
         return answered_section(
             "layers", [answer], call, note, late=clock.left <= 0, reader=self.reader
         )
+
+    def _with_output_range(self, answer: Summary) -> Summary:
+        """Narrow the range of the output layer to the known range of the outputs."""
+        ranges, last = self._known_range(), answer.layers[-1:]
+        layers = self.network.layers[-1:]
+        if ranges is None or not last or last[0].name != layers[0].path:
+            return answer
+        if layers[0].after != self.network.graph.output or ranges.lo.size != last[0].after[0].size:
+            return answer
+        shape = last[0].after[0].shape
+        lo = np.maximum(last[0].after[0], np.reshape(ranges.lo, shape))
+        hi = np.minimum(last[0].after[1], np.reshape(ranges.hi, shape))
+        return replace(answer, layers=(*answer.layers[:-1], replace(last[0], after=(lo, hi))))
 
     def _properties(self, seconds: float) -> Section:
         from ..properties import verify

@@ -210,8 +210,8 @@ def _unknown(answer: Range, ends: list[OutputEnds]) -> list[Block]:
     lines = [line for end in ends if end.is_open for line in end.ends if "between" in line
              or "not known" in line]  # fmt: skip
     meaning = (
-        "Of the two numbers, one is reached by the input shown above, and no input passes the "
-        "other one."
+        "Each lies between two numbers: a value that an input reaches, and a proved limit that no "
+        "input passes."
     )
     shown = Listing(list_heading("Not known exactly", len(lines)), lines[:MOST_PRINTED])
     return [
@@ -259,5 +259,5 @@ def slope_document(answer: Range, reader: Reader) -> Document:
 def _slope_seen(end: OutputEnds) -> str:
     """Return the upper end of the seen slopes as text, or a phrase if no change was seen."""
     if end.hi > 0 and end.most == round_text(0.0, end.places):
-        return "no change near the inputs tried"
+        return "not measured"
     return f"{end.most}{end.unit}"

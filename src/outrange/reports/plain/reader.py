@@ -20,6 +20,9 @@ MOST_DECIMALS, LARGEST = 8, 1e12
 """Maximum number of decimals, and the magnitude at or above which significant digits are shown
 instead."""
 
+LONG = 1e4
+"""Magnitude below which integers have no thousands separator: years would look odd with one."""
+
 FREE = 1e-6
 """Tolerance for float64 rounding, in units of the last displayed decimal.
 
@@ -116,13 +119,20 @@ class Reader:
         """Return the flat index of the output that answers refer to as `entry`, or 0 if unknown."""
         return self.output_entries.index(entry) if entry in self.output_entries else 0
 
-    def value(self, i: int, value: float) -> str:
-        """Format a value of an input with its unit."""
+    def value(self, i: int, value: float, up: bool | None = None) -> str:
+        """Format a value of an input with its unit.
+
+        Args:
+            i: Index of the flat input.
+            value: The value.
+            up: True rounds up and False rounds down, with one more digit; None rounds to nearest.
+        """
         unit = f" {unit}" if (unit := _at(self.units, i)) else ""
-        if i in self.whole and float(value).is_integer():
-            return f"{value:.0f}{unit}"
+        if float(value).is_integer() and abs(value) < LONG:
+            return f"{value:.0f}{unit}".replace("-", "−")
         width = self.widths[i] if i < len(self.widths) else abs(float(value))
-        return f"{round_text(value, decimals(width, INPUT_DIGITS))}{unit}"
+        places = decimals(width, INPUT_DIGITS + (up is not None))
+        return f"{round_text(value, places, up)}{unit}"
 
     def point(self, x: Any) -> list[tuple[str, str]]:
         """Return pairs of name and value for the inputs of a point.

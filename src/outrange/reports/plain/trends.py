@@ -32,6 +32,10 @@ RULES = {
 }
 """Dict from each direction to a phrase for an output's behavior when an input rises."""
 
+HALF = {True: "can fall; whether it can rise is unknown",
+        False: "can rise; whether it can fall is unknown"}  # fmt: skip
+"""Phrases for a pair of which one direction is refuted and the other is unknown."""
+
 MOST_NAMED = 3
 """Maximum number of known, and of unknown, directions that are named at the top of the page."""
 
@@ -65,7 +69,8 @@ def trend_document(answer: Monotone, reader: Reader) -> Document:
     open_ = [trend for trend in answer.trends if trend.direction == "unknown"]
     several = len({trend.output for trend in answer.trends}) > 1
     blocks: list[Block] = []
-    if decided:
+    half_known = [t for t in open_ if False in (t.rises, t.falls)]
+    if decided or half_known:
         head = (*["output"] * several, "change of the output", "when one of these rises")
         groups: dict[tuple[str, str], list[str]] = {}
         for trend in decided:
@@ -75,6 +80,11 @@ def trend_document(answer: Monotone, reader: Reader) -> Document:
             (*[name] * several, Word(RULES[kind], "" if kind == "neither" else GOOD),
              ", ".join(inputs))
             for (name, kind), inputs in groups.items()
+        ]  # fmt: skip
+        rows += [
+            (*[_output(trend, reader)] * several, Word(HALF[trend.rises is False], OPEN),
+             reader.input_called(trend.input))
+            for trend in half_known
         ]  # fmt: skip
         table = Table(head, rows, "l")
         blocks.append(table if len(rows) <= MOST_PRINTED else
@@ -105,15 +115,20 @@ def _pair(trend: Trend, reader: Reader) -> str:
 
 
 def _examples(answer: Monotone, reader: Reader) -> list[Block]:
-    """Return examples in which outputs fall and rise, those with the largest changes first."""
-    pairs = [
-        (trend, word, pair)
-        for trend in answer.trends
-        for word, pair in (("falls", trend.fall), ("rises", trend.rise))
-        if pair is not None
-    ]
-    pairs.sort(key=lambda example: -abs(example[2].then_y - example[2].y))
-    return [block for example in pairs for block in _example(*example, reader)]
+    """Return examples in which outputs fall and rise, by input.
+
+    The inputs with the largest changes come first.
+    """
+    blocks: list[tuple[float, list[Block]]] = []
+    for trend in answer.trends:
+        pairs = [("falls", trend.fall), ("rises", trend.rise)]
+        shown = [(word, pair) for word, pair in pairs if pair is not None]
+        largest = max((abs(pair.then_y - pair.y) for _, pair in shown), default=0.0)
+        blocks.append(
+            (largest, [b for word, pair in shown for b in _example(trend, word, pair, reader)])
+        )
+    blocks.sort(key=lambda group: -group[0])
+    return [block for _, group in blocks for block in group]
 
 
 def _example(trend: Trend, word: str, pair: FallingPair, reader: Reader) -> list[Block]:
