@@ -151,3 +151,31 @@ def test_integer_labels_of_two_classes_need_the_sparse_crossentropy():
     model, x, y = draw("one-hot", "binary_crossentropy", "softmax")
     (finding,) = [f for f in outrange.diagnose(model, x, y) if f.code == "OR006"]
     assert finding.fix == 'loss="categorical_crossentropy"'
+
+
+@pytest.mark.parametrize("activation, cause", [("softmax", "OR002"), ("relu", "OR003")])
+def test_no_training_time_is_advised_if_training_changes_nothing(activation, cause):
+    x = np.linspace(-1, 1, 32)[:, None].astype("float32")
+    model = dense(keras.layers.Dense(1, activation), loss="mse", inputs=1)
+    model.layers[0].bias.assign([-9.0])
+    answer = outrange.diagnose(model, x, x + 5, epochs=3, history={"loss": [29.0, 28.9, 28.8]})
+    assert cause in answer.codes
+    assert not {"OR030", "OR031"} & set(answer.codes)
+
+
+def test_the_loss_of_a_constant_output_is_a_floor():
+    x = np.linspace(-1, 1, 32)[:, None].astype("float32")
+    model = dense(keras.layers.Dense(1, "softmax"), loss="mse", inputs=1)
+    (finding,) = [f for f in outrange.diagnose(model, x, x + 5) if f.code == "OR002"]
+    floor, now = finding.cost["loss_floor"], model.evaluate(x, x + 5, verbose=0)
+    assert 0.9999 * now < floor < 1.00001 * now
+    assert finding.fix.startswith("Dense(1, activation=None)")
+
+
+def test_a_sigmoid_before_a_softmax_is_removed_not_the_softmax():
+    layers = keras.layers.Dense(3, "sigmoid"), keras.layers.Softmax()
+    model = dense(*layers, loss="categorical_crossentropy")
+    x = np.random.default_rng(0).normal(size=(32, 4)).astype("float32")
+    answer = outrange.diagnose(model, x, np.eye(3, dtype="float32")[x[:, :3].argmax(axis=1)])
+    (finding,) = [f for f in answer if f.code == "OR008"]
+    assert finding.fix == "one softmax: remove the sigmoid before it"

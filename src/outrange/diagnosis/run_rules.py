@@ -68,6 +68,9 @@ def resolve_references(findings: Sequence[Finding]) -> list[Finding]:
     return resolved
 
 
+STILL = "OR021"
+"""The rule about programs in which training changes no weight."""
+
 BUDGET = "OR030"
 """The rule that proves a lower bound on the loss after the planned number of steps."""
 
@@ -80,14 +83,18 @@ def drop_vain_advice(case: DiagnosisContext, findings: Sequence[Finding]) -> lis
     """Drop findings about the length or the pace of training that a proved loss bound contradicts.
 
     The bound is one that another finding proves for all weights. A finding is dropped if its fix
-    aims at a loss below the bound (`target_loss` in its `cost`). A finding about too few steps is
-    also dropped if its own bound is nearly the same. More epochs would not help in either case, but
-    the fix of the other finding may.
+    aims at a loss below the bound (`target_loss` in its `cost`), or if rule OR021 reports that
+    training changes no weight. A finding about too few steps is also dropped if its own bound is
+    nearly the same. More epochs would not help in these cases, but the fix of the other finding
+    may.
     """
+    still = any(f.code == STILL for f in findings)
     heads = [head.layer for head in case.program.heads]
     single = len(case.program.losses) == 1
     remaining = []
     for finding in findings:
+        if still and "target_loss" in finding.cost:
+            continue
         if not single and heads.count(finding.layer) != 1:
             remaining.append(finding)  # the finding may be about another loss than the bound
             continue

@@ -6,11 +6,14 @@ from types import ModuleType
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
-from ...program import Head
+from ...core import down
+from ...program import Head, Loss
+from .. import baselines
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import entries
 from .fitting_losses import fitting_loss
+from .targets import weight_shown
 
 
 def _binary(keras: ModuleType, units: int, activation: str, loss: str) -> ModelAndData:
@@ -65,14 +68,14 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             continue  # at a single input, an output that ignores the weights is no fault
         message = f"{what}, so training cannot change predict(). {_loss(case, head)}"
         fix = "make the output depend on the weights"
+        loss = next((loss for loss in program.losses if loss.output == i), None)
         if single_unit:
-            loss = next((loss for loss in program.losses if loss.output == i), None)
             fix = 'Dense(1, activation="sigmoid") with loss="binary_crossentropy"'
             fix = fix if loss is None else fitting_loss(case, loss, head)
         yield rule.finding(
             Level.PROVED, head.layer or name, message.strip(), fix,
             interval=(float(ends[0].min()), float(ends[1].max())),
-            cost={"share": 1.0, "value": ends[0].tolist()},
+            cost={"share": 1.0, "value": ends[0].tolist(), **_loss_floor(case, loss, ends[0])},
             holds_for="all trainable weights, and all inputs within the range of your data",
         )  # fmt: skip
 
@@ -93,6 +96,25 @@ def _loss(case: DiagnosisContext, head: Head) -> str:
     if measured.has_nonzero_gradient:
         return ""
     return "No weight gets a gradient, so the loss does not change."
+
+
+def _loss_floor(case: DiagnosisContext, loss: Loss | None, output: np.ndarray) -> dict[str, float]:
+    """Return the loss of a constant output as the entry `loss_floor` of a cost, if it is known.
+
+    Args:
+        output: The output of every row, flattened.
+    """
+    head, y = (None, None) if loss is None else (case.head(loss), case.targets(loss))
+    if loss is None or head is None or y is None or head.recovered:
+        return {}
+    shape = case.program.outputs[loss.output][1]
+    weight = weight_shown(case, loss)
+    if output.size != int(np.prod(shape)) or weight <= 0:
+        return {}
+    value = baselines.value(loss, y, np.broadcast_to(output.reshape(shape), (len(y), *shape)))
+    if value is None or not np.isfinite(value):
+        return {}
+    return {"loss_floor": float(down(value * weight - 1e-6 * abs(value * weight)))}
 
 
 def _varies(case: DiagnosisContext) -> bool:

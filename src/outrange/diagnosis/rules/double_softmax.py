@@ -51,7 +51,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
                 Level.PROVED, head.layer,
                 f"a softmax follows a {head.inner}: no class can get a probability above "
                 f"{at_most(most)} or below {at_least(least)}, whatever the weights.",
-                "one softmax: remove the last activation", interval=(least, most),
+                "one softmax: remove the last activation" if head.inner == "softmax"
+                else f"one softmax: remove the {head.inner} before it", interval=(least, most),
                 cost={"most": most},
                 holds_for="all trainable weights, and all inputs within the range of your data",
             )  # fmt: skip
