@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -69,30 +70,39 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     for look in (_not_finite, _oscillates, _diverges, _never_moved, _as_a_constant):
         symptom = look(case, losses)
         if symptom is not None:
-            yield _make_finding(rule, case, losses, *symptom)
+            yield _make_finding(rule, case, losses, symptom)
             break
     validation = history.get("val_loss")
     if validation is not None and len(validation) == len(losses):
         symptom = _departs(case, losses, validation)
         if symptom is not None:
-            yield _make_finding(rule, case, validation, *symptom)
+            yield _make_finding(rule, case, validation, symptom)
 
 
-Said = tuple[str, str, str] | tuple[str, str, str, float]
-"""The title, the message and the fix of a finding, and the loss at which the fix aims, if any."""
+class Symptom(NamedTuple):
+    """The text of a finding.
 
-Look = Callable[[DiagnosisContext, np.ndarray], Said | None]
+    Args:
+        target: The loss at which the fix aims, if it aims at one.
+    """
+
+    title: str
+    message: str
+    fix: str
+    target: float | None = None
+
+
+Look = Callable[[DiagnosisContext, np.ndarray], Symptom | None]
 
 
 def _make_finding(
-    rule: Rule, case: DiagnosisContext, losses: np.ndarray, title: str, message: str, fix: str,
-    target: float | None = None,
-) -> Finding:  # fmt: skip
+    rule: Rule, case: DiagnosisContext, losses: np.ndarray, symptom: Symptom
+) -> Finding:
     layer = case.program.heads[0].layer if case.program.heads else ""
+    target = {} if symptom.target is None else {"target_loss": symptom.target}
     return rule.finding(
-        Level.MEASURED, layer, message, fix, title=title,
-        cost={"losses": losses.tolist()} | ({} if target is None else {"target_loss": target}),
-        holds_for="the training whose history you gave",
+        Level.MEASURED, layer, symptom.message, symptom.fix, title=symptom.title,
+        cost={"losses": losses.tolist()} | target, holds_for="the training whose history you gave",
     )  # fmt: skip
 
 
@@ -106,7 +116,7 @@ def _slower(case: DiagnosisContext, factor: float = 10.0) -> str:
     return f"keras.optimizers.{stepping.kind}({rate}, clipnorm=1.0)"
 
 
-def _not_finite(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
+def _not_finite(case: DiagnosisContext, losses: np.ndarray) -> Symptom | None:
     bad = np.flatnonzero(~np.isfinite(losses))
     if not bad.size:
         return None
@@ -118,14 +128,14 @@ def _not_finite(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
         if first > 1:
             before += f" and {short(losses[first - 1])} in the previous one"
         before += ")"
-    return (
+    return Symptom(
         "the loss became NaN or infinite",
         f"the training loss became {losses[first]} {before}. After that, the weights are useless.",
         _slower(case),
     )
 
 
-def _diverges(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
+def _diverges(case: DiagnosisContext, losses: np.ndarray) -> Symptom | None:
     if len(losses) < 2 or not losses[-1] > GREW * losses[0] > 0:
         return None
     early, late = np.array_split(losses, 2)
@@ -133,7 +143,7 @@ def _diverges(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
         return None
     top = int(losses.argmax())
     over = f", with a peak of {short(losses[top])}" if losses[top] > 1.2 * losses[-1] else ""
-    return (
+    return Symptom(
         "the training diverged",
         f"the training loss rose from {short(losses[0])} to {short(losses[-1])} in "
         f"{len(losses)} epochs{over}.",
@@ -141,12 +151,12 @@ def _diverges(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
     )
 
 
-def _never_moved(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
+def _never_moved(case: DiagnosisContext, losses: np.ndarray) -> Symptom | None:
     spread = float(np.ptp(losses))
     if len(losses) < 3 or spread > STILL * float(np.abs(losses).max()):
         return None
     what = "did not change at all" if spread == 0 else f"changed by only {short(spread)}"
-    return (
+    return Symptom(
         "the loss never moved",
         f"the training loss was {short(losses[0])} in the first epoch and {short(losses[-1])} "
         f"after {len(losses)} epochs: it {what}.",
@@ -162,7 +172,7 @@ def _faster(case: DiagnosisContext) -> str:
     return f"keras.optimizers.{optimizer.kind}({short(10 * optimizer.rate)})"
 
 
-def _oscillates(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
+def _oscillates(case: DiagnosisContext, losses: np.ndarray) -> Symptom | None:
     """Report losses that jump up and down by more than `SWING` times their median and hardly fall.
 
     Only the last two thirds of the epochs are examined. From the first half of these epochs to the
@@ -180,7 +190,7 @@ def _oscillates(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
         return None  # it diverged
     if not (typical > SWING * level > 0 and 0.3 <= ups / len(steps) <= 0.7 and fell < typical):
         return None
-    return (
+    return Symptom(
         "the loss jumps up and down",
         f"the training loss is about {short(level)} and typically changes by {short(typical)} from "
         f"one epoch to the next; it rose after {ups} of the last {len(steps)} epochs.",
@@ -202,7 +212,7 @@ def _row_loss(case: DiagnosisContext) -> RowLoss | None:
     return row_loss(loss, head, y, case.program.outputs[loss.output][1])
 
 
-def _as_a_constant(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
+def _as_a_constant(case: DiagnosisContext, losses: np.ndarray) -> Symptom | None:
     """Report a training run that ends with at least `NEAR` times the best constant's loss."""
     rows = _row_loss(case)
     if rows is None or len(losses) < 2:
@@ -228,14 +238,14 @@ def _as_a_constant(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
         )
         epochs = int(min(3 * (left + len(losses)), 100_000))
         fix = f"model.fit(x, y, epochs={epochs})   # or {_faster(case)}"
-        return "the training ended too early", message + far + ".", fix, rows.constant
-    return (
+        return Symptom("the training ended too early", message + far + ".", fix, rows.constant)
+    return Symptom(
         "nothing was learned beyond a constant prediction",
         message, "see the other findings; if there are none: " + _faster(case),
     )  # fmt: skip
 
 
-def _departs(case: DiagnosisContext, losses: np.ndarray, validation: np.ndarray) -> Said | None:
+def _departs(case: DiagnosisContext, losses: np.ndarray, validation: np.ndarray) -> Symptom | None:
     """Report a validation loss that rose while the training loss fell."""
     if len(losses) < 4 or not (np.isfinite(losses).all() and np.isfinite(validation).all()):
         return None
@@ -245,7 +255,7 @@ def _departs(case: DiagnosisContext, losses: np.ndarray, validation: np.ndarray)
         return None
     if not losses[-1] < losses[least]:
         return None
-    return (
+    return Symptom(
         "the validation loss rises while the training loss falls",
         f"the validation loss was lowest in epoch {least + 1}, at {short(validation[least])}, and "
         "is "

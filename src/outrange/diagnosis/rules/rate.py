@@ -155,10 +155,11 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         )
     if result is None:
         return
-    text, fix, *target = result
+    text, fix = result[:2]
+    target = {"target_loss": result[2]} if len(result) == 3 else {}
     yield rule.finding(
         Level.MEASURED, case.program.heads[0].layer if case.program.heads else "", text, fix,
-        cost={"losses": list(training.losses)} | ({"target_loss": target[0]} if target else {}),
+        cost={"losses": list(training.losses)} | target,
         holds_for=f"training from the stored weights, {case.trials.batch:,} rows per step",
     )  # fmt: skip
 
