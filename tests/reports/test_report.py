@@ -402,7 +402,7 @@ def test_columns_name_the_features_in_every_section(given):
     page = report.html()
     assert ("km/h" in page) == (given == "names")
     if given == "names":  # of the domain, of a step, of a point and of a counterexample
-        assert ">1.00 km/h<" in page and "Requirement: speed + output[0] ≤ -50" in page
+        assert ">1 km/h<" in page and "Requirement: speed + output[0] ≤ -50" in page
         assert page.count(" km/h") > 5 and "km/h" not in str(report.answers["ranges"][0])
     if given != "data":  # where the page quotes the call
         assert "names=[&#x27;speed&#x27;, &#x27;load&#x27;, &#x27;heat&#x27;]" in report.html()

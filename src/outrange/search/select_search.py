@@ -21,8 +21,8 @@ from .spread.begin import over_workers
 
 
 FEW_BOXES = 16
-"""Maximum number of boxes that are searched without a search of their hull: the bounds of
-a few boxes soon surpass those of the hull, and the bounds of many boxes take long to do so."""
+"""Maximum number of boxes for which the search of their hull ends once it stalls: by then, the
+bounds of a few boxes soon surpass those of the hull, but those of many boxes do not."""
 
 PATIENCE = 8.0
 """Factor that lengthens the turns of input splits if no box has `HARD_INPUTS` free inputs or
@@ -138,20 +138,21 @@ def _case_search(task: SearchTask, hull: bool = False) -> Search:
             return _neuron_split_search(case, case_incumbent, task.seed)
         return task.begin(case, case_incumbent)
 
-    return CaseSearch(task.problem, task.incumbent, begin, hull=hull)
+    hull_ends = len(task.problem.domain.lo) <= FEW_BOXES
+    return CaseSearch(task.problem, task.incumbent, begin, hull=hull, hull_ends=hull_ends)
 
 
 def _with_case_searches(task: SearchTask) -> Search:
     """Start input splits of all boxes, alternating with a `CaseSearch`.
 
-    If there are more than `FEW_BOXES`, a second `CaseSearch`, of their hull, takes turns as well.
+    If there are several boxes, a second `CaseSearch`, of their hull, takes turns as well.
     """
     first = _input_split_search(task)
     lo, hi = task.problem.domain.lo, task.problem.domain.hi
     if (lo < hi).sum(axis=1).max() < HARD_INPUTS:
         first.share = PATIENCE
     begin = partial(_case_search, task)
-    hulls = (False, True) if len(lo) > FEW_BOXES else (False,)
+    hulls = (False, True) if len(lo) > 1 else (False,)
     cases = (DeferredSearch(partial(begin, hull), task.incumbent) for hull in hulls)
     return Portfolio((first, *cases))
 

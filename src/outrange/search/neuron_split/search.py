@@ -109,8 +109,10 @@ class NeuronSplitSearch(Search):
         self.graph, self.box, self.incumbent, self.splits = graph, box, incumbent, splits
         self._joint = joint
         self._joint_bounds: JointBounds | None = None
+        self._joint_lower = np.full(graph.value_size(graph.output), -np.inf)
+        """Joint bound of each objective; -inf for objectives without one."""
         self._joint_seconds = self._tree_seconds = 0.0
-        """Time spent on splits by joint bounds, and on trees, which alternate."""
+        """Time spent on splits by joint bounds, and on trees; see `_is_joint_ahead`."""
         self._rng = np.random.default_rng(seed)
         self._count = graph.value_size(graph.output)
         incumbent.start(*initial_samples(graph, box, self._rng))
@@ -170,7 +172,8 @@ class NeuronSplitSearch(Search):
             which = [k for k in self._open if k not in self._trees or self._has_work(k)]
             if not which:
                 return
-            if self._joint_seconds <= self._tree_seconds and self._split_jointly():
+            due = self._joint_seconds <= self._tree_seconds and self._is_joint_ahead(which)
+            if due and self._split_jointly():
                 yield True
                 continue
             began = self.incumbent.clock.seconds
@@ -206,6 +209,15 @@ class NeuronSplitSearch(Search):
             self._adopt(rows)
             yield True
 
+    def _is_joint_ahead(self, which: Sequence[int]) -> bool:
+        """Return whether the joint bound of some objective is at least that of its tree."""
+        trees = self._trees
+        return any(
+            k not in trees or self._joint_lower[k] >= trees[k].tree.lower
+            for k in which
+            if np.isfinite(self._joint_lower[k])
+        )
+
     def _split_jointly(self) -> bool:
         """Split by the method for joint bounds; return False if there is nothing to split."""
         self.settled = True
@@ -220,6 +232,7 @@ class NeuronSplitSearch(Search):
     def _adopt(self, rows: Sequence[JointBound]) -> None:
         """Adopt joint bounds, and offer their points."""
         for row in rows:
+            self._joint_lower[row.entry] = row.least
             self._lower[row.entry] = max(self._lower[row.entry], row.least)
         self.incumbent.boxes += len(rows)
         points = [row.at for row in rows if row.at is not None]

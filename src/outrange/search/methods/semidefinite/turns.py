@@ -23,12 +23,15 @@ FEWEST_UNITS = 16
 MOST_VARIABLES = 320
 """Maximum number of free inputs plus unstable units: the time of a step grows with their cube."""
 
-LEAST_GAIN = 0.02
+LEAST_GAIN = 0.05
 """Fraction of a row's distance to the cutoff that a turn must close; a turn that closes less is the
-row's last one."""
+row's last one, since a split closes more in the same time."""
 
 LOOSE = 0.2
 """Mean gap of the linear bounds, as a fraction of the ranges, at or below which splits suffice."""
+
+NARROW = 0.02
+"""Gap of a row, as a fraction of its range, at or below which neuron splits close it sooner."""
 
 FIRST = 1e6
 """Factor of the urgency of first turns. It puts them before all other turns, and sorts them by
@@ -101,7 +104,7 @@ class SemidefiniteTurns:
     def split(self, cutoff: np.ndarray, scale: np.ndarray) -> Sequence[SemidefiniteRow]:
         """Halve boxes in the trees of the rows with the largest gaps; return these rows.
 
-        The result is empty if every row is closed, or cannot be split.
+        The result is empty if every row has a narrow gap (`NARROW`), or cannot be split.
 
         Args:
             cutoff: `(objectives,)` bounds at or above which an objective is closed.
@@ -120,7 +123,7 @@ class SemidefiniteTurns:
         }
         # Both halves of a box are bounded at the same time.
         most = max(1, threads() // 2)
-        chosen = [k for k in sorted(gaps, key=lambda k: -gaps[k]) if gaps[k] > 0][:most]
+        chosen = [k for k in sorted(gaps, key=lambda k: -gaps[k]) if gaps[k] > NARROW][:most]
         each = max(1, most // max(1, len(chosen)))
         nodes = [node for k in chosen for node in self._trees[k].halve(each)]
         parallel_map(lambda node: node.bound(), nodes)
@@ -131,7 +134,8 @@ class SemidefiniteTurns:
     def _urgency(self, row: SemidefiniteRow, cutoff: float, scale: float) -> float:
         """Estimate a row's gain per second; before its first turn, use only its gap."""
         missing = cutoff - row.least
-        if row.ended or row.turns >= MOST_TURNS or not missing > 0:
+        least = NARROW * scale if row.turns else 0.0
+        if row.ended or row.turns >= MOST_TURNS or not missing > least:
             return 0.0
         if row.turns == 0:
             return FIRST * missing / scale if np.isfinite(missing) else np.inf
