@@ -87,20 +87,13 @@ class CaseSearch(Search):
         begin: Function that starts the search of a single box of real inputs.
         hull: Whether to search the hull of the boxes as a single case that is never split, instead
             of each box.
-        hull_ends: Whether a search of the hull ends once it stalls.
     """
 
     def __init__(
-        self,
-        problem: Problem,
-        incumbent: Incumbent,
-        begin: Begin,
-        *,
-        hull: bool = False,
-        hull_ends: bool = False,
+        self, problem: Problem, incumbent: Incumbent, begin: Begin, *, hull: bool = False
     ) -> None:
         self.incumbent, self._problem, self._begin = incumbent, problem, begin
-        self._splits, self._hull_ends = not hull, hull_ends
+        self._splits = not hull
         domain = problem.domain
         box = domain.hull
         lo, hi = (box.lo[None], box.hi[None]) if hull else (domain.lo, domain.hi)
@@ -191,7 +184,7 @@ class CaseSearch(Search):
         self._is_stalled = stalled
         if self._splits and (at := self._branching_input(i, case, stalled, ended)) is not None:
             self._split_case(i, *at)
-        elif ended or not (self._splits or self._can_gain(i, case, stalled)):
+        elif ended or not (self._splits or self._can_gain(i, case)):
             self._stuck[i] = True
         return True
 
@@ -205,15 +198,13 @@ class CaseSearch(Search):
         gap, left = (self.incumbent.cutoff() - lower for lower in (before, self._lower[i]))
         return bool(((gap > 0) & ~(left > (1.0 - WORTH) * gap)).any())
 
-    def _can_gain(self, i: int, case: _SearchedBox, stalled: bool) -> bool:
-        """Return whether a hull's search can still close over half of some objective's gap.
+    def _can_gain(self, i: int, case: _SearchedBox) -> bool:
+        """Return whether a case's search can still close over half of some objective's gap.
 
         The gap is the distance from the case's bound to the cutoff. The search can raise the bound
         at most to the least known value of the relaxation.
         """
         if case.search is None or not case.search.incumbent.best.size:
-            return False
-        if stalled and self._hull_ends:
             return False
         cutoff, best = self.incumbent.cutoff(), case.search.incumbent.best
         return bool(((self._lower[i] < cutoff) & (best - self._lower[i] > cutoff - best)).any())

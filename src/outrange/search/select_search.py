@@ -21,8 +21,8 @@ from .spread.begin import over_workers
 
 
 FEW_BOXES = 16
-"""Maximum number of boxes for which the search of their hull ends once it stalls: by then, the
-bounds of a few boxes soon surpass those of the hull, but those of many boxes do not."""
+"""Maximum number of boxes for which the search of their hull ends before its first split: bounds
+of a few boxes soon surpass those of the hull, but those of many boxes do not."""
 
 PATIENCE = 8.0
 """Factor that lengthens the turns of input splits if no box has `HARD_INPUTS` free inputs or
@@ -133,13 +133,14 @@ def _case_search(task: SearchTask, hull: bool = False) -> Search:
     from .cases import CaseSearch
     from .neuron_split.search import supports
 
+    grows = not hull or len(task.problem.domain.lo) > FEW_BOXES
+
     def begin(case: Problem, case_incumbent: Incumbent) -> Search:
         if supports(case.of_outputs(case.small)):
-            return _neuron_split_search(case, case_incumbent, task.seed)
+            return _neuron_split_search(case, case_incumbent, task.seed, grows=grows)
         return task.begin(case, case_incumbent)
 
-    hull_ends = len(task.problem.domain.lo) <= FEW_BOXES
-    return CaseSearch(task.problem, task.incumbent, begin, hull=hull, hull_ends=hull_ends)
+    return CaseSearch(task.problem, task.incumbent, begin, hull=hull)
 
 
 def _with_case_searches(task: SearchTask) -> Search:
@@ -157,11 +158,15 @@ def _with_case_searches(task: SearchTask) -> Search:
     return Portfolio((first, *cases))
 
 
-def _neuron_split_search(problem: Problem, incumbent: Incumbent, seed: int) -> Search:
+def _neuron_split_search(
+    problem: Problem, incumbent: Incumbent, seed: int, *, grows: bool = True
+) -> Search:
     from .neuron_split.search import NeuronSplitSearch
 
     graph, hull = problem.of_outputs(problem.small), problem.domain.hull
-    return NeuronSplitSearch(graph, hull, incumbent, seed=seed, joint=SEMIDEFINITE.hook)
+    return NeuronSplitSearch(
+        graph, hull, incumbent, seed=seed, joint=SEMIDEFINITE.hook, grows=grows
+    )
 
 
 def _input_split_search(task: SearchTask) -> Search:

@@ -92,6 +92,7 @@ class NeuronSplitSearch(Search):
         splits: Whether to split; if False, the search ends before the first split, without attacks.
         joint: Function that creates the method for joint bounds on all units, which runs before the
             first split.
+        grows: Whether trees are grown; if False, the search ends after the joint bounds.
     """
 
     methods = METHODS
@@ -105,9 +106,10 @@ class NeuronSplitSearch(Search):
         seed: int = 0,
         splits: bool = True,
         joint: BeginJointBounds | None = None,
+        grows: bool = True,
     ) -> None:
         self.graph, self.box, self.incumbent, self.splits = graph, box, incumbent, splits
-        self._joint = joint
+        self._joint, self._grows = joint, grows
         self._joint_bounds: JointBounds | None = None
         self._joint_lower = np.full(graph.value_size(graph.output), -np.inf)
         """Joint bound of each objective; -inf for objectives without one."""
@@ -162,6 +164,8 @@ class NeuronSplitSearch(Search):
             self._net = drop_stable(self._net)
             yield True
             yield from self._bound_jointly()
+            if not self._grows:
+                return
             self._descend(24)
         if self._net.units == 0:
             # Everything is linear: only rounding separates bound and value, and no split helps.

@@ -23,7 +23,7 @@ FEWEST_UNITS = 16
 MOST_VARIABLES = 320
 """Maximum number of free inputs plus unstable units: the time of a step grows with their cube."""
 
-LEAST_GAIN = 0.05
+LEAST_GAIN = 0.1
 """Fraction of a row's distance to the cutoff that a turn must close; a turn that closes less is the
 row's last one, since a split closes more in the same time."""
 
