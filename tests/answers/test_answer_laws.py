@@ -444,15 +444,3 @@ def test_robustness_of_an_image_is_drawn_as_images(pyplot):
 def test_one_open_input_is_in_the_singular():
     plain = KINDS[outrange.answers.RobustAccuracy]()["plain"]
     assert "For 1 open input there" in str(plain)
-
-
-def test_outputs_in_the_shape_of_an_image_are_drawn_as_images(pyplot):
-    """784 pixels of a decoder were drawn as bars, by number."""
-    answer = output_range(64, "time", 0.1)
-    names = "lo", "hi", "seen_lo", "seen_hi"
-    ends = {name: getattr(answer, name).reshape(8, 8, 1) for name in names}
-    drawn = dataclasses.replace(answer, **ends).plot()
-    assert len(drawn.images) == 3 and not drawn.patches
-    titles = [text.get_text() for text in drawn.texts]
-    assert titles[:2] == ["never below", "never above"] and titles[2].startswith("difference")
-    assert not answer.plot().images, "a vector is no image"

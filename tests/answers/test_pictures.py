@@ -183,3 +183,15 @@ def test_few_cells_of_a_matrix_stay_small():
     ax.figure.canvas.draw()
     box = ax.get_window_extent()
     assert box.width == pytest.approx(box.height) and box.width < 0.25 * ax.figure.bbox.width
+
+
+def test_outputs_in_the_shape_of_an_image_are_drawn_as_images(pyplot):
+    """784 pixels of a decoder were drawn as bars, by number."""
+    answer = output_range(64, "time", 0.1)
+    names = "lo", "hi", "seen_lo", "seen_hi"
+    ends = {name: getattr(answer, name).reshape(8, 8, 1) for name in names}
+    drawn = replace(answer, **ends).plot()
+    assert len(drawn.images) == 3 and not drawn.patches
+    titles = texts(drawn)
+    assert titles[:2] == ["never below", "never above"] and titles[2].startswith("difference")
+    assert not answer.plot().images, "a vector is no image"

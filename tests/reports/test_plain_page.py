@@ -272,4 +272,4 @@ def test_a_half_known_direction_stands_in_the_table():
     trend = Trend("y[0]", "area", None, False, rise=pair)
     answer = Monotone("m", (trend,), None, None, "time", Warrant.FLOAT64_ROUNDED, Cost(1.0, 1), ())
     document = trend_document(answer, Reader())
-    assert "can rise; whether it can fall is unknown" in str(document)
+    assert "can rise; whether it can also fall is unknown" in str(document)

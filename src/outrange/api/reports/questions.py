@@ -81,7 +81,7 @@ NO_EXAMPLE = "Some directions are undecided: there is neither a proof nor a coun
 NO_ORDER = "the values of a category have no order, so a direction has no meaning."
 
 ROUGH = "Only the range of the output layer is that of the outputs; the others are rough."
-"""Note on the ranges of layers if those of the outputs do not restrict them."""
+"""Note on the ranges of layers over a larger set than that of the outputs."""
 
 SLOPE_TOL = 1e-2
 """Relative tolerance of Lipschitz constants; smooth networks converge slowly below it."""
@@ -315,10 +315,11 @@ class Questions:
         clock = Clock(seconds)
         with deadline(seconds):
             ranges = self._known_range() if self._is_box else None
-            answer = self._with_output_range(summary(self.network, self._hull, known=ranges))
+            rough = summary(self.network, self._hull, known=ranges)
+        answer = self._with_output_range(rough)
         # If time ran out, some bounds come from interval arithmetic, which is proved but wider.
         call = f"outrange.summary(network, {self._set})"
-        note = "" if ranges is not None else f"{self._larger} {ROUGH}".strip()
+        note = self._larger if answer is rough else f"{self._larger} {ROUGH}".strip()
         return answered_section(
             "layers", [answer], call, note, late=clock.left <= 0, reader=self.reader
         )
@@ -327,7 +328,7 @@ class Questions:
         """Narrow the range of the output layer to the known range of the outputs."""
         ranges, last = self._known_range(), answer.layers[-1:]
         layers = self.network.layers[-1:]
-        if ranges is None or not last or last[0].name != layers[0].path:
+        if ranges is None or self._is_box or not last or last[0].name != layers[0].path:
             return answer
         if layers[0].after != self.network.graph.output or ranges.lo.size != last[0].after[0].size:
             return answer

@@ -16,6 +16,10 @@ from .fitting_losses import fitting_loss
 from .targets import weight_shown
 
 
+FLOAT32 = 1e-6
+"""Relative error of a loss in float32, by which the floor of the loss is lowered."""
+
+
 def _binary(keras: ModuleType, units: int, activation: str, loss: str) -> ModelAndData:
     x = np.linspace(-1.0, 1.0, 64).reshape(32, 2)
     y = (x[:, :1] > 0).astype("float32")
@@ -114,7 +118,7 @@ def _loss_floor(case: DiagnosisContext, loss: Loss | None, output: np.ndarray) -
     value = baselines.value(loss, y, np.broadcast_to(output.reshape(shape), (len(y), *shape)))
     if value is None or not np.isfinite(value):
         return {}
-    return {"loss_floor": float(down(value * weight - 1e-6 * abs(value * weight)))}
+    return {"loss_floor": float(down(value * weight - FLOAT32 * abs(value * weight)))}
 
 
 def _varies(case: DiagnosisContext) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -155,20 +156,32 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         )
     if result is None:
         return
-    text, fix = result[:2]
-    target = {"target_loss": result[2]} if len(result) == 3 else {}
+    symptom = result if isinstance(result, Symptom) else Symptom(*result)
+    target = {} if symptom.target is None else {"target_loss": symptom.target}
     yield rule.finding(
-        Level.MEASURED, case.program.heads[0].layer if case.program.heads else "", text, fix,
-        cost={"losses": list(training.losses)} | target,
+        Level.MEASURED, case.program.heads[0].layer if case.program.heads else "",
+        symptom.message, symptom.fix, cost={"losses": list(training.losses)} | target,
         holds_for=f"training from the stored weights, {case.trials.batch:,} rows per step",
     )  # fmt: skip
 
 
-Said = tuple[str, str] | tuple[str, str, float]
-"""The message and the fix of a finding, and the loss at which the fix aims, if any."""
+class Symptom(NamedTuple):
+    """The text of a finding.
+
+    Args:
+        target: The loss at which the fix aims, if it aims at one.
+    """
+
+    message: str
+    fix: str
+    target: float | None = None
 
 
-def _explodes(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> Said | None:
+Texts = tuple[str, str] | Symptom
+"""The message and the fix of a finding, or a `Symptom`."""
+
+
+def _explodes(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> Texts | None:
     losses = [loss for _, loss in training.looks]
     settled, start = late_loss(training), max(abs(losses[0]), case.trials.constant or 0.0)
     # A loss that explodes may fall again when units are dead, and then stays constant.
@@ -193,7 +206,7 @@ def _with_rate(optimizer: Optimizer, factor: float) -> str:
     return f"keras.optimizers.{optimizer.kind}({short(optimizer.rate * factor)})"
 
 
-def _too_large(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> Said | None:
+def _too_large(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> Texts | None:
     """Return a finding if training gets below the best constant's loss only at a smaller rate.
 
     If a run gets below that loss at the current rate, returns the result of `_jumps` instead.
@@ -223,7 +236,7 @@ def _too_large(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal
 
 def _jumps(
     case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal, level: float
-) -> Said | None:
+) -> Texts | None:
     """Report a loss that jumps to `WILD` times its start if copies learn more at a smaller rate.
 
     `Trials.gain` defines how much more they must learn.
@@ -249,7 +262,7 @@ LIMITS = ("clipnorm", "global_clipnorm", "clipvalue")
 
 def _clips_too_much(
     case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal
-) -> Said | None:
+) -> Texts | None:
     """Report gradient clipping if copies reach a lower loss without it (see `Trials.gain`)."""
     limit = next((n for n in LIMITS if optimizer.options.get(n)), "")
     measured = case.measurement
@@ -272,7 +285,7 @@ def _instead(case: DiagnosisContext, level: float) -> str:
     return f"the best constant prediction has a loss of {short(level)}, and "
 
 
-def _too_small(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> Said | None:
+def _too_small(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> Texts | None:
     """Report a rate at which learning would take more steps than planned, if a larger rate learns.
 
     Without a plan, `MANY` steps are assumed. The fall of the loss is extrapolated in proportion to
@@ -321,7 +334,7 @@ def _stands_still(case: DiagnosisContext) -> bool:
 
 def _learns_too_little(
     case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal
-) -> Said | None:
+) -> Texts | None:
     """Report a rate at which copies learn less than at a larger rate in the same number of steps.
 
     The runs must include at least half of the planned steps. Their loss must be at least half of
@@ -373,7 +386,7 @@ def _moved_weights(
             yield training.moved[i] > least * max(training.size[i], 1e-3)
 
 
-def _slow(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> Said | None:
+def _slow(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> Texts | None:
     """Report weights that do not move, or a regression that takes more than `FOREVER` steps."""
     if case.measurement is None or not case.measurement.has_nonzero_gradient:
         return None
@@ -398,7 +411,7 @@ def _slow(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> 
     )  # fmt: skip
     fix = small or "scale the targets: y = (y - y.mean()) / y.std()"
     text = f"{text} (learning rate {short(optimizer.rate)})."
-    return (text, fix, NO_LOSS * first) if pace < np.inf else (text, fix)
+    return Symptom(text, fix, NO_LOSS * first if pace < np.inf else None)
 
 
 def _pace(case: DiagnosisContext, losses: Sequence[float], steps: int) -> float | None:

@@ -168,7 +168,8 @@ class _Task:
         step = self._steps.find_fall(x, int(self._form[k]), int(self._along[k]), side)
         if step is None:
             return False
-        if step.weight > self._found.get((side, k), step).weight or (side, k) not in self._found:
+        largest = self._found.get((side, k))
+        if largest is None or step.weight > largest.weight:
             self._found[(side, k)] = step
         return True
 

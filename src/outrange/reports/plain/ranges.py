@@ -30,8 +30,8 @@ described in sentences, and maximum number of entries of an input that is shown.
 
 
 RATE = (
-    "This is a rate: if no input changes by more than 0.01, the output changes by at most a "
-    "hundredth of it. For large changes, the range of the output may be a smaller limit."
+    "Each number is a rate: if no input changes by more than 0.01, the output changes by at most a "
+    "hundredth of this number. For large changes, the range of the output may be a smaller limit."
 )
 
 

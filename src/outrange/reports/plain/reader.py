@@ -129,7 +129,7 @@ class Reader:
         """
         unit = f" {unit}" if (unit := _at(self.units, i)) else ""
         if float(value).is_integer() and abs(value) < LONG:
-            return f"{value:.0f}{unit}".replace("-", "−")
+            return f"{value + 0.0:.0f}".replace("-", "−") + unit
         width = self.widths[i] if i < len(self.widths) else abs(float(value))
         places = decimals(width, INPUT_DIGITS + (up is not None))
         return f"{round_text(value, places, up)}{unit}"

@@ -32,10 +32,6 @@ RULES = {
 }
 """Dict from each direction to a phrase for an output's behavior when an input rises."""
 
-HALF = {True: "can fall; whether it can rise is unknown",
-        False: "can rise; whether it can fall is unknown"}  # fmt: skip
-"""Phrases for a pair of which one direction is refuted and the other is unknown."""
-
 MOST_NAMED = 3
 """Maximum number of known, and of unknown, directions that are named at the top of the page."""
 
@@ -82,7 +78,7 @@ def trend_document(answer: Monotone, reader: Reader) -> Document:
             for (name, kind), inputs in groups.items()
         ]  # fmt: skip
         rows += [
-            (*[_output(trend, reader)] * several, Word(HALF[trend.rises is False], OPEN),
+            (*[_output(trend, reader)] * several, Word(_half_known(trend), OPEN),
              reader.input_called(trend.input))
             for trend in half_known
         ]  # fmt: skip
@@ -108,6 +104,12 @@ def _output(trend: Trend, reader: Reader) -> str:
 def _rule(trend: Trend, reader: Reader) -> str:
     rule = RULES[trend.direction]
     return f"{_output(trend, reader)} {rule} when {reader.input_called(trend.input)} rises"
+
+
+def _half_known(trend: Trend) -> str:
+    """Return a phrase for a pair of which one direction is refuted and the other is unknown."""
+    can, other = ("fall", "rise") if trend.rises is False else ("rise", "fall")
+    return f"can {can}; whether it can also {other} is unknown"
 
 
 def _pair(trend: Trend, reader: Reader) -> str:
@@ -170,8 +172,7 @@ def _unknown(answer: Monotone, trends: Sequence[Trend], reader: Reader) -> Fold:
     """
     half = {_pair(trend, reader): trend for trend in trends}
     items = [
-        f"{pair}: it can {'fall' if t.rises is False else 'rise'}; whether it can also "
-        f"{'rise' if t.rises is False else 'fall'} is unknown"
+        f"{pair}: it {_half_known(t)}"
         if False in (t.rises, t.falls) else pair
         for pair, t in half.items()
     ]  # fmt: skip

@@ -35,6 +35,11 @@ METHODS = (
 )
 
 
+NARROW = 0.02
+"""Gap between the bound of an objective and its best value, as a fraction of its range, at or below
+which a tree closes it sooner than joint bounds do."""
+
+
 class JointBound(Protocol):
     """A bound on the objective with index `entry`, and a point that may minimize this objective."""
 
@@ -177,16 +182,18 @@ class NeuronSplitSearch(Search):
             if not which:
                 return
             due = self._joint_seconds <= self._tree_seconds and self._is_joint_ahead(which)
-            if due and self._split_jointly():
+            has_split = due and self._split_jointly()
+            self.settled = True
+            if has_split:
                 yield True
                 continue
+            new = [k for k in which if k not in self._trees]
             began = self.incumbent.clock.seconds
-            for k in which:
-                if k not in self._trees:
-                    self._trees[k] = _TreeProgress(self._net, k, self._cutoff(k))
-                    yield True
-            k = min(which, key=lambda k: self._trees[k].spent)
-            self._grow(self._trees[k], k)
+            if new:
+                self._trees[new[0]] = _TreeProgress(self._net, new[0], self._cutoff(new[0]))
+            else:
+                k = min(which, key=lambda k: self._trees[k].spent)
+                self._grow(self._trees[k], k)
             self._tree_seconds += self.incumbent.clock.seconds - began
             yield True
 
@@ -208,10 +215,16 @@ class NeuronSplitSearch(Search):
             return
         self.settled = False
         self._joint_bounds = turns
-        while rows := turns.advance(incumbent.cutoff(), incumbent.scale()):
+        while rows := turns.advance(self._joint_cutoff(), incumbent.scale()):
             self.methods = (*METHODS, turns.method)
             self._adopt(rows)
             yield True
+
+    def _joint_cutoff(self) -> np.ndarray:
+        """Return the cutoffs for joint bounds, `-inf` for the objectives whose gap is `NARROW`."""
+        incumbent = self.incumbent
+        is_wide = incumbent.best - self.lower() > NARROW * incumbent.scale()
+        return np.where(is_wide, incumbent.cutoff(), -np.inf)
 
     def _is_joint_ahead(self, which: Sequence[int]) -> bool:
         """Return whether the joint bound of some objective is at least that of its tree."""
@@ -224,11 +237,10 @@ class NeuronSplitSearch(Search):
 
     def _split_jointly(self) -> bool:
         """Split by the method for joint bounds; return False if there is nothing to split."""
-        self.settled = True
         if self._joint_bounds is None:
             return False
         began = self.incumbent.clock.seconds
-        rows = self._joint_bounds.split(self.incumbent.cutoff(), self.incumbent.scale())
+        rows = self._joint_bounds.split(self._joint_cutoff(), self.incumbent.scale())
         self._adopt(rows)
         self._joint_seconds += self.incumbent.clock.seconds - began
         return bool(rows)

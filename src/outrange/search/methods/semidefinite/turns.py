@@ -30,9 +30,6 @@ row's last one, since a split closes more in the same time."""
 LOOSE = 0.2
 """Mean gap of the linear bounds, as a fraction of the ranges, at or below which splits suffice."""
 
-NARROW = 0.02
-"""Gap of a row, as a fraction of its range, at or below which neuron splits close it sooner."""
-
 FIRST = 1e6
 """Factor of the urgency of first turns. It puts them before all other turns, and sorts them by
 their gaps."""
@@ -67,8 +64,8 @@ class SemidefiniteTurns:
         """Return whether semidefinite relaxations are worth trying on a net.
 
         All activations of the net must be kinks, and all its ranges must be finite. It must have at
-        least `FEWEST_UNITS` unstable units, and at most `MOST_VARIABLES` free inputs and
-        unstable units in total. The mean of `gap` must exceed `LOOSE`.
+        least `FEWEST_UNITS` unstable units, and at most `MOST_VARIABLES` free inputs and unstable
+        units in total. The mean of `gap` must exceed `LOOSE`.
 
         Args:
             net: A net whose units' ranges have already been tightened by linear bounds.
@@ -104,7 +101,7 @@ class SemidefiniteTurns:
     def split(self, cutoff: np.ndarray, scale: np.ndarray) -> Sequence[SemidefiniteRow]:
         """Halve boxes in the trees of the rows with the largest gaps; return these rows.
 
-        The result is empty if every row has a narrow gap (`NARROW`), or cannot be split.
+        The result is empty if every row is closed, or cannot be split.
 
         Args:
             cutoff: `(objectives,)` bounds at or above which an objective is closed.
@@ -123,7 +120,7 @@ class SemidefiniteTurns:
         }
         # Both halves of a box are bounded at the same time.
         most = max(1, threads() // 2)
-        chosen = [k for k in sorted(gaps, key=lambda k: -gaps[k]) if gaps[k] > NARROW][:most]
+        chosen = [k for k in sorted(gaps, key=lambda k: -gaps[k]) if gaps[k] > 0][:most]
         each = max(1, most // max(1, len(chosen)))
         nodes = [node for k in chosen for node in self._trees[k].halve(each)]
         parallel_map(lambda node: node.bound(), nodes)
@@ -134,8 +131,7 @@ class SemidefiniteTurns:
     def _urgency(self, row: SemidefiniteRow, cutoff: float, scale: float) -> float:
         """Estimate a row's gain per second; before its first turn, use only its gap."""
         missing = cutoff - row.least
-        least = NARROW * scale if row.turns else 0.0
-        if row.ended or row.turns >= MOST_TURNS or not missing > least:
+        if row.ended or row.turns >= MOST_TURNS or not missing > 0:
             return 0.0
         if row.turns == 0:
             return FIRST * missing / scale if np.isfinite(missing) else np.inf
