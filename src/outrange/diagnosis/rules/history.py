@@ -83,6 +83,9 @@ class Symptom(NamedTuple):
     """The text of a finding.
 
     Args:
+        title: The title; empty for the title of the rule.
+        message: The symptom, in full sentences.
+        fix: What to change.
         target: The loss at which the fix aims, if it aims at one.
     """
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from types import ModuleType
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from ..registry import Example, ModelAndData, Rule, register
 from ..short_trainings import SEEDS
 from ..trials import LEARNED, LEAST
 from ..wording import at_least, at_most, format_steps, short
+from .history import Symptom
 
 
 STILL = 1e-5
@@ -156,25 +156,13 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         )
     if result is None:
         return
-    symptom = result if isinstance(result, Symptom) else Symptom(*result)
+    symptom = result if isinstance(result, Symptom) else Symptom("", *result)
     target = {} if symptom.target is None else {"target_loss": symptom.target}
     yield rule.finding(
         Level.MEASURED, case.program.heads[0].layer if case.program.heads else "",
         symptom.message, symptom.fix, cost={"losses": list(training.losses)} | target,
         holds_for=f"training from the stored weights, {case.trials.batch:,} rows per step",
     )  # fmt: skip
-
-
-class Symptom(NamedTuple):
-    """The text of a finding.
-
-    Args:
-        target: The loss at which the fix aims, if it aims at one.
-    """
-
-    message: str
-    fix: str
-    target: float | None = None
 
 
 Texts = tuple[str, str] | Symptom
@@ -411,7 +399,7 @@ def _slow(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> 
     )  # fmt: skip
     fix = small or "scale the targets: y = (y - y.mean()) / y.std()"
     text = f"{text} (learning rate {short(optimizer.rate)})."
-    return Symptom(text, fix, NO_LOSS * first if pace < np.inf else None)
+    return Symptom("", text, fix, NO_LOSS * first if pace < np.inf else None)
 
 
 def _pace(case: DiagnosisContext, losses: Sequence[float], steps: int) -> float | None:
