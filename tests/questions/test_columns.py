@@ -174,6 +174,26 @@ def test_flags_are_no_group_without_a_prefix_or_enough_rows(rows, names):
     assert box.integers == list(names) and not box.at_most_one
 
 
+@pytest.mark.parametrize("first", [0, 1], ids=["one-hot", "dummies"])
+def test_a_category_may_contain_a_separator(first):
+    """A category such as `heat pump` was left out of its group, so impossible rows were covered."""
+    names = ["heat_gas", "heat_heat pump", "heat_oil", "heat_oil_new", "zone_a_1", "zone_a_2"]
+    turn = np.arange(120) % 4
+    flags = {name: (turn == k).astype(int) for k, name in enumerate(names[:4])}
+    other = {name: (np.arange(120) // 4 % 2 == k).astype(int) for k, name in enumerate(names[4:])}
+    box = outrange.data_box(pd.DataFrame(flags | other)[names[first:]], whole=True)
+    groups = [*box.at_most_one, *box.one_hot] if first else box.one_hot
+    assert groups == [names[first:4], names[4:]] and not box.integers
+
+
+def test_a_prefix_may_have_a_group_inside():
+    turn = np.arange(120)
+    table = {"zone_a": turn % 2, "zone_b": 1 - turn % 2}
+    table |= {"zone_kind_c": turn // 2 % 2, "zone_kind_d": 1 - turn // 2 % 2}
+    box = outrange.data_box(pd.DataFrame(table), whole=True)
+    assert sorted(box.one_hot) == [["zone_a", "zone_b"], ["zone_kind_c", "zone_kind_d"]]
+
+
 def test_each_call_warns_at_most_once(plain):
     for ask in (
         lambda box: outrange.output_range(plain, box),

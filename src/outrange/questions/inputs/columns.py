@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -165,20 +165,52 @@ def whole_columns(
     """
     stems: dict[str, list[str]] = {}
     for name in parts:
-        binary = bool(np.isin(parts[name], (0.0, 1.0)).all())
-        stem = re.split(r"[_=:.\s\-/](?=[^_=:.\s\-/]+$)", name)[0]
-        if binary and stem != name:
-            stems.setdefault(stem, []).append(name)
-    groups, dummies = [], []
-    for names in stems.values():
-        table = np.array([parts[name] for name in names])
-        counts = table.sum(axis=0)
-        if len(names) > 1 and (counts == 1.0).all():
-            groups.append(tuple(names))
-        elif (counts <= 1.0).all() and _expected_pairs(table) >= EVIDENCE:
-            dummies.append(tuple(names))
-    grouped = {name for group in groups + dummies for name in group}
+        if np.isin(parts[name], (0.0, 1.0)).all():
+            for separator in re.finditer(r"(?<=.)[_=:.\s\-/](?=.)", name):
+                stems.setdefault(name[: separator.start()], []).append(name)
+    groups = _disjoint_groups(stems, lambda names: _is_one_hot(_rows(parts, names)))
+    grouped = {name for group in groups for name in group}
+    rest = {stem: [name for name in names if name not in grouped] for stem, names in stems.items()}
+    dummies = _disjoint_groups(rest, lambda names: _are_exclusive(_rows(parts, names)))
+    grouped.update(name for group in dummies for name in group)
     return [name for name in integers if name not in grouped], groups, dummies
+
+
+def _disjoint_groups(
+    stems: Mapping[str, Sequence[str]], fits: Callable[[Sequence[str]], bool]
+) -> list[tuple[str, ...]]:
+    """Return the groups of columns that fit; a group takes all columns that share a prefix.
+
+    Shorter prefixes come first, since a category may contain a separator ("heat pump"). The columns
+    of a group are then ignored, so the rest of a prefix may fit later.
+
+    Args:
+        stems: Names of the columns by prefix; a column occurs once for each of its prefixes.
+        fits: Whether columns form a group.
+    """
+    groups: list[tuple[str, ...]] = []
+    while True:
+        grouped = {name for group in groups for name in group}
+        rest = ([n for n in stems[stem] if n not in grouped] for stem in sorted(stems, key=len))
+        group = next((tuple(names) for names in rest if len(names) > 1 and fits(names)), None)
+        if group is None:
+            return groups
+        groups.append(group)
+
+
+def _rows(parts: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
+    return np.array([parts[name] for name in names])
+
+
+def _is_one_hot(table: np.ndarray) -> bool:
+    """Return whether every column of `table`, `(columns, rows)` of 0 and 1, has exactly one 1."""
+    return bool((table.sum(axis=0) == 1.0).all())
+
+
+def _are_exclusive(table: np.ndarray) -> bool:
+    """Return whether the data are evidence that at most one column is 1 (see `EVIDENCE`)."""
+    at_most_one = bool((table.sum(axis=0) <= 1.0).all())
+    return at_most_one and _expected_pairs(table) >= EVIDENCE
 
 
 def _expected_pairs(table: np.ndarray) -> float:
