@@ -15,7 +15,7 @@ from outrange.answers.counterexamples import Counterexamples
 from outrange.answers.curves.robustness_curve import RobustnessCurve
 from outrange.answers.dead_start import DeadStart
 from outrange.answers.diagnosis import Diagnosis
-from outrange.answers.extrapolation.extrapolation import Extrapolation
+from outrange.answers.extrapolation.extrapolation import BrokenRule, Extrapolation
 from outrange.answers.layer_bounds import LayerBounds, UnitBounds
 from outrange.answers.loops import Loop
 from outrange.answers.monotone import FallingPair, Monotone, Trend
@@ -349,7 +349,7 @@ def extrapolations() -> dict[str, Extrapolation]:
         "some": of([[100.0, 6.0], [-1.0, 2.0]]),
         "none": of([]),
         "a model": of([[100.0, 6.0]], **beyond),
-        "a rule": of([[50.0, 2.0]]),
+        "a rule": of([[50.0, 2.5]], broken=(BrokenRule(0, ("rooms",), "`rooms` is 2.5."),)),
         "constant column": of([[100.0, 1e-300]], hi=(90.0, 0.0)),
         "many": of(np.linspace(91, 1e9, 300)),
         "hostile": of([[100.0, 6.0]], names=(HOSTILE, "b"), **beyond | {"model": HOSTILE}),

@@ -75,10 +75,59 @@ def test_distances_and_shares():
     assert not within and "within" in within.sentence and within.records() == []
 
 
-def test_a_broken_rule_is_named():
-    answer = outrange.extrapolation(MIXED, [[20, 1, 1, 1]])
-    assert [r["column"] for r in answer.records()] == ["integers, one-hot groups"]
-    assert "one-hot" in str(answer)
+@pytest.mark.parametrize(
+    ("row", "columns", "words"),
+    [
+        ([20, 1, 1, 1], "city_A, city_B", "row 0: exactly one of `city_A`, `city_B` must be 1, "),
+        ([20, 1, 1, 1], "city_A, city_B", "but 2 of them are 1."),
+        ([20, 1, 0, 0], "city_A, city_B", "but none of them is 1."),
+        ([20, 1, 0.5, 0.5], "city_A, city_B", "values other than 0 and 1."),
+        ([20, 1.5, 1, 0], "rooms", "`rooms` is 1.5, but it must be an integer."),
+    ],
+)
+def test_a_broken_rule_is_named_with_its_columns(row, columns, words):
+    answer = outrange.extrapolation(MIXED, [row])
+    assert [(r["column"], r["by"]) for r in answer.records()] == [(columns, None)]
+    assert words in " ".join(str(answer).split()) and not answer.by.any()
+
+
+def test_at_most_one_dummy_may_be_1():
+    box = outrange.Mixed({"a": (0, 1), "b": (0, 1)}, at_most_one=[["a", "b"]])
+    answer = outrange.extrapolation(box, [[1, 1], [0, 0]])
+    assert answer.outside.tolist() == [0] and "at most one of `a`, `b`" in str(answer)
+
+
+def test_the_rows_of_a_restricted_set_without_a_rule():
+    box = outrange.Mixed(outrange.Polytope([[1, 1]], [1], box=([0, 0], [1, 1])), integers=[0])
+    answer = outrange.extrapolation(box, [[1, 1]])
+    assert "violates a condition" in str(answer) and len(answer.records()) == 1
+
+
+def code_model():
+    """Create a model of a real input and of a code from 0 to 2."""
+    keras = pytest.importorskip("keras")
+    area, city = keras.Input((1,), name="area"), keras.Input((1,), name="city", dtype="int32")
+    code = keras.layers.Flatten()(keras.layers.Embedding(3, 2)(city))
+    return keras.Model(
+        [area, city], keras.layers.Dense(1)(keras.layers.Concatenate()([area, code]))
+    )
+
+
+def test_codes_that_the_model_does_not_accept_are_reported():
+    model = code_model()
+    train = pandas.DataFrame({"city": [0, 1, 2], "area": [20.0, 40.0, 90.0]})
+    rows = pandas.DataFrame({"area": [50.0, 60.0, 100.0], "city": [1, 5, 1]})
+    box = outrange.data_box(train, whole=True)
+    answer = outrange.extrapolation(box, rows, model=model)
+    assert answer.outside.tolist() == [1, 2]
+    assert "row 1: `city` is 5, but the model accepts only integers from 0 to 2" in str(answer)
+    assert answer.outer.over.hi.tolist() == [100.0, 2.0] and answer.outer.hi >= answer.inner.hi
+    alone = outrange.extrapolation(box, rows[:2], model=model)
+    assert alone.outside.tolist() == [1] and alone.outer is None
+    assert "accepts no row outside" in str(alone)
+    parts = outrange.data_box({"area": [[20.0], [90.0]], "city": [[0], [2]]})
+    within = outrange.extrapolation(parts, {"area": [[50.0]], "city": [[0.5]]}, model=model)
+    assert within.outside.tolist() == [0] and "`city[0]` is 0.5" in str(within)
 
 
 @pytest.mark.parametrize("box", [MIXED, PLAIN, outrange.data_box(FRAME.to_numpy(float))])

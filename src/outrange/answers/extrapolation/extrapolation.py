@@ -19,15 +19,28 @@ from ..render.document import (
     Cell,
     Document,
     Interval,
+    Listing,
     Paragraph,
     Table,
 )
 from ..render.text import number
 
 
-RULE = "integers, one-hot groups"
-"""Column name for a row outside the training set whose values all lie in their columns' ranges. The
-row has a fraction in an integer column, or no single 1 in a group of one-hot columns."""
+@dataclass(frozen=True, eq=False)
+class BrokenRule:
+    """A rule of the training set, or of the model, that a row breaks.
+
+    Args:
+        row: Index of the row, from 0.
+        columns: Names of the columns: one integer column, or all columns of a one-hot group.
+        text: The rule and how the row breaks it.
+        is_refused: Whether the model does not accept the row.
+    """
+
+    row: int
+    columns: tuple[str, ...]
+    text: str
+    is_refused: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +56,10 @@ class Extrapolation(Answer):
         outside: `(k,)`, indices of the rows outside the training set, from 0.
         values: `(k, columns)`, values of these rows.
         inner: Output range over the training set; None without a model.
-        outer: Output range over the training set, widened to contain the rows outside it; None
-            without a model, or if no row is outside.
+        outer: Output range over the training set, widened to contain the rows outside it that the
+            model accepts; None without a model, or if there are no such rows.
+        broken: The integer columns and one-hot groups whose rule a row breaks, and the values that
+            the model does not accept.
         sources: Models analyzed, each with its hash.
         over: The training set, as a box.
         provenance: The question, its arguments and the outrange version; None if not recorded.
@@ -65,6 +80,7 @@ class Extrapolation(Answer):
     values: np.ndarray
     inner: Range | None = None
     outer: Range | None = None
+    broken: tuple[BrokenRule, ...] = ()
 
     FORMAT = "outrange.extrapolation"
     INDEX = ("row", "column")
@@ -109,9 +125,9 @@ class Extrapolation(Answer):
         """The answer as one plain sentence."""
         if not len(self.outside):
             return f"{_rows(self.count)} within the training set."
-        far = next(iter(self.records()))
+        far = next(iter(self.records()), None)
         where = ""
-        if far["column"] != RULE:
+        if far is not None and far["by"]:
             where = f"; the farthest value is in column `{far['column']}` of row {far['row']}"
         return f"{len(self.outside):,} of {_rows(self.count)} outside the training set{where}."
 
@@ -121,10 +137,10 @@ class Extrapolation(Answer):
         return f"Extrapolation({len(self.outside):,} of {self.count:,} outside{numbers})"
 
     def records(self) -> list[dict[str, Any]]:
-        """Return one dict per value outside its column's range, the farthest row first.
+        """Return one dict per value outside its column's range or broken rule, farthest row first.
 
-        Rows inside the training set have no dict. A row that is outside although all its values lie
-        in their columns' ranges has one dict, with the column name `RULE`.
+        Rows inside the training set have no dict. A one-hot group whose rule is broken has one
+        dict. Its `column` lists the columns of the group, and its numbers are None.
         """
         by, shares = self.by, self.shares
         order = np.argsort(-shares.max(axis=1, initial=0.0), kind="stable")
@@ -132,16 +148,21 @@ class Extrapolation(Answer):
 
     def _row(self, k: int, by: np.ndarray, shares: np.ndarray) -> list[dict[str, Any]]:
         row, columns = int(self.outside[k]), np.flatnonzero(by)
-        entries = [
-            {
+        entries = {
+            self.names[i]: {
                 "row": row, "column": self.names[i], "value": float(self.values[k, i]),
                 "lo": float(self.lo[i]), "hi": float(self.hi[i]), "by": float(by[i]),
-                "share": float(shares[i]),
+                "share": float(shares[i]), "rule": "",
             }
             for i in columns[np.argsort(-shares[columns], kind="stable")]
-        ]  # fmt: skip
-        rule = dict.fromkeys(("value", "lo", "hi", "by", "share"))
-        return entries or [{"row": row, "column": RULE, **rule}]
+        }  # fmt: skip
+        for broken in self.broken:
+            if broken.row == row:
+                name = ", ".join(broken.columns)
+                empty = dict.fromkeys(("value", "lo", "hi", "by", "share"))
+                entry = entries.setdefault(name, {"row": row, "column": name, **empty})
+                entry["rule"] = broken.text
+        return list(entries.values())
 
     def document(self) -> Document:
         """Return a document with the values outside their ranges and, with a model, output ranges.
@@ -149,22 +170,32 @@ class Extrapolation(Answer):
         Output ranges are shown only if a row is outside.
         """
         records = self.records()
+        beyond = [record for record in records if record["by"]]
         blocks: list[Block] = []
-        if records:
+        if beyond:
             head = ("row", "column", "value", "training range", "outside by", "share of range")
-            rows = list(map(_cells, records[:MOST_PRINTED]))
-            blocks.append(Table(head, rows, "rlrrrr", max(len(records) - MOST_PRINTED, 0)))
+            rows = list(map(_cells, beyond[:MOST_PRINTED]))
+            blocks.append(Table(head, rows, "rlrrrr", max(len(beyond) - MOST_PRINTED, 0)))
+        if self.broken:
+            items = [f"row {broken.row}: {broken.text}" for broken in self.broken[:MOST_PRINTED]]
+            omitted = max(len(self.broken) - MOST_PRINTED, 0)
+            blocks.append(Listing("Broken rules:", items, omitted))
         if self.inner is not None and self.outer is not None:
             blocks += [Paragraph(self._widening()), self._outputs(self.inner, self.outer)]
         elif self.inner is not None:
-            same = "No row lies outside the training set, so the output range does not change."
-            blocks.append(Paragraph(same))
+            reason = (
+                "The model accepts no row outside the training set, so it has no outputs there."
+                if records
+                else "No row lies outside the training set, so the output range does not change."
+            )
+            blocks.append(Paragraph(reason))
         return Document("Extrapolation", self.sentence, blocks, BAD if records else GOOD)
 
     def _widening(self) -> str:
         return (
             f"The table shows the output ranges of {self.model}: over the training set, and over "
-            "the smallest box that contains the training set and the rows outside it."
+            "the smallest box that contains the training set and the rows outside it"
+            f"{' that the model accepts' if any(b.is_refused for b in self.broken) else ''}."
         )
 
     def _outputs(self, inner: Range, outer: Range) -> Table:
@@ -203,8 +234,6 @@ def _rows(count: int) -> str:
 
 
 def _cells(record: dict[str, Any]) -> tuple[Cell, ...]:
-    if record["value"] is None:
-        return (str(record["row"]), record["column"], None, None, None, None)
     share = record["share"]
     text = f"{number(100 * share)} %" if np.isfinite(share) else "constant column"
     ends = Interval(record["lo"], record["hi"])

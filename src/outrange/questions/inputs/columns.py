@@ -235,9 +235,9 @@ def whole_sentence(restricted: Any) -> str:
     """Return a sentence about the integer columns and the groups of an `outrange.Mixed`."""
     parts, integers = [], restricted.integers
     if integers:
-        parts.append(f"{_list_names(integers)} contain{'s' * (len(integers) == 1)} integers")
-    parts += [f"{_list_names(group)} are one-hot" for group in restricted.one_hot]
-    parts += [f"at most one of {_list_names(group)} is 1" for group in restricted.at_most_one]
+        parts.append(f"{quote_names(integers)} contain{'s' * (len(integers) == 1)} integers")
+    parts += [f"{quote_names(group)} are one-hot" for group in restricted.one_hot]
+    parts += [f"at most one of {quote_names(group)} is 1" for group in restricted.at_most_one]
     return f"{' and '.join(parts)}, and the input set respects this"
 
 
@@ -253,7 +253,7 @@ def warn_relaxed(integers: bool, groups: bool) -> None:
         )
 
 
-def _list_names(names: Sequence[str]) -> str:
+def quote_names(names: Sequence[str]) -> str:
     shown = ", ".join(f"`{name}`" for name in names[:6])
     return f"{shown}{f' and {len(names) - 6} more' if len(names) > 6 else ''}"
 
