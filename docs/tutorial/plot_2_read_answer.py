@@ -114,7 +114,9 @@ print("\n".join(rough.remedies) or "nothing was tried in this time")
 # 2. *Accept a coarser answer.* ``tol=1e-2`` is often enough for a decision and takes a fraction of
 #    the time.
 # 3. *Use a smaller set.* The cost grows with the width of the box and the number of varying inputs.
-#    Fix known inputs, restrict the others with ``where=``, or use the range of your data.
+#    Fix known inputs, use the range of your data, or restrict a set by a condition:
+#    ``outrange.Union(box) & (x[0] <= x[1])``, with ``from outrange import x``. ``verify`` and
+#    ``maximize`` also accept such a condition as ``where=``.
 # 4. *Ask for one output.* ``rows=[[1, 0, 0]]`` asks only for the first of three outputs.
 # 5. *Allow more time.* Set ``time_limit=60``, and use ``progress=`` to see whether the gap is
 #    still shrinking.

@@ -6,8 +6,6 @@ from enum import IntEnum
 class Warrant(IntEnum):
     """The evidence behind a published bound; an answer carries the weakest warrant of its parts."""
 
-    GUESS = 0
-    """Only a heuristic."""
     SAMPLED = 1
     """Values observed at finitely many inputs."""
     SOLVER_TOLERANCE = 2

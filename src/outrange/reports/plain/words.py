@@ -16,7 +16,6 @@ UNKNOWN = (
 )
 
 BASIS = {
-    Warrant.GUESS: "This is an estimate, not a proof.",
     Warrant.SAMPLED: "Finitely many inputs were tried; that is not a proof.",
     Warrant.SOLVER_TOLERANCE: "A solver proved this, up to the tolerances of the solver.",
     Warrant.FLOAT64_ROUNDED: "This is a proof that accounts for every rounding error of its own "
