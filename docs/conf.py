@@ -28,6 +28,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
+    "thumbnails",
     "trimmed_blocks",
 ]
 exclude_patterns = [
@@ -74,6 +75,7 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "capture_repr": (),
     "download_all_examples": False,
+    "image_scrapers": ("thumbnails.scrape",),
     "image_srcset": ["2x"],
     "matplotlib_animations": False,
     "min_reported_time": 1e9,

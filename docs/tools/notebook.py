@@ -37,8 +37,8 @@ STYLE = """
 
 HOME = """<nav class="tour" aria-label="Documentation">
 <strong><a href="index.html">outrange</a></strong> <a href="quickstart.html">Quickstart</a>
-<a href="learn/index.html">Learn</a> <a href="examples/index.html">Gallery</a>
-<a href="faq.html">Questions people ask</a> <a href="api.html">Reference</a></nav>
+<a href="learn/index.html">Tutorial</a> <a href="examples/index.html">Gallery</a>
+<a href="faq.html">FAQ</a> <a href="api.html">Reference</a></nav>
 """
 
 

@@ -1,4 +1,4 @@
-"""Sphinx extension that removes empty lines at the end of code blocks.
+"""Sphinx extension that removes empty last lines and comments for the formatter from code blocks.
 
 An example on a page ends with an empty line, as doctest requires after an output.
 """
@@ -9,11 +9,12 @@ from docutils import nodes
 
 
 def trim(_: Any, page: nodes.document) -> None:
-    """Remove the empty lines at the end of every block of a page."""
+    """Remove the empty last lines and the comments for the formatter of every block of a page."""
     for block in page.findall(nodes.literal_block):
         text = block.astext()
-        if block.rawsource == text and text != text.rstrip():
-            block.rawsource = text.rstrip()
+        trimmed = text.replace("  # fmt: skip", "").rstrip()
+        if block.rawsource == text and text != trimmed:
+            block.rawsource = trimmed
             block.children = []
             block += nodes.Text(block.rawsource)
 

@@ -102,13 +102,29 @@ def test_every_public_name_is_in_the_reference():
     assert errors <= {name.rpartition(".")[2] for name in described}
 
 
-def test_blocks_of_pages_end_with_their_last_line():
+def test_blocks_of_pages_end_with_their_last_line_and_have_no_comments_for_the_formatter():
     nodes = pytest.importorskip("docutils.nodes")
     page = nodes.container()
-    page += [nodes.literal_block(text, text) for text in (">>> 1\n1\n\n", "a\n\nb")]
+    page += [nodes.literal_block(text, text) for text in (">>> 1\n1\n\n", "a  # fmt: skip\n\nb")]
     runpy.run_path(str(ROOT / "docs" / "tools" / "trimmed_blocks.py"))["trim"](None, page)
     assert [block.astext() for block in page] == [">>> 1\n1", "a\n\nb"]
     assert [block.rawsource for block in page] == [">>> 1\n1", "a\n\nb"]
+
+
+def test_a_thumbnail_is_drawn_without_changes_to_its_figure(tmp_path):
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    figure, ax = pyplot.subplots(figsize=(6, 4))
+    numbers = pyplot.get_fignums()
+    ax.plot([0, 1], [0, 1], label="line")
+    ax.legend()
+    ax.set(title="title", ylabel="a label that is longer than a thumbnail is high")
+    path = tmp_path / "small.png"
+    runpy.run_path(str(ROOT / "docs" / "tools" / "thumbnails.py"))["draw"](figure, path)
+    assert pyplot.imread(path).shape[:2] == (340, 680)
+    assert pyplot.get_fignums() == numbers
+    assert (ax.get_title(), figure.get_size_inches().tolist()) == ("title", [6, 4])
+    assert ax.get_legend() is not None
+    pyplot.close(figure)
 
 
 @pytest.mark.parametrize(("use", "extra"), [
