@@ -108,7 +108,7 @@ def test_scipy_style_bounds_are_not_taken_for_a_point():
 
 
 def test_place_names_scalars_too():
-    assert place((Slot("a", ()), Slot("b", (2, 2))), 0) == "`a`[]"
+    assert place((Slot("a", ()), Slot("b", (2, 2))), 0) == "`a`"
     assert place((Slot("a", ()), Slot("b", (2, 2))), 3) == "`b`[1, 0]"
 
 

@@ -274,10 +274,10 @@ def real_box(
 
 
 def place(slots: Sequence[Slot], i: int) -> str:
-    """Return the input name and index of flat coordinate `i`, such as `` `x`[0, 1] ``."""
+    """Return the input name of flat coordinate `i` and its index, as in `` `x`[0, 1] ``, if any."""
     for slot in slots:
         if i < slot.size:
-            index = [int(k) for k in np.unravel_index(i, slot.shape)] if slot.shape else []
+            index = [int(k) for k in np.unravel_index(i, slot.shape)] if slot.shape else ""
             return f"`{slot.name}`{index}"
         i -= slot.size
     raise IndexError(i)
