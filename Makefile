@@ -150,7 +150,7 @@ bench: setup $(VENV)/bench  ## Measure start-up and ranges beside other verifier
 	$(BIN)/python benchmarks/ranges.py
 
 docs: setup  ## Build the HTML pages in docs/_build/html; runs the gallery and the notebook
-	@echo "Running the gallery and building the pages (about 10 minutes) ..."
+	@echo "Running the gallery and building the pages (some minutes) ..."
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 	$(BIN)/python docs/tools/notebook.py docs/tour.ipynb docs/_build/html/tour.html
 	$(BIN)/python docs/tools/check_links.py docs/_build/html
