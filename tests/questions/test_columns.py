@@ -75,6 +75,21 @@ def test_every_question_speaks_of_the_columns(name_columns):
     assert list(radius.x) == NAMES
 
 
+def test_counterexamples_of_a_table_show_each_column(frame):
+    wide = pd.concat([frame, frame.add_prefix("late_")], axis=1)
+    builder = Builder([Slot("features", (8,))])
+    total = builder.dense(builder.input_values()[0], np.ones((8, 1)), np.zeros(1))
+    graph = builder.finish([total], ["total"])
+    model = outrange.load(Network(graph, graph.run, "total", "graph"), names=list(wide))
+    answer = outrange.counterexamples(model, y[0] <= -100, outrange.data_box(wide, whole=True))
+    lines = str(answer).splitlines()
+    assert "numbers from" not in str(answer) and len(answer) == 10
+    for name in wide:
+        (line,) = [line for line in lines if line.split()[:1] == [name]]
+        assert len(line.split()) == 6  # a name and five counterexamples
+    assert any(line.startswith("model breaks it too") for line in lines)
+
+
 def test_conditions_take_names_and_places(name_columns):
     for condition in (x["speed"] >= 2, x[0] >= 2):
         assert outrange.verify(name_columns, condition, (2, 3)).holds

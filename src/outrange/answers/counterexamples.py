@@ -9,7 +9,18 @@ from typing import Any, overload
 from ..core import Warrant
 from .answer import Answer, Cost
 from .render.diagrams import plot_counterexamples, plot_line
-from .render.document import BAD, GOOD, MOST_PRINTED, OPEN, Document, Fold, Paragraph, Table
+from .render.document import (
+    BAD,
+    GOOD,
+    MOST_PRINTED,
+    MOST_ROWS,
+    OPEN,
+    Block,
+    Document,
+    Fold,
+    Paragraph,
+    Table,
+)
 from .render.text import clipped_name, point
 from .tables.help import ENDED_EARLY, what_helps
 from .verdict import LONGEST_CLAIM, Counterexample
@@ -28,6 +39,9 @@ STATUSES = {
     "effort": "stopped after {boxes:,} boxes",
 }
 """Reasons why the search stopped."""
+
+MOST_COLUMNS = 5
+"""Maximum number of inputs in a table with one row per named entry, so that names stay readable."""
 
 REPRODUCED = {None: "not run", True: "yes", False: "no, because of rounding"}
 
@@ -106,7 +120,11 @@ class Counterexamples(Answer, Sequence):
         return [{"example": i} | example.row() for i, example in enumerate(self.examples)]
 
     def document(self) -> Document:
-        """Return a document with a table of the counterexamples, one per row."""
+        """Return a document with a table of the counterexamples.
+
+        Inputs with names have a row for each entry and a column for each counterexample. Other
+        inputs have one row per counterexample.
+        """
         rows = [
             (
                 i,
@@ -118,9 +136,12 @@ class Counterexamples(Answer, Sequence):
         ]
         head = ("", "inputs", "outputs", "model breaks it too")
         table, shown = Table(head, rows, "rl"), rows[:MOST_PRINTED]
-        few = Table(head, shown, "rl", len(rows) - len(shown))
-        blocks = [table] if rows else []
-        if len(rows) > MOST_PRINTED:
+        few, most = Table(head, shown, "rl", len(rows) - len(shown)), MOST_PRINTED
+        blocks: list[Block] = [table] if rows else []
+        if self._is_named:
+            few, most = self._named_table(rows[:MOST_COLUMNS]), MOST_COLUMNS
+            blocks = [few]
+        if len(rows) > most:
             blocks = [few, Fold(f"All {len(rows):,} inputs", [table], in_text=False)]
         standing = f"{self.reason}; {self.warrant.name}, {self.cost}. Model: {self.model}."
         return Document(
@@ -129,6 +150,24 @@ class Counterexamples(Answer, Sequence):
             (*blocks, Paragraph(standing), Paragraph(what_helps(self.status))),
             {True: GOOD, False: BAD, None: OPEN}[self.holds],
         )
+
+    @property
+    def _is_named(self) -> bool:
+        """Whether all counterexamples have the same named entries, few enough for a table."""
+        names = {tuple(e.names) if isinstance(e.x, dict) else () for e in self.examples}
+        return len(names) == 1 and 0 < len(next(iter(names))) <= MOST_ROWS
+
+    def _named_table(self, rows: Sequence[tuple[Any, ...]]) -> Table:
+        """Return a table with one row per entry of the inputs and one column per counterexample.
+
+        Args:
+            rows: Number, inputs, outputs and remark of each counterexample.
+        """
+        values = [example.flat_x.tolist() for example in self.examples[: len(rows)]]
+        entries = zip(self.examples[0].names, *values, strict=True)
+        ends = [("outputs", *(row[2] for row in rows))]
+        ends.append(("model breaks it too", *(row[3] for row in rows)))
+        return Table(("input", *(str(row[0]) for row in rows)), [*entries, *ends], "lr")
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the listed inputs relative to the box, one row per entry.
