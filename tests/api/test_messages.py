@@ -1,5 +1,6 @@
 """Tests that messages about arguments state what was received and what was expected."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -141,3 +142,12 @@ def test_wrong_arguments_are_refused_before_the_model_is_read(ask, wrong, monkey
     monkeypatch.setattr("outrange.frontends.load.load", load)
     with pytest.raises(InputError, match=next(iter(wrong))):
         ask(**wrong)
+
+
+@pytest.mark.parametrize("ask", [outrange.output_range, outrange.summary, outrange.reach_set])
+def test_the_error_of_a_function_outside_its_domain_names_the_layer(ask):
+    root = keras.layers.Dense(1, activation=keras.ops.sqrt, name="root")
+    root_model = keras.Sequential([keras.Input((1,)), root])
+    root_model.layers[0].set_weights([-np.ones((1, 1)), np.zeros(1)])
+    with pytest.raises(outrange.InputError, match="`sqrt` in layer `root` is supported only on"):
+        ask(root_model, (0, 1))

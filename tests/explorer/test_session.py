@@ -80,7 +80,7 @@ def test_what_is_no_property_is_refused_with_a_sentence(page, text):
     assert error["say"] == "error"
     assert error["ask"] == "verify"
     assert len(error["text"]) > 20
-    assert "bug" not in error["text"]
+    assert "bug" not in error["text"] and "Received: " in error["text"]
 
 
 def test_sampling_stays_inside_the_proof(page):

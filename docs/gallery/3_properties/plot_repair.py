@@ -28,7 +28,7 @@ model.compile(keras.optimizers.Adam(0.02), "mse")
 model.fit(position, wave, epochs=40, batch_size=64, verbose=0)
 
 # %%
-# The copy is close to the original on the data, and its verdict is a proof.
+# The answer states how much the outputs change on the data, and proves the rule for the copy.
 
 rule = (y[0] <= 0.8) & (y[0] >= -0.8)
 fixed = outrange.repair(model, rule, (-1, 1), x=position, y=wave)

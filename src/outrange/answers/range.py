@@ -15,7 +15,7 @@ from .render.document import Document
 from .render.images import draw_bounds, is_image
 from .render.plot import MOST_BARS, new_axes, plot_bars, set_title
 from .render.scaled import are_mixed, plot_scaled
-from .render.text import clipped_name, entry_names, number, outward, short, vector
+from .render.text import clipped_name, ends_text, entry_names, number, outward, short
 from .tables.entries import check_entries, entry_index, part_name, pick_entries
 from .tables.help import ENDED_EARLY
 from .tables.overview import bars
@@ -255,7 +255,7 @@ class Range(Answer):
 
     def __repr__(self) -> str:
         lo, hi = self.display_bounds()
-        ends = f"lo={vector(lo)}, hi={vector(hi)}"
+        ends = ends_text(self.lo, self.hi)
         if lo.size > MOST_SHORT or (lo.size and lo.ndim > 2):
             least, most = (number(float(end)) for end in (lo.min(), hi.max()))
             ends = f"{lo.size:,} outputs within [{least}, {most}]"

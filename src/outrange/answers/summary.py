@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Bounds, Warrant
+from ..core.messages import count_noun
 from .answer import Answer
 from .render.diagrams import plot_strips
 from .render.document import Bar, Document, Interval, Paragraph
@@ -122,7 +123,7 @@ class Summary(Answer):
     def __repr__(self) -> str:
         counts = ", ".join(f"{self.total(c)} {c.replace('_', ' ')}" for c in COUNTS)
         return (
-            f"Summary({self.model!r}, {len(self.layers)} layers, units: {counts}, "
+            f"Summary({self.model!r}, {count_noun(len(self.layers), 'layer')}, units: {counts}, "
             f"{self.warrant.name})"
         )
 

@@ -46,10 +46,10 @@ LONGEST_CLAIM = 80
 """Maximum number of characters of a claim in `repr` and titles; a longer claim is abridged."""
 
 REPAIR = (
-    "To repair a Keras model, call `outrange.repair`: it can change a copy so that a linear "
-    "property is proved."
+    "To repair the model, call `outrange.repair` (on the command line `outrange repair`): it can "
+    "change a copy so that a linear property is proved."
 )
-"""Sentence at the end of the text of a violated property."""
+"""Sentence at the end of the text of a violated property of a Keras model."""
 
 TONE = {HOLDS: GOOD, VIOLATED: BAD, UNKNOWN: OPEN}
 
@@ -252,7 +252,8 @@ class Verdict(Decided, Answer):
         return ""
 
     def __repr__(self) -> str:
-        return f"Verdict({self.status}, {clipped_name(self.claim, LONGEST_CLAIM)!r})"
+        reason = f", reason={self.reason!r}" if self.status == UNKNOWN else ""
+        return f"Verdict({self.status}, {clipped_name(self.claim, LONGEST_CLAIM)!r}{reason})"
 
     def records(self) -> list[dict[str, Any]]:
         """Return a list of one dict: verdict, margins, and the entries of any counterexample."""

@@ -15,6 +15,7 @@ from .clock import (
 from .errors import (
     ArgumentError as ArgumentError,
     ContradictionError as ContradictionError,
+    DomainError as DomainError,
     InputError as InputError,
     InternalErrorWarning as InternalErrorWarning,
     ModelError as ModelError,

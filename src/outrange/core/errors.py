@@ -4,6 +4,7 @@
   + InputError             an argument from the caller breaks a rule (box, tolerance, shape, path)
     - UnknownKeyError      an answer has no entry with this name
     - UnknownIndexError    an answer has no entry at this index
+    - DomainError          the input of a function may leave the set where it is defined
     - ArgumentError        a call has a missing or an unexpected argument
   + ModelError             the model cannot be read, or its graph does not agree with it
     - ContradictionError   the model contradicts a proof: a bug in outrange
@@ -29,6 +30,28 @@ class UnknownKeyError(InputError, KeyError):
 
 class UnknownIndexError(InputError, IndexError):
     """An index at which an answer has no entry; the message states the shape."""
+
+
+class DomainError(InputError):
+    """A function whose input may leave the set on which it is supported.
+
+    Args:
+        function: Name of the function.
+        rule: The rest of the message: the set, and how to keep the input in it.
+        layer: The user's layer that contains the function; empty if it is unknown.
+    """
+
+    def __init__(self, function: str, rule: str, layer: str = "") -> None:
+        super().__init__(function, rule, layer)
+
+    def __str__(self) -> str:
+        function, rule, layer = self.args
+        return f"`{function}`{f' in layer `{layer}`' if layer else ''} {rule}"
+
+    def in_layer(self, layer: str) -> "DomainError":
+        """Return the same error with the name of the user's layer, unless it has one."""
+        function, rule, named = self.args
+        return DomainError(function, rule, named or layer)
 
 
 class ArgumentError(InputError, TypeError):

@@ -5,6 +5,16 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
+def count_noun(count: int, noun: str) -> str:
+    """Format a number of things, such as `1 layer` or `1,000 layers`.
+
+    Args:
+        count: The number.
+        noun: The noun in the singular; its plural adds an "s".
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return a sentence that suggests the known name nearest to `name`.
 

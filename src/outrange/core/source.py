@@ -40,8 +40,9 @@ class ModelSource(_Source):
     Args:
         name: The name of the model, or of its file.
         sha256: SHA-256 in hexadecimal digits.
-        of: What is hashed: `"file"` for the bytes of the file, as by `sha256sum`; `"weights"` for
-            the type, shape and little-endian bytes of each array, in the model's own order;
+        of: What is hashed: `"file"` for the bytes of the file, as by `sha256sum`; `"weights"`
+            (Keras), `"tensors"` (PyTorch) or `"parameters"` (scikit-learn) for the type, shape and
+            little-endian bytes of each array, in the model's own order;
             `"graph"` for the operations of a model that consists only of a graph.
     """
 

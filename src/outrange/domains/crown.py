@@ -182,7 +182,7 @@ class CrownPass:
 
     def _forward(self, value: int, node: Node) -> Bounds:
         before = [self.ends[j] for j in node.inputs]
-        lo, hi = intervals.bound_op(node.op, before)
+        lo, hi = intervals.bound_node(node, before)
         if value in self.known:
             lo, hi = np.maximum(lo, self.known[value][0]), np.minimum(hi, self.known[value][1])
         return lo, hi

@@ -18,10 +18,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..core import Bounds, add_toward, down, gamma, multiply_toward, up, work
+from ..core import Bounds, DomainError, add_toward, down, gamma, multiply_toward, up, work
 from ..core.clock import charge
 from ..graph import Graph
-from ..graph.graph import Op
+from ..graph.graph import Node, Op
 from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 from .exact_sums import exact_affine
 from .registry import register
@@ -210,11 +210,19 @@ def bound_op(op: Op, ends: Sequence[Bounds]) -> Bounds:
     return lo, hi
 
 
+def bound_node(node: Node, ends: Sequence[Bounds]) -> Bounds:
+    """Bound the value of a node as `bound_op` does; an error names the user's layer."""
+    try:
+        return bound_op(node.op, ends)
+    except DomainError as error:
+        raise error.in_layer(node.source) from None
+
+
 def run(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> list[Bounds]:
     """Return the bounds of every value, in the order of the graph."""
     values: list[Bounds] = [(lo, hi)]
     for node in graph.nodes:
-        values.append(bound_op(node.op, [values[j] for j in node.inputs]))
+        values.append(bound_node(node, [values[j] for j in node.inputs]))
     return values
 
 

@@ -384,7 +384,7 @@ def forward_step(
     node: Node, forms: list[Zonotopes], ends: list[Bounds], each: Each = map
 ) -> tuple[Zonotopes, Bounds]:
     """Compute the form and the bounds of a node's value, without new symbols."""
-    plain = intervals.bound_op(node.op, ends)
+    plain = intervals.bound_node(node, ends)
     count = max(form.count for form in forms)
     charge(work.VALUE * plain[0].size * (1 + count))
     form = RULES[type(node.op)](

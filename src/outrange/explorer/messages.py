@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -94,9 +95,11 @@ def read_message(message: str | bytes | None, graph: Graph) -> Ask:
     fields = _fields(message, graph)
     kind, id = fields.get("ask"), fields.get("id")
     if not _is_id(id):
-        raise Refused("`id` must be an integer from 0 to 2^53 - 1.")
+        raise Refused(f"`id` must be an integer from 0 to 2^53 - 1. {_received_sentence(id)}")
     if not isinstance(kind, str) or kind not in KINDS:
-        raise Refused(f"`ask` must be one of {', '.join(KINDS)}.", None, id)
+        raise Refused(
+            f"`ask` must be one of {', '.join(KINDS)}. {_received_sentence(kind)}", None, id
+        )
     try:
         return Ask(kind, id, **_READERS.get(kind, _nothing)(fields, graph))
     except InputError as error:
@@ -105,16 +108,25 @@ def read_message(message: str | bytes | None, graph: Graph) -> Ask:
 
 def _fields(message: str | bytes | None, graph: Graph) -> dict[str, Any]:
     if not isinstance(message, str):
-        raise Refused("A message must be JSON text.")
+        raise Refused(f"A message must be JSON text. {_received_sentence(message)}")
     if len(message) > max_length(graph):
-        raise Refused(f"A message must have at most {max_length(graph):,} characters.")
+        raise Refused(
+            f"A message must have at most {max_length(graph):,} characters. "
+            f"Received: {len(message):,} characters."
+        )
     try:
         fields = json.loads(message, parse_constant=_no_constant)
     except (ValueError, RecursionError):
-        raise Refused("A message must be valid JSON in which all numbers are finite.") from None
+        rule = "A message must be valid JSON in which all numbers are finite."
+        raise Refused(f"{rule} {_received_sentence(message)}") from None
     if not isinstance(fields, dict):
-        raise Refused("A message must be a JSON object.")
+        raise Refused(f"A message must be a JSON object. {_received_sentence(fields)}")
     return fields
+
+
+def _received_sentence(value: Any) -> str:
+    """Return the last sentence of a message, which shows an invalid value abridged."""
+    return f"Received: {reprlib.repr(value)}."
 
 
 def _no_constant(name: str) -> float:
@@ -142,7 +154,8 @@ def _box_id(fields: Mapping[str, Any]) -> int:
     box_id = fields.get("box", 0)
     if not _is_id(box_id):
         raise InputError(
-            "`box`, the number of the input set, must be an integer from 0 to 2^53 - 1."
+            "`box`, the number of the input set, must be an integer from 0 to 2^53 - 1. "
+            f"{_received_sentence(box_id)}"
         )
     return box_id
 
@@ -150,10 +163,12 @@ def _box_id(fields: Mapping[str, Any]) -> int:
 def _numbers(fields: Mapping[str, Any], name: str, graph: Graph) -> np.ndarray:
     values = fields.get(name)
     if not isinstance(values, list) or len(values) != graph.size:
-        raise InputError(f"`{name}` must be a list of {graph.size} numbers, one per input.")
+        rule = f"`{name}` must be a list of {graph.size} numbers, one per input."
+        raise InputError(f"{rule} {_received_sentence(values)}")
     for i, value in enumerate(values):
         if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
-            raise InputError(f"`{name}` must contain only finite numbers; entry {i} is not finite.")
+            rule = f"`{name}` must contain only finite numbers; entry {i} is not a finite number."
+            raise InputError(f"{rule} {_received_sentence(value)}")
     return np.array(values, np.float64)
 
 
@@ -173,25 +188,33 @@ def _end(fields: Mapping[str, Any], graph: Graph) -> dict[str, Any]:
     output, side = fields.get("output"), fields.get("side")
     count = graph.value_size(graph.output)
     if not _is_integer(output) or not 0 <= output < count:
-        raise InputError(f"`output` must be an integer from 0 to {count - 1}.")
+        raise InputError(
+            f"`output` must be an integer from 0 to {count - 1}. {_received_sentence(output)}"
+        )
     if side not in ("lo", "hi"):
-        raise InputError("`side` must be lo or hi.")
+        raise InputError(f"`side` must be lo or hi. {_received_sentence(side)}")
     return {"output": output, "side": side}
 
 
 def _verify(fields: Mapping[str, Any], graph: Graph) -> dict[str, Any]:
     text = fields.get("property")
     if not isinstance(text, str) or not text.strip():
-        raise InputError('A property must be a string, such as "y[0] <= 3.99".')
+        raise InputError(
+            f'A property must be a string, such as "y[0] <= 3.99". {_received_sentence(text)}'
+        )
     if len(text) > PROPERTY:
-        raise InputError(f"A property must have at most {PROPERTY:,} characters.")
+        raise InputError(
+            f"A property must have at most {PROPERTY:,} characters. "
+            f"Received: {len(text):,} characters."
+        )
     return {"property": text, **_box(fields, graph)}
 
 
 def _sample(fields: Mapping[str, Any], graph: Graph) -> dict[str, Any]:
     count = fields.get("count")
     if not _is_integer(count) or not 1 <= count <= MOST_SAMPLES:
-        raise InputError(f"`count` must be an integer from 1 to {MOST_SAMPLES:,}.")
+        rule = f"`count` must be an integer from 1 to {MOST_SAMPLES:,}."
+        raise InputError(f"{rule} {_received_sentence(count)}")
     return {"count": count, **_box(fields, graph)}
 
 

@@ -148,7 +148,7 @@ def source_of(model: Any, name: str) -> ModelSource | None:
     if is_sklearn(model):
         from .sklearn.load import arrays
 
-        return weights_source(name, arrays(model))
+        return weights_source(name, arrays(model), "parameters")
     return torch_source(name, model) if is_torch(model) else None
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core import InputError, ModelSource
+from ..core.messages import count_noun
 from ..graph import Graph, Slot
 from ..graph.float32 import FLOAT32, FloatType
 from ..graph.graph import merge_columns
@@ -85,7 +86,7 @@ class Network:
         more = [f", and {len(some) - SHOWN} more" * (len(some) > SHOWN) for some in slots]
         return (
             f"Network({self.name!r}, inputs: {inputs}{more[0]}; outputs: {outputs}{more[1]}; "
-            f"{len(self.layers)} layers)"
+            f"{count_noun(len(self.layers), 'layer')})"
         )
 
     def with_feature_names(self, names: Sequence[str]) -> "Network":

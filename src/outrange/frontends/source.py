@@ -16,9 +16,9 @@ def file_source(path: str | os.PathLike) -> ModelSource:
     return ModelSource(os.path.basename(os.fspath(path)), file_digest(path), "file")
 
 
-def weights_source(name: str, arrays: Iterable[Any]) -> ModelSource:
+def weights_source(name: str, arrays: Iterable[Any], of: str = "weights") -> ModelSource:
     """Hash the type, the shape and the little-endian bytes of each array, in order."""
-    return ModelSource(name, array_digest(arrays), "weights")
+    return ModelSource(name, array_digest(arrays), of)
 
 
 def torch_source(name: str, model: Any) -> ModelSource:
@@ -26,9 +26,8 @@ def torch_source(name: str, model: Any) -> ModelSource:
     state: Any = model.state_dict() if callable(model.state_dict) else model.state_dict
     # Types that NumPy lacks (bfloat16) are hashed as float64.
     plain = (t.detach().cpu() for t in state.values() if hasattr(t, "detach"))
-    return weights_source(
-        name, (t.numpy() if _has_numpy_type(t) else t.double().numpy() for t in plain)
-    )
+    arrays = (t.numpy() if _has_numpy_type(t) else t.double().numpy() for t in plain)
+    return weights_source(name, arrays, "tensors")
 
 
 def _has_numpy_type(tensor: Any) -> bool:

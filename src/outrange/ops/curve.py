@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..core import InputError, OutrangeError, down, up
+from ..core import DomainError, OutrangeError, down, up
 from ..core.arrays import Elementwise, Numbers
 from ..core.rounding import UNIT
 from .numerics.series import taylor_of
@@ -137,8 +137,8 @@ class Curve:
         """Return a mask of the ranges `[lo, hi]` that extend outside `on`.
 
         Raises:
-            InputError: A range contains a hole; or, if `beyond` is None, it extends outside `on` or
-                contains an endpoint of `on` at which `f` is infinite.
+            DomainError: A range contains a hole; or, if `beyond` is None, it extends outside `on`
+                or contains an endpoint of `on` at which `f` is infinite.
         """
         out = ~((lo >= self.on[0]) & (hi <= self.on[1]))
         undefined = np.zeros(np.shape(out), bool) if self.beyond is not None else out
@@ -150,10 +150,11 @@ class Curve:
             is_open = [not np.isfinite(end) or end in self.poles for end in self.on]
             on = f"{'[('[is_open[0]]}{first:g}, {last:g}{'])'[is_open[1]]}"
             but = "".join(f" without {p:g}" for p in self.holes if first < p < last)
-            raise InputError(
-                f"`{self.name}` is supported only on {on}{but}, but its input may leave that "
-                "range. Choose a smaller input set, or keep the input in the range with a clip or "
-                f"an epsilon. Received: [{np.ravel(lo)[i]:.6g}, {np.ravel(hi)[i]:.6g}]."
+            raise DomainError(
+                self.name,
+                f"is supported only on {on}{but}, but its input may leave that range. Choose a "
+                "smaller input set, or keep the input in the range with a clip or an epsilon. "
+                f"Received: [{np.ravel(lo)[i]:.6g}, {np.ravel(hi)[i]:.6g}].",
             )
         return out
 
@@ -170,8 +171,8 @@ class Curve:
             `(least, most)`, arrays of that shape.
 
         Raises:
-            InputError: A range contains a hole; or, if `beyond` is None, it extends outside `on` or
-                contains an endpoint of `on` at which `f` is infinite.
+            DomainError: A range contains a hole; or, if `beyond` is None, it extends outside `on`
+                or contains an endpoint of `on` at which `f` is infinite.
         """
         lo, hi = np.asarray(lo, np.float64), np.asarray(hi, np.float64)
         out = self.outside(lo, hi)

@@ -159,7 +159,7 @@ def _step(
     node: Node, forms: list[Zonotopes], ends: list[Bounds], chosen: dict[int, Zonotopes]
 ) -> tuple[Zonotopes, Bounds]:
     op = node.op
-    plain = intervals.bound_op(op, ends)
+    plain = intervals.bound_node(node, ends)
     form = RULES[type(op)](op, forms, ends, each=None, keep_symbols=True)
     assert form is not None
     if isinstance(op, Affine) and chosen:

@@ -15,6 +15,7 @@ from ..answers.render.document import Code, Fold, Listing, Paragraph, Table
 from ..answers.render.text import number, size
 from ..answers.tables.provenance import provenance_cells
 from ..core import ModelSource
+from ..core.messages import count_noun
 from .section import Section, titled_section
 from .words import ARITHMETIC, NOT_COVERED, PLAIN_LIMITS, STATEMENT, WARRANTS
 
@@ -51,7 +52,7 @@ def model_section(network: LayeredNetwork, source: ModelSource | None) -> Sectio
         ("Inputs", _shapes(graph.inputs)),
         ("Outputs", _shapes(graph.outputs)),
     ]
-    outcome = f"{len(network.layers):,} layers, {parameters:,} parameters"
+    outcome = f"{count_noun(len(network.layers), 'layer')}, {count_noun(parameters, 'parameter')}"
     return titled_section("model", outcome, blocks=[Table(("property", "value"), rows, "l")])
 
 

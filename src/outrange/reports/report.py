@@ -73,7 +73,7 @@ class Report:
 
     def __repr__(self) -> str:
         cut = f", incomplete: {', '.join(self.cut)}" if self.cut else ""
-        return f"Report({self.model!r}, {len(self.sections)} sections{cut})"
+        return f"Report({self.model!r}, answers: {', '.join(self.answers) or 'none'}{cut})"
 
     def _repr_html_(self) -> str:
         page = escape(self.html())

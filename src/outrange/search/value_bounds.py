@@ -16,7 +16,7 @@ import numpy as np
 
 from ..core import Bounds, Box, Clock, OutOfTime, deadline, no_deadline
 from ..domains import DOMAINS, bounds
-from ..domains.intervals import bound_op
+from ..domains.intervals import bound_node
 from ..domains.stability import is_stable
 from ..graph import Graph, Slot
 from ..graph.rewrites.rewrite import extract_subgraph
@@ -166,7 +166,7 @@ class ValueBounds:
         """Bound every value by interval arithmetic from the current bounds of its inputs."""
         for value, node in enumerate(self.graph.nodes, 1):
             inputs = [self.ends[j] for j in node.inputs]
-            lo, hi = bound_op(node.op, [(lo[None], hi[None]) for lo, hi in inputs])
+            lo, hi = bound_node(node, [(lo[None], hi[None]) for lo, hi in inputs])
             self._tighten_units(value, slice(None), lo[0], hi[0])
 
     def _ascend(self, values: Sequence[int], after: int) -> None:

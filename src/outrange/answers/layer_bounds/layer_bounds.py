@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...core import Warrant
+from ...core.messages import count_noun
 from ..answer import Answer, Cost
 from ..render.diagrams import plot_strips
 from ..render.document import Document, Paragraph
@@ -145,8 +146,8 @@ class LayerBounds(Answer):
     def __repr__(self) -> str:
         counts = ", ".join(f"{self.total(phase)} {phase}" for phase in PHASES)
         return (
-            f"LayerBounds({self.model!r}, {len(self.layers)} layers, units: {counts}, "
-            f"{self.warrant.name})"
+            f"LayerBounds({self.model!r}, {count_noun(len(self.layers), 'layer')}, "
+            f"units: {counts}, {self.warrant.name})"
         )
 
     def records(self) -> list[dict[str, Any]]:

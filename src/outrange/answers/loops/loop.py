@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from ...core import Warrant
+from ...core.messages import count_noun
 from ..answer import Answer, Cost
 from ..render.document import Block, Document, Listing, Paragraph
 from ..render.frame import frame
 from ..render.jsonable import field_dict
 from ..render.loops import plot_phase, plot_times
-from ..render.text import clipped_name, number
+from ..render.text import clipped_name, ends_text, number
 from ..verdict import HOLDS, LONGEST_CLAIM, REASONS, TONE, UNKNOWN, Decided
 from .figures import figure_data
 from .pipe import Invariant, Pipe
@@ -110,7 +111,11 @@ class Loop(Decided, Answer):
         """Duration of the loop, as text."""
         if self.invariant is not None:
             return "all time"
-        return f"{self.last} steps" if self.dt is None else f"{self.pipe.stop.max():g} time units"
+        return (
+            count_noun(self.last, "step")
+            if self.dt is None
+            else f"{self.pipe.stop.max():g} time units"
+        )
 
     @property
     def sentence(self) -> str:
@@ -181,7 +186,10 @@ class Loop(Decided, Answer):
 
     def __repr__(self) -> str:
         what = f", {clipped_name(self.claim, LONGEST_CLAIM)!r}" if self.claim else ""
-        return f"Loop({self.status}{what}, {self._span}, {self.warrant.name})"
+        ends = ""
+        if not self.claim:
+            ends = f", last states {ends_text(self.pipe.lo[-1], self.pipe.hi[-1])}"
+        return f"Loop({self.status}{what}, {self._span}{ends}, {self.warrant.name})"
 
     def records(self) -> list[dict[str, Any]]:
         """Return one dict per time: proved bounds and simulated extremes of every state."""

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from ...core import InputError, OutrangeError, Warrant
+from ...core.messages import count_noun
 from ..answer import Answer, Cost
 from ..render.document import GOOD, OPEN, Document, Interval, Paragraph, Table
+from ..render.text import ends_text
 from ..tables.help import ENDED_EARLY, what_helps
 from .figures import plot_unions
 from .star_union import StarUnion
@@ -139,9 +141,12 @@ class LoopReachSets(Answer):
         )
 
     def __repr__(self) -> str:
+        last = self.sets[-1]
+        ends = f" with {ends_text(last.lo, last.hi)}" if last.pieces else ""
         return (
-            f"LoopReachSets({len(self.sets) - 1} steps, exact until step {self.exact_until}, "
-            f"{len(self.sets[-1]):,} pieces at the end, {self.warrant.name})"
+            f"LoopReachSets({count_noun(len(self.sets) - 1, 'step')}, exact until step "
+            f"{self.exact_until}, {count_noun(len(last), 'piece')} at the end{ends}, "
+            f"{self.warrant.name})"
         )
 
     def records(self) -> list[dict[str, Any]]:

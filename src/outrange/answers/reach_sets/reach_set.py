@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from ...core import OutrangeError, Warrant
+from ...core.messages import count_noun
 from ..answer import Answer, Cost
 from ..render.document import GOOD, OPEN, Block, Document, Drawing, Interval, Paragraph, Table
 from ..render.plot import plot_bars
+from ..render.text import ends_text
 from ..tables.help import ENDED_EARLY, what_helps
 from ..tables.overview import bars
 from .figures import plot_union
@@ -157,8 +159,7 @@ class ReachSet(Answer):
         """The answer as a plain sentence."""
         if not self.pieces:
             return "The input set is empty, and so is its image."
-        count = len(self.pieces)
-        what = f"{count:,} piece" + "s" * (count != 1)
+        what = count_noun(len(self.pieces), "piece")
         if self.is_exact:
             return (
                 f"The image of the input set is the union of {what}, up to "
@@ -169,8 +170,9 @@ class ReachSet(Answer):
         return f"The image of the input set lies in the union of {what}{some} ({self.reason})."
 
     def __repr__(self) -> str:
-        count = f"{len(self.pieces):,} piece" + "s" * (len(self.pieces) != 1)
-        return f"ReachSet({count}, {self.reason}, {self.warrant.name})"
+        ends = f"{ends_text(self.lo, self.hi)}, " if self.pieces else ""
+        pieces = count_noun(len(self.pieces), "piece")
+        return f"ReachSet({ends}{pieces}, {self.reason}, {self.warrant.name})"
 
     def records(self) -> list[dict[str, Any]]:
         """Return one dict per piece: whether it is exact, and its bounds on each output."""

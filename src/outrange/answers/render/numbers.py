@@ -104,6 +104,12 @@ def outward_ends(lo: float, hi: float) -> tuple[float, float]:
     return float(outward(lo, scale, -1)), float(outward(hi, scale, 1))
 
 
+def ends_text(lo: ArrayLike, hi: ArrayLike) -> str:
+    """Format lower and upper bounds, rounded outward: `lo=[0., 1.], hi=[2., 3.]`."""
+    scale = np.maximum(np.abs(lo), np.abs(hi))
+    return f"lo={vector(outward(lo, scale, -1))}, hi={vector(outward(hi, scale, 1))}"
+
+
 def short(value: float, digits: int = 4, side: int = 0) -> float:
     """Round a number to `digits` significant digits; a negative zero becomes 0.
 

@@ -27,6 +27,7 @@ from .document import (
 )
 from .numbers import (
     bound as bound,
+    ends_text as ends_text,
     number as number,
     outward as outward,
     outward_ends as outward_ends,

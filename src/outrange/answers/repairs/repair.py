@@ -197,7 +197,9 @@ class ModelRepair(Answer):
         return next((v for v in self.verdicts if not v), next(iter(self.verdicts), None))
 
     def __repr__(self) -> str:
-        return f"ModelRepair({self.status}, {clipped_name(self.claim, LONGEST_CLAIM)!r})"
+        names = ", ".join(change.layer for change in self.changes)
+        changed = f", changed: {names}" if names else ""
+        return f"ModelRepair({self.status}, {clipped_name(self.claim, LONGEST_CLAIM)!r}{changed})"
 
     def records(self) -> list[dict[str, Any]]:
         """Return one dict per record of `fidelity`."""

@@ -75,7 +75,7 @@ def reach_set(
         >>> model.set_weights([np.eye(2)])
         >>> image = reach_set(model, (-1, 1))  # outputs are in [0, 1]^2
         >>> image
-        ReachSet(4 pieces, every piece is exact up to float64 rounding, FLOAT64_ROUNDED)
+        ReachSet(lo=[-..., hi=[1.00001, 1.00001], 4 pieces, every piece is exact ...)
         >>> image.contains([[0.5, 0.5], [-0.5, 0.5]]).tolist()
         [True, False]
 

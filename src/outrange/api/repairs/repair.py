@@ -115,7 +115,7 @@ def repair(
         >>> model = keras.Sequential([keras.Input((2,)), layer])
         >>> fixed = repair(model, y[0] <= 1.5, (0, 1))
         >>> fixed
-        ModelRepair(REPAIRED, 'y[0] <= 1.5')
+        ModelRepair(REPAIRED, 'y[0] <= 1.5', changed: dense...)
         >>> fixed.verdict
         Verdict(HOLDS, 'y[0] <= 1.5')
 

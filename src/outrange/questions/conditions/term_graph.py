@@ -23,9 +23,6 @@ from ..expressions.forms import is_float
 from ..expressions.nonlinear.terms import Operation, Terms
 
 
-SOURCE = "condition"
-"""Name of the layer that the appended operations belong to."""
-
 MOST_PARTS = 4
 """Maximum number of float64 numbers whose sum is one coefficient."""
 
@@ -97,7 +94,7 @@ def _append(graph: Graph, terms: Graph) -> Graph:
     def join(sizes: tuple[int, ...], read: tuple[int, ...]) -> int:
         size = sum(sizes)
         op = Rearrange("concat", np.arange(size), sizes, np.zeros(size))
-        nodes.append(Node(op, read, size, (1, size), SOURCE))
+        nodes.append(Node(op, read, size, (1, size)))
         return len(nodes)
 
     start = join((inputs, outputs), (0, graph.output))
@@ -142,7 +139,7 @@ def term_graph(terms: Terms, used: Sequence[int]) -> Graph:
         used: Variables of the terms that conditions use.
     """
     first, needed = terms.first, _ancestors(terms, used)
-    builder = Builder([Slot("v", (first,))], source=SOURCE)
+    builder = Builder([Slot("v", (first,))])
     writer = _Writer(builder, first)
     waves: dict[tuple, list[int]] = {}
     depth = [0] * first

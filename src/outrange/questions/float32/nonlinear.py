@@ -82,7 +82,7 @@ def _add_deviations(graph: Graph, terms: Graph) -> Graph:
 
     def pick(index: np.ndarray, sizes: tuple[int, ...], read: tuple[int, ...]) -> int:
         op = Rearrange("rearrange", index, sizes, np.zeros(index.size))
-        nodes.append(Node(op, read, index.size, (1, index.size), "condition"))
+        nodes.append(Node(op, read, index.size, (1, index.size)))
         return len(nodes)
 
     x = pick(np.arange(inputs), (inputs + outputs,), (0,))
@@ -90,7 +90,7 @@ def _add_deviations(graph: Graph, terms: Graph) -> Graph:
     base = len(nodes)
     nodes += renumber_nodes(graph, x, base, "")
     y = base + graph.output if graph.output else x
-    nodes.append(Node(combine((1.0, 1.0), outputs), (y, e), outputs, (1, outputs), "condition"))
+    nodes.append(Node(combine((1.0, 1.0), outputs), (y, e), outputs, (1, outputs)))
     y = len(nodes)
     start = pick(np.arange(inputs + outputs), (inputs, outputs), (x, y))
     base = len(nodes)
