@@ -9,8 +9,8 @@ def count_noun(count: int, noun: str) -> str:
     """Format a number of things, such as `1 layer` or `1,000 layers`.
 
     Args:
-        count: The number.
-        noun: The noun in the singular; its plural adds an "s".
+        count: Number of things.
+        noun: Singular of a noun whose plural adds an "s".
     """
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 

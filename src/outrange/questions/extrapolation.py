@@ -101,7 +101,7 @@ def _refused_values(entries: Sequence[Slot], flat: np.ndarray) -> np.ndarray:
 
     Args:
         entries: The slot of each flat input; empty without a model.
-        flat: Flat inputs.
+        flat: `(n, inputs)`, rows of the table.
     """
     if len(entries) != flat.shape[1]:
         return np.zeros(flat.shape, bool)  # The shapes do not match; `output_range` reports this.

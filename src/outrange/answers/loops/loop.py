@@ -111,11 +111,9 @@ class Loop(Decided, Answer):
         """Duration of the loop, as text."""
         if self.invariant is not None:
             return "all time"
-        return (
-            count_noun(self.last, "step")
-            if self.dt is None
-            else f"{self.pipe.stop.max():g} time units"
-        )
+        if self.dt is None:
+            return count_noun(self.last, "step")
+        return f"{self.pipe.stop.max():g} time units"
 
     @property
     def sentence(self) -> str:

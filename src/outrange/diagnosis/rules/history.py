@@ -85,7 +85,7 @@ class Symptom(NamedTuple):
     Args:
         title: The title; empty for the title of the rule.
         message: The symptom, in full sentences.
-        fix: What to change.
+        fix: Change of the program that removes the symptom.
         target: The loss at which the fix aims, if it aims at one.
     """
 

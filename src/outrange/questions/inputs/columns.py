@@ -10,6 +10,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -177,7 +178,7 @@ def whole_columns(
 
 
 def _disjoint_groups(
-    stems: Mapping[str, Sequence[str]], fits: Callable[[Sequence[str]], bool]
+    stems: Mapping[str, Sequence[str]], fits: Callable[[tuple[str, ...]], bool]
 ) -> list[tuple[str, ...]]:
     """Return the groups of columns that fit; a group takes all columns that share a prefix.
 
@@ -189,10 +190,14 @@ def _disjoint_groups(
         fits: Whether columns form a group.
     """
     groups: list[tuple[str, ...]] = []
+    is_group = cache(fits)  # The columns of most prefixes stay the same when a group is found.
     while True:
         grouped = {name for group in groups for name in group}
-        rest = ([n for n in stems[stem] if n not in grouped] for stem in sorted(stems, key=len))
-        group = next((tuple(names) for names in rest if len(names) > 1 and fits(names)), None)
+        rest = (
+            tuple(name for name in stems[stem] if name not in grouped)
+            for stem in sorted(stems, key=len)
+        )
+        group = next((names for names in rest if len(names) > 1 and is_group(names)), None)
         if group is None:
             return groups
         groups.append(group)
