@@ -17,6 +17,7 @@ bounds prove there, and the fraction proved during training: the curve. At the e
 """
 
 import argparse
+import math
 import os
 import time
 
@@ -133,7 +134,7 @@ def main():
     count = min(options.images, len(test_x))
     answer = outrange.robust_accuracy(
         model, test_x[:count], test_y[:count], options.radius, clip=(0, 1),
-        each=options.seconds, effort="exact",
+        each=options.seconds, time_limit=math.inf,
     )  # fmt: skip
     print(answer)
 

@@ -10,6 +10,7 @@ and without `RangeMonitor` in turns. Times depend on the machine, so compare the
 """
 
 import argparse
+import math
 import random
 import time
 import warnings
@@ -90,7 +91,7 @@ def compare(count: int, epochs: int) -> None:
             starts=5,
             epochs=epochs,
             batch_size=64,
-            time_limit=None,
+            time_limit=math.inf,
         )
         seconds, used = time.perf_counter() - begin, time.process_time() - cpu
         total, processor = total + seconds, processor + used

@@ -22,7 +22,7 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 # Tests have no limit of wall-clock time that they do not set.
-os.environ.setdefault("OUTRANGE_EFFORT", "exact")
+os.environ.setdefault("OUTRANGE_TIME_LIMIT", "inf")
 # Hundreds of small models are compiled and each runs a few times: optimizing them is the slow part.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "true")
 

@@ -127,7 +127,7 @@ def test_a_network_is_told_in_a_line():
     [
         (lambda **o: outrange.output_range("a.keras", (0, 1), **o), {"tol": -1}),
         (lambda **o: outrange.output_range("a.keras", (0, 1), **o), {"arithmetic": "half"}),
-        (lambda **o: outrange.output_range("a.keras", (0, 1), **o), {"effort": "hard"}),
+        (lambda **o: outrange.output_range("a.keras", (0, 1), **o), {"effort": "exact"}),
         (lambda **o: outrange.output_range("a.keras", (0, 1), **o), {"bounds": 1}),
         (lambda **o: outrange.verify("a.keras", y[0] <= 1, (0, 1), **o), {"seed": -1}),
         (lambda **o: outrange.monotone("a.keras", (0, 1), **o), {"time_limit": 0}),

@@ -129,10 +129,10 @@ def test_data_files(small, record, tmp_path, suffix):
     np.testing.assert_allclose(result["hi"], [2.5, 1.25], atol=1e-5)
 
 
-def test_an_effort_replaces_the_time_limit(small, record):
-    result = record("range", small, "--box", "0", "1", "--effort", "quick")
-    arguments = result["provenance"]["arguments"]
-    assert (arguments["effort"], arguments["time_limit"]) == ("'quick'", "None")
+@pytest.mark.parametrize(("options", "limit"), [([], "None"), (["--time-limit", "inf"], "inf")])
+def test_the_range_has_the_default_limit_or_the_chosen_one(small, record, options, limit):
+    result = record("range", small, "--box", "0", "1", *options)
+    assert result["provenance"]["arguments"]["time_limit"] == limit
 
 
 def test_summary(small, record):
@@ -178,12 +178,7 @@ MISTAKES = [
     (["range", "SMALL", "--box", "0", "1", "--rows", "1,2,3"], 2, "shape (1, 3)"),
     (["range", "SMALL", "--box", "0", "1", "--tol", "-1"], 2, "tol"),
     (["range", "SMALL", "--box", "0", "1", "--time-limit", "0"], 2, "time"),
-    (["range", "SMALL", "--box", "0", "1", "--effort", "hard"], 2, "'quick', 'normal', 'exact'"),
-    (
-        ["range", "SMALL", "--box", "0", "1", "--effort", "exact", "--budget", "1"],
-        2,
-        "--effort exact --budget 1",
-    ),
+    (["range", "SMALL", "--box", "0", "1", "--effort", "exact"], 2, "--time-limit inf"),
     (
         ["range", "SMALL", "--box", "0", "1", "--time-limit", "5", "--budget", "1"],
         2,

@@ -1,5 +1,7 @@
 """A law: `compare` contradicts neither `recommend` nor a proof, with its default candidates."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -32,7 +34,7 @@ def agrees(study, advice):
 @pytest.mark.parametrize("name", GATES)
 def test_a_gate_that_one_neuron_can_learn_is_learned_as_recommended(name):
     y = np.array(GATES[name])
-    study = outrange.compare(neuron(2), TABLE, y, starts=2, epochs=200, time_limit=None)
+    study = outrange.compare(neuron(2), TABLE, y, starts=2, epochs=200, time_limit=math.inf)
     agrees(study, outrange.recommend(TABLE, y))
     assert study.best.metric == 1.0
     assert str(study).startswith("Best: sigmoid, binary_crossentropy, ")
@@ -42,7 +44,7 @@ def test_a_gate_that_one_neuron_can_learn_is_learned_as_recommended(name):
 @pytest.mark.parametrize("name", UNSOLVABLE)
 def test_no_candidate_solves_what_no_line_separates(name):
     y = np.array(UNSOLVABLE[name])
-    study = outrange.compare(neuron(2), TABLE, y, starts=2, epochs=60, time_limit=None)
+    study = outrange.compare(neuron(2), TABLE, y, starts=2, epochs=60, time_limit=math.inf)
     assert not study.solved
     assert not any(c.solved.any() for c in study.combinations)
     assert study.goal > 0.75
@@ -104,7 +106,7 @@ def test_noisy_classes_that_are_nearly_linear_are_solved():
 def test_a_regression_is_solved_as_recommended():
     x = np.linspace(-1, 1, 24)[:, None].astype(np.float32)
     y = 0.9 * x[:, 0] - 0.2
-    study = outrange.compare(neuron(1), x, y, starts=2, epochs=150, time_limit=None)
+    study = outrange.compare(neuron(1), x, y, starts=2, epochs=150, time_limit=math.inf)
     agrees(study, outrange.recommend(x, y))
 
 
@@ -113,6 +115,6 @@ def test_three_classes_are_learned_as_recommended():
     rng = np.random.default_rng(0)
     y = np.arange(36) % 3
     x = (np.eye(3)[y] @ [[3, 0], [-3, 0], [0, 3]] + rng.normal(0, 0.3, (36, 2))).astype(np.float32)
-    study = outrange.compare(neuron(2, 3), x, y, starts=2, epochs=60, time_limit=None)
+    study = outrange.compare(neuron(2, 3), x, y, starts=2, epochs=60, time_limit=math.inf)
     agrees(study, outrange.recommend(x, y))
     assert study.best.metric == 1.0

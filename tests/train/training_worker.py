@@ -5,6 +5,7 @@ KERAS_BACKEND=torch python training_worker.py FOLDER
 
 import csv
 import json
+import math
 import random
 import sys
 import warnings
@@ -45,7 +46,7 @@ def compare_losses() -> dict:
         optimizers={"adam": keras.optimizers.Adam(0.05)},
         starts=2,
         epochs=15,
-        time_limit=None,
+        time_limit=math.inf,
     )
     found, plain = {}, {}
     for c in study.combinations:

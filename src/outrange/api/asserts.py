@@ -32,7 +32,7 @@ def assert_holds(
     property: Any,
     box: Any = None,
     *,
-    time_limit: float | None = 60.0,
+    time_limit: float = 60.0,
     unknown: str = "fail",
     **options: Any,
 ) -> Verdict:
@@ -45,7 +45,7 @@ def assert_holds(
         model: As for `outrange.output_range`.
         property: As for `outrange.verify`.
         box: As for `outrange.verify`.
-        time_limit: Limit in seconds; None to search until the property is decided.
+        time_limit: Limit in seconds; `math.inf` to search until the property is decided.
         unknown: What happens to the test if the property is undecided: `"fail"` or `"skip"`
             (pytest).
         **options: The arguments `where`, `seed` and `progress` of `outrange.verify`.
@@ -70,7 +70,7 @@ def assert_holds(
     __tracebackhide__ = True
     _check(unknown, options)
     network = load_network(model, box)
-    verdict = verify(network, property, box, **_time_or_effort(time_limit), **options)
+    verdict = verify(network, property, box, time_limit=time_limit, **options)
     return _check_verdict(verdict, verdict.claim, model, unknown, [])
 
 
@@ -80,7 +80,7 @@ def assert_range(
     lo: Any = None,
     hi: Any = None,
     *,
-    time_limit: float | None = 60.0,
+    time_limit: float = 60.0,
     unknown: str = "fail",
     **options: Any,
 ) -> Verdict:
@@ -94,7 +94,7 @@ def assert_range(
             and entries of minus infinity mean no limit.
         hi: Upper limit: a number, an array that broadcasts to the output's shape, or a dict, as for
             `lo`. None and entries of infinity mean no limit.
-        time_limit: Limit in seconds; None to search until the property is decided.
+        time_limit: Limit in seconds; `math.inf` to search until the property is decided.
         unknown: What happens to the test if the property is undecided: `"fail"` or `"skip"`
             (pytest).
         **options: The arguments `where`, `seed` and `progress` of `outrange.verify`.
@@ -123,9 +123,7 @@ def assert_range(
     slots = network.graph.outputs
     limits = [_limits(slots, limit, name) for limit, name in ((lo, "lo"), (hi, "hi"))]
     _check_limits(slots, *limits)
-    verdict = verify(
-        network, _within(slots, *limits), box, **_time_or_effort(time_limit), **options
-    )
+    verdict = verify(network, _within(slots, *limits), box, time_limit=time_limit, **options)
     outside = _outside(verdict.counterexample, slots, *limits)
     claim = f"lo <= output <= hi, {verdict.claim},"
     return _check_verdict(verdict, claim, model, unknown, outside)
@@ -277,8 +275,3 @@ def _skip(message: str) -> NoReturn:
     import pytest
 
     pytest.skip(message)
-
-
-def _time_or_effort(time_limit: float | None) -> dict[str, Any]:
-    """Return the keyword argument of `verify` for a time limit, where None means no limit."""
-    return {"effort": "exact"} if time_limit is None else {"time_limit": time_limit}

@@ -25,7 +25,6 @@ def counterexamples(
     apart: float = 0.0,
     time_limit: float | None = None,
     budget: float | None = None,
-    effort: str | None = None,
     seed: int = 0,
     where: Any = None,
     progress: bool | None = None,
@@ -46,12 +45,10 @@ def counterexamples(
         apart: Minimum distance between any two counterexamples, from 0 to 1: they differ in some
             input by at least this fraction of the width of that input's range. 0 requires only that
             they are distinct.
-        time_limit: Stop after this many seconds; None leaves the limit to `effort`.
+        time_limit: Stop after this many seconds; `math.inf` for no limit. None stops after 45 s, or
+            earlier if progress stalls.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
-            45 s, `"exact"` none. The default is the value of the environment variable
-            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         seed: Seed of the random points of the attack.
         where: A condition on `outrange.x`; inputs that do not satisfy it are ignored.
         progress: True shows progress, False hides it. None shows it in a terminal or notebook if
@@ -120,7 +117,6 @@ def bad_inputs(
     share_tol: float = 0.01,
     time_limit: float | None = None,
     budget: float | None = None,
-    effort: str | None = None,
     most_pieces: int = 10_000,
     where: Any = None,
     progress: bool | None = None,
@@ -141,13 +137,10 @@ def bad_inputs(
         property: The property that must hold, as for `outrange.verify`.
         box: The input set, as for `outrange.verify`, without integer inputs.
         share_tol: Stop when the bad fraction of the volume is known to this accuracy.
-        time_limit: Stop after this many seconds; None leaves the limit to `effort`. The answer is
-            valid either way.
+        time_limit: Stop after this many seconds; `math.inf` for no limit. None stops after 45 s, or
+            earlier if progress stalls. The answer is valid either way.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
-            45 s, `"exact"` none. The default is the value of the environment variable
-            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         most_pieces: Maximum number of boxes and polytopes.
         where: A condition on `outrange.x`; only inputs that satisfy it are considered bad. The
             fraction remains relative to the whole box.

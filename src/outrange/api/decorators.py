@@ -1,4 +1,4 @@
-"""Decorators of the public functions: provenance, efforts, work budgets, and notes on lateness.
+"""Decorators of the public functions: provenance, limits of time and work, notes on lateness.
 
 With a budget, a function returns the same answer on every machine. With a time limit, answers may
 differ.
@@ -6,6 +6,7 @@ differ.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -39,17 +40,19 @@ MOST_BUDGET = 1e15
 """Limit on budgets. Beyond it, float64 could not distinguish successive readings of counted work.
 """
 
-EFFORTS = {"quick": 5.0, "normal": 45.0, "exact": None}
-"""Time limit in seconds of each effort, for calls without another limit. None means no limit.
-The default, `"normal"`, is less than a minute, because few users wait longer."""
+DEFAULT_LIMIT = 45.0
+"""Time limit in seconds of a call without another limit; few users wait longer than a minute."""
 
 EARLY = 0.9
-"""Fraction of an effort's time. A search that ended before this fraction did not run out of time,
+"""Fraction of the default limit. A search that ended before this fraction did not run out of time,
 but stalled.
 """
 
-EFFORT_VARIABLE = "OUTRANGE_EFFORT"
-"""Environment variable that sets the default effort."""
+LIMIT_VARIABLE = "OUTRANGE_TIME_LIMIT"
+"""Environment variable that replaces `DEFAULT_LIMIT`: a number of seconds, or `inf`."""
+
+FORMER_VARIABLE = "OUTRANGE_EFFORT"
+"""Former environment variable, which is refused until version 0.2."""
 
 LATE, LATE_SHARE = 1.0, 0.1
 """An answer is late if it exceeds its time limit by more than the sum of `LATE` seconds and the
@@ -121,52 +124,72 @@ def with_budget(ask: Ask) -> Ask:
     return cast(Ask, call)
 
 
-def with_effort(ask: Ask) -> Ask:
-    """Decorate a function with the argument `effort`, which limits its time if nothing else does.
+def with_default_limit(ask: Ask) -> Ask:
+    """Decorate a function to stop after the default limit if the call sets no limit.
 
-    If the search runs out of this time, the answer says so. A function without the parameter
-    `effort` is returned unchanged.
+    If the search runs out of this time, the answer says so. `time_limit=math.inf` sets no limit. A
+    function is returned unchanged unless it has the parameter `time_limit` with the default None.
 
     Args:
-        ask: A public function; if it has `effort`, it also has the parameter `time_limit`.
+        ask: A public function.
     """
-    if "effort" not in signature(ask).parameters:
+    limit = signature(ask).parameters.get("time_limit")
+    if limit is None or limit.default is not None:
         return ask
 
     @wraps(ask)
-    def call(*args: Any, effort: str | None = None, **options: Any) -> Any:
-        limits = [name for name in ("time_limit", "budget") if options.get(name) is not None]
-        if effort is not None and limits:
-            raise InputError(
-                "`effort` must not be combined with `time_limit` or `budget`; leave one of them "
-                f"out. Received: effort={effort!r}, {limits[0]}={options[limits[0]]!r}."
-            )
-        chosen = os.environ.get(EFFORT_VARIABLE, "normal") if effort is None else effort
-        if chosen not in EFFORTS:
-            raise InputError(f"`effort` must be one of {list(EFFORTS)}. Received: {chosen!r}.")
-        seconds = None if limits else EFFORTS[chosen]
-        if seconds is None:
+    def call(*args: Any, time_limit: float | None = None, **options: Any) -> Any:
+        is_default = time_limit is None and options.get("budget") is None
+        seconds = _default_limit() if is_default else time_limit
+        if seconds is None or math.isinf(seconds):
+            return ask(*args, **options)
+        options["time_limit"] = seconds
+        if not is_default:
             return ask(*args, **options)
         begin = read_clock()
         with ending_stalled():
-            answer = ask(*args, **(options | {"time_limit": seconds}))
+            answer = ask(*args, **options)
         took = read_clock() - begin
         if not isinstance(answer, Answer) or not _ran_out(answer):
             return answer
         if took < EARLY * seconds:
             ended = (
-                f"The search ended after {took:.0f} s (effort {chosen}): in the second half of "
-                f"that time the gap fell by less than {STALLED:.0%}, so twice the time would gain "
-                'little. Set `time_limit` or `effort="exact"` to continue anyway.'
+                f"The search ended after {took:.0f} s: in the second half of that time the gap "
+                f"fell by less than {STALLED:.0%}, so twice the time would gain little. Set "
+                "`time_limit` to continue anyway (`math.inf` for no limit)."
             )
         else:
             ended = (
-                f"The search ended after {seconds:g} s (effort {chosen}). Set a larger "
-                '`time_limit` or `effort="exact"` to continue it.'
+                f"The search ended after {seconds:g} s, the default limit. Set a larger "
+                "`time_limit` to continue it (`math.inf` for no limit)."
             )
         return replace(answer, late=" ".join(filter(None, (answer.late, ended))))
 
     return cast(Ask, call)
+
+
+def _default_limit() -> float:
+    """Return the time limit in seconds of a call that sets none.
+
+    Raises:
+        InputError: An environment variable is not a positive number, or is a former one.
+    """
+    if FORMER_VARIABLE in os.environ:
+        raise InputError(
+            f"The environment variable `{FORMER_VARIABLE}` is now `{LIMIT_VARIABLE}`: a number of "
+            f"seconds, or `inf`. Received: {FORMER_VARIABLE}={os.environ[FORMER_VARIABLE]!r}."
+        )
+    text = os.environ.get(LIMIT_VARIABLE, str(DEFAULT_LIMIT))
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not seconds > 0:
+        raise InputError(
+            f"The environment variable `{LIMIT_VARIABLE}` must be a number of seconds > 0, or "
+            f"`inf`. Received: {text!r}."
+        )
+    return seconds
 
 
 def _ran_out(answer: Answer) -> bool:
@@ -199,14 +222,14 @@ def _check(budget: Any, time_limit: float | None) -> None:
 def question(title: str, reports: bool = True) -> Callable[[Ask], Ask]:
     """Return a decorator for public functions that combines the decorators of this module.
 
-    It adds provenance, `effort`, `budget`, notes on lateness, and a live view.
+    It adds provenance, a default time limit, `budget`, notes on lateness, and a live view.
 
     Args:
         title: Title of the live view, in a few words.
         reports: See `with_progress`.
     """
     shown = with_progress(title, reports)
-    return lambda ask: with_provenance(with_effort(with_budget(report_lateness(shown(ask)))))
+    return lambda ask: with_provenance(with_default_limit(with_budget(report_lateness(shown(ask)))))
 
 
 def report_lateness(ask: Ask) -> Ask:
@@ -229,7 +252,7 @@ def report_lateness(ask: Ask) -> Ask:
         if isinstance(limit, str):
             from ..train.comparison.compare import seconds_of
 
-            limit = seconds_of(limit) or 0.0
+            limit = seconds_of(limit)
         if not isinstance(answer, Answer) or end - begin <= limit + LATE + LATE_SHARE * limit:
             return answer
         return replace(answer, late=late_sentence(begin, limit, end, phases))

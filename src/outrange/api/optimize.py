@@ -27,7 +27,6 @@ def minimize(
     tol: float | None = None,
     time_limit: float | None = None,
     budget: float | None = None,
-    effort: str | None = None,
     seed: int = 0,
     certificate: str | os.PathLike | None = None,
     progress: bool | None = None,
@@ -49,12 +48,10 @@ def minimize(
             narrow band instead.
         tol: Stop when the value is known to within `tol` times the range attained by the form; None
             has the same meaning as in `outrange.output_range`.
-        time_limit: Stop after this many seconds; None leaves the limit to `effort`.
+        time_limit: Stop after this many seconds; `math.inf` for no limit. None stops after 45 s, or
+            earlier if progress stalls.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
-            45 s, `"exact"` none. The default is the value of the environment variable
-            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         seed: Seed of the random points of the attack; no proof depends on it.
         certificate: File for a certificate of the proved bound; only for a linear form of outputs,
             without `where`. See `outrange.output_range`.
@@ -98,7 +95,6 @@ def maximize(
     tol: float | None = None,
     time_limit: float | None = None,
     budget: float | None = None,
-    effort: str | None = None,
     seed: int = 0,
     certificate: str | os.PathLike | None = None,
     progress: bool | None = None,
@@ -114,9 +110,6 @@ def maximize(
         time_limit: Limit in seconds; see `outrange.minimize`.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
-            45 s, `"exact"` none. The default is the value of the environment variable
-            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         seed: See `outrange.minimize`.
         certificate: See `outrange.minimize`.
         progress: True shows progress, False hides it. None shows it in a terminal or notebook if

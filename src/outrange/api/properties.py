@@ -37,7 +37,6 @@ def verify(
     where: Any = None,
     time_limit: float | None = None,
     budget: float | None = None,
-    effort: str | None = None,
     seed: int = 0,
     arithmetic: str | None = None,
     certificate: str | os.PathLike | None = None,
@@ -73,12 +72,10 @@ def verify(
         where: A condition on `outrange.x`; inputs that do not satisfy it are ignored. This also
             applies to the input set of a VNN-LIB file. For several networks with inputs of their
             own, the condition may relate these inputs, as in `"g.x[3] >= f.x[3]"`.
-        time_limit: Stop after this many seconds; None leaves the limit to `effort`.
+        time_limit: Stop after this many seconds; `math.inf` for no limit. None stops after 45 s, or
+            earlier if progress stalls.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
-            45 s, `"exact"` none. The default is the value of the environment variable
-            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         seed: Seed of the random points of the attack; no proof depends on it.
         arithmetic: Arithmetic of the network, `"real"` or `"float32"`. With `"float32"`, a proof
             holds for float32 inference with sums in any order, and a counterexample is one that the

@@ -33,7 +33,6 @@ def output_range(
     tol: float | None = None,
     time_limit: float | None = None,
     budget: float | None = None,
-    effort: str | None = None,
     rows: Any = None,
     layer: str | None = None,
     solver: bool = True,
@@ -63,12 +62,10 @@ def output_range(
             None aims for 1e-6. For a curved network (`tanh`, softmax, attention), None settles for
             1e-4 if a tighter result would take longer than the search so far; the answer then says
             so.
-        time_limit: Stop after this many seconds; None leaves the limit to `effort`.
+        time_limit: Stop after this many seconds; `math.inf` for no limit. None stops after 45 s, or
+            earlier if progress stalls.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
-            45 s, `"exact"` none. The default is the value of the environment variable
-            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         rows: Linear forms of the outputs, an array `(k, outputs)`; they are bounded instead of the
             outputs.
         layer: Name of a layer whose values are bounded instead of the model's outputs.
@@ -232,7 +229,6 @@ def difference_range(
     tol: float | None = None,
     time_limit: float | None = None,
     budget: float | None = None,
-    effort: str | None = None,
     rows: Any = None,
     solver: bool = True,
     certificate: str | os.PathLike | None = None,
@@ -253,9 +249,6 @@ def difference_range(
         time_limit: Limit in seconds; see `outrange.output_range`.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
-            45 s, `"exact"` none. The default is the value of the environment variable
-            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         rows: Linear forms of the differences, `(k, outputs)`; see `outrange.output_range`.
         solver: See `outrange.output_range`.
         certificate: See `outrange.output_range`; it contains the product network in full.
@@ -316,7 +309,6 @@ def extrapolation(
     model: Any = None,
     time_limit: float | None = None,
     budget: float | None = None,
-    effort: str | None = None,
     progress: bool | None = None,
 ) -> Extrapolation:
     """Find the rows outside the range of the training data, and measure how far they lie outside.
@@ -329,11 +321,10 @@ def extrapolation(
         model: A model, as for `outrange.output_range`. The answer then also contains two ranges of
             the model's outputs: over the training set and, if some rows are outside, over the set
             widened to contain these rows.
-        time_limit: Stop after this many seconds; None leaves the limit to `effort`. The bounds are
-            valid either way.
+        time_limit: Stop after this many seconds, for both ranges together; `math.inf` for no limit.
+            None stops after 45 s, or earlier if progress stalls. The bounds are valid either way.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
-        effort: As in `outrange.output_range`, for the two ranges together.
         progress: True shows progress, False hides it. None shows it in a terminal or notebook if
             the call takes longer than 2 s.
 

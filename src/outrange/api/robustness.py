@@ -45,7 +45,6 @@ def robustness(
     tol: float = 1e-3,
     time_limit: float | None = None,
     budget: float | None = None,
-    effort: str | None = None,
     seed: int = 0,
     arithmetic: str = "real",
     certificate: str | os.PathLike | None = None,
@@ -77,12 +76,10 @@ def robustness(
         most: Largest radius of interest; by default the largest that `clip` permits, or without
             `clip` about 8000 times the largest entry of `x` (or 1 if that is larger).
         tol: Stop when the radius is known to a relative accuracy of `tol`.
-        time_limit: Stop after this many seconds; None leaves the limit to `effort`.
+        time_limit: Stop after this many seconds; `math.inf` for no limit. None stops after 45 s, or
+            earlier if progress stalls.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
-            45 s, `"exact"` none. The default is the value of the environment variable
-            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         seed: Seed of the random points of the attack; no proof depends on it.
         arithmetic: Arithmetic of the network, `"real"` or `"float32"`: see `outrange.verify`.
         certificate: File for a certificate of `lo`, only with `norm="inf"`: see `outrange.verify`.
@@ -211,7 +208,6 @@ def robust_accuracy(
     each: float = 10.0,
     time_limit: float | None = None,
     budget: float | None = None,
-    effort: str | None = None,
     file: Any = None,
     seed: int = 0,
     progress: bool | Callable[[RobustProgress], None] | None = None,
@@ -236,12 +232,9 @@ def robust_accuracy(
         scale: As for `outrange.robustness`; `"std"` for the standard deviations of `x`.
         clip: Bounds `(least, most)` on every entry, such as `(0, 1)` for pixels.
         each: Limit in seconds per input (and radius).
-        time_limit: Limit in seconds for all inputs; None leaves the limit to `effort`.
+        time_limit: Limit in seconds for all inputs; `math.inf` for no limit, None for 45 s.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
-            45 s, `"exact"` none. The default is the value of the environment variable
-            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         file: File for results, from which the same call resumes. With several radii, each has its
             own file: `name-0.05.jsonl` for `name.jsonl`.
         seed: Seed of the random points of the attack; no proof depends on it.

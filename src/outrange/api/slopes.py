@@ -36,7 +36,6 @@ def monotone(
     layer: str | None = None,
     time_limit: float | None = None,
     budget: float | None = None,
-    effort: str | None = None,
     seed: int = 0,
     certificate: str | os.PathLike | None = None,
     progress: bool | Callable[[VerifyProgress], None] | None = None,
@@ -66,12 +65,10 @@ def monotone(
             of outputs. The question is then about groups instead of single outputs; `inputs`,
             `outputs` and `direction` must be None.
         layer: Name of a layer whose values replace the model's outputs.
-        time_limit: Stop after this many seconds; None leaves the limit to `effort`.
+        time_limit: Stop after this many seconds; `math.inf` for no limit. None stops after 45 s, or
+            earlier if progress stalls.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
-            45 s, `"exact"` none. The default is the value of the environment variable
-            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         seed: Seed of the random points; no proof depends on it.
         certificate: File for a certificate of the proved trends, which an independent program
             checks (docs/certificates.md). Only for the model's outputs, and not for groups.
@@ -162,7 +159,6 @@ def gradient_range(
     tol: float | None = None,
     time_limit: float | None = None,
     budget: float | None = None,
-    effort: str | None = None,
     seed: int = 0,
     certificate: str | os.PathLike | None = None,
     progress: bool | Callable[[RangeProgress], None] | None = None,
@@ -182,12 +178,10 @@ def gradient_range(
         layer: Name of a layer whose values replace the model's outputs.
         tol: Stop when each bound is known to within `tol` times the width of the derivative's
             attained range; None has the same meaning as in `outrange.output_range`.
-        time_limit: Stop after this many seconds; None leaves the limit to `effort`.
+        time_limit: Stop after this many seconds; `math.inf` for no limit. None stops after 45 s, or
+            earlier if progress stalls.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
-            45 s, `"exact"` none. The default is the value of the environment variable
-            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         seed: Seed of the random points at which extreme values are sought.
         certificate: File for a certificate of `lo` and `hi`, which an independent program checks
             (docs/certificates.md). Only for the model's outputs.
@@ -244,7 +238,6 @@ def lipschitz(
     tol: float | None = None,
     time_limit: float | None = None,
     budget: float | None = None,
-    effort: str | None = None,
     seed: int = 0,
     progress: bool | Callable[[RangeProgress], None] | None = None,
 ) -> Range:
@@ -262,12 +255,10 @@ def lipschitz(
         layer: Name of a layer whose values replace the model's outputs.
         tol: Stop when each constant is known to within `tol` times the observed range of the
             gradient's norm over the box; None has the same meaning as in `outrange.output_range`.
-        time_limit: Stop after this many seconds; None leaves the limit to `effort`.
+        time_limit: Stop after this many seconds; `math.inf` for no limit. None stops after 45 s, or
+            earlier if progress stalls.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
-            45 s, `"exact"` none. The default is the value of the environment variable
-            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         seed: Seed of the random points at which extreme values are sought.
         progress: See `outrange.gradient_range`.
 

@@ -31,7 +31,7 @@ def compare(
     starts: int = 5,
     epochs: int = 500,
     batch_size: int = 32,
-    time_limit: float | str | None = "60s",
+    time_limit: float | str = "60s",
     metric: Any = None,
     better: str | None = None,
     goal: float | None = None,
@@ -71,7 +71,7 @@ def compare(
         epochs: Passes over the data.
         batch_size: Rows per step; the rows are shuffled in each epoch, in an order determined by
             `seed` and the epoch.
-        time_limit: Limit in seconds, or as text such as `"60s"` or `"5min"`; None for no limit.
+        time_limit: Limit in seconds, or as text such as `"60s"` or `"5min"`; `math.inf` for none.
         metric: Metric to compare: `"accuracy"` (for classes), `"mse"`, or a function of targets and
             predictions in `keras.ops`. By default accuracy for classes, `"mse"` otherwise. It is
             computed on all of `x` after training steps, in inference mode.

@@ -15,7 +15,6 @@ from .options.declared import (
     BOX_OPTIONS,
     BUDGET,
     CERTIFICATE,
-    EFFORT,
     EXECUTOR,
     LOOP_OPTIONS,
     MODEL_OPTIONS,
@@ -69,7 +68,8 @@ def app(context: click.Context) -> None:
     "--time-limit",
     "seconds",
     type=float,
-    help="Time limit in seconds, including the time to import Keras and read the model.",
+    help="Time limit in seconds, including the time to import Keras and read the model; inf for "
+    "no limit.  [default: 45 for the search]",
 )
 @click.option(
     "--tol",
@@ -83,7 +83,7 @@ def app(context: click.Context) -> None:
     show_default=True,
     help="Whether a mixed-integer solver may close gaps. Its bounds are not proved.",
 )
-@_with(EFFORT, BUDGET, ARITHMETIC, EXECUTOR, RESUME, CERTIFICATE, *MODEL_OPTIONS)
+@_with(BUDGET, ARITHMETIC, EXECUTOR, RESUME, CERTIFICATE, *MODEL_OPTIONS)
 def range_command(model: str, **options: Any) -> int:
     """Compute the minimum and maximum of every output.
 
@@ -117,8 +117,8 @@ def summary_command(model: str, form: str, safe_mode: bool, **box: Any) -> int:
     "--time-limit",
     "seconds",
     type=float,
-    help="Time limit in seconds, including the time to import Keras and read the files.  "
-    "[default: 60]",
+    help="Time limit in seconds, including the time to import Keras and read the files; inf for "
+    "no limit.  [default: 60]",
 )
 @click.option(
     "--seed",
@@ -127,7 +127,7 @@ def summary_command(model: str, form: str, safe_mode: bool, **box: Any) -> int:
     show_default=True,
     help="Random seed for the counterexample search.",
 )
-@_with(EFFORT, BUDGET, ARITHMETIC, EXECUTOR, RESUME, CERTIFICATE, *MODEL_OPTIONS)
+@_with(BUDGET, ARITHMETIC, EXECUTOR, RESUME, CERTIFICATE, *MODEL_OPTIONS)
 def verify_command(models: tuple[str, ...], property_: str, **options: Any) -> int:
     """Decide whether PROPERTY holds for every input of a set.
 
@@ -185,13 +185,13 @@ def verify_command(models: tuple[str, ...], property_: str, **options: Any) -> i
     "--time-limit",
     "seconds",
     type=float,
-    help="Time limit in seconds, including the time to import Keras and read the files.  "
-    "[default: 60]",
+    help="Time limit in seconds, including the time to import Keras and read the files; inf for "
+    "no limit.  [default: 60]",
 )
 @click.option(
     "--seed", type=int, default=0, show_default=True, help="Random seed of the sampled inputs."
 )
-@_with(EFFORT, BUDGET, CERTIFICATE, *MODEL_OPTIONS)
+@_with(BUDGET, CERTIFICATE, *MODEL_OPTIONS)
 def repair_command(model: str, property_: str, **options: Any) -> int:
     """Write a copy of a Keras model for which PROPERTY is proved.
 

@@ -6,14 +6,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
 
 from ..core import Clock, InputError, deadline
 from ..core.clock import read_clock, read_processor_clock
 
 
 DEFAULT_SECONDS = 60.0
-"""Time limit in seconds of a command without any of `--time-limit`, `--budget` and `--effort`."""
+"""Time limit in seconds of a command without `--time-limit` or `--budget`."""
 
 LEAST_READING = 3.0
 """Minimum time limit, in seconds, for reading a model after its framework is imported, regardless
@@ -46,49 +45,43 @@ def command_began() -> float:
 def choose_seconds(
     seconds: float | None,
     budget: float | None,
-    effort: str | None = None,
     default: float | None = DEFAULT_SECONDS,
 ) -> float | None:
-    """Return the time limit of a command in seconds, or None if it has no time limit.
+    """Return the time limit of a command in seconds; infinity means no limit.
 
     Args:
         seconds: Value of `--time-limit`; None without it.
         budget: Value of `--budget`; None without it. The time limit then applies to reading only.
-        effort: Value of `--effort`; None without it.
-        default: Time limit of a command without `--time-limit` and `--effort`.
+        default: Time limit of a command without `--time-limit`; None for that of the question.
 
     Raises:
-        InputError: More than one of `--effort`, `--time-limit` and `--budget` is given.
+        InputError: Both `--time-limit` and `--budget` are given.
     """
-    limits = {"--effort": effort, "--time-limit": seconds, "--budget": budget}
-    received = {option: value for option, value in limits.items() if value is not None}
-    if len(received) > 1:
-        options = " ".join(
-            f"{option} {value if isinstance(value, str) else format(value, 'g')}"
-            for option, value in received.items()
-        )
+    if seconds is not None and budget is not None:
         raise InputError(
-            "Only one of --effort, --time-limit and --budget is allowed; leave the others out. "
-            f"Received: {options}."
+            "--time-limit and --budget must not be combined; leave one of them out. "
+            f"Received: --time-limit {seconds:g} --budget {budget:g}."
         )
-    return default if seconds is None and effort is None else seconds
+    return default if seconds is None else seconds
 
 
-def question_limit(clock: Clock, budget: float | None, effort: str | None = None) -> dict[str, Any]:
-    """Return a dict with the limit of a question: its `"budget"`, `"effort"` or `"time_limit"`.
+def question_limit(
+    clock: Clock, seconds: float | None, budget: float | None
+) -> dict[str, float | None]:
+    """Return a dict with the limit of a question: its `"budget"` or its `"time_limit"`.
 
     Args:
         clock: The clock of the command. Its remaining time becomes `time_limit`, at least
-            `LEAST_SEARCH`, or None if there is no limit.
+            `LEAST_SEARCH`, if `seconds` is finite.
+        seconds: Time limit of the command; see `choose_seconds`.
         budget: Limit in units of work that replaces the remaining time; None without `--budget`.
-        effort: Effort that replaces the remaining time; None without `--effort`.
     """
-    if effort is not None:
-        return {"effort": effort}
     if budget is not None:
         return {"budget": budget}
+    if seconds is None or math.isinf(seconds):
+        return {"time_limit": seconds}
     # Without remaining time, the arguments are still validated and the search is still started.
-    return {"time_limit": None if math.isinf(clock.limit) else max(clock.left, LEAST_SEARCH)}
+    return {"time_limit": max(clock.left, LEAST_SEARCH)}
 
 
 @contextmanager

@@ -40,6 +40,8 @@ Ask = TypeVar("Ask", bound=Callable[..., Any])
 
 FORMER = {
     "check": "Certificates are always checked before they are written: leave out `check`.",
+    "effort": "`time_limit` is the only limit in seconds: leave out `effort`, or pass a number, or "
+    "`time_limit=math.inf` for no limit.",
     "executor": "A `with` block chooses the workers: `with outrange.workers(executor): {call}`.",
     "resume": "A `with` block chooses the folder for states of searches: `with "
     "outrange.workers(executor, resume=folder): {call}`, or `outrange.workers(resume=folder)` to "

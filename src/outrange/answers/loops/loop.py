@@ -63,8 +63,8 @@ class Loop(Decided, Answer):
         over: The initial set; None if unknown.
         provenance: The question, its arguments and the outrange version; None if not recorded.
         certificate: Empty: certificates do not cover loops.
-        late: A note saying that a time limit was exceeded or that `effort` ended the search; empty
-            if neither happened.
+        late: A note that a time limit was exceeded or that the default limit ended the search;
+            empty if neither happened.
 
     Raises:
         OutrangeError: Verdict and evidence contradict each other.

@@ -64,8 +64,8 @@ class ReachSet(Answer):
         over: Input set analyzed; None if unknown.
         provenance: The question, its arguments and the outrange version; None if not recorded.
         certificate: Empty: certificates do not cover reach sets.
-        late: A note saying that a time limit was exceeded or that `effort` ended the search; empty
-            if neither happened.
+        late: A note that a time limit was exceeded or that the default limit ended the search;
+            empty if neither happened.
 
     Raises:
         OutrangeError: The parts do not match.

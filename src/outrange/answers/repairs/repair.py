@@ -146,8 +146,8 @@ class ModelRepair(Answer):
         over: Input set of the first property; None if unknown.
         provenance: The question, its arguments and the outrange version; None if not recorded.
         certificate: Path of the certificate, or why none was written; empty if none was requested.
-        late: A note saying that a time limit was exceeded or that `effort` ended the search; empty
-            if neither happened.
+        late: A note that a time limit was exceeded or that the default limit ended the search;
+            empty if neither happened.
 
     Raises:
         OutrangeError: Status and verdicts contradict each other.

@@ -35,7 +35,6 @@ def closed_loop(
     tol: float | None = None,
     time_limit: float | None = None,
     budget: float | None = None,
-    effort: str | None = None,
     seed: int = 0,
     progress: bool | Callable[[VerifyProgress], None] | None = None,
 ) -> Loop:
@@ -68,12 +67,10 @@ def closed_loop(
             its width. None means as close as possible in a limited time: the larger of 8 s and half
             of the time that the verdict took (with `dt`: of 1 s and 1.25 times that time), or less
             if the specification is violated.
-        time_limit: Stop after this many seconds; None leaves the limit to `effort`.
+        time_limit: Stop after this many seconds; `math.inf` for no limit. None stops after 45 s, or
+            earlier if progress stalls.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
-            45 s, `"exact"` none. The default is the value of the environment variable
-            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         seed: Seed of the simulated trajectories; no proof depends on it.
         progress: As in `outrange.verify`.
 

@@ -31,7 +31,6 @@ def loop_reach_sets(
     *,
     time_limit: float | None = None,
     budget: float | None = None,
-    effort: str | None = None,
     most_pieces: int = 10_000,
     seed: int = 0,
     progress: bool | None = None,
@@ -50,12 +49,10 @@ def loop_reach_sets(
             a union of these. A disturbance that varies adds inputs for every step. The sets are
             closed: with `where=x[0] > 0` they also contain limits of reachable states.
         steps: Number of steps.
-        time_limit: Stop after this many seconds; None leaves the limit to `effort`.
+        time_limit: Stop after this many seconds; `math.inf` for no limit. None stops after 45 s, or
+            earlier if progress stalls.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
-            45 s, `"exact"` none. The default is the value of the environment variable
-            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         most_pieces: Maximum number of pieces after a step; if it is exceeded, the later sets are
             enclosures.
         seed: Seed of the simulated trajectories in figures.

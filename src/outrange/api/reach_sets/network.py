@@ -22,7 +22,6 @@ def reach_set(
     tol: float = 0.01,
     time_limit: float | None = None,
     budget: float | None = None,
-    effort: str | None = None,
     most_pieces: int = 10_000,
     seed: int = 0,
     progress: bool | None = None,
@@ -48,13 +47,10 @@ def reach_set(
         tol: Tolerance for curved or discontinuous networks (`tanh`, softmax, steps), which have no
             exact pieces. Boxes of inputs are bisected until each output is known to this fraction
             of its range.
-        time_limit: Stop after this many seconds; None leaves the limit to `effort`. The answer
-            covers the image either way.
+        time_limit: Stop after this many seconds; `math.inf` for no limit. None stops after 45 s, or
+            earlier if progress stalls. The answer covers the image either way.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
-            45 s, `"exact"` none. The default is the value of the environment variable
-            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         most_pieces: Maximum number of pieces.
         seed: Seed of the sampled outputs in figures.
         progress: True shows progress, False hides it. None shows it in a terminal or notebook if

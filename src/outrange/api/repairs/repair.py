@@ -49,7 +49,6 @@ def repair(
     where: Any = None,
     time_limit: float | None = None,
     budget: float | None = None,
-    effort: str | None = None,
     seed: int = 0,
     certificate: str | os.PathLike | None = None,
     progress: bool | None = None,
@@ -84,12 +83,10 @@ def repair(
             if an output is a softmax or the property compares outputs. Otherwise, None means that
             outputs are numbers.
         where: A condition on `outrange.x`; inputs that do not satisfy it are ignored.
-        time_limit: Stop after this many seconds; None leaves the limit to `effort`.
+        time_limit: Stop after this many seconds; `math.inf` for no limit. None stops after 45 s, or
+            earlier if progress stalls.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
-            45 s, `"exact"` none. The default is the value of the environment variable
-            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         seed: Seed of the random inputs; no proof depends on it.
         certificate: File for a certificate of the repaired model, as for `outrange.verify`; only
             for a single property.

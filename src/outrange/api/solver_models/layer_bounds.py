@@ -20,7 +20,6 @@ def layer_bounds(
     *,
     time_limit: float | None = None,
     budget: float | None = None,
-    effort: str | None = None,
     progress: bool | None = None,
 ) -> LayerBounds:
     """Bound every unit of every layer before and after its activation, as tightly as time allows.
@@ -35,12 +34,10 @@ def layer_bounds(
     Args:
         model: As for `outrange.output_range`.
         box: A box, as for `outrange.output_range`. A `Mixed` set is replaced by its box.
-        time_limit: Stop after this many seconds; None leaves the limit to `effort`.
+        time_limit: Stop after this many seconds; `math.inf` for no limit. None stops after 45 s, or
+            earlier if progress stalls.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
-            45 s, `"exact"` none. The default is the value of the environment variable
-            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         progress: True shows progress, False hides it. None shows it in a terminal or notebook if
             the call takes longer than 2 s.
 

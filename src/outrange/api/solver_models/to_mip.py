@@ -24,7 +24,6 @@ def to_mip(
     maximize: bool = False,
     time_limit: float | None = None,
     budget: float | None = None,
-    effort: str | None = None,
     progress: bool | None = None,
 ) -> LayerBounds:
     """Write a mixed-integer linear program that optimizes an output of a network over a box.
@@ -42,12 +41,9 @@ def to_mip(
         output: Index of the output that is optimized, counted over all outputs.
         maximize: Whether the output is maximized. The file then minimizes its negative, because
             CBC ignores the sense of an MPS file.
-        time_limit: Time limit of the bounds in seconds; None leaves the limit to `effort`.
+        time_limit: Time limit of the bounds in seconds; `math.inf` for no limit, None for 45 s.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The file is then the same on every machine (docs/reproducible.md).
-        effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
-            45 s, `"exact"` none. The default is the value of the environment variable
-            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         progress: True shows progress, False hides it. None shows it in a terminal or notebook if
             the call takes longer than 2 s.
 

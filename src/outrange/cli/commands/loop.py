@@ -102,7 +102,9 @@ def ask_loop(
         loop, disturbance=disturbance, varying=varying, parameters=parameters, where=where
     )
     with command_workers(executor, budget=budget):
-        result = closed_loop(loop, steps, spec, tol=tol, seed=seed, **question_limit(clock, budget))
+        result = closed_loop(
+            loop, steps, spec, tol=tol, seed=seed, **question_limit(clock, seconds, budget)
+        )
     answer: Loop = result if budget is not None else with_arguments(result, time_limit=seconds)
     if table is not None:
         answer.csv(table)

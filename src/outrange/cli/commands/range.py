@@ -33,7 +33,6 @@ def ask_range(
     layer: str | None,
     rows: str | None,
     seconds: float | None,
-    effort: str | None = None,
     budget: float | None = None,
     tol: float | None,
     solver: bool,
@@ -53,7 +52,7 @@ def ask_range(
     from ...questions.common.arguments import check_limits
 
     check_limits(tol, seconds)
-    seconds = choose_seconds(seconds, budget, effort, default=None)
+    seconds = choose_seconds(seconds, budget, default=None)
     clock = Clock(seconds, command_began())
     try:
         with reading(model, clock):
@@ -71,7 +70,7 @@ def ask_range(
             network,
             where,
             tol=tol,
-            **question_limit(clock, budget, effort),
+            **question_limit(clock, seconds, budget),
             rows=forms,
             layer=layer,
             solver=solver,

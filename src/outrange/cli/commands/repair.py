@@ -27,7 +27,6 @@ def ask_repair(
     method: str,
     decision: str | None,
     seconds: float | None,
-    effort: str | None,
     budget: float | None,
     seed: int,
     certificate: str | None,
@@ -44,16 +43,14 @@ def ask_repair(
         where: A condition on `x` as text.
         method: `"auto"`, `"weights"` or `"guard"`.
         decision: `"argmax"` or `"argmin"`; None to derive it from the property.
-        seconds: Limit of wall-clock time; None for `DEFAULT_SECONDS`, or for no limit if `effort`
-            is given.
-        effort: `"quick"`, `"normal"` or `"exact"`, instead of `seconds` and `budget`.
+        seconds: Limit of wall-clock time; None for `DEFAULT_SECONDS`.
         budget: Limit in units of work, instead of `seconds`.
         seed: Seed of random inputs.
         certificate: Certificate file to write if the property is proved.
         form: Output format, `"text"` or `"json"`.
         safe_mode: Whether to refuse code stored in the model file.
     """
-    seconds = choose_seconds(seconds, budget, effort)
+    seconds = choose_seconds(seconds, budget)
     if not path.lower().endswith(SUFFIXES):
         raise InputError(f"The new model must end in {' or '.join(SUFFIXES)}. Received: {path!r}.")
     if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
@@ -71,7 +68,7 @@ def ask_repair(
     region = None if box.is_empty else box_of(box, network.graph.inputs)
     fixed = repair(
         original, condition, region, where=cut, method=method, decision=decision, seed=seed,
-        certificate=certificate, **question_limit(clock, budget, effort),
+        certificate=certificate, **question_limit(clock, seconds, budget),
     )  # fmt: skip
     if fixed:
         fixed.model.save(path)

@@ -34,7 +34,6 @@ def ask_verify(
     *,
     where: str | None,
     seconds: float | None,
-    effort: str | None = None,
     budget: float | None = None,
     seed: int,
     arithmetic: str | None = None,
@@ -52,8 +51,7 @@ def ask_verify(
         box: Options of the input set; optional with a VNN-LIB file.
         where: A condition on `x` as text.
         seconds: Limit of wall-clock time, including the time to read the files; None for
-            `DEFAULT_SECONDS`, or for no limit with an `effort`.
-        effort: `"quick"`, `"normal"` or `"exact"`, instead of `seconds` and `budget`.
+            `DEFAULT_SECONDS`.
         budget: Limit in units of work, instead of `seconds`.
         seed: Seed of the counterexample search.
         arithmetic: `"real"` or `"float32"`; None for what the file declares.
@@ -63,7 +61,7 @@ def ask_verify(
         form: Output format, `"text"` or `"json"`.
         safe_mode: Whether to refuse code stored in the model file.
     """
-    seconds = choose_seconds(seconds, budget, effort)
+    seconds = choose_seconds(seconds, budget)
     clock = Clock(seconds, command_began())
     from ...questions.common.arguments import check_hooks, check_limits
 
@@ -82,7 +80,7 @@ def ask_verify(
                 condition,
                 region,
                 where=cut,
-                **question_limit(clock, budget, effort),
+                **question_limit(clock, seconds, budget),
                 seed=seed,
                 arithmetic=arithmetic,
                 certificate=certificate,

@@ -86,13 +86,6 @@ BUDGET = option(
     "--time-limit; the answer is then the same on any machine.",
 )
 
-EFFORT = option(
-    "--effort",
-    type=["quick", "normal", "exact"],
-    help="Limit of the search, instead of --time-limit and --budget: quick (5 s), normal (45 s), "
-    "exact (no limit).",
-)
-
 EXECUTOR = option(
     "--executor",
     metavar="ADDRESS",
@@ -216,7 +209,8 @@ LOOP_OPTIONS = (
     option("--where", metavar="CONDITION", help='Condition on the initial states: "x[0] < 1".'),
     option(
         "--time-limit", "seconds", type=float,
-        help="Time limit in seconds, including the time to read the files.  [default: 60]",
+        help="Time limit in seconds, including the time to read the files; inf for no limit.  "
+        "[default: 60]",
     ),
     option(
         "--tol", type=float,

@@ -5,6 +5,7 @@ FORMER_OPTIONS = {
     "verify-all --time": "--time is now --each: the time limit of each instance.",
     "verify-all --out": "--out is now --file.",
     "--constant": "--constant is now --no-varying.",
+    "--effort": "--time-limit is the only limit in seconds; --time-limit inf sets no limit.",
     "--json": "--json is now --format json.",
     "--no-check": "Certificates are always checked before they are written: leave out --no-check.",
     "--out": "--out is now --path, or -o.",

@@ -12,12 +12,12 @@ def check_limits(tol: Any, time_limit: Any, *, default: bool = True) -> None:
 
     Args:
         tol: Relative tolerance, or None.
-        time_limit: Limit in seconds, or None.
+        time_limit: Limit in seconds, infinity for no limit, or None.
         default: Whether `tol` may be None.
 
     Raises:
-        InputError: `tol` is negative, `time_limit` is not positive, either of them is not a finite
-            number, or `tol` is None and `default` is False.
+        InputError: `tol` is not a finite number >= 0, `time_limit` is not a number > 0, or `tol` is
+            None and `default` is False.
     """
     usable = default if tol is None else _is_finite_number(tol) and tol >= 0
     if not usable:
@@ -26,9 +26,9 @@ def check_limits(tol: Any, time_limit: Any, *, default: bool = True) -> None:
             "`tol` must be a finite number >= 0, relative to the observed range"
             f"{or_none}. Received: tol={tol!r}."
         )
-    if time_limit is not None and not (_is_finite_number(time_limit) and time_limit > 0):
+    if time_limit is not None and not (_is_number(time_limit) and time_limit > 0):
         raise InputError(
-            "`time_limit` must be a finite number of seconds > 0, or None for no limit. "
+            "`time_limit` must be a number of seconds > 0, or `math.inf` for no limit. "
             f"Received: time_limit={time_limit!r}."
         )
 
@@ -56,6 +56,9 @@ def check_hooks(progress: Any, seed: Any = 0) -> None:
         raise InputError(f"`seed` must be an integer >= 0. Received: seed={seed!r}.")
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
 def _is_finite_number(value: Any) -> bool:
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    return number and bool(np.isfinite(value))
+    return _is_number(value) and bool(np.isfinite(value))

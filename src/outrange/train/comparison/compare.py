@@ -1,7 +1,6 @@
 """Trains every combination of activation, loss and optimizer from several initial weights."""
 
 import hashlib
-import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -71,7 +70,7 @@ class Comparison:
 
     def __init__(
         self, build: Callable[[Any], Any], x: Any, y: Any, *, activations: Any, losses: Any,
-        optimizers: Any, starts: int, epochs: int, batch_size: int, time_limit: str | float | None,
+        optimizers: Any, starts: int, epochs: int, batch_size: int, time_limit: str | float,
         metric: Any, better: str | None, goal: float | None, kind: str | None, seed: int,
         engine: str, file: str | Path | None, progress: Callable[[StudyProgress], None] | None,
         pool: Pool | None = None,
@@ -193,7 +192,7 @@ class Comparison:
 
     def seconds_left(self) -> float:
         """Return the seconds until the time limit, infinite if there is none."""
-        return math.inf if self.limit is None else self.limit - self.seconds
+        return self.limit - self.seconds
 
     def advance(self, record: ComparisonRecord, group: int, tick: int) -> None:
         """Train one group from `tick` to the next tick, and measure it.
@@ -229,21 +228,19 @@ class Comparison:
             )
 
 
-def seconds_of(time_limit: Any) -> float | None:
-    """Convert a duration such as `60`, `"60s"`, `"2min"` or `"1.5h"` to seconds; keep None.
+def seconds_of(time_limit: Any) -> float:
+    """Convert a duration such as `60`, `"60s"`, `"2min"` or `"1.5h"` to seconds.
 
     Raises:
         InputError: `time_limit` is not such a duration.
     """
-    if time_limit is None:
-        return None
     units = {"": 1.0, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
     if isinstance(time_limit, int | float) and not isinstance(time_limit, bool) and time_limit >= 0:
         return float(time_limit)
     match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*(s|min|m|h|)\s*", str(time_limit))
     if not isinstance(time_limit, str) or match is None:
         raise InputError(
-            '`time_limit` must be a duration such as 60, "60s", "2min" or "1h", or None. '
+            '`time_limit` must be a duration such as 60, "60s", "2min" or "1h"; or `math.inf`. '
             f"Received: time_limit={time_limit!r}."
         )
     return float(match[1]) * units[match[2]]

@@ -1,5 +1,6 @@
 """Tests that questions without a limit end by themselves and say so."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -54,29 +55,43 @@ QUESTIONS = {
 }
 
 
+@pytest.fixture
+def default_limit(monkeypatch):
+    """Return a function that sets the default limit."""
+    return lambda seconds: monkeypatch.setenv(decorators.LIMIT_VARIABLE, str(seconds))
+
+
 @pytest.mark.parametrize("seconds", [1e-3, 60.0])
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_every_question_takes_an_effort(name, seconds, monkeypatch):
-    monkeypatch.setitem(decorators.EFFORTS, "quick", seconds)
-    assert isinstance(QUESTIONS[name](effort="quick"), Answer)
+def test_every_question_has_a_default_limit(name, seconds, default_limit):
+    default_limit(seconds)
+    assert isinstance(QUESTIONS[name](), Answer)
 
 
-def test_an_effort_that_ended_a_search_is_named(monkeypatch):
-    monkeypatch.setitem(decorators.EFFORTS, "quick", 1e-3)
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_every_question_may_have_no_limit(name, default_limit):
+    default_limit(1e-9)
+    answer = QUESTIONS[name](time_limit=math.inf)
+    assert not answer.late and ("time_limit", "inf") in answer.provenance.arguments
+
+
+def test_a_default_limit_that_ended_a_search_is_named(default_limit):
+    default_limit(1e-3)
     hard = net(30, 60)
-    answer = outrange.output_range(hard, BOX, effort="quick")
-    assert answer.status == "time" and "effort quick" in answer.late and "exact" in answer.late
+    answer = outrange.output_range(hard, BOX)
+    assert answer.status == "time" and "the default limit" in answer.late
+    assert "math.inf" in answer.late
     rows = np.random.default_rng(0).uniform(-1, 1, (50, 30))
-    share = outrange.robust_accuracy(hard, rows, np.zeros(50, int), 0.2, effort="quick")
-    assert "effort quick" in share.late
+    share = outrange.robust_accuracy(hard, rows, np.zeros(50, int), 0.2)
+    assert "the default limit" in share.late
 
 
 @pytest.mark.slow
-def test_a_search_whose_gap_hardly_falls_ends_before_its_effort(monkeypatch):
+def test_a_search_whose_gap_hardly_falls_ends_before_the_default_limit(monkeypatch, default_limit):
     monkeypatch.setattr(tolerance, "PATIENCE", 0.0)
     monkeypatch.setattr(tolerance, "STALLED", 0.9)
-    monkeypatch.setitem(decorators.EFFORTS, "quick", 1000.0)
-    answer = outrange.output_range(net(30, 60), BOX, effort="quick")
+    default_limit(1000.0)
+    answer = outrange.output_range(net(30, 60), BOX)
     assert answer.status == "time" and "twice the time" in answer.late
     assert answer.cost.seconds < 500.0
 
@@ -107,16 +122,26 @@ def test_gaps_that_stand_still_for_half_the_time_have_stalled():
         assert search.has_stalled() == (seconds >= 14.0)
 
 
-def test_the_environment_sets_the_default(monkeypatch):
-    monkeypatch.setitem(decorators.EFFORTS, "quick", 1e-3)
-    monkeypatch.setenv(decorators.EFFORT_VARIABLE, "quick")
-    assert "effort quick" in outrange.output_range(net(30, 60), BOX).late
+def test_a_limit_replaces_the_default_one(default_limit):
+    default_limit(1e-3)
     assert not outrange.output_range(SMALL, BOX, time_limit=60.0).late
 
 
-def test_wrong_efforts_are_refused():
-    with pytest.raises(InputError, match="one of"):
-        outrange.output_range(SMALL, BOX, effort="hard")
-    for limit in ({"time_limit": 1.0}, {"budget": 1.0}):
-        with pytest.raises(InputError, match="must not be combined"):
-            outrange.output_range(SMALL, BOX, effort="quick", **limit)
+def test_the_default_is_45_seconds(monkeypatch):
+    monkeypatch.delenv(decorators.LIMIT_VARIABLE)
+    assert decorators._default_limit() == 45.0
+
+
+@pytest.mark.parametrize("text", ["hard", "0", "-1", "nan", ""])
+def test_wrong_default_limits_are_refused(text, default_limit):
+    default_limit(text)
+    with pytest.raises(InputError, match="OUTRANGE_TIME_LIMIT"):
+        outrange.output_range(SMALL, BOX)
+
+
+def test_the_former_efforts_are_refused(monkeypatch):
+    with pytest.raises(InputError, match=r"time_limit=math\.inf"):
+        outrange.output_range(SMALL, BOX, effort="exact")
+    monkeypatch.setenv("OUTRANGE_EFFORT", "exact")
+    with pytest.raises(InputError, match="`OUTRANGE_EFFORT` is now `OUTRANGE_TIME_LIMIT`"):
+        outrange.output_range(SMALL, BOX)
