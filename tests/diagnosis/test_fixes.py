@@ -14,7 +14,7 @@ READ = [
     ("activation=None in the last layer", [["activation"]]),
     (
         "activation=None in the last layer\n"
-        "or scale: y = (y - y.min()) / (y.max() - y.min()) * 2 + -1",
+        "or scale: y = 2 * (y - y.min()) / np.ptp(y) - 1",
         [["activation"], ["y"]],
     ),
     ('Dense(1, activation="sigmoid") with loss="binary_crossentropy"',
@@ -53,11 +53,24 @@ def test_fixes_are_read_as_printed(fix, kinds):
     assert all(everywhere) if "in every" in fix else not any(everywhere)
 
 
-def test_scaling_back_is_read_with_its_interval():
-    (repair,) = parse_repairs("y = (y - y.min()) / (y.max() - y.min()) * 2 + -1", "")
-    _, y = repair.data[0].apply(None, np.array([3.0, 5.0, 7.0]))
-    assert y.tolist() == [-1.0, 0.0, 1.0]
-    assert repair.data[0].unit(np.array([3.0, 7.0])) == 2.0
+@pytest.mark.parametrize(
+    ("activation", "code", "scaled"),
+    [
+        ("sigmoid", "y = (y - y.min()) / np.ptp(y)", [0.0, 0.5, 1.0]),
+        ("tanh", "y = 2 * (y - y.min()) / np.ptp(y) - 1", [-1.0, 0.0, 1.0]),
+        ("relu6", "y = 6 * (y - y.min()) / np.ptp(y)", [0.0, 3.0, 6.0]),
+    ],
+)
+def test_targets_are_scaled_into_the_range_of_the_activation(activation, code, scaled):
+    x, y = np.arange(3.0)[:, None], np.array([[13.0], [15.0], [17.0]])
+    model = keras.Sequential([keras.Input((1,)), layers.Dense(1, activation)])
+    model.compile("sgd", "mse")
+    (finding,) = outrange.diagnose(model, x, y, steps=0).at_least("proved")
+    assert finding.fix.endswith(f"or scale: {code}")
+    repair = parse_repairs(finding.fix, "")[-1]
+    _, result = repair.data[0].apply(None, y)
+    assert result.ravel().tolist() == scaled
+    assert repair.data[0].unit(y) == 4.0 / (scaled[-1] - scaled[0])
 
 
 def try_fix_of(model, x, y, code, **options):

@@ -35,6 +35,17 @@ def test_seven_of_seven_targets_are_unreachable(activation):
     assert finding.interval == {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}[activation]
 
 
+@pytest.mark.parametrize(
+    ("activation", "least"), [("softplus", 0.0), ("exponential", 0.0), ("elu", -1.0)]
+)
+def test_activations_without_an_upper_bound_have_a_lower_one(activation, least):
+    (finding,) = diagnose(one(activation), y=-Y).at_least("proved")
+    assert (finding.code, finding.interval) == ("OR001", (least, np.inf))
+    assert finding.cost["loss_floor"] == pytest.approx(np.mean((Y + least) ** 2), rel=1e-9)
+    words = f"number below {least:g}" if least else "negative numbers"
+    assert f"# {activation} returns no {words}" in finding.fix
+
+
 def test_a_line_is_healthy_and_so_is_a_relu_that_starts_on():
     assert not diagnose(one(None)).findings
     assert not diagnose(one("relu")).findings

@@ -228,7 +228,11 @@ class Curve:
         """Bound the real value of `f(x)`, given its computed float64 `value`."""
         if self.ulps == 0 and self.off == 0.0:
             return value, value
-        error = self.off + self.ulps * 2.0 * UNIT * np.abs(value)
-        exact = (value == 0) & (np.asarray(x) == 0)
-        low, high = down(value - error), up(value + error)
+        # A value that overflows at a finite `x` is at least the largest float64, up to the error.
+        most = np.finfo(np.float64).max
+        finite = np.where(np.isinf(value), np.copysign(most, value), value)
+        error = self.off + self.ulps * 2.0 * UNIT * np.abs(finite)
+        exact = (value == 0) & (np.asarray(x) == 0) | np.isinf(value) & np.isinf(x)
+        low = np.where(value == -np.inf, value, down(finite - error))
+        high = np.where(value == np.inf, value, up(finite + error))
         return np.where(exact, value, low), np.where(exact, value, high)

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..core import InputError
+from ..core import InputError, down, up
 from ..ops import Curve
 from .broken import require
 from .definition import Oracle, boxes, ladder, probes, samples, special
@@ -189,6 +189,47 @@ def check_range(curve: Curve, oracle: Oracle | None = None) -> None:
         loose[worst] <= 0,
         f"`{curve.name}.range` of {where} exceeds the values by {loose[worst]:.1e}",
     )
+
+
+LARGEST = float(np.finfo(np.float64).max)
+
+BASES = (-700.0, -3.0, 0.0, 3.0, 700.0, 1e308)
+"""Lower endpoints of the intervals that extend to infinity. Their negatives are upper endpoints."""
+
+
+def check_infinite_ends(curve: Curve, oracle: Oracle | None = None) -> None:
+    """Check `range` over intervals that extend to infinity against values as far as 1e300.
+
+    A bound may be infinite only if some value is larger than 100 in magnitude. A finite bound must
+    be nearly attained.
+    """
+    oracle = oracle or Oracle(curve)
+    sizes = 10.0 ** np.array([2.0, 4.0, 150.0, 300.0, 308.2])
+    far, near = np.concatenate([BASES, sizes]), np.linspace(-10.0, 10.0, 401)
+    x = np.unique(np.concatenate([probes(curve), special(curve), near, far, -far]))
+    x = x[(x >= curve.on[0]) & (x <= curve.on[1]) & ~np.isin(x, curve.poles)]
+    values = {p: oracle.at(p) for p in x.tolist()}
+    limits = {q for p in curve.jumps for q in (down(p), up(p)) if curve.on[0] < q < curve.on[1]}
+    values |= {float(q): oracle.at(float(q)) for q in limits}
+    ends = [(a, np.inf) for a in BASES] + [(-np.inf, -b) for b in BASES] + [(-np.inf, np.inf)]
+    for lo, hi in ends:
+        try:
+            least, most = (float(v[0]) for v in curve.range(np.array([lo]), np.array([hi])))
+        except InputError:
+            continue  # the interval leaves the domain
+        inside = {p: v for p, v in values.items() if lo <= p <= hi and not oracle.mp.isnan(v)}
+        if not inside:
+            continue
+        where = f"`{curve.name}.range` of [{lo!r}, {hi!r}] is [{least!r}, {most!r}]"
+        for p, value in inside.items():
+            require(least <= value <= most, f"{where}, but f({p!r}) = {float(value)!r}")
+        lowest, highest = min(inside.values()), max(inside.values())
+        for bound, extreme in ((least, lowest), (most, highest)):
+            attained = max(-LARGEST, min(LARGEST, extreme))
+            near = abs(extreme) > 100 if np.isinf(bound) else (
+                abs(attained - bound) <= 1e-3 * (1 + abs(attained))
+            )  # fmt: skip
+            require(bool(near), f"{where}, but no value found is beyond {float(extreme)!r}")
 
 
 def check_saturated(curve: Curve, oracle: Oracle | None = None) -> None:

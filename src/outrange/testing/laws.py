@@ -7,6 +7,7 @@ from .facts import (
     check_crossings,
     check_definition,
     check_domain,
+    check_infinite_ends,
     check_jumps,
     check_range,
     check_saturated,
@@ -26,6 +27,7 @@ CURVE_LAWS = (
     check_crossings,
     check_saturated,
     check_range,
+    check_infinite_ends,
     check_tightness,
     check_relax,
 )

@@ -142,8 +142,9 @@ def _data_change(
 
 
 def _scaled_into(match: re.Match, _: str) -> Iterator[DataChange]:
-    width, low = map(float, match.groups())
-    yield data_changes.scale_into(low, low + width)
+    width, sign, shift = match.groups()
+    low = float(f"{sign or ''}{shift or 0}")
+    yield data_changes.scale_into(low, low + float(width or 1))
 
 
 def _units(match: re.Match, layer: str) -> Iterator[ModelChange]:
@@ -184,7 +185,7 @@ PATTERNS: tuple[tuple[re.Pattern, Callable], ...] = tuple(
     for pattern, make in (
         (r"\by = \(y - y\.mean\(\)\) / y\.std\(\)", _data_change(data_changes.scale_targets)),
         (
-            rf"\by = \(y - y\.min\(\)\) / \(y\.max\(\) - y\.min\(\)\) \* {NUMBER} \+ {NUMBER}",
+            rf"\by = (?:{NUMBER} \* )?\(y - y\.min\(\)\) / np\.ptp\(y\)(?: ([+-]) {NUMBER})?",
             _scaled_into,
         ),
         (

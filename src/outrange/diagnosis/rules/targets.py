@@ -194,9 +194,10 @@ def _finding(
         message, cost = message + more, cost | floors
     fix = "activation=None in the last layer"
     if np.isfinite([lo, hi]).all():
-        fix += f"\nor scale: y = (y - y.min()) / (y.max() - y.min()) * {hi - lo:g} + {lo:g}"
-    elif hi == np.inf and lo == 0.0:
-        fix += "        # relu returns no negative numbers"
+        fix += f"\nor scale: {_scaling(lo, hi)}"
+    elif hi == np.inf and head.activation != "other":
+        numbers = "negative numbers" if lo == 0.0 else f"number below {at_least(lo)}"
+        fix += f"        # {head.activation} returns no {numbers}"
     yield_layer = head.layer or name
     elsewhere = " (inference)" if case.program.changed_in_training else ""
     return rule.finding(
@@ -204,6 +205,13 @@ def _finding(
         holds_for=f"all trainable weights{elsewhere}, and all inputs within the range of your data",
         note=little,
     )  # fmt: skip
+
+
+def _scaling(lo: float, hi: float) -> str:
+    """Propose code that maps the range of the targets linearly onto `[lo, hi]`."""
+    factor = "" if hi - lo == 1.0 else f"{hi - lo:g} * "
+    shift = "" if lo == 0.0 else f" {'-+'[lo > 0]} {abs(lo):g}"
+    return f"y = {factor}(y - y.min()) / np.ptp(y){shift}"
 
 
 def _format_floor(value: float) -> str:

@@ -38,9 +38,15 @@ def relu_general(
     jumps = (t,) if min(t, top) > 0.0 else ()
     # At the threshold the slope goes from `s` to 0 or 1, or the value jumps up.
     turns = tuple(k for k in knots if k != t or jumps or s <= 0.0 or top <= t)
+
+    def f(x: np.ndarray) -> np.ndarray:
+        fallen = np.minimum(x, t) - t
+        # Without this distinction, the value at -inf would be NaN if the slope is 0.
+        return np.where(x > t, np.minimum(x, top), s * fallen if s else np.maximum(fallen, 0.0))
+
     return Curve(
         name="relu_general",
-        f=lambda x: np.where(x > t, np.minimum(x, top), s * (np.minimum(x, t) - t)),
+        f=f,
         df=lambda x: np.where(np.asarray(x) > t, np.where(np.asarray(x) < top, 1.0, 0.0), s),
         knots=knots,
         bends=("line",) * len(lines),
