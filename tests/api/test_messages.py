@@ -33,6 +33,12 @@ def frame(*names):
     return pandas.DataFrame(rows, columns=list(names))
 
 
+class OldModel:
+    """Model that looks as if the package `tf_keras` defined it."""
+
+    __module__ = "tf_keras.src.engine.sequential"
+
+
 ZEROS = np.zeros((4, 4))
 
 MESSAGES = {
@@ -82,6 +88,11 @@ MESSAGES = {
     "swapped": (lambda: outrange.verify(NET, BOX, y[0] <= 1), "Swap the two"),
     "swapped text": (lambda: outrange.verify(NET, (0, 1), "y[0] <= 1"), "Swap the two"),
     "a form": (lambda: outrange.minimize(NET, "y[0] <= 1", BOX), "must be one expression"),
+    "a model of Keras 2": (lambda: outrange.load(OldModel()), "`model.save('model.h5')`"),
+    "a diagnosis of a model of Keras 2": (
+        lambda: outrange.diagnose(OldModel(), ZEROS, ZEROS),
+        "`model.save('model.h5')`",
+    ),
     "where of a range": (
         lambda: outrange.output_range(NET, BOX, where="x[0] <= 1"),
         "pass `set & (x[0] <= 1)` as `box`",

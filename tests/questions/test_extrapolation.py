@@ -182,3 +182,26 @@ def test_rows_that_do_not_fit_are_refused(rows, message):
 def test_a_set_without_shapes_is_refused():
     with pytest.raises(outrange.InputError, match="data_box"):
         outrange.extrapolation(outrange.L2Ball([0.0, 0.0], 1.0), [[0.0, 0.0]])
+
+
+def test_a_dict_of_columns_is_training_data():
+    columns = {"area": np.array([20.0, 55.0, 90.0]), "rooms": [1, 3, 5]}
+    net = dense_net((2, 3, 1), ("relu", None), seed=0).graph
+    table = FRAME[["area", "rooms"]].astype(float)
+    for box in (columns, {**columns, "rooms": (1.0, 5.0)}):
+        answer = outrange.extrapolation(box, {"area": 100.0, "rooms": 2})
+        assert answer.outside.tolist() == [0] and answer.by.tolist() == [[10.0, 0.0]]
+        assert not outrange.extrapolation(box, table)
+    answer = outrange.extrapolation(columns, [[100.0, 2.0]], model=net)
+    expected = outrange.extrapolation(table.to_numpy(), [[100.0, 2.0]], model=net)
+    assert answer.outer.hi == expected.outer.hi
+    assert answer.over.names == ("area", "rooms")
+    stacked = {name: np.reshape(part, (3, 1)) for name, part in columns.items()}
+    assert outrange.data_box(columns).contains(stacked).all()
+    nested = outrange.extrapolation(table.to_numpy().tolist(), [[100.0, 2.0]])
+    assert nested.outside.tolist() == [0]
+
+
+def test_bounds_of_different_shapes_are_refused():
+    with pytest.raises(outrange.InputError, match=r"same shape. Received: shapes \(2,\) and"):
+        outrange.extrapolation((np.zeros(2), np.ones(3)), [[0.0, 0.0]])

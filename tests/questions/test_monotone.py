@@ -9,6 +9,7 @@ import pytest
 import outrange
 from cases import cases
 from outrange import InputError, monotone
+from outrange.core.errors import RelaxedSetWarning
 from outrange.graph import Builder, Slot, softmax
 from outrange.graph.rewrites.order import reduce_to_logits
 from outrange.questions.gradients.monotone_witness import MonotoneWitnesses
@@ -220,3 +221,18 @@ def test_a_refuted_direction_is_named_in_the_table():
     assert answer.status == "VIOLATED"
     table = str(answer)
     assert "can fall" in table and "unknown" not in table
+
+
+def test_a_direction_between_integers_is_not_called_decided():
+    """`relu(x) - 1.9 relu(x - 0.5)` rises and falls in [0, 1], and rises from 0 to 1."""
+    bend = dense_net(
+        (1, 2, 1), ("relu", None),
+        weights=[(np.ones((1, 2)), np.array([0, -0.5])), (np.array([[1.0], [-1.9]]), np.zeros(1))],
+    )  # fmt: skip
+    with pytest.warns(RelaxedSetWarning):
+        answer = monotone(bend.graph, outrange.Mixed((0, 1), integers=[0]))
+    assert answer.trends[0].falls is False and answer.trends[0].rises is None
+    assert (answer.status, answer.reason) == ("UNKNOWN", "integers")
+    assert "between integers" in str(answer) and "(decided)" not in str(answer)
+    wanted = monotone(bend.graph, (0, 1), direction="rises")
+    assert (wanted.status, wanted.reason) == ("VIOLATED", "decided")

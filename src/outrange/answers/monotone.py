@@ -139,7 +139,8 @@ class Monotone(Answer):
         order: For groups: a `Verdict` on whether the chosen index never falls from one group to the
             next. None without groups.
         reason: Reason why the search stopped: `"decided"`, `"time"`, `"memory"`, `"interrupted"`,
-            `"error"` or `"rounding"`.
+            `"error"`, `"rounding"`, or `"integers"` (between integers, the output may change in the
+            other direction).
         warrant: Evidence for the proofs (see `Warrant`).
         cost: Time in seconds, and number of boxes.
         methods: Methods used, with references.
@@ -322,10 +323,16 @@ class Monotone(Answer):
         left = sum(trend.direction == "unknown" for trend in self.trends)
         if not left or self.reason == "decided":
             return ""
+        helps = (
+            "More time does not help. If a dict box fixes other integer inputs with numbers, a "
+            "proof may exist."
+            if self.reason == "integers"
+            else "What would help: more time (`time_limit=`), a smaller input set, or fewer pairs "
+            "(`inputs=`, `outputs=`)."
+        )
         return (
             f"The direction is undecided for {left:,} pair{'s' * (left > 1)} of output and input. "
-            "What would help: more time (`time_limit=`), a smaller input set, or fewer pairs "
-            "(`inputs=`, `outputs=`)."
+            f"{helps}"
         )
 
     def _order(self) -> list[Block]:

@@ -31,6 +31,8 @@ REASONS = {
     "rounding": "the proved bound misses the property by no more than the float64 rounding error",
     "splits": "further splits of the initial set do not decide the specification",
     "forever": "the search found no set of states that the loop never leaves",
+    "integers": "the proof covers the values between integers, where the output may change in the "
+    "other direction",
     "float32": "float32 rounding may exceed the margin of the result in real arithmetic",
 }
 """Reasons why a search stopped."""

@@ -314,8 +314,8 @@ def extrapolation(
     """Find the rows outside the range of the training data, and measure how far they lie outside.
 
     Args:
-        box: The training set: its data (an array `(n, *input_shape)` or a DataFrame), or a result
-            of `outrange.data_box`.
+        box: The training set: its data (an array `(n, *input_shape)`, a dict from input name to
+            such arrays, or a DataFrame), or a result of `outrange.data_box`.
         rows: The rows to check: a DataFrame, an array `(n, *input_shape)`, one row, or a dict from
             input name to values. Other columns of a DataFrame are ignored.
         model: A model, as for `outrange.output_range`. The answer then also contains two ranges of

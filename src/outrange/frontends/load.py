@@ -120,7 +120,10 @@ def _load_model(
 
         return load_torch(model, input_shape=input_shape)
     if not isinstance(model, str | os.PathLike):
-        raise InputError(f"{_ACCEPTED} Received: {_qualified_type(model)}.")
+        from .keras.api import keras_2_advice
+
+        advice = keras_2_advice(model)
+        raise InputError(f"{_ACCEPTED}{advice} Received: {_qualified_type(model)}.")
     name = os.fsdecode(os.fspath(model))
     if is_onnx_file(name):
         from .onnx import load_onnx

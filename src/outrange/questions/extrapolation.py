@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +29,22 @@ if TYPE_CHECKING:
 
 
 def training_set(box: Any) -> Any:
-    """Convert an array or a DataFrame of training data to its input set; see `outrange.data_box`.
+    """Convert training data to its input set; see `outrange.data_box`.
 
-    Any other value is returned unchanged.
+    Data is a DataFrame, an array, a list of rows, or a dict of the values of each input. Any other
+    value is returned unchanged, and so are pairs of bounds and numbers in a dict.
     """
-    is_data = is_frame(box) or (hasattr(box, "shape") and not isinstance(box, tuple | Box))
-    return data_box(box) if is_data else box
+    if not isinstance(box, Mapping):
+        return data_box(box) if is_frame(box) or _is_data(box) else box
+    data = {name: part for name, part in box.items() if _is_data(part)}
+    if len(data) == len(box):
+        return data_box(data)
+    return {**box, **data_box(data)} if data else box
+
+
+def _is_data(part: Any) -> bool:
+    is_array = isinstance(part, list) or hasattr(part, "shape")
+    return is_array and not isinstance(part, Box) and np.ndim(part) > 0
 
 
 def extrapolation(

@@ -67,6 +67,16 @@ def is_keras_object(model: Any) -> bool:
     return any(kind.__module__.split(".")[0] == "keras" for kind in type(model).__mro__)
 
 
+def keras_2_advice(model: Any) -> str:
+    """Return a sentence for models of the package `tf_keras`, or an empty string."""
+    if not any(kind.__module__.split(".")[0] == "tf_keras" for kind in type(model).__mro__):
+        return ""
+    return (
+        " A model of the package `tf_keras` (Keras 2) is not a Keras 3 model: save it with "
+        "`model.save('model.h5')`, and pass this file."
+    )
+
+
 def _backend_to_set() -> str | None:
     """Return the backend to select, or None to keep Keras's own settings.
 

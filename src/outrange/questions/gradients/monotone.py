@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -77,9 +77,8 @@ def monotone(
     # A proof for boxes that contain the set also applies to the set; a counterexample must lie in
     # the set.
     domain = category_boxes(where, groups)
-    task = _Task(graph, domain, form, along, steps, time_limit, seed, progress)
-    sides = list(SIDES.values()) if direction is None else [SIDES[direction]]
-    likely = task.sample(sides)
+    task = _Task(graph, domain, form, along, steps, direction, time_limit, seed, progress)
+    likely = task.sample()
     if direction is None:
         first = np.where(task.verdicts(likely) == 0, -likely, likely)
         task.decide(first, np.ones(form.size, bool))
@@ -109,11 +108,13 @@ class _Task:
         form: np.ndarray,
         along: np.ndarray,
         steps: MonotoneWitnesses,
+        direction: str | None,
         time_limit: float | None,
         seed: int,
         progress: Callable[[VerifyProgress], None] | None,
     ) -> None:
         self.began = read_clock()
+        self._sides = list(SIDES.values()) if direction is None else [SIDES[direction]]
         self._graph, self._domain, self._form, self._along = graph, domain, form, along
         self._time, self._seed, self._progress = time_limit, seed, progress
         self._steps = steps
@@ -129,11 +130,8 @@ class _Task:
         """Whether the time limit has passed, so that no further search should begin."""
         return self._time is not None and read_clock() - self.began > self._time
 
-    def sample(self, sides: Sequence[float]) -> np.ndarray:
+    def sample(self) -> np.ndarray:
         """Evaluate derivatives at random points, and seek counterexamples at the steepest of them.
-
-        Args:
-            sides: The signs of the derivative whose directions are to be refuted.
 
         Returns:
             Each derivative's more frequent sign, 1 if tied, `(pairs,)`.
@@ -150,7 +148,7 @@ class _Task:
         slopes = np.where(np.isfinite(slopes), slopes, 0.0)
         self.level = (slopes == 0).all(axis=0) & (len(slopes) > 1)
         for k in np.flatnonzero(~self.fixed):
-            for side in sides:
+            for side in self._sides:
                 steepest = np.argsort(side * slopes[:, k], kind="stable")[:TRIES]
                 for at in steepest[side * slopes[steepest, k] < 0]:
                     if not self.late:
@@ -230,13 +228,11 @@ class _Task:
     @property
     def reason(self) -> str:
         """The reason why the search stopped."""
-        up, down = (self.verdicts(np.full(self._form.size, s)) for s in (1.0, -1.0))
-        done = (up == 1) | (down == 1) | ((up == 0) & (down == 0))
-        return (
-            "decided"
-            if done.all() or (self._stopped == "rounding" and ((up >= 0) | (down >= 0)).all())
-            else self._stopped
-        )
+        each = np.array([self.verdicts(np.full(self._form.size, s)) for s in self._sides])
+        if ((each == 1).any(axis=0) | (each == 0).all(axis=0)).all():
+            return "decided"
+        is_relaxed = self._stopped == "rounding" and self._steps.restricts
+        return "integers" if is_relaxed else self._stopped
 
     def trend(self, k: int, output: str, label: str) -> Trend:
         """Return the result for pair `k`, labeled with the names of its output and its input."""

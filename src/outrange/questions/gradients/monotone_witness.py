@@ -46,6 +46,11 @@ class MonotoneWitnesses:
         self._groups, self._partial = groups, partial
         self._predict = network.predict if is_output else None
 
+    @property
+    def restricts(self) -> bool:
+        """Whether the input set restricts inputs that vary to integers, beyond one-hot groups."""
+        return bool((self._integer & (self._box.lo < self._box.hi)).any())
+
     def is_fixed(self, i: int) -> bool:
         """Return whether input `i` cannot change while all other inputs stay the same.
 

@@ -36,6 +36,11 @@ def axis_hint(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
     return " The last axis is missing: pass `array[..., None]`." if lacks else ""
 
 
+def rows_shape(shape: tuple[int, ...]) -> str:
+    """Return the shape of n rows of an input as text, as in `(n, 3)`."""
+    return f"(n, {', '.join(map(str, shape))})" if shape else "(n,)"
+
+
 def describe_value(value: Any) -> str:
     """Describe a received value in a few words."""
     shape = getattr(value, "shape", None)

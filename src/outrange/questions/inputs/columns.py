@@ -71,7 +71,7 @@ def by_column(given: Any) -> Any:
     Any other value is returned unchanged.
     """
     if is_frame(given):
-        return column_box(given)
+        return column_box(columns(given))
     if is_row(given):
         return {name: given[name] for name in given.index}
     return given
@@ -129,10 +129,12 @@ def _as_numbers(array: np.ndarray) -> np.ndarray:
     return array.astype(np.float64) if all(isinstance(v, kinds) for v in array) else array
 
 
-def column_box(frame: Any, margin: Any = 0.0, *, relative: bool = False) -> ColumnBox:
+def column_box(
+    parts: Mapping[str, np.ndarray], margin: Any = 0.0, *, relative: bool = False
+) -> ColumnBox:
     """Return the range of each column; see `outrange.data_box`."""
     box = ColumnBox()
-    for name, part in columns(frame).items():
+    for name, part in parts.items():
         if not part.size or not np.isfinite(part).all():
             rule = (
                 "at least one row" if not part.size else "finite numbers; drop or fill all others"

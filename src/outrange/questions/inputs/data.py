@@ -7,11 +7,7 @@ import numpy as np
 
 from ...core import InputError
 from .boxes import array_ball, array_box, describe_value, numbers
-from .columns import (
-    column_names,
-    is_frame,
-    point_by_column,
-)
+from .columns import column_box, column_names, is_frame, point_by_column
 from .data_boxes import ArrayBox, NamedBox, TableBox
 from .scales import deviations
 from .sets.table import frame_set
@@ -34,10 +30,10 @@ def data_box(
 
     Returns:
         `(lo, hi)`, two float64 arrays of shape `input_shape`, each rounded to nearest; for a dict,
-        a dict of such pairs. For a DataFrame, a dict by column that also names the features of a
-        model with one flat input, or an `outrange.Mixed` of that dict if some columns are integers
-        or one-hot. Pass the result as `box`. Its method `contains(rows)` returns which rows lie in
-        the box.
+        a dict of such pairs. For a DataFrame or a dict of columns `(n,)`, the names also denote the
+        features of a model with one flat input. For a DataFrame with integer or one-hot columns,
+        the result is an `outrange.Mixed` of the dict. Pass the result as `box`. Its method
+        `contains(rows)` returns which rows lie in the box.
 
     Raises:
         InputError: The data is empty or not finite, or `margin` is negative.
@@ -57,8 +53,12 @@ def data_box(
             f"with `outrange.Mixed`. Received: whole={whole!r} with {describe_value(x)}."
         )
     if isinstance(x, Mapping):
-        parts = ((name, data_box(part, margin, relative=relative)) for name, part in x.items())
-        return NamedBox(parts)
+        parts = {str(name): numbers(part, f"`{name}`") for name, part in x.items()}
+        if all(part.ndim == 1 for part in parts.values()):
+            return TableBox(column_box(parts, margin, relative=relative))
+        return NamedBox(
+            (name, data_box(part, margin, relative=relative)) for name, part in parts.items()
+        )
     return ArrayBox(*array_box(x, margin, relative=relative))
 
 

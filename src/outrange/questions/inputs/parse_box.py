@@ -15,7 +15,7 @@ import numpy as np
 from ...core import Box, InputError, did_you_mean
 from ...graph.graph import merge_columns
 from ...graph.limits import check_within
-from .boxes import array_box, axis_hint, describe_value, numbers
+from .boxes import array_box, axis_hint, describe_value, numbers, rows_shape
 from .columns import (
     by_column,
     columns,
@@ -164,8 +164,8 @@ def _entry(slot: Slot, value: Any, *, fixed: bool) -> tuple[np.ndarray, np.ndarr
         array = array.reshape(-1, *slot.shape)
     if array.shape[1:] != slot.shape or array.ndim == 0:
         raise InputError(
-            f"{FORMS}. Data for input `{slot.name}` needs shape (n, "
-            f"{str(slot.shape)[1:]}.{axis_hint(array.shape, slot.shape)} "
+            f"{FORMS}. Data for input `{slot.name}` needs shape "
+            f"{rows_shape(slot.shape)}.{axis_hint(array.shape, slot.shape)} "
             f"Received: {describe_value(value)}."
         )
     return array_box(array)

@@ -10,7 +10,7 @@ import numpy as np
 from ...core import InputError, Region
 from ...core.formula import holds
 from ...graph import Slot
-from .boxes import describe_value, numbers
+from .boxes import describe_value, numbers, rows_shape
 from .columns import column_names, columns, is_frame, is_row, restore_shape
 
 
@@ -34,7 +34,7 @@ def slots_of(inputs_set: Any) -> list[Slot]:
             these.
 
     Raises:
-        InputError: The set does not determine the shapes.
+        InputError: The set does not determine the shapes, or `lo` and `hi` have different shapes.
     """
     box = inputs_set
     while hasattr(box, "is_input_set") and hasattr(box, "box"):
@@ -53,7 +53,14 @@ def slots_of(inputs_set: Any) -> list[Slot]:
 def _shape(part: Any) -> tuple[int, ...]:
     """Return the shape of one input, given its pair of bounds or its fixed value."""
     ends = part if isinstance(part, tuple) else (part,)
-    return np.broadcast_shapes(*(numbers(end, "the box").shape for end in ends))
+    shapes = [numbers(end, "the box").shape for end in ends]
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise InputError(
+            "The bounds `lo` and `hi` of an input must have the same shape. "
+            f"Received: shapes {' and '.join(map(str, shapes))}."
+        ) from None
 
 
 def flat_rows(slots: Sequence[Slot], rows: Any) -> tuple[np.ndarray, bool]:
@@ -105,11 +112,13 @@ def _batch(slot: Slot, values: Any) -> tuple[np.ndarray, bool]:
     array = restore_shape(numbers(values, f"`{slot.name}`"), slot.shape)
     if array.shape == slot.shape:
         return array.reshape(1, slot.size), True
-    if array.ndim == 1 and slot.size == 1:
+    if array.ndim == 0 and slot.size == 1:
+        return array.reshape(1, 1), True
+    if slot.size == 1 and array.size == len(array):
         array = array.reshape(-1, *slot.shape)
     if array.shape[1:] != slot.shape:
         raise InputError(
             f"A row of `{slot.name}` must have shape {slot.shape}, and n rows must have shape "
-            f"(n, {str(slot.shape)[1:]}. Received: {describe_value(values)}."
+            f"{rows_shape(slot.shape)}. Received: {describe_value(values)}."
         )
     return array.reshape(len(array), slot.size), False

@@ -12,7 +12,7 @@ from ...core import InputError
 from ...graph.graph import merge_columns
 from ..common.named_arrays import Named
 from ..common.network import NetworkLike
-from ..inputs.boxes import describe_value, numbers
+from ..inputs.boxes import describe_value, numbers, rows_shape
 from ..inputs.columns import is_frame, named_parts, restore_shape
 from .decision import Decision
 
@@ -57,8 +57,8 @@ class LabeledData:
                 array = array.reshape(-1, *slot.shape)
             if array.shape[1:] != slot.shape or not len(array) or not np.isfinite(array).all():
                 raise InputError(
-                    f"Data for input `{slot.name}` needs finite numbers of shape (n, "
-                    f"{str(slot.shape)[1:]} with n >= 1. "
+                    f"Data for input `{slot.name}` needs finite numbers of shape "
+                    f"{rows_shape(slot.shape)} with n >= 1. "
                     f"Received: {describe_value(parts[slot.name])}."
                 )
             arrays[slot.name] = array

@@ -34,8 +34,8 @@ def remedy(reason: str) -> str:
     """
     if reason == "memory":
         return "To settle the question, use a machine with more memory, or a smaller set of inputs."
-    if reason == "decided":
-        return "More time does not settle the question. Repeat it for a smaller set of inputs."
+    if reason == "integers":
+        return "More time does not settle the question. Repeat it with other integer inputs fixed."
     if reason == "interrupted":
         return "The report was stopped by hand. To settle the question, let the report finish."
     if reason in ("rounding", "float32"):

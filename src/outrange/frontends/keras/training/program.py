@@ -11,7 +11,7 @@ import numpy as np
 
 from ....core import InputError, ModelError
 from ....program import Head, Layer, Loss, Program, Weight
-from ..api import is_keras_object, keras
+from ..api import is_keras_object, keras, keras_2_advice
 from ..files import read
 from ..precision import cast_inputs, copy_in_float32, formats
 from ..signature import output_names
@@ -302,7 +302,8 @@ def read_compiled(model: Any, *, custom_objects: Any = None, safe_mode: bool = T
         return read(Path(os.fsdecode(os.fspath(model))), custom_objects, safe_mode, compiled=True)
     if not is_keras_object(model):
         raise InputError(
-            "Diagnosis needs a Keras model, or the path of a `.keras` or `.h5` file. "
+            "Diagnosis needs a Keras model, or the path of a `.keras` or `.h5` file."
+            f"{keras_2_advice(model)} "
             f"Received: {type(model).__module__}.{type(model).__qualname__}."
         )
     return model

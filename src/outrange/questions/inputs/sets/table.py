@@ -31,10 +31,11 @@ def frame_set(
     frame: Any, margin: Any = 0.0, *, relative: bool = False, whole: bool | None = None
 ) -> ColumnBox | Mixed:
     """Return the input set of a DataFrame; see `outrange.data_box` for the arguments."""
-    box = TableBox(column_box(frame, margin, relative=relative))
+    parts = columns(frame)
+    box = TableBox(column_box(parts, margin, relative=relative))
     if whole is False:
         return box
-    restricted = table_set(box, columns(frame), integer_types(frame))
+    restricted = table_set(box, parts, integer_types(frame))
     if whole is None and isinstance(restricted, Mixed):
         warnings.warn(
             f"{whole_sentence(restricted)}. With `outrange.data_box(frame, whole=False)`, these "
