@@ -36,7 +36,7 @@ READ = [
     ("keep = np.isfinite(x).reshape(len(x), -1).all(axis=1)   # use only these rows of x and y",
      [["rows"]]),
     ("look for argmax, round, comparisons", []),
-    ("see the other findings for the cause", []),
+    ("see the other findings, or look for argmax", []),
 ]  # fmt: skip
 
 

@@ -323,3 +323,14 @@ def test_a_slower_loss_that_learns_is_a_suspicion():
 
     assert levels_with_bias(0.0) == ["SUSPECTED"]
     assert levels_with_bias(8.0) == ["MEASURED"], "it is sure, and wrong"
+
+
+@JAX
+def test_frozen_random_features_that_serve_the_network_are_a_note():
+    x = rows()
+    features = L.Dense(64, "relu", trainable=False)
+    network = model(features, L.Dense(1, "sigmoid"), loss="binary_crossentropy", x=x)
+    answer = outrange.diagnose(network, x, side(x), **PLAN)
+    assert "OR029" not in answer.codes
+    (note,) = [f for f in answer.notes if f.code == "OR029"]
+    assert "learn nevertheless" in note.message

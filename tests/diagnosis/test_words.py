@@ -63,11 +63,26 @@ def test_notes_are_said_once():
 def test_what_points_at_others_carries_the_fix_of_the_surest():
     cause = finding("OR013", "hidden", "equal.", 'kernel_initializer="glorot_uniform"   # it is',
                     Level.PROVED)  # fmt: skip
-    symptom = finding("OR021", "", "nothing moves.", "see the other findings for the cause")
+    symptom = finding("OR021", "", "nothing moves.", "see the other findings, or look around")
     _, resolved = resolve_references([cause, symptom])
     assert resolved.layer == "hidden"
     assert resolved.fix == 'kernel_initializer="glorot_uniform"   # see OR013'
-    assert resolve_references([symptom]) == [symptom]
+    for others in ([], [finding("OR014", "a", "large.", cause.fix, Level.SUSPECTED)]):
+        assert resolve_references([*others, symptom])[-1].fix == "look around"
+
+
+def test_a_loss_of_ones_own_that_is_no_number_gets_advice_about_its_logarithms():
+    """Its only finding pointed at other findings."""
+    x = np.linspace(-1, 1, 16)[:, None].astype("float32")
+    model = keras.Sequential([keras.Input((1,)), layers.Dense(4, "tanh"), layers.Dense(1, "relu")])
+
+    def logarithmic(y, p):
+        return -keras.ops.mean(keras.ops.log(p - 1.0) + 0 * y)
+
+    model.compile("adam", logarithmic)
+    (infinite,) = outrange.diagnose(model, x, x, steps=0)
+    assert infinite.code == "OR016"
+    assert "of the loss away from 0" in infinite.fix
 
 
 def test_steps_and_shares_are_said_as_people_say_them():

@@ -28,7 +28,8 @@ for _module in pkgutil.iter_modules(rules.__path__):
     importlib.import_module(f"{rules.__name__}.{_module.name}")
 
 
-SEE_OTHERS = "see the other findings"
+SEE_OTHERS = "see the other findings, or "
+"""Start of a fix that other findings may replace; the rest of the fix applies if there are none."""
 
 CONSEQUENCES = ("OR025", "OR030")
 """Rules whose findings may follow from bad initial weights or data, which other rules report."""
@@ -43,8 +44,7 @@ def resolve_references(findings: Sequence[Finding]) -> list[Finding]:
 
     Such a finding gets the layer and the fix of the first other finding that may be its cause. A
     cause is a measured or proved finding, is not a note, and has a fix that can be parsed. Its rule
-    is not in `CONSEQUENCES`. If there is no cause and the fix states an alternative, only the
-    alternative remains.
+    is not in `CONSEQUENCES`. If there is no cause, only the rest of the finding's own fix remains.
 
     Args:
         findings: The findings, with the most certain ones first.
@@ -52,19 +52,15 @@ def resolve_references(findings: Sequence[Finding]) -> list[Finding]:
     causes = [
         f for f in findings
         if not f.note and not f.fix.startswith(SEE_OTHERS) and f.code not in CONSEQUENCES
+        and f.level >= Level.MEASURED and parse_repairs(f.fix, f.layer)
     ]  # fmt: skip
     resolved = []
     for finding in findings:
-        sure = [c for c in causes if c.level >= Level.MEASURED and parse_repairs(c.fix, c.layer)]
-        if not finding.fix.startswith(SEE_OTHERS):
-            resolved.append(finding)
-            continue
-        if sure:
-            cause = sure[0]
+        if finding.fix.startswith(SEE_OTHERS) and causes:
+            cause = causes[0]
             lines = "\n".join(line.split("   #")[0] for line in cause.fix.splitlines())
             finding = replace(finding, layer=cause.layer, fix=f"{lines}   # see {cause.code}")
-        remedy = finding.fix.removeprefix(f"{SEE_OTHERS}, or ")
-        resolved.append(finding if remedy == finding.fix else replace(finding, fix=remedy))
+        resolved.append(replace(finding, fix=finding.fix.removeprefix(SEE_OTHERS)))
     return resolved
 
 

@@ -203,11 +203,12 @@ def _loss(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
                 "one weight NaN"
             ),
         }[_harm(case, measured)]  # fmt: skip
-        fix = "see the other findings: an input of the loss may be outside the domain of the loss"
         yield rule.finding(
             Level.PROVED, "",
             f"at the stored weights the loss on your data is {short(measured.loss)}{then}.",
-            _away_from_edges(case) if np.isfinite(measured.loss) else fix,
+            _away_from_edges(case)
+            if np.isfinite(measured.loss)
+            else f"see the other findings, or {_inside_domain(case)}",
             holds_for="the stored weights and your first rows",
         )  # fmt: skip
 
@@ -223,6 +224,16 @@ def _away_from_edges(case: DiagnosisContext) -> str:
     if any(step.kind in ("Sqrt", "Norm") for step in case.program.steps):
         return "use ops.sqrt(x + 1e-12) instead of ops.sqrt(x), whose slope at 0 is infinite"
     return "keep roots, logarithms and divisions away from 0: add a clip or an epsilon before them"
+
+
+def _inside_domain(case: DiagnosisContext) -> str:
+    """Propose a fix for a loss that is not finite although all outputs are."""
+    if not all(loss.native for loss in case.program.losses):
+        return (
+            "keep logarithms, roots and divisions of the loss away from 0: "
+            "ops.log(ops.maximum(z, 1e-7))   # or use a loss of Keras"
+        )
+    return "check that targets and outputs lie in the domain of the loss"
 
 
 def _reachable(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:

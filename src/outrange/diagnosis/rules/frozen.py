@@ -10,7 +10,8 @@ from ...program import Weight
 from ..changes import Change
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
-from ..wording import names, share
+from ..trials import HALFWAY
+from ..wording import names, of_constant, share
 
 
 def _frozen_model(keras: ModuleType, frozen: bool) -> ModelAndData:
@@ -31,7 +32,8 @@ def _frozen_model(keras: ModuleType, frozen: bool) -> ModelAndData:
     their entries have mean 0 and the usual standard deviation for the fan-in and fan-out, and the
     biases are 0. Pretrained layers, which are frozen on purpose, do not look like this. The finding
     is SUSPECTED. It is MEASURED if copies of the model with all layers trainable reach a much lower
-    loss in the same number of steps, in every training run.""",
+    loss in the same number of steps, in every training run. It is a note if copies of the model
+    learn well with the frozen layers, whose outputs then serve as random features.""",
     Example(
         lambda k: _frozen_model(k, True), lambda k: _frozen_model(k, False), level=Level.SUSPECTED
     ),
@@ -48,11 +50,18 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         f"{share(len(fresh), len(kernels))} kernels are frozen at their random initial values: "
         f"{names(w.path for w in fresh)}."
     )
+    ratios = case.trials.ratios()
+    learns = gained is None and bool(ratios) and max(ratios) < HALFWAY
     if gained is not None:
         text += f" {case.trials.describe_gain(gained, 'with all layers trainable')}"
+    if learns:
+        text += (
+            " Trained copies of the model learn nevertheless: they reach "
+            f"{of_constant(max(ratios))}."
+        )
     yield rule.finding(
         Level.SUSPECTED if gained is None else Level.MEASURED, fresh[0].layer, text,
-        "layer.trainable = True, then compile again", cost={"kernels": len(fresh)},
+        "layer.trainable = True, then compile again", cost={"kernels": len(fresh)}, note=learns,
         holds_for="" if gained is None else "training from the stored weights",
     )  # fmt: skip
 

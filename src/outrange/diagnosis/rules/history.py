@@ -163,8 +163,7 @@ def _never_moved(case: DiagnosisContext, losses: np.ndarray) -> Symptom | None:
         "the loss never moved",
         f"the training loss was {short(losses[0])} in the first epoch and {short(losses[-1])} "
         f"after {len(losses)} epochs: it {what}.",
-        "see the other findings, which may explain why the model does not learn; if there are "
-        f"none: {_faster(case)}",
+        f"see the other findings, or {_faster(case)}",
     )
 
 
@@ -244,7 +243,7 @@ def _as_a_constant(case: DiagnosisContext, losses: np.ndarray) -> Symptom | None
         return Symptom("the training ended too early", message + far + ".", fix, rows.constant)
     return Symptom(
         "nothing was learned beyond a constant prediction",
-        message, "see the other findings; if there are none: " + _faster(case),
+        message, f"see the other findings, or {_faster(case)}",
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...answers.diagnosis import Finding, Level
 from ...program import Head, Loss
+from ..baselines import EPSILON
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import share, short, span
@@ -38,14 +39,23 @@ def _sparse(
     return model, x, labels
 
 
+def _line(keras: ModuleType, loss: str, least: float) -> ModelAndData:
+    x = np.arange(8.0)[:, None]
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="ones")])
+    model.compile(keras.optimizers.SGD(0.01), loss)
+    return model, x, x + least
+
+
 @register(
     "OR010", "labels do not fit the loss",
     """A sparse categorical cross-entropy over K units expects classes 0 to K-1. A label outside
     this range raises an error on TensorFlow and PyTorch, and is silently ignored on JAX. Fractions
     are truncated to integers. A categorical cross-entropy expects rows of K numbers that add up to
     1. A binary cross-entropy expects labels in [0, 1]. With labels outside this interval, the loss
-    can become negative. If such a loss is computed from logits, it has no lower bound. The finding
-    is PROVED, because it follows from the given labels. Rows that do not add up to 1 are only
+    can become negative. If such a loss is computed from logits, it has no lower bound. A mean
+    absolute percentage error divides by 1e-7 where the target is 0, so these rows outweigh all
+    others. A mean squared logarithmic error replaces negative targets by 1e-7. The finding is
+    PROVED, because it follows from the given labels. Rows that do not add up to 1 are only
     SUSPECTED.""",
     Example(lambda k: _sparse(k, shift=1), lambda k: _sparse(k)),
     Example(lambda k: _sparse(k, scale=1 / 255), lambda k: _sparse(k)),
@@ -53,6 +63,8 @@ def _sparse(
         lambda k: _sparse(k, units=1, loss="binary_crossentropy"),
         lambda k: _sparse(k, units=3),
     ),
+    Example(lambda k: _line(k, "mape", 0.0), lambda k: _line(k, "mape", 1.0)),
+    Example(lambda k: _line(k, "msle", -3.0), lambda k: _line(k, "msle", 0.0)),
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
@@ -69,6 +81,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             "sparse_categorical_crossentropy": _of_classes,
             "categorical_crossentropy": _of_rows,
             "binary_crossentropy": _of_probabilities,
+            "mean_absolute_percentage_error": _of_divisors,
+            "mean_squared_logarithmic_error": _of_logarithms,
         }.get(loss.name)
         skipped = loss.options.get("ignore_class")
         if skipped is not None:
@@ -189,6 +203,36 @@ def _of_probabilities(
         f"[{_exact(float(y.min()))}, {_exact(float(y.max()))}]); "
         f"{_consequence(case, loss, head)}", fix,
         {"outside": int(outside.sum())},
+    )  # fmt: skip
+
+
+def _of_divisors(
+    case: DiagnosisContext, loss: Loss, y: np.ndarray, head: Head
+) -> Iterator[Complaint]:
+    zero = np.abs(y) < EPSILON
+    if not zero.any() or zero.all():
+        return
+    middle = float(np.median(np.abs(y[~zero])))
+    yield (
+        f"{share(int(zero.sum()), y.size)} targets are 0, and the percentage error divides by "
+        f"{EPSILON:g} there: an error at such a target counts {short(middle / EPSILON)} times as "
+        f"much as the same error at a target of {short(middle)}.",
+        'loss="mean_absolute_error"   # or drop the rows whose target is 0',
+        {"zeros": int(zero.sum())},
+    )  # fmt: skip
+
+
+def _of_logarithms(
+    case: DiagnosisContext, loss: Loss, y: np.ndarray, head: Head
+) -> Iterator[Complaint]:
+    negative = y < -ROUNDING
+    if not negative.any():
+        return
+    yield (
+        f"{share(int(negative.sum()), y.size)} targets are negative (the least is "
+        f"{short(float(y.min()))}), and the logarithmic error replaces them and negative outputs "
+        f"by {EPSILON:g}: such targets cannot be learned, and such outputs have no gradient.",
+        'loss="mean_squared_error"', {"negative": int(negative.sum())},
     )  # fmt: skip
 
 

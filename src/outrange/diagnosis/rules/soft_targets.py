@@ -12,7 +12,7 @@ from .. import baselines
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import at_least, short
-from .targets import as_shown
+from .targets import add_weight, as_shown, weight_shown
 
 
 MOST = 0.9
@@ -54,23 +54,26 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     for loss in case.program.losses:
         head, y = case.head(loss), case.targets(loss)
         floor = None if head is None or y is None else _floor(loss, y, head)
-        if head is None or y is None or floor is None or floor < 1e-3:
+        weight = weight_shown(case, loss)
+        if head is None or y is None or floor is None or floor < 1e-3 or weight <= 0.0:
             continue
         constant = baselines.constant(loss, y, head.width)
         hopeless = constant is not None and floor >= MOST * constant
         smoothed = f" with label_smoothing={loss.smoothing:g}" if loss.smoothing else ""
-        shown = at_least(as_shown(case, floor))
+        shown = at_least(as_shown(case, floor * weight))
+        entropy, limit = (shown, "this value") if weight == 1.0 else (at_least(floor), shown)
         text = (
-            f"the targets{smoothed} have a mean entropy of {shown}: no network can get the "
-            "cross-entropy below this value"
+            f"the targets{smoothed} have a mean entropy of {entropy}: no network can get the "
+            f"{add_weight('cross-entropy', weight)} below {limit}"
         )
         if constant is not None:
-            text += f"; the best constant prediction gives {short(constant)}"
+            text += f"; the best constant prediction gives {short(constant * weight)}"
         yield rule.finding(
             Level.PROVED, head.layer, text + ".",
             "use the original labels of 0 and 1, if the targets are averages of labels" if hopeless
             else "no change is needed; compare the loss with this value",
-            note=not hopeless, cost={"loss_floor": floor}, holds_for="all weights",
+            note=not hopeless, cost={"loss_floor": float(down(floor * weight))},
+            holds_for="all weights",
         )  # fmt: skip
 
 
@@ -78,9 +81,7 @@ def _floor(loss: Loss, y: np.ndarray, head: Head) -> float | None:
     """Return a lower bound on the loss from the entropy of the targets; None if unknown."""
     if not loss.known or not np.isfinite(y).all() or y.min() < 0 or y.max() > 1:
         return None
-    width, weight = head.width, float(loss.options.get("weight", 1.0))
-    if weight != 1.0:
-        return None
+    width = head.width
     if loss.name == "binary_crossentropy":
         y = y * (1 - loss.smoothing) + 0.5 * loss.smoothing
         mean, slack = float(np.mean(_terms(y) + _terms(1 - y))), 0.0

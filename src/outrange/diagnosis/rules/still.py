@@ -9,6 +9,7 @@ from ...answers.diagnosis import Finding, Level
 from ...program import Optimizer
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
+from .gradient_path import LOOK_IN_MODEL
 
 
 RESTS = ("SGD", "RMSprop", "Adam", "AdamW", "Adadelta", "Adagrad", "Adamax", "Nadam", "Lion")
@@ -56,7 +57,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         yield rule.finding(
             Level.MEASURED, "",
             f"the gradients of all {len(trainable)} trainable weights are exactly 0 on your data, "
-            "so training does not change these weights.", "see the other findings for the cause",
+            "so training does not change these weights.",
+            f"see the other findings, or {LOOK_IN_MODEL}",
             holds_for="the stored weights and your first rows",
         )  # fmt: skip
 
