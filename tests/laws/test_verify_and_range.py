@@ -46,19 +46,12 @@ def test_verify_decides_what_the_range_implies(act, part):
         assert verdict.holds is holds, (claim, verdict, ends)
 
 
-BEHIND = ("sparse_and_binned", "states_in_and_out")
-"""Models with two inputs and two outputs on which `verify` does not yet prove what the range does.
-"""
+MODELS = sorted(zoo.MODELS)[:: cases(6, 1)]
+SEVERAL = ["sparse_and_binned", "states_in_and_out"]
+"""Models with two outputs, and with jumps or products; the claims are about one of the outputs."""
 
 
-def zoo_models():
-    """Return some models of the zoo; the test fails as soon as one of `BEHIND` obeys the law."""
-    late = pytest.mark.xfail(reason="the range is ahead of verify", strict=True)
-    names = sorted({*sorted(zoo.MODELS)[:: cases(6, 1)], *BEHIND})
-    return [pytest.param(name, marks=[late] if name in BEHIND else []) for name in names]
-
-
-@pytest.mark.parametrize("model", zoo_models())
+@pytest.mark.parametrize("model", sorted({*MODELS, *SEVERAL}))
 def test_verify_proves_what_the_range_of_a_keras_model_proves(model):
     """The range bounds all outputs with the budget, and `verify` has the same for one claim."""
     keras.utils.clear_session(free_memory=False)

@@ -89,3 +89,23 @@ def test_an_answer_that_reached_enough_when_time_ran_out_is_exact_to_it():
         assert state.closed_to(np.array([-5e-5, -1.0])) == status
     assert state.closed_to(np.array([-5e-7, -1.0])) == 1e-6
     assert state.closed_to(np.array([-5e-4, -1.0])) is None
+
+
+def decision(known, best):
+    state = Incumbent(np.eye(2), 0.0, None, None)
+    state.target = np.zeros(2)
+    state.start(np.array(best), np.zeros((2, 1)), np.array(best))
+    state.prove(np.array(known))
+    return state
+
+
+def test_the_violating_fraction_is_that_of_possible_values_below_the_target():
+    assert decision([-1.0, 1.0], [3.0, 9.0]).violating_fraction == 0.25
+    assert decision([-1.0, -3.0], [3.0, 1.0]).violating_fraction == 0.75
+    assert decision([-1e-9, 1.0], [3.0, 9.0]).violating_fraction == incumbent.LEAST_FRACTION
+    assert decision([-np.inf, 1.0], [3.0, 9.0]).violating_fraction == 1.0
+    assert decision([-2.0, 1.0], [-2.0, 9.0]).violating_fraction == 1.0
+
+
+def test_the_violating_fraction_of_a_range_is_1():
+    assert Incumbent(np.eye(2), 0.0, None, None).violating_fraction == 1.0

@@ -17,6 +17,9 @@ of all open boxes."""
 FLOOR = 16 * np.finfo(np.float64).eps
 """Gap that may always be attributed to rounding, as a fraction of the values."""
 
+LEAST_FRACTION = 0.1
+"""Minimum of `Incumbent.violating_fraction`, so that attacks always get some time."""
+
 UNDERFLOW = 1e-290
 """Absolute gap that may always be attributed to underflow."""
 
@@ -150,6 +153,23 @@ class Incumbent:
         False if there are no targets.
         """
         return self.target is not None and not bool((self.known < self.cutoff()).any())
+
+    @property
+    def violating_fraction(self) -> float:
+        """Largest fraction of an open objective's possible minima that lie below its target.
+
+        The possible minima lie between the proved bound and the best value. Attacks get time in
+        proportion: if the bound nearly reaches the target and the best value lies far above it, a
+        proof is likelier than a witness. The fraction is at least `LEAST_FRACTION`, and 1 without
+        targets.
+        """
+        if self.target is None or not self.best.size:
+            return 1.0
+        open_ = np.isfinite(self.cutoff())
+        below, wide = self.target - self.known, self.best - self.known
+        with np.errstate(all="ignore"):
+            fraction = np.nan_to_num(np.where(np.isfinite(wide), below / wide, 1.0), nan=1.0)
+        return float(np.clip(np.max(fraction, where=open_, initial=0.0), LEAST_FRACTION, 1.0))
 
     @property
     def met(self) -> bool:

@@ -27,6 +27,10 @@ ROOM = 1 << 23
 """Limit on the number of rows whose slopes are optimized together, times the number of entries of
 all values of the graph; more rows are optimized in several batches."""
 
+FEW_ENTRIES = 4096
+"""Maximum number of entries of a graph for which first bounds are skipped: the engine's own first
+pass takes about as long there, and proves tighter bounds."""
+
 MOST_FORMS = 1 << 28
 """Maximum product of the number of free inputs and the number of entries of all values for which
 forward forms are tried first. They take a second or two, whereas a pass takes several seconds."""

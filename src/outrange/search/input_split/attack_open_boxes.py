@@ -31,7 +31,8 @@ class OpenBoxAttack:
     """
 
     share = 0.3
-    """Fraction of the elapsed search time that attempts may take. Above it, no attempt starts."""
+    """Maximum fraction of the elapsed search time that attempts may take, times
+    `Incumbent.violating_fraction`. Above it, no attempt starts."""
 
     def __init__(
         self, gradient: PacedGradient, roots: DomainBoxes, rng: np.random.Generator
@@ -55,7 +56,7 @@ class OpenBoxAttack:
         if incumbent.target is None or not len(frontier):
             return
         began = incumbent.clock.seconds
-        if not self.is_due(began):
+        if not self.is_due(incumbent):
             return
         sample = frontier.sample(self._rng, self._count)
         boxes = DomainBoxes(sample["lo"], sample["hi"], self._roots.whole)
@@ -66,10 +67,10 @@ class OpenBoxAttack:
         self._spent += incumbent.clock.seconds - began
         self._count = min(STARTS, 2 * self._count)
 
-    def is_due(self, seconds: float) -> bool:
-        """Return whether an attempt is due, given the time already spent on attempts.
-
-        Args:
-            seconds: Elapsed search time.
-        """
-        return seconds >= PATIENCE and self._spent <= self.share * seconds
+    def is_due(self, incumbent: Incumbent) -> bool:
+        """Return whether an attempt is due, given the time already spent on attempts."""
+        seconds = incumbent.clock.seconds
+        return (
+            seconds >= PATIENCE
+            and self._spent <= self.share * incumbent.violating_fraction * seconds
+        )

@@ -16,6 +16,7 @@ import numpy as np
 from ...executors.payload import deserialize
 from ...executors.worker_cache import CachedPayload
 from ..attack.pgd import Points
+from ..common.incumbent import Incumbent
 from ..common.parallel import threads
 from ..common.problem import Problem
 from ..engines.array_engine import ArrayEngine, Refine
@@ -91,7 +92,7 @@ class StepAttack(OpenBoxAttack):
 
     steps = 0
 
-    def is_due(self, seconds: float) -> bool:
+    def is_due(self, incumbent: Incumbent) -> bool:
         """Count a step, and return True at every `ATTACK_EVERY`-th step."""
         self.steps += 1
         return self.steps % ATTACK_EVERY == 0

@@ -77,7 +77,7 @@ class RidgeAttack(OpenBoxAttack):
 
     def attempt(self, frontier: Frontier, incumbent: Incumbent, offer: Offer) -> None:
         """Climb for one round, if boxes are open and `is_due` returns True."""
-        if len(frontier) and self.is_due(incumbent.clock.seconds):
+        if len(frontier) and self.is_due(incumbent):
             self._climb(incumbent, offer)
 
     def _climb(self, incumbent: Incumbent, offer: Offer) -> bool:

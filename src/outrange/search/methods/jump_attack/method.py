@@ -31,7 +31,13 @@ def begin(task: SearchTask) -> Search:
 
     problem = task.problem
     graph = problem.of_outputs(problem.graph)
-    return JumpAttack(graph, problem.domain, task.incumbent, seed=task.seed)
+    large = is_large(task)
+    return JumpAttack(graph, problem.domain, task.incumbent, seed=task.seed, large=large)
+
+
+def is_large(task: SearchTask) -> bool:
+    """Return whether the graph has more than `QUICK_ENTRIES` entries."""
+    return task.problem.graph.entries > QUICK_ENTRIES
 
 
 def join(begin: BeginMethod, usual: Callable[[], Search], task: SearchTask) -> Search:
@@ -40,9 +46,8 @@ def join(begin: BeginMethod, usual: Callable[[], Search], task: SearchTask) -> S
     The attack starts first if the graph has more than `QUICK_ENTRIES` entries. Otherwise, it starts
     second, and only if the decision is still open.
     """
-    if task.problem.graph.entries <= QUICK_ENTRIES:
-        return usual_first(begin, usual, task)
-    return method_first_usual_deferred(begin, usual, task)
+    order = method_first_usual_deferred if is_large(task) else usual_first
+    return order(begin, usual, task)
 
 
 METHOD = Method(

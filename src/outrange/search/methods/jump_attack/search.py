@@ -64,9 +64,12 @@ MOST_POINTS, MOST_ENTRIES = 256, 1 << 25
 """Maximum number of points per evaluation, and maximum number of graph entries over all of these
 points. At least 4 points are evaluated regardless."""
 
-EARLY_SECONDS, LATER_SHARE = 4.0, 0.25
-"""Number of seconds of work after which turns get shorter, and the relative length of later
-turns."""
+LONG_SHARE, SHORT_SHARE = 4.0, 0.25
+"""Relative lengths of turns. The first turns in a large graph are long: a witness is likelier there
+than a proof."""
+
+LONG_SECONDS = 4.0
+"""Number of seconds of work after which long turns become short."""
 
 PATIENCE = 400
 """Number of successive calls without a better point after which the attack gives up."""
@@ -80,16 +83,23 @@ class JumpAttack(Search):
         domain: Boxes of the inputs.
         incumbent: Clock, goals and the best points.
         seed: Seed of the random generator.
+        large: Whether the graph is so large that the first turns are long.
     """
 
     gradual = False
     proves = False
     methods = METHODS
-    share = 4.0  # Early turns are long: a witness makes a proof unnecessary.
 
     def __init__(
-        self, graph: Graph, domain: DomainBoxes, incumbent: Incumbent, *, seed: int = 0
+        self,
+        graph: Graph,
+        domain: DomainBoxes,
+        incumbent: Incumbent,
+        *,
+        seed: int = 0,
+        large: bool = False,
     ) -> None:
+        self._large = large
         self.graph, self.domain, self.incumbent = graph, domain, incumbent
         self._rng = np.random.default_rng(seed)
         self._blocks = Blocks(graph.inputs)
@@ -102,6 +112,12 @@ class JumpAttack(Search):
         self._idle = 0
         self._spent = [0.0, 0.0]
         self._spreads: dict[int, np.ndarray] = {}
+
+    @property
+    def share(self) -> float:
+        """Relative length of the next turn, in proportion to `Incumbent.violating_fraction`."""
+        is_long = self._large and sum(self._spent) < LONG_SECONDS
+        return (LONG_SHARE if is_long else SHORT_SHARE) * self.incumbent.violating_fraction
 
     def lower(self) -> np.ndarray:
         return np.full(self.incumbent.known.shape, -np.inf)
@@ -119,8 +135,6 @@ class JumpAttack(Search):
         with single_blas_thread():
             (self._descend, self._evolve)[kind]()
         self._spent[kind] += read_clock() - began
-        if sum(self._spent) >= EARLY_SECONDS:
-            self.share = LATER_SHARE
         self._idle = 0 if self._value.min() < before else self._idle + 1
         return self._idle < PATIENCE
 
