@@ -10,6 +10,7 @@ from .records import (
     Head as Head,
     Layer as Layer,
     Loss as Loss,
+    Metric as Metric,
     PartialGraph as PartialGraph,
     Program as Program,
     RecordedStep as RecordedStep,

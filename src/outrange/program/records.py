@@ -170,6 +170,19 @@ class Loss:
 
 
 @dataclass(frozen=True, eq=False)
+class Metric:
+    """A compiled metric, as Keras resolves it for the shapes of the data.
+
+    Args:
+        name: The name under which training logs it, for example `"accuracy"`.
+        kind: Name of its Keras class, for example `"BinaryAccuracy"`; `""` for a user's class.
+    """
+
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True, eq=False)
 class PartialGraph:
     """The part of the model that could be written as a graph.
 
@@ -257,6 +270,8 @@ class Program:
         batch_statistics: Function that returns a map from the names of `BatchNormalization` layers
             to the number of entries per row and channel over which they average in training.
             Layers for which this number is unknown are absent.
+        metrics: The compiled metrics of the only output, without those that use sample weights;
+            empty if there are several outputs.
     """
 
     name: str
@@ -294,3 +309,4 @@ class Program:
     dead_start: Callable[..., Any] | None = None
     in_training: Callable[[], "Program | None"] | None = None
     batch_statistics: Callable[[], Mapping[str, int]] | None = None
+    metrics: tuple[Metric, ...] = ()

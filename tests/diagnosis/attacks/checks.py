@@ -31,4 +31,5 @@ CHECKS: dict[str, Check] = {
     "OR030": gradients.gets_below,
     "OR036": ranges.tells_apart,
     "OR039": ranges.separates,
+    "OR040": ranges.counts_more,
 }

@@ -87,6 +87,21 @@ def separates(attack: Attack, finding: Any) -> str:
     return below_floor(attack, finding, which[0])
 
 
+def counts_more(attack: Attack, finding: Any) -> str:
+    """OR040: a higher binary accuracy than is said, at any threshold."""
+    which = attack.outputs_of(finding.layer)
+    if len(which) != 1:
+        return ""
+    y = np.asarray(attack.program.targets[which[0]], np.float32).reshape(-1)
+    for _ in attack.draw_weights():
+        out = attack.run()[which[0]].reshape(-1)
+        if out.shape == y.shape:
+            most = max(float(((out > t) == y).mean()) for t in (-np.inf, *np.unique(out)))
+            if most > finding.cost["most"] + 1e-9:
+                return f"an accuracy of {most} above {finding.cost['most']}"
+    return ""
+
+
 def not_constant(attack: Attack, finding: Any) -> str:
     """OR002: another number with other weights."""
     which, value = attack.outputs_of(finding.layer), np.ravel(finding.cost["value"])

@@ -22,6 +22,9 @@ ORDER = "OR028"
 """Code of the rule whose fix is to shuffle the rows. Copies are trained and compared for its
 measured findings too; other rules need a proved finding."""
 
+METRIC = "OR040"
+"""Code of the rule about metrics, which have no effect on training."""
+
 NEGLIGIBLE = 0.005
 """Largest improvement by a fix for which a message says that the fault does no harm."""
 
@@ -37,7 +40,9 @@ def demote_harmless(case: DiagnosisContext, findings: Sequence[Finding]) -> list
     The findings are unchanged if the weights may already have been trained.
     """
     certain = [
-        finding for finding in findings if not finding.note and finding.level >= Level.MEASURED
+        finding
+        for finding in findings
+        if not finding.note and finding.level >= Level.MEASURED and finding.code != METRIC
     ]
     if (
         not any(map(_needs_comparison, certain))

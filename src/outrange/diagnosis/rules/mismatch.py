@@ -195,23 +195,33 @@ def _probabilities(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Leve
             _one_or_several(case, loss, head),
         )
     if head.activation == "softmax" and loss.name == "binary_crossentropy" and head.width > 1:
-        fix = fitting_loss(case, loss, head)
-        if head.recovered:
-            return Level.PROVED, (
-                "on TensorFlow the loss is computed from the logits before the softmax, so "
-                f"training fits {head.width} independent sigmoids, while predict() returns a "
-                "softmax."
-            ), fix  # fmt: skip
-        if not accepts_targets(case, loss) and case.y is not None:
-            return Level.SUSPECTED, (
-                f"binary crossentropy expects one target for each of the {head.width} outputs of "
-                f"the softmax, but the targets have shape {case.y[loss.output].shape}."
-            ), fix  # fmt: skip
-        return Level.SUSPECTED, (
-            f"binary crossentropy is applied to a softmax of {head.width} classes; the reported "
-            "accuracy is then binary accuracy, which is misleadingly high."
-        ), fix  # fmt: skip
+        return _binary_of_classes(case, loss, head)
     return None
+
+
+def _binary_of_classes(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Level, str, str]:
+    """Describe a binary cross-entropy of a softmax over several classes."""
+    fix = fitting_loss(case, loss, head)
+    if head.recovered:
+        return Level.PROVED, (
+            "on TensorFlow the loss is computed from the logits before the softmax, so "
+            f"training fits {head.width} independent sigmoids, while predict() returns a "
+            "softmax."
+        ), fix  # fmt: skip
+    if not accepts_targets(case, loss) and case.y is not None:
+        return Level.SUSPECTED, (
+            f"binary crossentropy expects one target for each of the {head.width} outputs of "
+            f"the softmax, but the targets have shape {case.y[loss.output].shape}."
+        ), fix  # fmt: skip
+    counts = [m.name for m in case.program.metrics if m.kind == "BinaryAccuracy"]
+    high = "".join(
+        f" The metric `{name}` counts every entry of a row, so it is misleadingly high."
+        for name in counts[:1]
+    )
+    return Level.SUSPECTED, (
+        f"binary crossentropy is applied to a softmax of {head.width} classes: it scores each "
+        f"class as a separate question, as if the outputs did not add up to 1.{high}"
+    ), fix  # fmt: skip
 
 
 def _activation_for(case: DiagnosisContext, loss: Loss, head: Head) -> str:

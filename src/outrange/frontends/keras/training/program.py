@@ -35,7 +35,7 @@ from .stepping import (
     weight_state,
 )
 from .steps import steps
-from .training import loss_record, losses, makes_masks, optimizer_record
+from .training import loss_record, losses, makes_masks, metrics, optimizer_record
 
 
 def read_program(model: Any, x: Any, y: Any, rehearser: Rehearser | None = None) -> Program:
@@ -68,6 +68,7 @@ def read_program(model: Any, x: Any, y: Any, rehearser: Rehearser | None = None)
     recorded_steps, number = steps(k, run, index) if run else ([], {})
     outputs = k.tree.flatten(run.trace.outputs) if run else []
     records = _losses(run, objects, number)
+    measures, unknown = metrics(k, model, y, outputs)
     heads = without_inactive_dropout(k, model, x, _heads(k, model, run, outputs, number, records))
     weights = tuple(_weight(k, v) for v in model.weights)
     whole, free, missing = lasting_parts(k, model, run, number, struct)
@@ -98,13 +99,14 @@ def read_program(model: Any, x: Any, y: Any, rehearser: Rehearser | None = None)
         predict=measurement.predict,
         measure=measurement.measure if has_targets else None,
         rehearse=rehearser.rehearse if has_targets and rehearser.possible else None,
-        unread=tuple(dict.fromkeys([*unread, *missing])),
+        unread=tuple(dict.fromkeys([*unread, *unknown, *missing])),
         changed_in_training=is_changed,
         chance_in_training=draws,
         own_chance=user_code_may_draw(k, model),
         batch_statistics=partial(batch_statistics, k, model, struct),
         taken=partial(cast_inputs, k, k.tree.flatten(struct)),
         **_steps_ahead(k, model, wide, run, index, compiled, whole, again),
+        metrics=tuple(measures),
         repair=repairer(k, rehearser, x, y, read_program) if compiled else None,
         **run_fields(k, model, struct, x, measurement),
     )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ....program import Loss, Optimizer
+from ....program import Loss, Metric, Optimizer
 from ..api import is_keras_class
 from ..trace.tolerant import TolerantRun
 
@@ -48,6 +48,41 @@ def losses(k: Any, model: Any, y: Any, outputs: list[Any]) -> tuple[list[tuple],
         first = (str(error).strip().splitlines() or [""])[0]
         return [], [f"the compiled loss could not be read ({type(error).__name__}: {first[:160]})"]
     return records, []
+
+
+def metrics(k: Any, model: Any, y: Any, outputs: list[Any]) -> tuple[list[Metric], list[str]]:
+    """Return the compiled metrics of the only output, as Keras resolves names such as `"accuracy"`.
+
+    Args:
+        y: The model's targets, or None.
+        outputs: A symbol for each output.
+
+    Returns:
+        The metrics that use no sample weights, empty if there are several outputs; and a list of
+        messages about what could not be read.
+    """
+    compiled = getattr(model, "_compile_metrics", None)
+    arrays = k.tree.flatten(y) if y is not None else []
+    if compiled is None or not compiled._user_metrics or len(arrays) != 1 or len(outputs) != 1:
+        return [], []
+    target = k.KerasTensor((1, *arrays[0].shape[1:]), dtype=_dtype(k, arrays[0]))
+    # A new copy resolves names without building the model's own metrics.
+    fresh = type(compiled)(compiled._user_metrics, None, output_names=compiled.output_names)
+    try:
+        fresh.build(target, outputs[0])
+    except Exception as error:
+        first = (str(error).strip().splitlines() or [""])[0]
+        return [], [f"the compiled metrics could not be read ({first[:160]})"]
+    resolved = fresh._flat_metrics[0]
+    return [
+        Metric(metric.name, type(metric).__name__ if _is_own(k, metric) else "")
+        for metric in (resolved.metrics if resolved is not None else ())
+    ], []
+
+
+def _is_own(k: Any, metric: Any) -> bool:
+    """Return whether a metric's class is Keras's own, not a user's."""
+    return getattr(k.metrics, type(metric).__name__, None) is type(metric)
 
 
 TRAINING = (
