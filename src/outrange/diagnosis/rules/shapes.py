@@ -1,14 +1,17 @@
 """OR011: predictions and targets whose shapes match only by broadcasting."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
 from ...program import Loss
-from ..context import DiagnosisContext
+from ..context import DiagnosisContext, cut
 from ..registry import Example, ModelAndData, Rule, register
+from ..trials import ROWS
+from ..wording import short
 
 
 ELEMENTWISE = (
@@ -31,14 +34,30 @@ def _columns(keras: ModuleType, units: int) -> ModelAndData:
     return model, x, x[:, :1] - x[:, 1:2]
 
 
+def _own_loss(keras: ModuleType, shape: tuple[int, ...]) -> ModelAndData:
+    model, x, y = _columns(keras, 1)
+
+    def own_mse(y_true: Any, y_pred: Any) -> Any:
+        return keras.ops.mean((keras.ops.reshape(y_true, shape) - y_pred) ** 2)
+
+    model.compile(keras.optimizers.SGD(0.1), own_mse)
+    return model, x, y
+
+
 @register(
     "OR011", "targets and predictions have different shapes",
     """An elementwise loss broadcasts its targets and predictions to a common shape. If the targets
     have shape (n, 1) and the predictions have shape (n, 3), all three outputs are trained on the
     same targets. No backend issues a warning. The rule compares the shapes after Keras has removed
     or added a last axis of size 1. The finding is PROVED, because it follows from the two shapes.
-    If the backend cannot compute the loss at all, rule OR016 reports the error.""",
+    If the backend cannot compute the loss at all, rule OR016 reports the error. A loss function of
+    your own may subtract arrays of shapes (n,) and (n, 1), which compares every prediction with
+    every target. The finding is then MEASURED: for a batch of copies of two rows, the loss is the
+    mean over all four pairs of a prediction and a target, not over the two rows.""",
     Example(lambda k: _columns(k, 3), lambda k: _columns(k, 1)),
+    Example(
+        lambda k: _own_loss(k, (-1,)), lambda k: _own_loss(k, (-1, 1)), level=Level.MEASURED
+    ),
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
@@ -50,6 +69,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         y, (name, shape) = case.y[loss.output].shape, program.outputs[loss.output]
         p = (case.rows, *shape)
         seen_y, seen_p = squeeze_shapes(y, p)
+        if not loss.native:
+            yield from _check_pairs(rule, case, loss)
         if loss.name not in ELEMENTWISE or not loss.known or seen_y == seen_p:
             continue
         try:
@@ -67,6 +88,71 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             "with several entries of the other array.", fix,
             cost={"shape": list(joint)}, holds_for="these shapes",
         )  # fmt: skip
+
+
+AGREES = 1e-3
+"""Largest relative difference of two measured losses that are regarded as equal."""
+
+
+def _check_pairs(rule: Rule, case: DiagnosisContext, loss: Loss) -> Iterator[Finding]:
+    """Report a user's loss that is the mean over all pairs of a prediction and a target.
+
+    The loss is measured on batches of copies of two rows, with their own and with exchanged
+    targets. All batches have the same size, so the model is not compiled again.
+    """
+    count = min(case.rows, ROWS) // 2 * 2
+    chosen = _distant_rows(case, loss)
+    if chosen is None or case.program.measure is None or not case.runs or case.mixed_row:
+        return
+    a, b = chosen
+
+    def measure(x_rows: Sequence[int], y_rows: Sequence[int]) -> float:
+        (x, _), (_, y) = (
+            [cut(part, np.resize(rows, count)) for part in case.user_data]
+            for rows in (x_rows, y_rows)
+        )
+        measured = case.program.measure(x, y)  # pyright: ignore[reportOptionalCall]
+        return np.nan if measured.error else measured.loss
+
+    alone = 0.5 * (measure([a], [a]) + measure([b], [b]))
+    exchanged = 0.5 * (measure([a], [b]) + measure([b], [a]))
+    apart, batch = abs(alone - exchanged), measure([a, b], [a, b])
+    if not np.isfinite([apart, batch]).all() or apart <= AGREES * abs(alone):
+        return
+    if abs(batch - 0.5 * (alone + exchanged)) > AGREES * apart:
+        return
+    head = case.head(loss)
+    yield rule.finding(
+        Level.MEASURED, head.layer if head else case.program.outputs[loss.output][0],
+        f"the loss `{loss.name}` compares every prediction with every target of the batch. For a "
+        f"batch of copies of rows {a} and {b} it is {short(batch)}, which is the mean over all "
+        f"four pairs of a prediction and a target; for each row alone, its mean is {short(alone)}. "
+        "An array of shape (batch,) minus one of shape (batch, 1) has shape (batch, batch).",
+        "y_true = ops.reshape(y_true, ops.shape(y_pred))   # at the start of the loss",
+        cost={"batch": batch, "rows": alone, "pairs": 0.5 * (alone + exchanged)},
+        holds_for="the stored weights and these rows",
+    )  # fmt: skip
+
+
+def _distant_rows(case: DiagnosisContext, loss: Loss) -> tuple[int, int] | None:
+    """Return two finite rows whose targets and outputs differ; None if there are none.
+
+    Candidates are the rows with the extreme values of the first entries of target and output.
+    """
+    y = case.targets(loss)
+    if y is None or loss.output >= len(case.predictions) or len(case.program.losses) != 1:
+        return None
+    columns = [np.asarray(v[:ROWS], np.float64).reshape(min(case.rows, ROWS), -1)[:, 0]
+               for v in (y, case.predictions[loss.output])]  # fmt: skip
+    valid = np.flatnonzero(case.finite_rows[:ROWS] & np.isfinite(columns).all(axis=0))
+    if len(valid) < 2:
+        return None
+    ends = {int(valid[pick(v[valid])]) for v in columns for pick in (np.argmin, np.argmax)}
+    return max(
+        ((a, b) for a in ends for b in ends if a < b),
+        key=lambda rows: np.prod([abs(v[rows[0]] - v[rows[1]]) for v in columns]),
+        default=None,
+    )
 
 
 def _of_a_batch(y: tuple[int, ...], p: tuple[int, ...]) -> str:
