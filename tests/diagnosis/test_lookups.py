@@ -144,3 +144,29 @@ def test_a_shape_that_changes_before_the_table_is_followed():
     assert findings_and_notes(model, x) == ([], [])
     (finding,), _ = findings_and_notes(model, x + 10)
     assert finding.cost["outside"] == 80
+
+
+@pytest.mark.parametrize("kind", ["tokens", "measurements", "counts"])
+def test_token_numbers_in_a_dense_layer_get_an_embedding(kind):
+    """The advice was to scale them, and that nothing predicts the targets."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 900, (240, 8)).astype("float32")
+    if kind == "tokens":
+        y = (np.isin(x, np.arange(0, 900, 9)).sum(axis=1, keepdims=True) > 0) * 1.0
+        x[np.arange(240), rng.integers(0, 8, 240)] = np.where(y[:, 0] == 1, 7, 500)
+    else:
+        y = (x[:, :1] > x[:, 1:2]) * 1.0
+    if kind == "counts":
+        x = x // 4
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [keras.Input((8,)), layers.Dense(8, "relu"), layers.Dense(1, "sigmoid")]
+    )
+    model.compile(keras.optimizers.Adam(0.01), "binary_crossentropy")
+    rest = sorted(set(RULES) - {"OR014", "OR024", "OR025"})
+    found = {f.code: f for f in outrange.diagnose(model, x, y, ignore=rest)}
+    assert "OR025" not in found
+    for finding in found.values():
+        assert ("Embedding(900, 16)" in finding.fix) is (kind == "tokens")
+    if kind == "tokens":
+        assert found["OR014"].level.name == "MEASURED"

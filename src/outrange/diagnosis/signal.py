@@ -73,6 +73,35 @@ def signal(x: np.ndarray, y: np.ndarray, tries: int = 19) -> Signal | None:
     return Signal(explained, tuple(_explained_shares(kernels, exchanged)), len(x), linear)
 
 
+FREQUENT = 256
+"""Number of the most frequent tokens that are counted; rare tokens would add mostly noise."""
+
+
+def token_signal(x: np.ndarray, y: np.ndarray) -> Signal | None:
+    """Measure how well the counts of token numbers in each row explain the targets.
+
+    All tokens are counted, and then only the most frequent ones; the better result is returned.
+
+    Args:
+        x: Token numbers, `(rows, positions)`.
+        y: Targets, `(rows, columns)`, finite.
+
+    Returns:
+        The signal. None if the inputs are not natural numbers in several positions, or as for
+        `signal`.
+    """
+    pick = np.random.default_rng(0).permutation(len(x))[:ROWS]
+    x, y = x[pick], y[pick]
+    if x.shape[1] < 2 or x.min() < 0 or (x != np.floor(x)).any():
+        return None
+    tokens, places = np.unique(x, return_inverse=True)
+    counts = np.zeros((len(x), len(tokens)), np.float32)
+    np.add.at(counts, (np.arange(len(x))[:, None], places.reshape(x.shape)), 1.0)
+    frequent = np.argsort(-(counts > 0).sum(axis=0), kind="stable")
+    signals = [signal(counts[:, frequent[:most]], y) for most in (FEATURES, FREQUENT)]
+    return max((s for s in signals if s), key=lambda s: s.explained, default=None)
+
+
 CLEAR = 0.1
 """Explained fraction of the variance above which no comparison with permutations is needed."""
 

@@ -12,7 +12,7 @@ from ..program import Loss, Rehearsal
 from . import baselines
 from .changes import AS_IS, Change, standardize
 from .short_trainings import SEEDS, ShortTrainings
-from .signal import FEATURES, Signal, signal
+from .signal import Signal, signal, token_signal
 from .wording import describe_copies
 
 
@@ -47,6 +47,11 @@ at `FASTER` times that rate, as fractions of the best constant's loss."""
 
 LEARNED = 0.7
 """Fraction of the best constant's loss below which a training run has clearly learned."""
+
+
+TOKENS = 0.2
+"""Minimum fraction of the variance that the counts of token numbers explain in addition to the
+numbers themselves."""
 
 
 class Trials(ShortTrainings):
@@ -118,12 +123,29 @@ class Trials(ShortTrainings):
         if y is None or not case.finite_rows.all():
             return None
         x = case.flat
-        words = any(layer.kind == "Embedding" for layer in case.program.layers)
-        if words and x.min() >= 0 and x.max() < FEATURES and (x == np.floor(x)).all():
-            counts = np.zeros((len(x), int(x.max()) + 1))
-            np.add.at(counts, (np.arange(len(x))[:, None], x.astype(int)), 1.0)
-            x = counts
-        return signal(x, y)
+        return token_signal(x, y) if self._embeds else signal(x, y)
+
+    @property
+    def _embeds(self) -> bool:
+        return any(layer.kind == "Embedding" for layer in self._case.program.layers)
+
+    @cached_property
+    def tokens(self) -> tuple[float, float] | None:
+        """Return the fractions of the targets' variance that token numbers in the inputs explain.
+
+        The first fraction is for the counts of each number in a row, and the second one for the
+        numbers themselves. None if the counts do not explain clearly more, or if the model has an
+        embedding.
+        """
+        case, losses = self._case, self._case.program.losses
+        y = self._columns(losses[0]) if len(losses) == 1 else None
+        if y is None or self._embeds or not case.finite_rows.all():
+            return None
+        counted, plain = token_signal(case.flat, y), self.signal
+        if counted is None or plain is None or counted.by_chance:
+            return None
+        fractions = counted.explained, max(plain.explained, 0.0)
+        return fractions if fractions[0] > fractions[1] + TOKENS else None
 
     def _columns(self, loss: Loss) -> np.ndarray | None:
         """Return the targets of a loss as a matrix; None if unknown.

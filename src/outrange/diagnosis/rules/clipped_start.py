@@ -11,6 +11,7 @@ from ..bounds import UnitRanges
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import share, short
+from .scale import input_advice
 
 
 CLIP = -np.log(0.5e-7)
@@ -79,7 +80,9 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             f"for {share(count, clipped.size)} rows, the right answer has a probability below "
             f"1e-7, because the logits reach {short(size)}. For these rows, the loss is clipped "
             f"and its gradient is exactly 0, so {whole}.",
-            "x = (x - x.mean(0)) / x.std(0)   or   kernel_initializer=\"glorot_uniform\"",
+            input_advice(case)
+            if case.trials.tokens is not None
+            else 'x = (x - x.mean(0)) / x.std(0)   or   kernel_initializer="glorot_uniform"',
             cost={"rows": count, "share": float(clipped.mean())}, note=over and not clipped.all(),
             holds_for=f"the stored weights{elsewhere} and {case.these_rows}",
         )  # fmt: skip

@@ -163,6 +163,8 @@ def _independent(rule: Rule, case: DiagnosisContext, loss: Loss) -> Iterator[Fin
     signal = trials.signal_of(loss)
     if signal is None or signal.explained > max((0.02, *signal.by_chance)) or not signal.by_chance:
         return
+    if trials.tokens is not None:
+        return  # the counts of the token numbers predict the targets
     unseen = trials.heldout_correlation(Change(held_out=True), loss)
     if unseen is None or unseen > 2.0:
         return

@@ -10,6 +10,7 @@ from ..activation import behaviour_at, behind_noise
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import span
+from .scale import input_advice
 
 
 MOST = 0.85
@@ -63,7 +64,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             f"{100 * part:.0f} % of the (unit, row) pairs of this layer lie in the flat tails of "
             "the activation, where the slope is close to 0. The inputs of the activation are in "
             f"{span(lo, hi)} on {case.these_rows}.",
-            "keras.layers.Normalization() first, adapted to x\nor   x = (x - x.mean(0)) / x.std(0)",
+            input_advice(case),
             interval=(lo, hi), cost={"share": part},
             holds_for=f"the stored weights and {case.these_rows}",
         )  # fmt: skip

@@ -68,10 +68,13 @@ def _gain_from_nothing(case: DiagnosisContext, change: Change) -> tuple[float, f
     "OR014", "inputs are not scaled",
     """Initializers and learning rates assume inputs of size about 1. Large inputs saturate
     sigmoids, kill relus and make the loss steep in some directions and flat in others. The finding
-    is SUSPECTED by default, since many networks learn anyway. It is MEASURED if copies of the model
-    do not get below the loss of the best constant prediction in 200 steps, but get clearly below it
-    with scaled inputs. It is also MEASURED if scaled inputs greatly reduce the loss of the copies
-    on held-out rows. Nothing is reported if the model scales its inputs itself.""",
+    is SUSPECTED by default, since many networks learn anyway. It is MEASURED if copies of the
+    model do not get below the loss of the best constant prediction in 200 steps, but get clearly
+    below it with scaled inputs. It is also MEASURED if scaled inputs greatly reduce the loss of
+    the copies on held-out rows. Nothing is reported if the model scales its inputs itself. Token
+    numbers, whose order means nothing, need an Embedding instead. They are MEASURED if kernel
+    ridge regression predicts the targets far better from the counts of each number than from the
+    numbers.""",
     Example(lambda k: _houses(k, False), lambda k: _houses(k, True), level=Level.SUSPECTED),
 )  # fmt: skip
 def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
@@ -109,6 +112,18 @@ def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             "are almost equal"
         )
     )  # fmt: skip
+    tokens = case.trials.tokens if size > LARGE else None
+    if tokens is not None:
+        yield rule.finding(
+            Level.MEASURED, first.path,
+            f"{what}, and they are numbers of tokens, which the model reads as quantities. The "
+            f"counts of each number in a row predict {_share(tokens[0])} of the variance of the "
+            f"targets of held-out rows; the numbers themselves predict {_share(tokens[1])}.",
+            input_advice(case), title="token numbers are read as quantities",
+            interval=(float(x.min()), float(x.max())),
+            holds_for="kernel ridge regression on your rows",
+        )  # fmt: skip
+        return
     change = Change(scaled_x=True)
     helped = case.trials.improves(change) or _gain_from_nothing(case, change)
     heldout = case.trials.heldout_gain(change) if helped is None and case.trials.complete else None
@@ -121,9 +136,23 @@ def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         Level.SUSPECTED if helped is None and heldout is None else Level.MEASURED, first.path,
         f"{what}; initial weights assume inputs of size about "
         f"1.{_scaling_phrase(case, helped, 'inputs')}",
-        "keras.layers.Normalization() first, adapted to x   or   x = (x - x.mean(0)) / x.std(0)",
-        interval=(float(x.min()), float(x.max())),
+        input_advice(case), interval=(float(x.min()), float(x.max())),
     )  # fmt: skip
+
+
+def _share(fraction: float) -> str:
+    return f"{100 * fraction:.0f} %"
+
+
+def input_advice(case: DiagnosisContext) -> str:
+    """Propose a first layer for inputs that are not scaled, or for token numbers."""
+    if case.trials.tokens is not None:
+        size = int(case.flat.max()) + 1
+        return (
+            f"keras.layers.Embedding({size}, 16) and keras.layers.GlobalAveragePooling1D() first"
+            "   # or an LSTM in place of the average"
+        )
+    return "keras.layers.Normalization() first, adapted to x   or   x = (x - x.mean(0)) / x.std(0)"
 
 
 @register(
