@@ -5,6 +5,7 @@ import pytest
 
 import outrange
 from outrange.answers.diagnosis import Level
+from outrange.diagnosis import RULES
 
 
 keras = pytest.importorskip("keras")
@@ -102,3 +103,38 @@ def test_targets_of_one_of_two_outputs_that_depend_on_nothing():
     y = [rows.sum(axis=1, keepdims=True), rng.normal(size=(160, 1)).astype("float32")]
     (finding,) = findings_of((model, rows, y), "OR025")
     assert "of output `noise`" in finding.message
+
+
+def test_gradient_descent_that_stands_still_is_named_where_adam_learns():
+    """XOR with SGD: no larger rate helps within the planned steps, but Adam does."""
+    x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32")
+    y = np.array([[0], [1], [1], [0]], "float32")
+
+    def gate(optimizer):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((2,)), L.Dense(2, "sigmoid"), L.Dense(1, "sigmoid")])
+        model.compile(optimizer, "mse")
+        return model, x, y
+
+    plan = {"epochs": 1000, "batch_size": 4}
+    (finding,) = findings_of(gate(keras.optimizers.SGD(0.1)), "OR017", **plan)
+    assert "keras.optimizers.Adam" in finding.fix
+    assert not findings_of(gate(keras.optimizers.Adam(0.01)), "OR017", **plan)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_a_recurrent_relu_whose_loss_jumps_is_named(activation):
+    t = np.arange(158.0)
+    waves = 10 * np.sin(t / 7) + 3 * np.sin(t / 3) + 50
+    x = np.stack([waves[i : i + 30] for i in range(128)])[..., None].astype("float32")
+    keras.utils.set_random_seed(0)
+    memory = L.LSTM(16, activation=activation, name="memory")
+    model = keras.Sequential([keras.Input((30, 1)), memory, L.Dense(1)])
+    model.compile(keras.optimizers.RMSprop(0.01), "mse")
+    rest = sorted(set(RULES) - {"OR012"})
+    found = findings_of((model, x, waves[30:]), "OR012", steps=60, ignore=rest)
+    assert bool(found) is (activation == "relu")
+    for finding in found:
+        assert (finding.layer, finding.fix) == ("memory", 'activation="tanh"')
+        assert finding.cost["highest"] > 10 * finding.cost["highest_with_tanh"]

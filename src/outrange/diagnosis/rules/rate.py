@@ -6,11 +6,13 @@ from types import ModuleType
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
-from ...program import Optimizer, Rehearsal
+from ...program import ModelChange, Optimizer, Rehearsal
 from ..changes import AS_IS, Change
 from ..context import DiagnosisContext
 from ..divergence import GROWTH, WILD, curvature, diverges, late_loss
 from ..registry import Example, ModelAndData, Rule, register
+from ..repairs.read_fix import Repair
+from ..repairs.trial import apply_repair
 from ..short_trainings import SEEDS
 from ..trials import LEARNED, LEAST
 from ..wording import at_least, at_most, format_steps, short
@@ -102,9 +104,9 @@ def _deep(keras: ModuleType, rate: float) -> ModelAndData:
     if copies learn at a larger rate, but would need more than the planned steps (20 000 without
     `epochs`) at the current rate. Finally, the finding is MEASURED if the weights do not move, if a
     regression would take more than ten million steps at the measured pace, or if copies of the
-    model learn much more in the planned steps at a larger rate. Without `epochs`, the last
-    comparison is made only for plain gradient descent, and the larger rate must reduce the loss to
-    at most a tenth.""",
+    model learn much more in the planned steps at a larger rate, or with Adam in place of gradient
+    descent. Without `epochs`, only larger rates of plain gradient descent are compared in this
+    way, and they must reduce the loss to at most a tenth.""",
     Example(lambda k: _line(k, 0.5), lambda k: _line(k, 0.01)),
     Example(lambda k: _deep(k, 10.0), lambda k: _deep(k, 0.01), level=Level.MEASURED),
     Example(lambda k: _deep(k, 1e-9), lambda k: _deep(k, 0.03), level=Level.MEASURED),
@@ -153,6 +155,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             or _too_small(case, optimizer, training)
             or _slow(case, optimizer, training)
             or _learns_too_little(case, optimizer, training)
+            or _needs_adam(case, optimizer)
         )
     if result is None:
         return
@@ -347,6 +350,30 @@ def _learns_too_little(
                 f"{trials.describe_gain(gained, how)}"
             ), _with_rate(optimizer, factor)
     return None
+
+
+def _needs_adam(case: DiagnosisContext, optimizer: Optimizer) -> Texts | None:
+    """Report gradient descent if copies learn much more with Adam in the planned steps.
+
+    The thresholds are those of `_learns_too_little` with a plan. Larger rates must not help.
+    """
+    trials = case.trials
+    if optimizer.kind not in UNSCALED or not trials.complete:
+        return None
+    before = trials.ratios()
+    if len(before) < SEEDS or not 0.5 <= min(before) < np.inf:
+        return None
+    change = ModelChange("optimizer", value="Adam", options={"learning_rate": USUAL[True]})
+    fixed = apply_repair(case, Repair("", (change,), ()))
+    after = [] if fixed is None else fixed.trials.ratios()
+    if len(after) < SEEDS or max(after) > 0.5 * min(before):
+        return None
+    adam = f"Adam({short(USUAL[True])})"
+    how = f"with {adam}, which adapts the step of each weight"
+    return (
+        f"the model learns slowly with {optimizer.kind} at a learning rate of "
+        f"{short(optimizer.rate)}. {trials.describe_gain((min(before), max(after)), how)}"
+    ), f"keras.optimizers.{adam}"
 
 
 def _larger(optimizer: Optimizer) -> list[float]:

@@ -14,6 +14,7 @@ from ..registry import Example, ModelAndData, Rule, register
 from ..sensitivity import sensitivity
 from ..wording import short
 from .depth import check_depth, describe_effect
+from .recurrence import check_recurrence
 
 
 RATIO = 1e-6
@@ -80,10 +81,11 @@ def _stack(keras: ModuleType, activation: str) -> ModelAndData:
     trained copies of the model is at least 30 % of the loss of the best constant prediction, and
     trained copies with relu or elu in these layers have a much lower loss; a single such layer is
     enough if it is a convolution. Finally, it is MEASURED if at least ten hidden layers of equal
-    width follow each other, and copies with fewer layers learn much more. If copies learn little
-    at the given learning rate, copies with and without the change are compared at ten times the
-    rate. Use relu with he_normal, batch
-    normalization or skip connections. If gradients explode, clip them.""",
+    width follow each other, and copies with fewer layers learn much more, or if the loss of copies
+    with an unbounded activation in a recurrent layer jumps, while it does not with tanh. If copies
+    learn little at the given learning rate, copies with and without the change are compared at ten
+    times the rate. Use relu with he_normal, batch normalization or skip connections. If
+    gradients explode, clip them.""",
     Example(lambda k: _deep(k, 12, "sigmoid", 0.2), lambda k: _deep(k, 2, "sigmoid", 1.0)),
     Example(
         lambda k: _deep(k, 14, "linear", 12.0), lambda k: _deep(k, 4, "tanh", 1.0),
@@ -97,7 +99,9 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     kernels = [
         (i, w) for i, w in enumerate(case.program.weights) if w.trainable and len(w.shape) >= 2
     ]
-    if len(kernels) < FEWEST or case.batch_normalized:
+    recurrent = list(check_recurrence(rule, case))
+    yield from recurrent
+    if recurrent or len(kernels) < FEWEST or case.batch_normalized:
         return  # gradients with batch statistics differ from those at inference
     fix = (
         'activation="relu", kernel_initializer="he_normal" in every hidden layer   or   skip '
