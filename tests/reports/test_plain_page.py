@@ -15,13 +15,17 @@ from outrange.answers.render.text import text as render
 from outrange.api import ranges
 from outrange.cli.commands.report import read_units
 from outrange.core import Box, Region, Warrant
+from outrange.frontends.network import LayerInfo
+from outrange.graph import Slot
 from outrange.reports.domain import domain_section
 from outrange.reports.plain.checks import accuracy_document
-from outrange.reports.plain.ranges import slope_document
 from outrange.reports.plain.reader import Category, Reader, decimals, round_text
+from outrange.reports.plain.requirement import requirement
+from outrange.reports.plain.slopes import slope_document, slope_outcome
 from outrange.reports.plain.trends import trend_document
 from outrange.reports.plain.words import UNKNOWN, about, remedy
 from outrange.reports.style import STYLE_SHEET
+from outrange.reports.units import output_names
 
 
 keras = pytest.importorskip("keras")
@@ -78,12 +82,12 @@ def test_the_page_has_no_python(house_report):
 def test_what_is_proved_comes_first_and_details_are_folded(house_report):
     page = house_report.html()
     places = [page.index(f'<section id="{key}"') for key in (
-        "overview", "ranges", "properties", "monotonicity", "domain", "layers", "reproduce",
+        "overview", "ranges", "properties", "monotonicity", "domain", "slopes", "reproduce",
     )]  # fmt: skip
     assert places == sorted(places)
     assert "<details open" not in page
-    assert page.index("Proved for every input that the report covers: price is never") > places[1]
-    for key in ("slopes", "layers", "model", "reproduce"):
+    assert page.index("Proved for every input of the input set: price is never") > places[1]
+    for key in ("model", "reproduce"):
         body = page[page.index(f'<section id="{key}"') :].split("</section>")[0]
         assert '<details class="part">' in body, key
 
@@ -91,13 +95,15 @@ def test_what_is_proved_comes_first_and_details_are_folded(house_report):
 def test_the_file_and_the_targets_name_the_page(house_report):
     page = house_report.html()
     assert "<h1>What house_prices can output</h1>" in page
-    assert "Requirement: price ≤ 1000000" in words(page).replace(".0", "")
-    assert "dense" not in words(page).split("Layers For a specialist")[0].split("Contents")[1]
+    assert "Requirement: price ≤ 1,000,000 EUR" in words(page)
+    assert "dense" not in words(page).split("Model The model")[0]
 
 
 def test_the_inputs_at_both_ends_are_shown_as_a_person_would_write_them(house_report):
     (answer,) = house_report.answers["ranges"]
-    text = words(house_report.html()).split("The inputs at the two bounds of price:")[1]
+    text = words(house_report.html()).split("The inputs with the smallest and the largest price:")[
+        1
+    ]
     assert re.search(r"city [ABC] [ABC] ", text)
     assert re.search(r"rooms [1-8] [1-8] ", text)
     assert re.search(r"area \d+ m² \d+ m² ", text)
@@ -196,9 +202,9 @@ def test_bounds_are_rounded_outward():
     )
     assert (
         round_text(-3.2, places, False) == "−4"
-        and round_text(3.9900000000000002, 3, True) == "3.990"
+        and round_text(3.9900000000000002, 3, True) == "3.991"
     )
-    assert round_text(-1e-12, 2) == "0.00" and round_text(1e-20, decimals(1e-19, 4)) == "1e-20"
+    assert round_text(-1e-12, 2) == "0" and round_text(1e-20, decimals(1e-19, 4)) == "1e−20"
     assert decimals(0.0, 4) is None and decimals(np.inf, 4) is None
 
 
@@ -213,19 +219,103 @@ def test_points_are_written_with_categories_and_units():
     ]  # fmt: skip
     mixed = np.array([30.0, 3.74, 0.25, 0.5])
     assert reader.point(mixed)[1:] == [
-        ("rooms", "3.74"), ("city", "no single one (A 0.25, B 0.50)"),
+        ("rooms", "3.74"), ("city", "no single one (A 0.25, B 0.5)"),
     ]  # fmt: skip
     assert reader.is_mixed(mixed) and reader.is_fractional(mixed)
-    assert reader.claim("y[0] <= 3 * x['area'] + x[1]") == "price ≤ 3 * area + rooms"
 
 
-@pytest.mark.parametrize(("seen", "text"), [(0.0, "not measured"), (1.5, "1.500")])
-def test_a_slope_that_no_input_shows_is_not_called_a_change_by_zero(seen, text):
-    ends = {"lo": [seen], "hi": [2.0], "seen_lo": [seen], "seen_hi": [seen]}
+@pytest.mark.parametrize(("claim", "text"), [
+    ("y[0] <= 2500", "price ≤ 2,500 kCHF"),
+    ("(0 <= y[0]) & (y[0] <= 2.5e3)", "(price ≥ 0 kCHF) and (price ≤ 2,500 kCHF)"),
+    ("(x[1] < 1990) | (y[0] >= -0.1)", "(year < 1990) or (price ≥ −0.1 kCHF)"),
+    ("y['out[0]'] <= 1234.5678901234567", "price ≤ 1234.5678901234567 kCHF"),
+    ("(x[\"b & <= x\"] == 1) & (y[0] >= 3)", "(b & <= x = 1 m²) and (price ≥ 3 kCHF)"),
+    # A unit stands only after a number that is compared with a single entry.
+    ("2 * y[0] <= 3", "2 * price ≤ 3"), ("-y[0] <= 3", "-price ≤ 3"),
+    ("y[0] <= 3 * x['b & <= x'] + x[1]", "price ≤ 3 * b & <= x + year"),
+    ("y[0] - y[1] <= 4", "price - rent ≤ 4"), ("y[0] <= y[1]", "price ≤ rent"),
+    ("3 - 1 <= y[0]", "3 - 1 ≤ price"), ("(2 + 1 <= y[0])", "(2 + 1 ≤ price)"),
+    ("y.argmax() == 1", "the largest output is rent"), ("y[7] <= 1", "y[7] ≤ 1"),
+])  # fmt: skip
+def test_requirements_have_the_names_and_units_of_the_page(claim, text):
+    reader = Reader(
+        ["b & <= x", "year"], ["m²", ""], [1, 1], outputs=["price", "rent"],
+        output_units=["kCHF", "EUR"], entries=["b & <= x", "year"],
+        output_entries=["out[0]", "out[1]"],
+    )  # fmt: skip
+    assert requirement(claim, reader) == text
+
+
+def test_slopes_have_the_unit_of_their_input_and_are_rounded_outward():
+    reader = Reader(
+        ["area", "city_A", "city_B", "rooms"], ["m²", "", "", ""], [100, 1, 1, 4],
+        groups=[Category("city", (1, 2), ("A", "B"))], outputs=["price"], output_units=["kCHF"],
+    )  # fmt: skip
+    ends = {"lo": [[-1.2345, 5.0]], "hi": [[12.341, 7.0]]}
+    ends |= {"seen_lo": [[-1.0, 6.0]], "seen_hi": [[11.99, 6.5]]}
     ends = {name: np.array(end) for name, end in ends.items()}
-    answer = replace(output_range(1, "time"), subject="lipschitz", **ends)
-    (_, _, table, _) = slope_document(answer, Reader()).blocks
-    assert table.rows[0][2] == text
+    answer = replace(output_range(1, "time"), subject="gradient", outputs={"d": (1, 2)}, **ends)
+    (table, _) = slope_document(answer, reader).blocks
+    assert [tuple(row) for row in table.rows] == [
+        ("area", "12.4 kCHF per m²", "11.9", "1.3 kCHF per m²", "1"),
+        ("rooms", "7 kCHF per 1", "6.5", "never falls", "-"),
+    ]
+    assert table.head[1] == "price rises by at most"
+    assert slope_outcome(answer, reader) == (
+        "price rises by at most 12.4 kCHF per m² and falls by at most 1.3 kCHF per m² of area; "
+        "price rises by at most 7 kCHF per 1 of rooms"
+    )
+
+
+@pytest.mark.parametrize(("columns", "name", "categories"), [
+    (["city_Bern", "city_Basel"], "city", ("Bern", "Basel")),
+    (["fuel_type_gas", "fuel_type_heat pump"], "fuel_type", ("gas", "heat pump")),
+    (["kind[a]", "kind[b]"], "kind", ("a", "b")), (["a", "a_b"], "category", ("a", "a_b")),
+    (["_a", "_b"], "category", ("_a", "_b")),
+    (["x_", "x_b"], "category", ("x_", "x_b")),
+])  # fmt: skip
+def test_a_category_has_the_longest_prefix_of_its_columns(columns, name, categories):
+    assert Category.of(columns, (0, 1)) == Category(name, (0, 1), categories)
+
+
+def test_columns_of_dummies_are_one_category_with_a_further_value():
+    """`drop_first` leaves out a column: all columns of a group may be 0."""
+    frame, price = houses(400)
+    frame = frame.drop(columns="city_A")
+    net = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, name="price")])
+    net.set_weights([np.array([[1.0], [1.0], [5.0], [7.0]]), np.zeros(1)])
+    text = words(outrange.report(net, data=(frame, price), time_limit=120).html())
+    assert "city none of B, C C " in text
+    assert "city one of B, C or none category" in text and "city_B" not in text
+    assert "Further conditions restrict the input set" not in text
+
+
+def test_a_small_gap_is_no_warning(monkeypatch):
+    ask, wider = ranges.output_range, [5e-3]
+
+    def open_(*arguments, **options):
+        answer = ask(*arguments, **options)
+        hi = answer.hi + wider[0] * (answer.seen_hi - answer.seen_lo)
+        return replace(answer, hi=hi, status="time")
+
+    monkeypatch.setattr("outrange.api.ranges.output_range", open_)
+    for gap, marked in ((5e-3, False), (5e-2, True)):
+        wider[0] = gap
+        report = outrange.report(model(), (0, 1), time_limit=120)
+        (section,) = (part for part in report.sections if part.key == "ranges")
+        assert section.cut and section.is_open == marked
+        body = report.html().split('<section id="ranges"')[1].split("</section>")[0]
+        assert ("Open in part" in body) == marked and ("outrange-open" not in body or marked)
+
+
+@pytest.mark.parametrize(("name", "shape", "shown"), [
+    ("image", (2, 2, 1), "image[0, 0, 0]"), ("dense", (2,), "output[0]"), ("price", (1,), "price"),
+    ("dense_3", (1,), "output"), ("risks", (2,), "risks[0]"),
+])  # fmt: skip
+def test_outputs_keep_the_names_that_people_gave(name, shape, shown):
+    layer = LayerInfo(name, "Dense", shape, 1, None, 0)
+    assert output_names([Slot(name, shape)], None, [layer])[0] == shown
+    assert output_names([Slot(name, shape)], ["a"] * 4, [layer])[0] == "a"
 
 
 def test_no_time_is_promised_that_was_not_measured():
@@ -242,12 +332,13 @@ def test_times_are_whole_minutes_rounded_up():
     ]  # fmt: skip
 
 
-def test_paper_opens_folds_and_begins_sections_on_pages():
+def test_paper_opens_folds_and_begins_no_page_for_each_section():
     paper = STYLE_SHEET.partition("@media print{html")[2]
     assert "size:A4" in STYLE_SHEET
     for rule in ("::details-content{content-visibility:visible", "nav{display:none}",
-                 "main>section{break-before:page}"):  # fmt: skip
+                 "#overview{break-after:page}"):  # fmt: skip
         assert rule in paper, rule
+    assert "break-before:page" not in STYLE_SHEET
 
 
 def test_a_page_of_many_outputs_leaves_out_rows_without_python():

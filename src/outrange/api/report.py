@@ -43,8 +43,9 @@ def report(
 
     The page begins with all proofs in plain sentences: the output ranges with the inputs that
     attain them, properties with their counterexamples, robustness on data, and monotonicity. The
-    input set and the limits of the proofs follow. For specialists there are folded sections:
-    sensitivity, layers, a diagnosis, the model's hash, and code that repeats every question.
+    input set, the limits of the proofs, the model's hash, and code that repeats every question
+    follow. With `standard`, there are also sections for specialists: sensitivity, layers, and a
+    diagnosis.
     One-hot columns are shown as categories. Most of the time is reserved for ranges; later sections
     get the time that earlier ones leave unused. After Ctrl-C, the page contains the results so far.
 
@@ -135,8 +136,8 @@ def report_on(
 
     if standard not in (None, ISO):
         raise InputError(f"`standard` must be {ISO!r} or None. Received: {standard!r}.")
-    questions = Questions(model, network, box, clock, **options)
-    sections = questions.sections(command or questions.call(standard), standard)
+    questions = Questions(model, network, box, clock, standard=standard, **options)
+    sections = questions.sections(command or questions.call())
     time = datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC")
     title = questions.title or f"What {_model_name(model, network)} can output"
     return Report(network.name, time, tuple(sections), standard, questions.interrupted, title)

@@ -16,7 +16,7 @@ from ..reports.answered import answered_section
 from ..reports.context import model_section, reproduce_section, uncovered_section
 from ..reports.domain import domain_section
 from ..reports.report import Report
-from ..reports.units import reader_of
+from ..reports.units import output_names, reader_of
 from .exhibit import Exhibit
 
 
@@ -32,7 +32,8 @@ def report_page(exhibit: Exhibit, box: Box, answer: Range, verdicts: Sequence[Ve
     network = exhibit.network
     regions = exhibit.regions(box)
     graph, whole = network.graph, np.flatnonzero(exhibit.integer).tolist()
-    reader = reader_of(graph, graph, regions, whole=whole, groups=exhibit.groups)
+    outputs = output_names(graph.outputs, None, network.layers)
+    reader = reader_of(graph, graph, regions, outputs=outputs, whole=whole, groups=exhibit.groups)
     # The ranges of outputs hold only for the input set, those of units hold for the whole box.
     ranges = answer if exhibit.input_set(box) is box else None
     sections = [

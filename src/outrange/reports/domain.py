@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ATOMS_A_GROUP = 2
 """Number of atomic conditions for a one-hot group: the sum of its inputs is at most 1 and at least
-1."""
+1. The second one is missing if all inputs of the group may be 0."""
 
 
 def domain_section(regions: Sequence[Region], reader: Reader, origin: str = "") -> Section:
@@ -44,7 +44,9 @@ def domain_section(regions: Sequence[Region], reader: Reader, origin: str = "") 
             if hi[i] > 0 and _is_one_hot(regions, group.members)
         ]
         kind = "one of" if open_ else "any mixture of"
-        rows.append((group.name, kind, ", ".join(open_ or group.categories), "category"))
+        none = " or none" * group.may_be_none
+        shown_names = ", ".join(open_ or group.categories) + none
+        rows.append((group.name, kind, shown_names, "category"))
     shown = rows[:MOST_ROWS]
     blocks: list[Block] = [Paragraph(origin or "Every input lies between its two bounds.")]
     if len(rows) > len(shown):
@@ -101,14 +103,14 @@ def _remarks(regions: Sequence[Region], reader: Reader) -> str:
     sentences = []
     if reader.groups and not is_one_hot:
         sentences.append(
-            "The set also contains mixtures of categories, which the data does not have."
+            "The input set also contains mixtures of categories, which the data does not have."
         )
     if not all(region.integer[list(reader.whole)].all() for region in regions):
         sentences.append(
-            "The set also contains fractions for inputs that are integers in the data."
+            "The input set also contains fractions for inputs that are integers in the data."
         )
-    of_groups = ATOMS_A_GROUP * len(reader.groups) if is_one_hot else 0
+    of_groups = sum(ATOMS_A_GROUP - group.may_be_none for group in reader.groups) * is_one_hot
     counts = [len(list(atoms(region.condition))) for region in regions]
     if len(regions) > 1 or regions[0].distances or counts[0] > of_groups:
-        sentences.append("The set is a part of this box: further conditions restrict it.")
+        sentences.append("Further conditions restrict the input set.")
     return " ".join(sentences)

@@ -39,6 +39,8 @@ def figure(answer: Any, prefix: str, reader: Reader | None = None) -> str:
         reader: Names and units of the page.
     """
     reader = reader or Reader()
+    if isinstance(answer, Range) and answer.subject == "gradient":
+        return ""  # The bars would have different units.
     # The bars of a counterexample would show the columns of a category one by one.
     is_undrawn = bool(reader.groups) or getattr(answer, "counterexample", None) is None
     if isinstance(answer, Verdict):

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from ..answers.range import Range
 from ..answers.render.document import OPEN, Block, Document, Paragraph, Table, Word
 from ..answers.render.html import chapter
 from .figures import figure
+from .plain.ranges import MOST_IN_VIEW, extremes
+from .plain.reader import round_text
 from .plain.words import UNKNOWN
 from .section import Section, in_order
 from .style import STYLE_SHEET
@@ -42,9 +45,9 @@ def report_html(title: str, lead: str, sections: Sequence[Section], standard: st
     sections = in_order(sections)
     groups = _groups(sections, standard)
     parts = [HEAD.format(title=escape(title), lead=escape(lead), style=STYLE_SHEET)]
-    parts.append(_contents(groups))
     parts.append('<main id="content">')
-    parts.append(_section("overview", "At a glance", 2, _block(_overview(sections), "overview")))
+    parts.append(_section("overview", "At a glance", 2, _glance(sections)))
+    parts.append(_contents(groups))
     for key, (heading, inside) in groups.items():
         number = list(groups).index(key) + 1
         if standard is None:
@@ -85,6 +88,24 @@ def _contents(groups: Mapping[str, tuple[str, list[Section]]]) -> str:
     return f'<nav aria-labelledby="contents"><p id="contents">Contents</p><ol>{items}</ol></nav>\n'
 
 
+def _glance(sections: Sequence[Section]) -> str:
+    """Return the summary as HTML: results, and the extreme values of at most two outputs."""
+    shown = _block(_overview(sections), "overview")
+    for section in sections:
+        answer = next(iter(section.answers), None)
+        if _is_in_summary(section) and isinstance(answer, Range):
+            blocks = extremes(answer, section.reader)
+            shown += figure(answer, "glance", section.reader)
+            shown += _block(Document("", "", blocks), section.title) if blocks else ""
+    return shown
+
+
+def _is_in_summary(section: Section) -> bool:
+    """Return whether the summary shows the figure of a section and its extreme values."""
+    first = next(iter(section.answers), None)
+    return section.key == "ranges" and isinstance(first, Range) and first.lo.size <= MOST_IN_VIEW
+
+
 def _overview(sections: Sequence[Section]) -> Document:
     """Return a table with one row per section that has an outcome.
 
@@ -94,13 +115,13 @@ def _overview(sections: Sequence[Section]) -> Document:
         (
             section.title,
             Word(_sentence(section.outcome), section.tone if section.tone != OPEN else ""),
-            Word(_standing(section), OPEN if section.cut else ""),
+            Word(_standing(section), OPEN if section.cut and not section.is_nearly_exact else ""),
         )
         for section in sections
-        if section.outcome
+        if section.outcome and section.outcome != NOT_ASKED
     ]
     blocks: list[Block] = [Table(("question", "answer", "state"), rows, "l")]
-    if any(section.cut for section in sections):
+    if any(section.cut and not section.is_nearly_exact for section in sections):
         blocks.append(Paragraph(f"{OPEN_MEANS} {UNKNOWN}"))
     return Document("", "", blocks)
 
@@ -110,8 +131,10 @@ def _sentence(outcome: str) -> str:
 
 
 def _standing(section: Section) -> str:
-    if section.outcome == NOT_ASKED or not (section.answers or section.cut):
+    if not (section.answers or section.cut):
         return "-"
+    if section.is_nearly_exact:
+        return f"proved; at most {round_text(100 * section.gap, 1, True)} % too wide"
     return "open in part" if section.cut else "complete"
 
 
@@ -131,14 +154,15 @@ def _part(section: Section, heading: str, level: int) -> str:
         level: Level of the heading, 2 for `<h2>`.
     """
     about = f'<p class="about">{escape(section.about)}</p>'
-    if section.cut:
+    if section.cut and not section.is_nearly_exact:
         about += f'<p class="cut"><strong>Open in part.</strong> {escape(section.cut)}</p>'
     body = ""
     if section.blocks:
         body += _block(Document("", "", section.blocks), section.title)
     for i, (answer, shown) in enumerate(zip(section.answers, section.plain, strict=True)):
         text = _scrollable(chapter(shown, level + 1), section.title)
-        image = figure(answer, f"{section.key}{i}", section.reader)
+        in_summary = _is_in_summary(section)
+        image = "" if in_summary else figure(answer, f"{section.key}{i}", section.reader)
         # For ranges the figure comes first: its title states what is proved.
         body += image + text if section.key == "ranges" else text + image
     if body and section.key in FOLDED and section.outcome != NOT_ASKED:

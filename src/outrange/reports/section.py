@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from ..answers.answer import Answer
+from ..answers.range import Range
 from ..answers.render.document import Block, Document
 from ..answers.verdict import Verdict
 from .plain.answers import document
 from .plain.reader import Reader
 from .words import NOT_ASKED, TITLES
+
+
+SMALL_GAP = 0.01
+"""Relative gap of output ranges up to which a page does not mark them as open."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +50,24 @@ class Section:
     seconds: float = 0.0
     call: str = ""
     reader: Reader = field(default_factory=Reader)
+
+    @property
+    def gap(self) -> float:
+        """Largest relative gap of the output ranges; infinite for other sections."""
+        ranges = [answer for answer in self.answers if isinstance(answer, Range)]
+        if self.key != "ranges" or not ranges:
+            return float("inf")
+        return max(float(np.max(answer.relative_gap, initial=0.0)) for answer in ranges)
+
+    @property
+    def is_nearly_exact(self) -> bool:
+        """Whether only a gap of at most `SMALL_GAP` keeps the section from being complete."""
+        return bool(self.cut) and self.gap <= SMALL_GAP
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the page marks the section as incomplete."""
+        return bool(self.cut) and not self.is_nearly_exact
 
     @property
     def documents(self) -> list[Document]:

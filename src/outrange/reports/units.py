@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from .plain.reader import Category, Reader
 if TYPE_CHECKING:
     from ..core import Region
     from ..graph import Graph, Slot
+    from ..questions.common.network import LayerLike
 
 
 Units = Mapping[str, str] | str | None
@@ -40,21 +42,31 @@ def units_of(slots: Sequence[Slot], names: Sequence[str] | None, units: Units) -
     ]
 
 
-def output_names(slots: Sequence[Slot], names: Sequence[str] | None) -> list[str]:
+def output_names(
+    slots: Sequence[Slot], names: Sequence[str] | None, layers: Sequence[LayerLike] = ()
+) -> list[str]:
     """Return a flat list of the names of all output entries.
 
     Args:
         slots: Outputs of the model.
         names: Flat list of the user's names for the entries; None if there are none.
+        layers: Layers of the model. If an output has the automatic name of a layer, such as
+            "dense_2", it is called `output`, since that name means nothing to a reader.
     """
     if names is not None:
         return list(names)
-    if len(slots) > 1:
-        return entry_names({slot.name: slot.shape * (slot.size > 1) for slot in slots})
-    # A layer name such as `dense_2` means nothing to a reader of the page.
-    if slots[0].size == 1:
-        return ["output"]
-    return entry_names({"output": slots[0].shape})
+    called = [slot.name for slot in slots]
+    if len(slots) == 1:
+        automatic = {layer.path for layer in layers if _is_named_automatically(layer)}
+        called = ["output" if name in automatic else name for name in called]
+    shapes = (slot.shape * (slot.size > 1) for slot in slots)
+    return entry_names(dict(zip(called, shapes, strict=True)))
+
+
+def _is_named_automatically(layer: LayerLike) -> bool:
+    """Return whether a layer has the name that Keras derives from its class."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", layer.kind).lower()
+    return re.fullmatch(rf"{re.escape(words)}(_\d+)?", layer.path) is not None
 
 
 def reader_of(

@@ -30,7 +30,7 @@ WARRANTS = (
 )
 
 PLAIN_LIMITS = (
-    ("Other inputs.", "The page covers no inputs outside the set above."),
+    ("Other inputs.", "The page covers no inputs outside the input set."),
     ("Whether the model is right.", "The page states which values the model can output, not "
      "whether these values are correct."),
     ("Rounding of the running model.", "The proofs are about exact arithmetic. The running model "
@@ -42,16 +42,15 @@ PLAIN_LIMITS = (
 
 TITLES = {
     "ranges": ("Output ranges", "The smallest and the largest value of every output."),
-    "properties": ("Properties", "Requirements on the model. Each is proved, broken by the input "
+    "properties": ("Requirements", "Each requirement on the model is proved, not met at the input "
                    "shown, or not decided within the available time."),
     "robustness": ("Robustness", "Whether small changes of known inputs change the decision."),
     "monotonicity": ("Monotonicity", "The direction in which each output moves with each input."),
-    "domain": ("Input domain", "The inputs that this page covers. Every proof holds for all of "
+    "domain": ("Input set", "The inputs that this page covers. Every proof holds for all of "
                "them."),
-    "slopes": ("Sensitivity", "How fast an output can change: its Lipschitz constant over the "
-               "domain, relative to the largest change of any input."),
+    "slopes": ("Sensitivity", "The most by which an output changes per unit of one input."),
     "layers": ("Layers", "For a specialist: the ranges of the units of every layer over the "
-               "domain, and the units that are dead, always on, saturated or constant."),
+               "input set, and the units that are dead, always on, saturated or constant."),
     "diagnosis": ("Diagnosis", "For the developers: why the model might not learn from its data."),
     "uncovered": ("What is not covered", "The limits of these proofs."),
     "model": ("Model", "The model that this page is about, identified by its hash."),
@@ -60,7 +59,7 @@ TITLES = {
 }  # fmt: skip
 """Heading and subject of the sections, by key, in their usual order on the page."""
 
-FOLDED = ("slopes", "layers", "diagnosis", "model", "reproduce")
+FOLDED = ("layers", "diagnosis", "model", "reproduce")
 """Keys of the sections that the page shows collapsed."""
 
 NOT_ASKED = "not applicable"
@@ -80,12 +79,12 @@ ISO_GROUPS = {
 """Keys of the sections below each heading of a report arranged by ISO/IEC 24029-2:2023."""
 
 ISO_ABOUT = {
-    "Domain": "The bounded domain over which the network is assessed.",
+    "Domain": "The input set over which the network is assessed.",
     "Stability": "Whether the decision, or a required property of the output, stays the same over "
-    "the domain or around known inputs.",
+    "the input set or around known inputs.",
     "Sensitivity": "By how much the output can change when inputs change.",
     "Relevance": "Which inputs affect which outputs, and in which direction.",
-    "Reachability": "Which outputs and hidden values can be reached from the domain.",
+    "Reachability": "Which outputs and hidden values can be reached from the input set.",
     "Real or computer arithmetic": "The arithmetic that the proofs are about.",
     "Beyond the standard": "Sections that the standard does not require.",
 }

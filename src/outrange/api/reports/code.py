@@ -87,7 +87,7 @@ def box_code(box: Any, from_data: bool, name: str = "box") -> str:
         return "box = outrange.data_box(data_x)"
     literal = code(box) if isinstance(box, dict | tuple) and _is_plain(box) else ""
     if not literal or len(literal) > LONGEST:
-        literal = "...  # the input domain above"
+        literal = "...  # the input set above"
     return f"{name} = {literal}"
 
 

@@ -66,9 +66,8 @@ second search gets all the remaining time."""
 RANGE_TOL = 1e-4
 """Relative tolerance of ranges: the page shows four digits."""
 
-MOST_INPUTS, MOST_PAIRS = 64, 256
-"""Maximum number of inputs for which slopes are computed, and of input-output pairs for
-monotonicity."""
+MOST_PAIRS = 256
+"""Maximum number of pairs of an output and an input for slopes and for monotonicity."""
 
 LARGER = (
     "This section covers every number between the bounds of each input, including fractional "
@@ -84,7 +83,7 @@ ROUGH = "Only the range of the output layer is that of the outputs; the others a
 """Note on the ranges of layers over a larger set than that of the outputs."""
 
 SLOPE_TOL = 1e-2
-"""Relative tolerance of Lipschitz constants; smooth networks converge slowly below it."""
+"""Relative tolerance of slopes; smooth networks converge slowly below it."""
 
 MOST_EACH = 10.0
 """Maximum number of seconds for the robustness of one data row."""
@@ -112,6 +111,7 @@ class Questions:
     output_names: Sequence[str] | None = None
     title: str | None = None
     safe_mode: bool = True
+    standard: str | None = None
     interrupted: bool = field(init=False, default=False)
     reader: Reader = field(init=False)
     _nameless: Network = field(init=False)
@@ -134,7 +134,8 @@ class Questions:
         graph, names = self.network.graph, self.output_names
         if isinstance(names, str):
             self.output_names = names = [names]
-        outputs = output_names(graph.outputs, checked_outputs(names, graph.outputs, self.y))
+        checked = checked_outputs(names, graph.outputs, self.y)
+        outputs = output_names(graph.outputs, checked, self.network.layers)
         check_units(self.units or {}, self.names or (), (*slots, *graph.outputs), outputs)
         self.network = apply_names(self.network, self.names, self.box)
         if isinstance(self.properties, str | os.PathLike):
@@ -151,12 +152,11 @@ class Questions:
         )
         self._claims = claims(self.network, self.properties, self.box, self.clock)
 
-    def sections(self, command: str, standard: str | None) -> list[Section]:
+    def sections(self, command: str) -> list[Section]:
         """Return all sections of the report, in the order of the page.
 
         Args:
             command: Command or code that repeats this report.
-            standard: The standard under whose headings the page is organized.
         """
         asks = dict(self._asks())
         keys = [key for key in WEIGHTS if key in asks]
@@ -165,7 +165,8 @@ class Questions:
         first = self._sections.get("ranges")
         is_open = first is not None and first.cut and not self.interrupted
         if first is not None and is_open and self.clock.left > first.seconds:
-            self._sections["ranges"] = self._better(first, self._ask("ranges", self._ranges, []))
+            again = self._ask("ranges", self._ranges, [])
+            self._sections["ranges"] = again if again.gap <= first.gap else first
         model = model_section(self._nameless, self.network.source)
         domain = domain_section(self._regions, self.reader, self._set_sentence)
         setup = setup_code(self.model, (self.x, self.y))
@@ -177,17 +178,13 @@ class Questions:
         ]
         order = [key for key in TITLES if key in self._sections]
         parts = [*head, *(self._sections[key] for key in order)]
-        if standard is not None:
+        if self.standard is not None:
             parts.append(arithmetic_section(self._known_range()))
         setting = [("Seed", str(self.seed)), ("Time limit", f"{self.clock.limit:g} s")]
         return [*parts, uncovered_section(), reproduce_section(parts, command, setting)]
 
-    def call(self, standard: str | None) -> str:
-        """Return Python code that repeats this report.
-
-        Args:
-            standard: The standard under whose headings the page is organized.
-        """
+    def call(self) -> str:
+        """Return Python code that repeats this report."""
         options = {
             "properties": [CodeText(claim) for claim in self._claims] or None,
             "eps": self.eps,
@@ -197,7 +194,7 @@ class Questions:
             "units": self.units or None,
             "output_names": self.output_names,
             "title": self.title,
-            "standard": standard,
+            "standard": self.standard,
             "seed": self.seed,
             "time_limit": self.clock.limit,
         }
@@ -274,13 +271,15 @@ class Questions:
     def _asks(self) -> Iterator[tuple[str, Callable[[float], Section]]]:
         """Yield the key and the function of each section of this report."""
         yield "ranges", self._ranges
-        yield "layers", self._layers
         if self.properties:
             yield "properties", self._properties
         if self.y is not None:
             yield "robustness", self._robustness
-        yield "slopes", self._slopes
         yield "monotonicity", self._monotonicity
+        yield "slopes", self._slopes
+        if self.standard is None:
+            return  # The other sections are for specialists.
+        yield "layers", self._layers
         if self.x is not None:
             yield "diagnosis", self._diagnosis
 
@@ -290,19 +289,6 @@ class Questions:
         answer = output_range(self.network, self.box, tol=RANGE_TOL, time_limit=seconds)
         call = f"outrange.output_range(network, box, tol={RANGE_TOL:g}, time_limit={seconds:.1f})"
         return answered_section("ranges", [answer], call, reader=self.reader)
-
-    @staticmethod
-    def _better(first: Section, second: Section) -> Section:
-        """Return the section on ranges with the smaller relative gap; the second for equal gaps."""
-        gaps = [
-            float(np.max(answer.relative_gap, initial=0.0))
-            for part in (first, second)
-            for answer in part.answers
-            if isinstance(answer, Range)
-        ]
-        if not second.answers:
-            return first
-        return second if gaps[-1] <= gaps[0] else first
 
     def _known_range(self) -> Range | None:
         """Return the range of the outputs, or None if it was not computed."""
@@ -380,19 +366,34 @@ class Questions:
         return answered_section("robustness", [answer], call, note, reader=self.reader)
 
     def _slopes(self, seconds: float) -> Section:
-        from ..slopes import lipschitz
+        from ..slopes import gradient_range
 
-        size = self.network.graph.size
-        if size > MOST_INPUTS:
-            raise NotApplicableError(
-                f"A report covers slopes for models with up to {MOST_INPUTS} inputs; this model "
-                f"has {size:,}."
+        inputs = self._check_pairs("slopes")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RelaxedSetWarning)  # The note on the page says so.
+            answer = gradient_range(
+                self.network, self._hull, inputs=inputs, tol=SLOPE_TOL, time_limit=seconds
             )
-        answer = lipschitz(self.network, self._hull, tol=SLOPE_TOL, time_limit=seconds)
         call = (
-            f"outrange.lipschitz(network, {self._set}, tol={SLOPE_TOL:g}, time_limit={seconds:.1f})"
+            f"outrange.gradient_range(network, {self._set}, inputs={code(inputs)}, "
+            f"tol={SLOPE_TOL:g}, time_limit={seconds:.1f})"
         )
         return answered_section("slopes", [answer], call, self._larger, reader=self.reader)
+
+    def _check_pairs(self, word: str) -> list[int]:
+        """Return the flat indices of the inputs that are not in a one-hot group.
+
+        Raises:
+            NotApplicableError: There are too many pairs of an output and an input for the page.
+        """
+        graph, inputs = self.network.graph, self.reader.numbers
+        pairs = len(inputs) * graph.value_size(graph.output)
+        if pairs > MOST_PAIRS:
+            raise NotApplicableError(
+                f"A report covers {word} of up to {MOST_PAIRS} pairs of an output and an input; "
+                f"this model has {pairs:,}."
+            )
+        return inputs
 
     @property
     def _set(self) -> str:
@@ -407,15 +408,8 @@ class Questions:
     def _monotonicity(self, seconds: float) -> Section:
         from ..slopes import monotone
 
-        graph = self.network.graph
-        inside = {i for group in self.reader.groups for i in group.members}
-        inputs = [name for i, name in enumerate(self.reader.entries) if i not in inside]
-        pairs = len(inputs) * graph.value_size(graph.output)
-        if pairs > MOST_PAIRS:
-            raise NotApplicableError(
-                f"A report covers up to {MOST_PAIRS} pairs of an output and an input; this model "
-                f"has {pairs:,}."
-            )
+        inputs = [self.reader.entries[i] for i in self._check_pairs("monotonicity")]
+        inside = bool(self.reader.groups)
         which = inputs if inside else None
         with warnings.catch_warnings():
             # Proofs cover all real values of integer inputs, and examples have integers.

@@ -36,7 +36,11 @@ def whole_and_groups(
     if isinstance(box, Mixed):
         mask, members, partial = integers_and_groups(slots, box)
         labels = list(names) if names else [f"input {i}" for i in range(mask.size)]
-        groups = [Category.of([labels[i] for i in g], tuple(g.tolist())) for g in members]
+        groups = [
+            Category.of([labels[i] for i in g], tuple(g.tolist()), may_be_none)
+            for kind, may_be_none in ((members, False), (partial, True))
+            for g in kind
+        ]
         return np.flatnonzero(mask).tolist(), groups, [group.tolist() for group in partial]
     parts = _columns(x, names)
     if names is None or set(parts) != set(names):
@@ -45,7 +49,11 @@ def whole_and_groups(
     integers = integer_types(x) if is_typed else [name for name in parts if _is_whole(parts[name])]
     whole, one_hot, dummies = whole_columns(parts, integers)
     at = {name: i for i, name in enumerate(names)}
-    categories = [Category.of(group, tuple(at[name] for name in group)) for group in one_hot]
+    categories = [
+        Category.of(group, tuple(at[name] for name in group), may_be_none)
+        for kind, may_be_none in ((one_hot, False), (dummies, True))
+        for group in kind
+    ]
     partial = [[at[name] for name in group] for group in dummies]
     integer = [*(at[name] for name in whole), *(i for group in partial for i in group)]
     return integer, categories, partial
@@ -81,6 +89,6 @@ def table_box(
     if not whole and not groups:
         return data_box(x)
     box = data_box(x, whole=False) if is_frame(x) else data_box(x)
-    one_hot = [list(group.members) for group in groups]
+    one_hot = [list(group.members) for group in groups if not group.may_be_none]
     alone = [i for i in whole if not any(i in group for group in partial)]
     return Mixed(box, integers=alone, one_hot=one_hot, at_most_one=list(partial))

@@ -14,8 +14,10 @@ from ...answers.robust_accuracy import RobustAccuracy
 from ...answers.summary import Summary
 from ...answers.verdict import Verdict
 from .checks import accuracy_document, accuracy_outcome, verdict_document, verdict_outcome
-from .ranges import range_document, range_outcome, slope_document, slope_outcome
+from .ranges import range_document, range_outcome
 from .reader import Reader
+from .requirement import requirement
+from .slopes import slope_document, slope_outcome
 from .trends import trend_document, trend_outcome
 
 
@@ -32,7 +34,7 @@ def outcome(answers: Sequence[Any], reader: Reader) -> str:
         case Verdict():
             return verdict_outcome(answers, reader)
         case Range():
-            if first.subject == "lipschitz":
+            if first.subject == "gradient":
                 return slope_outcome(first, reader)
             return range_outcome(first, reader)
         case Monotone():
@@ -54,7 +56,7 @@ def document(answer: Any, reader: Reader) -> Document:
         case Verdict():
             return verdict_document(answer, reader)
         case Range():
-            is_slope = answer.subject == "lipschitz"
+            is_slope = answer.subject == "gradient"
             return slope_document(answer, reader) if is_slope else range_document(answer, reader)
         case Monotone():
             return trend_document(answer, reader)
@@ -83,5 +85,5 @@ def with_page_names(answer: Any, reader: Reader) -> Any:
         )
         return replace(answer, trends=tuple(trends))
     if isinstance(answer, Verdict):
-        return replace(answer, claim=reader.claim(answer.claim))
+        return replace(answer, claim=requirement(answer.claim, reader))
     return answer

@@ -17,11 +17,13 @@ from ...answers.render.document import (
     Table,
     Word,
 )
+from ...answers.render.images import is_image
 from ...answers.render.text import share
 from ...answers.robust_accuracy import BROKEN, ROBUST, TONE, UNDECIDED, WRONG, RobustAccuracy
 from ...answers.verdict import HOLDS, VIOLATED, Verdict
 from .ranges import MOST_ENTRIES, impossible
 from .reader import OUTPUT_DIGITS, Reader, decimals, round_text
+from .requirement import requirement
 from .words import UNKNOWN, about, basis, remedy
 
 
@@ -35,17 +37,17 @@ MEANING = {
     WRONG: "the decision is wrong even without a change",
 }
 
-LABELS = {ROBUST: "stays right", UNDECIDED: "unknown", BROKEN: "can be broken", WRONG: "wrong"}
+LABELS = {ROBUST: "stays right", UNDECIDED: "unknown", BROKEN: "can become wrong", WRONG: "wrong"}
 
 
 def verdict_outcome(verdicts: Sequence[Verdict], reader: Reader) -> str:
-    """Return a phrase that says which properties are proved, broken and unknown.
+    """Return a phrase that says which properties are proved, not met and unknown.
 
     More than `MOST_NAMED` properties are only counted.
     """
-    words = {HOLDS: "proved", VIOLATED: "broken", "UNKNOWN": "unknown"}
+    words = {HOLDS: "proved", VIOLATED: "not met", "UNKNOWN": "unknown"}
     if len(verdicts) <= MOST_NAMED:
-        return "; ".join(f"{reader.claim(v.claim)}: {words[v.status]}" for v in verdicts)
+        return "; ".join(f"{requirement(v.claim, reader)}: {words[v.status]}" for v in verdicts)
     counts = {word: sum(v.status == status for v in verdicts) for status, word in words.items()}
     return f"of {len(verdicts):,}: " + ", ".join(f"{n:,} {word}" for word, n in counts.items() if n)
 
@@ -55,26 +57,24 @@ def verdict_document(answer: Verdict, reader: Reader) -> Document:
     blocks: list[Block] = []
     example = answer.counterexample
     if answer.status == HOLDS:
-        lead = "Proved: this requirement holds for every input that the report covers."
+        lead = "Proved: this requirement holds for every input of the input set."
         if answer.vacuous:
             lead = "This requirement holds trivially: no input satisfies its assumptions."
     elif example is not None:
-        lead = "Not true: the input below breaks this requirement."
+        lead = "Not met, as the input below shows."
         if example.reproduced is False:
             lead += (
                 " At this input, the running model meets the requirement only because of its "
                 "rounding errors."
             )
         rows = list(_outputs(example.flat_y, reader))
-        if example.flat_x.size <= MOST_ENTRIES:
+        if example.flat_x.size <= MOST_ENTRIES and not is_image(np.asarray(example.x)):
             table = Table(("input", "value"), [*rows, *reader.point(example.flat_x)], "lr")
             blocks += [table, *impossible(reader, example.flat_x)]
         else:
-            blocks.append(Paragraph(f"The input has {example.flat_x.size:,} numbers; it is in the "
-                                    "saved answer."))  # fmt: skip
             blocks.append(Table(("output", "value"), rows, "lr"))
     else:
-        lead = "Unknown: there is no proof, and no known input that breaks this requirement."
+        lead = "Unknown: there is no proof, and no known input that violates this requirement."
         lead += _distance(answer)
         tried = " ".join(remark for remark in answer.remedies if not set(remark) & set("`="))
         smaller = f" A trial on a smaller set: {tried}" if tried else ""
@@ -83,7 +83,7 @@ def verdict_document(answer: Verdict, reader: Reader) -> Document:
                            [Paragraph(UNKNOWN), Paragraph(advice)]))  # fmt: skip
     tone = {HOLDS: GOOD, VIOLATED: BAD}.get(answer.status, OPEN)
     return Document(
-        f"Requirement: {reader.claim(answer.claim)}", lead, [*blocks, basis(answer)], tone
+        f"Requirement: {requirement(answer.claim, reader)}", lead, [*blocks, basis(answer)], tone
     )
 
 
@@ -97,11 +97,11 @@ def _distance(answer: Verdict) -> str:
     if answer.nearest is not None and answer.nearest > 0:
         near = round_text(answer.nearest, decimals(answer.nearest, OUTPUT_DIGITS), False)
         text = (
-            f" Of all inputs tried, the nearest one is {near} away from breaking the requirement."
+            f" Of all inputs tried, the nearest one is {near} away from violating the requirement."
         )
     if np.isfinite(answer.margin) and answer.margin < 0:
         far = round_text(-answer.margin, decimals(-answer.margin, OUTPUT_DIGITS), True)
-        text += f" It is proved that no input breaks the requirement by more than {far}."
+        text += f" It is proved that no input violates the requirement by more than {far}."
     return text
 
 

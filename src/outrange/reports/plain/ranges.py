@@ -1,4 +1,4 @@
-"""Output ranges and Lipschitz constants in plain sentences."""
+"""Output ranges in plain sentences."""
 
 from __future__ import annotations
 
@@ -29,12 +29,6 @@ MOST_POINTS, MOST_IN_VIEW, MOST_ENTRIES = 10, 2, 256
 described in sentences, and maximum number of entries of an input that is shown."""
 
 
-RATE = (
-    "Each number is a rate: if no input changes by more than 0.01, the output changes by at most a "
-    "hundredth of this number. For large changes, the range of the output may be a smaller limit."
-)
-
-
 class OutputEnds:
     """The two bounds on one output, as text.
 
@@ -52,7 +46,7 @@ class OutputEnds:
         self.closed_lo, self.closed_hi = (
             bool(np.ravel(a)[i]) for a in (answer.closed_lo, answer.closed_hi)
         )
-        width = self.hi if answer.subject == "lipschitz" else self.hi - self.lo
+        width = self.hi - self.lo
         if not np.isfinite(width):
             width = self.seen_hi - self.seen_lo
         self.places = decimals(width or abs(self.hi), OUTPUT_DIGITS)
@@ -125,7 +119,7 @@ def range_document(answer: Range, reader: Reader) -> Document:
     """Return the document of output ranges: proved bounds, extreme inputs, and open questions."""
     ends = [OutputEnds(answer, i, reader) for i in range(min(answer.lo.size, MOST_ROWS))]
     shown = ends[:MOST_PRINTED]
-    lead = f"Proved for every input that the report covers: {range_outcome(answer, reader)}."
+    lead = f"Proved for every input of the input set: {range_outcome(answer, reader)}."
     blocks: list[Block] = []
     if len(ends) <= MOST_IN_VIEW:
         blocks.append(Paragraph("\n".join(line for end in ends for line in end.ends)))
@@ -141,7 +135,8 @@ def range_document(answer: Range, reader: Reader) -> Document:
         if len(rows) > len(shown):
             table = Table(head, rows, "lrrrrl")
             blocks.append(Fold(f"The first {len(rows):,} of {answer.lo.size:,} outputs", [table]))
-    blocks += _extremes(answer, ends, reader)
+    if len(ends) > MOST_IN_VIEW:
+        blocks += extremes(answer, reader)
     blocks += _unknown(answer, ends)
     bounded = np.isfinite(answer.lo).any() or np.isfinite(answer.hi).any()
     if not bounded:
@@ -151,31 +146,34 @@ def range_document(answer: Range, reader: Reader) -> Document:
     return Document("What is proved", lead, [*blocks, shown_by], tone)
 
 
-def _extremes(answer: Range, ends: list[OutputEnds], reader: Reader) -> list[Block]:
-    """Return blocks about the inputs at which outputs take their smallest and largest values.
+def extremes(answer: Range, reader: Reader) -> list[Block]:
+    """Return blocks about the inputs at which the smallest and largest values were seen.
 
     Outputs after the first `MOST_POINTS` are omitted, as are those whose inputs are not known.
     """
     tables: list[tuple[str, list[Block]]] = []
     width = sum(int(np.prod(shape, dtype=np.int64)) for shape in answer.inputs.values())
+    ends = [OutputEnds(answer, i, reader) for i in range(min(answer.lo.size, MOST_POINTS))]
+    if any(len(shape) > 1 for shape in answer.inputs.values()):
+        return []
     if width > MOST_ENTRIES:
         return [Paragraph(f"An input has {width:,} numbers, too many for this page; the extreme "
                           "inputs are in the saved answer.")]  # fmt: skip
-    for i, end in enumerate(ends[:MOST_POINTS]):
+    for i, end in enumerate(ends):
         low, high = (_input_at(answer, at, i) for at in (answer.at_lo, answer.at_hi))
         if np.isnan(low).any() or np.isnan(high).any():
             continue
         rows = [(name, a, b) for (name, a), (_, b) in
                 zip(reader.point(low), reader.point(high), strict=True)]  # fmt: skip
-        values = (end.name, f"{end.least}{end.unit}", f"{end.most}{end.unit}")
-        small, large = (
-            f"{word} value{'' if closed else ' seen'}"
-            for word, closed in (("smallest", end.closed_lo), ("largest", end.closed_hi))
-        )
-        table = Table(("input", f"at the {small}", f"at the {large}"), [values, *rows], "lrr")
+        values = [
+            (f"{end.name}, seen", f"{end.least}{end.unit}", f"{end.most}{end.unit}"),
+            (f"{end.name}, proved", f"never below {end.below}{end.unit}",
+             f"never above {end.above}{end.unit}"),
+        ]  # fmt: skip
+        table = Table(("", "smallest value seen", "largest value seen"), [*values, *rows], "lrr")
         note = impossible(reader, low, high)
-        tables.append((f"The inputs at the two bounds of {end.name}", [table, *note]))
-    if len(ends) <= MOST_IN_VIEW:
+        tables.append((f"The inputs with the smallest and the largest {end.name}", [table, *note]))
+    if answer.lo.size <= MOST_IN_VIEW:
         return [b for title, inside in tables for b in (Paragraph(f"{title}:"), *inside)]
     return [Fold(title, inside) for title, inside in tables]
 
@@ -226,38 +224,3 @@ def _digits(answer: Range, ends: list[OutputEnds]) -> list[Block]:
     head = ("output", "proved from", "seen from", "seen to", "proved to")
     rows = [(e.name, *map(repr, (e.lo, e.seen_lo, e.seen_hi, e.hi))) for e in ends[:MOST_PRINTED]]
     return [Paragraph("The bounds with all digits:"), Table(head, rows, "lr")]
-
-
-def slope_outcome(answer: Range, reader: Reader) -> str:
-    """Return a phrase on the rate at which outputs can change.
-
-    It describes at most the first `MOST_IN_VIEW` outputs.
-    """
-    parts = []
-    for i in range(min(answer.hi.size, MOST_IN_VIEW)):
-        end = OutputEnds(answer, i, reader)
-        if np.isfinite(end.hi):
-            parts.append(f"{end.name}: at most {end.above}{end.unit}")
-    if not parts:
-        return "no bound is proved yet"
-    more = "" if answer.hi.size <= MOST_IN_VIEW else f" ({answer.hi.size:,} outputs in total)"
-    return f"{'; '.join(parts)}, per change of 1 in every input{more}"
-
-
-def slope_document(answer: Range, reader: Reader) -> Document:
-    """Return the document of Lipschitz constants: bounds on the largest changes of outputs."""
-    ends = [OutputEnds(answer, i, reader) for i in range(min(answer.hi.size, MOST_PRINTED))]
-    rows = [(end.name, f"{end.above}{end.unit}", _slope_seen(end)) for end in ends]
-    head = ("output", "proved: at most", "seen")
-    lead = f"Proved: {slope_outcome(answer, reader)}."
-    heading = list_heading("Outputs", answer.hi.size)
-    blocks = [Paragraph(RATE), Paragraph(heading), Table(head, rows, "lr"), basis(answer)]
-    tone = GOOD if answer.is_exact else OPEN
-    return Document("How fast the output can change", lead, blocks, tone)
-
-
-def _slope_seen(end: OutputEnds) -> str:
-    """Return the upper end of the seen slopes as text, or a phrase if no change was seen."""
-    if end.hi > 0 and end.most == round_text(0.0, end.places):
-        return "not measured"
-    return f"{end.most}{end.unit}"

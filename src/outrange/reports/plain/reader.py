@@ -6,11 +6,12 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 import numpy as np
 
-from ...answers.render.text import bound, number
+from ...answers.render.numbers import DIGITS, number
 
 
 INPUT_DIGITS, OUTPUT_DIGITS = 3, 4
@@ -21,14 +22,7 @@ MOST_DECIMALS, LARGEST = 8, 1e12
 instead."""
 
 LONG = 1e4
-"""Magnitude below which integers have no thousands separator: years would look odd with one."""
-
-FREE = 1e-6
-"""Tolerance for float64 rounding, in units of the last displayed decimal.
-
-A bound that is closer than this to a number with the displayed decimals is shown as this number,
-and is not rounded up or down.
-"""
+"""Magnitude below which inputs have no thousands separator: years would look odd with one."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +33,18 @@ class Category:
         name: Name of the categorical input, such as `"city"`.
         members: Flat indices of the one-hot inputs.
         categories: Names of the categories, such as `"A"`, in the order of `members`.
+        may_be_none: Whether all inputs of the group may be 0, because one category has no column.
     """
 
     name: str
     members: tuple[int, ...]
     categories: tuple[str, ...]
+    may_be_none: bool = False
 
     @classmethod
-    def of(cls, names: Sequence[str], members: tuple[int, ...]) -> Category:
+    def of(
+        cls, names: Sequence[str], members: tuple[int, ...], may_be_none: bool = False
+    ) -> Category:
         """Return a group that is named after the common prefix of its columns.
 
         For example, the columns `city_A` and `city_B` have the name `city`. Columns without a
@@ -55,12 +53,15 @@ class Category:
         Args:
             names: Names of the columns.
             members: Flat indices of the one-hot inputs.
+            may_be_none: See the class.
         """
-        stems = {re.split(r"[_=:.\s\-/\[]", name)[0] for name in names}
-        stem = stems.pop() if len(stems) == 1 else ""
-        if not stem or stem in names:
-            return cls("category", members, tuple(names))
-        return cls(stem, members, tuple(name[len(stem) + 1 :].rstrip("]") for name in names))
+        first = names[0]
+        ends = [match.end() for match in re.finditer(r"(?<=.)[_=:.\s\-/\[](?=.)", first)]
+        end = max((i for i in ends if all(n.startswith(first[:i]) for n in names)), default=0)
+        rest = [name[end:].rstrip("]") for name in names]
+        if not end or not all(rest):
+            return cls("category", members, tuple(names), may_be_none)
+        return cls(first[: end - 1], members, tuple(rest), may_be_none)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +112,16 @@ class Reader:
         """Return the unit of an output preceded by a space, or "" if it has no unit."""
         return f" {unit}" if (unit := _at(self.output_units, i)) else ""
 
+    def slope_unit(self, k: int, i: int) -> str:
+        """Return the unit of the slope of output `k` per unit of input `i`, after a space."""
+        return f"{self.unit(k)} per {_at(self.units, i) or '1'}"
+
+    @property
+    def numbers(self) -> list[int]:
+        """Flat indices of the inputs that are in no one-hot group."""
+        inside = {i for group in self.groups for i in group.members}
+        return [i for i in range(len(self.inputs)) if i not in inside]
+
     def input_called(self, entry: str) -> str:
         """Return the page's name for the input that answers refer to as `entry`."""
         return self.input(self.entries.index(entry)) if entry in self.entries else entry
@@ -128,11 +139,13 @@ class Reader:
             up: True rounds up and False rounds down, with one more digit; None rounds to nearest.
         """
         unit = f" {unit}" if (unit := _at(self.units, i)) else ""
-        if float(value).is_integer() and abs(value) < LONG:
-            return f"{value + 0.0:.0f}".replace("-", "−") + unit
         width = self.widths[i] if i < len(self.widths) else abs(float(value))
         places = decimals(width, INPUT_DIGITS + (up is not None))
-        return f"{round_text(value, places, up)}{unit}"
+        if not width:  # A fixed input has no width.
+            places = decimals(abs(float(value)), DIGITS)
+        # The model reads a decimal number as the nearest float64, which `repr` writes.
+        text = round_text(Decimal(repr(float(value))), places, up)
+        return f"{text if abs(value) >= LONG else text.replace(',', '')}{unit}"
 
     def point(self, x: Any) -> list[tuple[str, str]]:
         """Return pairs of name and value for the inputs of a point.
@@ -162,23 +175,6 @@ class Reader:
         flat = flatten(x)
         return any(not float(flat[i]).is_integer() for i in self.whole if i < flat.size)
 
-    def claim(self, text: str) -> str:
-        """Replace the entries of inputs and outputs in a property with their names on the page."""
-
-        def output(match: re.Match[str]) -> str:
-            i = int(match[1])
-            return self.output(i) if self.outputs and i < len(self.outputs) else match[0]
-
-        def input_(match: re.Match[str]) -> str:
-            i = int(match[1])
-            return self.input(i) if self.inputs and i < len(self.inputs) else match[0]
-
-        text = re.sub(r"\by\[(\d+)\]", output, text)
-        text = re.sub(r"\bx\[(\d+)\]", input_, text)
-        text = re.sub(r"\by\[(['\"])(.*?)\1\]", lambda m: m[2], text)
-        text = re.sub(r"\bx\[(['\"])(.*?)\1\]", lambda m: self.input_called(m[2]), text)
-        return text.replace("<=", "≤").replace(">=", "≥")
-
 
 def _at(texts: Sequence[str], i: int) -> str:
     return texts[i] if i < len(texts) else ""
@@ -202,7 +198,7 @@ def category(group: Category, flat: np.ndarray) -> str:
     """
     chosen = _category_index(group, flat)
     if chosen is not None:
-        return group.categories[chosen]
+        return (*group.categories, f"none of {', '.join(group.categories)}")[chosen]
     shares = (
         f"{name} {round_text(flat[i], 2)}"
         for name, i in zip(group.categories, group.members, strict=True)
@@ -212,7 +208,10 @@ def category(group: Category, flat: np.ndarray) -> str:
 
 
 def _category_index(group: Category, flat: np.ndarray) -> int | None:
+    """Return the index of a point's category, the number of categories for none, or None."""
     values = flat[list(group.members)]
+    if group.may_be_none and not values.any():
+        return len(values)
     if np.isin(values, (0.0, 1.0)).all() and values.sum() == 1:
         return int(values.argmax())
     return None
@@ -230,22 +229,27 @@ def decimals(width: float, significant: int) -> int | None:
     return max(places, 0) if places <= MOST_DECIMALS else None
 
 
-def round_text(value: float, places: int | None, up: bool | None = None) -> str:
-    """Return a number as text with `places` decimals, or with significant digits.
+def round_text(value: float | Decimal, places: int | None, up: bool | None = None) -> str:
+    """Return a number as text with at most `places` decimals, or with significant digits.
 
-    Significant digits are used if `places` is None, or if the number is not below `LARGEST`.
+    Significant digits are used if `places` is None, or if the number is not below `LARGEST`. The
+    rounding is exact: a number that is rounded up is never below `value`. Zeros at the end of the
+    decimals are omitted.
 
     Args:
         value: The number.
-        places: Number of decimals; None to use significant digits.
+        places: Maximum number of decimals; None to use significant digits.
         up: True rounds up and False rounds down, as for a bound; None rounds to nearest.
     """
-    value = float(value)
-    if places is None or not abs(value) < LARGEST:
-        return number(value) if up is None else bound(value, 1 if up else -1)
-    scaled = value * 10.0**places
-    near = round(scaled)
-    if up is not None and abs(scaled - near) > FREE:
-        near = math.ceil(scaled) if up else math.floor(scaled)
-    text = f"{near / 10.0**places + 0.0:,.{places}f}"
-    return text.replace("-", "−")
+    exact = Decimal(value)
+    if not exact.is_finite():
+        return number(float(value))
+    is_short = places is None or abs(exact) >= LARGEST
+    if is_short:
+        places = DIGITS - 1 - exact.adjusted() if exact else 0
+    rounding = {None: ROUND_HALF_EVEN, True: ROUND_CEILING, False: ROUND_FLOOR}[up]
+    near = exact.quantize(Decimal(1).scaleb(-(places or 0)), rounding)
+    text = number(float(near)) if is_short else f"{near + 0:,f}"
+    if "." in text and "e" not in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text.replace("-", "−")

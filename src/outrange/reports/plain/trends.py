@@ -91,7 +91,7 @@ def trend_document(answer: Monotone, reader: Reader) -> Document:
     )
     if open_:
         blocks.append(_unknown(answer, open_, reader))
-    lead = "All other inputs stay fixed. The results hold for every input that the report covers: "
+    lead = "All other inputs stay fixed. The results hold for every input of the input set: "
     lead += '"never" is proved, and "can" is shown by examples.'
     tone = OPEN if open_ else ""
     return Document("In which direction the output moves", lead, [*blocks, basis(answer)], tone)
@@ -117,10 +117,7 @@ def _pair(trend: Trend, reader: Reader) -> str:
 
 
 def _examples(answer: Monotone, reader: Reader) -> list[Block]:
-    """Return examples in which outputs fall and rise, by input.
-
-    The inputs with the largest changes come first.
-    """
+    """Return examples in which outputs fall and rise, for the `MOST_NAMED` largest changes."""
     blocks: list[tuple[float, list[Block]]] = []
     for trend in answer.trends:
         pairs = [("falls", trend.fall), ("rises", trend.rise)]
@@ -130,7 +127,7 @@ def _examples(answer: Monotone, reader: Reader) -> list[Block]:
             (largest, [b for word, pair in shown for b in _example(trend, word, pair, reader)])
         )
     blocks.sort(key=lambda group: -group[0])
-    return [block for _, group in blocks for block in group]
+    return [block for _, group in blocks[:MOST_NAMED] for block in group]
 
 
 def _example(trend: Trend, word: str, pair: FallingPair, reader: Reader) -> list[Block]:
