@@ -6,16 +6,15 @@ from types import ModuleType
 import numpy as np
 
 from ...answers.diagnosis import Finding, Level
-from ...program import ModelChange, Optimizer, Rehearsal
+from ...program import Optimizer, Rehearsal
 from ..changes import AS_IS, Change
 from ..context import DiagnosisContext
 from ..divergence import GROWTH, WILD, curvature, diverges, late_loss
 from ..registry import Example, ModelAndData, Rule, register
-from ..repairs.read_fix import Repair
-from ..repairs.trial import apply_repair
 from ..short_trainings import SEEDS
-from ..trials import LEARNED, LEAST
+from ..trials import LEARNED
 from ..wording import at_least, at_most, format_steps, short
+from .faster_learning import larger_factors, learns_too_little, needs_adam, with_rate
 from .history import Symptom
 
 
@@ -34,18 +33,6 @@ to."""
 SMALLER = (0.1, 0.01)
 """Factors by which the learning rate is multiplied to try smaller rates."""
 
-USUAL, LARGEST = {True: 3e-3, False: 3e-2}, {True: 0.1, False: 1.0}
-"""Usual learning rates of small networks, and the largest rates to try.
-
-The key is False for the optimizers in `UNSCALED`, and True for all others.
-"""
-
-USUAL_OF = {"Adadelta": 1.0}
-"""Usual learning rates of optimizers for which `USUAL` is far too small."""
-
-UNSCALED = ("SGD", "Adadelta", "Adagrad", "Ftrl")
-"""Optimizers for which larger rates are usual. Their key in `USUAL` and `LARGEST` is False."""
-
 FEWEST_STEPS = 4
 """Minimum number of steps of a training run for its loss to be evidence. With fewer steps, only a
 loss that is not finite is evidence."""
@@ -53,11 +40,6 @@ loss that is not finite is evidence."""
 STAYS = 0.02
 """A training run makes no progress if its loss changes by less than this fraction of the difference
 between the best constant's loss and the least possible loss."""
-
-SLOW, DONE = 0.7, 0.1
-"""Two conditions for slow gradient descent if there is no plan. The loss of the copies remains at
-least `SLOW` times the best constant's loss. A larger rate reduces the final loss to at most `DONE`
-times its value."""
 
 MANY = 20_000
 """Number of training steps that is assumed if there is no plan."""
@@ -154,8 +136,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             or _clips_too_much(case, optimizer, training)
             or _too_small(case, optimizer, training)
             or _slow(case, optimizer, training)
-            or _learns_too_little(case, optimizer, training)
-            or _needs_adam(case, optimizer)
+            or learns_too_little(case, optimizer, training)
+            or needs_adam(case, optimizer)
         )
     if result is None:
         return
@@ -190,11 +172,7 @@ def _explodes(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal)
             if blown and not diverges(training)
             else "it diverges."
         )
-    ), f"{_with_rate(optimizer, 0.01)}   or scaled inputs"
-
-
-def _with_rate(optimizer: Optimizer, factor: float) -> str:
-    return f"keras.optimizers.{optimizer.kind}({short(optimizer.rate * factor)})"
+    ), f"{with_rate(optimizer, 0.01)}   or scaled inputs"
 
 
 def _too_large(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> Texts | None:
@@ -221,7 +199,7 @@ def _too_large(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal
                 f"model, the loss stays at {short(lowest)} or more; {_instead(case, level)}at a "
                 f"learning rate of {short(optimizer.rate * factor)} the loss falls to "
                 f"{short(best)}. The learning rate {short(optimizer.rate)} is too large."
-            ), _with_rate(optimizer, factor)
+            ), with_rate(optimizer, factor)
     return None
 
 
@@ -244,7 +222,7 @@ def _jumps(
                 f"{short(training.looks[0][1])} to {short(highest)}. "
                 f"{case.trials.describe_gain(gained, how)} The learning rate "
                 f"{short(optimizer.rate)} is too large."
-            ), _with_rate(optimizer, factor)
+            ), with_rate(optimizer, factor)
     return None
 
 
@@ -286,7 +264,7 @@ def _too_small(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal
     if not (trials.stuck or _stands_still(case)):
         return None
     steps, gain = len(training.losses), training.looks[0][1] - late_loss(training)
-    for factor in _larger(optimizer):
+    for factor in larger_factors(optimizer):
         if (trials.helps(Change(rate=factor)) or trials.gain(Change(rate=factor))) is None:
             continue
         others = trials.all(Change(rate=factor))
@@ -303,7 +281,7 @@ def _too_small(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal
             f"{short(max(other.looks[-1][1] for other in others))}. The learning rate "
             f"{short(optimizer.rate)} is too small: at the measured pace, {part}this gain would "
             f"take more than {most:,} steps."
-        ), _with_rate(optimizer, factor)
+        ), with_rate(optimizer, factor)
     return None
 
 
@@ -321,71 +299,6 @@ def _stands_still(case: DiagnosisContext) -> bool:
         if training is None or not abs(training.looks[0][1] - late_loss(training)) < most:
             return False
     return True
-
-
-def _learns_too_little(
-    case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal
-) -> Texts | None:
-    """Report a rate at which copies learn less than at a larger rate in the same number of steps.
-
-    The runs must include at least half of the planned steps. Their loss must be at least half of
-    the best constant's loss, and a larger rate must at least halve it. Without a plan, the user may
-    intend many more steps. Then only plain gradient descent is checked, with the thresholds `SLOW`
-    and `DONE`.
-    """
-    trials, steps = case.trials, len(training.losses)
-    plain = optimizer.kind == "SGD" and not optimizer.momentum
-    if not (trials.complete or (case.plan is None and plain and steps >= LEAST)):
-        return None
-    least, most = (0.5, 0.5) if trials.complete else (SLOW, DONE)
-    ratio = trials.ratio(training)
-    if ratio is None or ratio < least:
-        return None
-    for factor in _larger(optimizer)[:2]:
-        gained = trials.gain(Change(rate=factor))
-        if gained is not None and gained[0] >= least and gained[1] <= most * gained[0]:
-            how = f"at a learning rate of {short(optimizer.rate * factor)}"
-            return (
-                f"the model learns slowly at a learning rate of {short(optimizer.rate)}. "
-                f"{trials.describe_gain(gained, how)}"
-            ), _with_rate(optimizer, factor)
-    return None
-
-
-def _needs_adam(case: DiagnosisContext, optimizer: Optimizer) -> Texts | None:
-    """Report gradient descent if copies learn much more with Adam in the planned steps.
-
-    The thresholds are those of `_learns_too_little` with a plan. Larger rates must not help.
-    """
-    trials = case.trials
-    if optimizer.kind not in UNSCALED or not trials.complete:
-        return None
-    before = trials.ratios()
-    if len(before) < SEEDS or not 0.5 <= min(before) < np.inf:
-        return None
-    change = ModelChange("optimizer", value="Adam", options={"learning_rate": USUAL[True]})
-    fixed = apply_repair(case, Repair("", (change,), ()))
-    after = [] if fixed is None else fixed.trials.ratios()
-    if len(after) < SEEDS or max(after) > 0.5 * min(before):
-        return None
-    adam = f"Adam({short(USUAL[True])})"
-    how = f"with {adam}, which adapts the step of each weight"
-    return (
-        f"the model learns slowly with {optimizer.kind} at a learning rate of "
-        f"{short(optimizer.rate)}. {trials.describe_gain((min(before), max(after)), how)}"
-    ), f"keras.optimizers.{adam}"
-
-
-def _larger(optimizer: Optimizer) -> list[float]:
-    """Return up to three powers of 10 by which to multiply the rate, the most promising first.
-
-    The first power brings the rate closest to the value in `USUAL` or `USUAL_OF`. No power brings
-    it above `LARGEST`.
-    """
-    adaptive = optimizer.kind not in UNSCALED
-    usual = USUAL_OF.get(optimizer.kind, USUAL[adaptive])
-    factors = [10.0**i for i in range(1, 8) if optimizer.rate * 10.0**i <= LARGEST[adaptive]]
-    return sorted(factors, key=lambda f: abs(np.log(optimizer.rate * f / usual)))[:3]
 
 
 def _moved_weights(
@@ -412,7 +325,7 @@ def _slow(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> 
         return (
             f"in {format_steps(steps)} of training a copy of the model, no weight moved by more "
             f"than {least:g} of its size (learning rate {short(optimizer.rate)})."
-        ), small or _with_rate(optimizer, 100)
+        ), small or with_rate(optimizer, 100)
     pace = _pace(case, [loss for _, loss in training.looks], steps)
     if pace is None or pace <= FOREVER or case.trials.stuck is False:
         return None
