@@ -15,6 +15,7 @@ from ..core.progress import Stage, report_progress
 from ..program import Program
 from . import rules
 from .context import DiagnosisContext
+from .harm.consequences import set_consequences_aside
 from .harm.notes import demote_harmless
 from .plan import Plan
 from .registry import RULES
@@ -179,7 +180,8 @@ def diagnose(
     findings.sort(
         key=lambda finding: (-finding.level, finding.code not in DATA_RULES, finding.code)
     )
-    findings = resolve_references(demote_harmless(case, drop_vain_advice(case, findings)))
+    findings = demote_harmless(case, drop_vain_advice(case, findings))
+    findings = resolve_references(set_consequences_aside(case, findings))
     if try_fixes:
         findings = add_trials(case, findings)
     return Diagnosis(
