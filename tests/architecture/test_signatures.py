@@ -1,0 +1,30 @@
+"""Public functions and constructors take few parameters."""
+
+from inspect import signature
+
+import outrange
+
+
+MOST = 10
+
+LONG = {
+    "ControlLoop": 16,
+    "compare": 18,
+    "diagnose": 13,
+    "gradient_range": 11,
+    "monotone": 12,
+    "output_range": 11,
+    "repair": 16,
+    "report": 17,
+    "robust_accuracy": 14,
+    "robustness": 17,
+}
+"""Public names with more parameters, and their numbers, which may only fall."""
+
+ERRORS = tuple(name for name in outrange.__all__ if name.endswith("Error"))
+
+
+def test_public_functions_take_few_parameters():
+    public = {name: getattr(outrange, name) for name in outrange.__all__ if name not in ERRORS}
+    counts = {name: len(signature(f).parameters) for name, f in public.items() if callable(f)}
+    assert {name: count for name, count in counts.items() if count > MOST} == LONG
