@@ -61,6 +61,7 @@ def test_the_network_of_a_file_is_the_one_the_checker_reads(tmp_path):
 @pytest.mark.slow
 def test_the_other_questions(tmp_path):
     net, other, file = model("relu", "relu"), model("relu", "relu", seed=1), tmp_path / "a.proof"
+    hidden = outrange.load(net, layer=net.layers[0].name)
     questions = [
         lambda **more: outrange.verify(net, "y[0] <= 30 and y[1] >= -30", (-1, 1), **more),
         lambda **more: outrange.verify(net, (y[0] <= 30) | (y[1] >= 1), (-1, 1), **more),
@@ -68,6 +69,8 @@ def test_the_other_questions(tmp_path):
         lambda **more: outrange.maximize(net, y[0], (-1, 1), **more),
         lambda **more: outrange.robustness(net, [0.1, 0.4, 0.3], **more),
         lambda **more: outrange.difference_range(net, other, (-0.1, 0.1), **more),
+        lambda **more: outrange.output_range(hidden, (-1, 1), **more),
+        lambda **more: outrange.monotone(hidden, (-1, 1), **more),
     ]
     for ask in questions:
         answer = ask(certificate=file)
@@ -110,9 +113,6 @@ def test_unsupported_questions_are_refused_before_the_search(tmp_path):
     normal = keras.Sequential([keras.Input((3,)), keras.layers.BatchNormalization()])
     ask = outrange.output_range
     check_refused(tmp_path, lambda f: ask(normal, (0, 1), certificate=f), "covers affine")
-    check_refused(
-        tmp_path, lambda f: ask(net, (0, 1), layer="dense", certificate=f), "outputs|layer"
-    )
     check_refused(tmp_path, lambda f: ask(net, (0, 1), arithmetic="float32", certificate=f), "real")
     ball = outrange.L2Ball([0.1, 0.2, 0.3], 0.1)
     check_refused(tmp_path, lambda f: ask(net, ball, certificate=f), "box")

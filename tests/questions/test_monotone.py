@@ -95,7 +95,7 @@ def test_outputs_and_layers_are_picked():
     hidden = dense_net((2, 2, 1), ("relu", None), weights=[
         (rows.T, np.zeros(2)), (np.array([[1.0], [-1.0]]), np.zeros(1))
     ])  # fmt: skip
-    inner = monotone(outrange.load(hidden.graph), (0.1, 1), layer="dense_0", inputs=0)
+    inner = monotone(outrange.load(hidden.graph, layer="dense_0"), (0.1, 1), inputs=0)
     assert directions(inner) == ["rises", "rises"]
 
 

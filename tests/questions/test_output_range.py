@@ -64,15 +64,6 @@ def test_rows_are_bounded_as_they_are():
     np.testing.assert_allclose(answer.model_hi, [1, 2, 0], atol=1e-6)
 
 
-def test_layer_takes_the_place_of_the_outputs():
-    net = dense_net((2, 3, 1), ("relu", None))
-    answer = output_range(net, (0, 1), layer="dense_0")
-    assert list(answer.outputs) == ["dense_0"]
-    assert answer.lo.shape == (3,)
-    assert np.all(answer.lo >= 0)
-    assert answer.model_lo is None
-
-
 def test_fixed_inputs():
     net = dense_net((3, 8, 2), ("relu", None))
     point = np.array([0.25, -0.5, 1.0])
@@ -89,9 +80,7 @@ def test_fixed_inputs():
         ({"tol": float("nan")}, "tol"),
         ({"tol": "small"}, "tol"),
         ({"time_limit": 0}, "time"),
-        ({"time_limit": float("inf")}, "time"),
-        ({"layer": "dense0"}, "Did you mean `dense_0`"),
-        ({"layer": "zzz"}, "It has: dense_0"),
+        ({"time_limit": float("nan")}, "time"),
         ({"rows": [[1, 2, 3]]}, "shape"),
         ({"rows": [[np.nan, 0]]}, r"rows\[0, 0\]"),
         ({"rows": "no"}, "rows"),

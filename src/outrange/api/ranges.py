@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..certify.certifier import Certifier, one_box, search_time
-from ..core import InputError
 from ..executors.workers import divide_searches
 from ..graph.difference import difference
 from ..live import progress_listener
@@ -34,7 +33,6 @@ def output_range(
     time_limit: float | None = None,
     budget: float | None = None,
     rows: Any = None,
-    layer: str | None = None,
     solver: bool = True,
     arithmetic: str = "real",
     certificate: str | os.PathLike | None = None,
@@ -68,7 +66,6 @@ def output_range(
             one core. The answer is then the same on every machine (docs/reproducible.md).
         rows: Linear forms of the outputs, an array `(k, outputs)`; they are bounded instead of the
             outputs.
-        layer: Name of a layer whose values are bounded instead of the model's outputs.
         solver: Whether a mixed-integer solver may close gaps that splitting the input set leaves
             (few inputs, few unstable neurons). If it does, the answer's `warrant` is
             `SOLVER_TOLERANCE`: the bounds rely on the solver's tolerance and are not proved.
@@ -113,10 +110,6 @@ def output_range(
         from ..questions.float32.ranges import float32_range as ask
     network, clock = load_within_limit(model, time_limit, box)
     proof = Certifier.of(certificate, clock, "output_range", network, arithmetic)
-    if proof is not None and layer is not None:
-        raise InputError(
-            "A certificate covers outputs, not layers: leave out `layer`. Received: `layer`."
-        )
     where = None if proof is None else one_box(regions(network.graph.inputs, box))
     with divide_searches():
         answer = ask(
@@ -125,7 +118,6 @@ def output_range(
             tol=tol,
             time_limit=search_time(proof, clock, time_left(clock)),
             rows=rows,
-            layer=layer,
             solver=solver,
             progress=progress_listener(progress),
         )

@@ -29,6 +29,7 @@ def load(
     input_shape: Sequence[int] | None = None,
     names: Sequence[str] | None = None,
     name: str | None = None,
+    layer: str | None = None,
     kernel: str | None = None,
     progress: bool | None = None,
 ) -> Network:
@@ -37,7 +38,7 @@ def load(
     Args:
         model: A Keras model or layer, a fitted scikit-learn estimator, a PyTorch module, or a path
             to a `.keras`, `.h5`, `.onnx`, `.onnx.gz` or `.pt2` file. A network that `load` returned
-            is returned unchanged, except for `names` and `name`.
+            is returned unchanged, except for `names`, `name` and `layer`.
         custom_objects: Dict from names in a Keras file to classes or functions.
         safe_mode: Refuse Keras files that contain code (`Lambda` layers) and PyTorch files that
             could run code. False runs that code.
@@ -48,6 +49,9 @@ def load(
             automatically.
         name: Name of the network; None for the model's own name. Conditions on several networks
             use it: with `f = load(old, name="f")`, `f.x` and `f.y` are variables of this network.
+        layer: Name of a layer whose values become the outputs, so that every question can be about
+            them. A layer that is called several times has one output per call. None for the
+            model's own outputs.
         kernel: Kernels that may run a quantized ONNX file; every answer holds for each of them.
             `"float32"`: sums in float32 or exact integers, and a requantization in float32.
             `"pairs"`: also sums of pairs that saturate at int16, as on x86 without VNNI. `"any"`,
@@ -61,7 +65,8 @@ def load(
     Raises:
         ModelError: The file cannot be read, or the graph read from it does not match the model.
         UnsupportedError: The model contains an unsupported operation.
-        InputError: The file does not exist, its suffix is unknown, or `names` do not fit the model.
+        InputError: The file does not exist, its suffix is unknown, or `names` or
+            `layer` do not fit the model.
 
     Example:
         >>> import keras
@@ -72,6 +77,7 @@ def load(
         >>> load(network, names=["speed", "mode"]).graph.inputs
         (Slot(name='speed', shape=()), Slot(name='mode', shape=()))
     """
+    from ..frontends.hidden_values import replace_outputs
     from ..frontends.load import load as read
     from ..questions.common.joint_conditions import check_name
 
@@ -82,6 +88,8 @@ def load(
         input_shape=input_shape,
         kernel=kernel,
     )
+    if layer is not None:
+        network = replace_outputs(network, layer)
     if name is not None:
         network = replace(network, name=check_name(name))
     return network if names is None else network.with_feature_names(names)

@@ -33,7 +33,6 @@ def monotone(
     outputs: Any = None,
     direction: str | None = None,
     groups: Any = None,
-    layer: str | None = None,
     time_limit: float | None = None,
     budget: float | None = None,
     seed: int = 0,
@@ -64,14 +63,13 @@ def monotone(
         groups: Number of groups of equal size, a list of their sizes, or an ordered list of lists
             of outputs. The question is then about groups instead of single outputs; `inputs`,
             `outputs` and `direction` must be None.
-        layer: Name of a layer whose values replace the model's outputs.
         time_limit: Stop after this many seconds; `math.inf` for no limit. None stops after 45 s, or
             earlier if progress stalls.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
         seed: Seed of the random points; no proof depends on it.
         certificate: File for a certificate of the proved trends, which an independent program
-            checks (docs/certificates.md). Only for the model's outputs, and not for groups.
+            checks (docs/certificates.md). Not for groups.
         progress: A function called a few times per second with a `VerifyProgress`; or True to show
             progress, False to hide it. None shows it in a terminal or notebook if the call takes
             longer than 2 s.
@@ -108,12 +106,12 @@ def monotone(
             "A certificate covers single outputs, not groups: leave out `groups`. Received: "
             "`groups`."
         )
-    covered = None if proof is None else _covered_pairs(network, box, inputs, outputs, layer)
+    covered = None if proof is None else _covered_pairs(network, box, inputs, outputs)
     if groups is None:
         from ..questions.gradients.monotone import monotone as ask
 
         answer = ask(
-            network, box, inputs=inputs, outputs=outputs, direction=direction, layer=layer,
+            network, box, inputs=inputs, outputs=outputs, direction=direction,
             time_limit=search_time(proof, clock, time_left(clock)), seed=seed,
             progress=progress_listener(progress),
         )  # fmt: skip
@@ -123,25 +121,20 @@ def monotone(
     from ..questions.gradients.group_order import groups_monotone
 
     answer = groups_monotone(
-        network, box, groups, inputs=inputs, outputs=outputs, direction=direction, layer=layer,
+        network, box, groups, inputs=inputs, outputs=outputs, direction=direction,
         time_limit=time_left(clock), seed=seed, progress=progress_listener(progress),
     )  # fmt: skip
     return add_provenance(answer, network)
 
 
 def _covered_pairs(
-    network: NetworkLike, box: Any, inputs: Any, outputs: Any, layer: str | None
+    network: NetworkLike, box: Any, inputs: Any, outputs: Any
 ) -> tuple[list[tuple[int, int]], Box]:
     """Return the `(output, input)` index pairs that a certificate covers, and the input box.
 
     Raises:
-        InputError: `layer` is given, the input set is not a single box of real inputs, or a
-            selected input is fixed.
+        InputError: The input set is not a single box of real inputs, or a selected input is fixed.
     """
-    if layer is not None:
-        raise InputError(
-            "A certificate covers outputs, not layers: leave out `layer`. Received: `layer`."
-        )
     where = one_box(regions(network.graph.inputs, box))
     pairs = select_pairs(network.graph, outputs, inputs)
     check_slopes(pairs, where)
@@ -155,7 +148,6 @@ def gradient_range(
     *,
     inputs: Any = None,
     outputs: Any = None,
-    layer: str | None = None,
     tol: float | None = None,
     time_limit: float | None = None,
     budget: float | None = None,
@@ -175,7 +167,6 @@ def gradient_range(
             `outrange.Mixed` counts as the smallest box around it.
         inputs: Inputs to consider: a flat index, a name, or a list of these; None for all.
         outputs: Outputs to consider, in the same form as `inputs`.
-        layer: Name of a layer whose values replace the model's outputs.
         tol: Stop when each bound is known to within `tol` times the width of the derivative's
             attained range; None has the same meaning as in `outrange.output_range`.
         time_limit: Stop after this many seconds; `math.inf` for no limit. None stops after 45 s, or
@@ -184,7 +175,7 @@ def gradient_range(
             one core. The answer is then the same on every machine (docs/reproducible.md).
         seed: Seed of the random points at which extreme values are sought.
         certificate: File for a certificate of `lo` and `hi`, which an independent program checks
-            (docs/certificates.md). Only for the model's outputs.
+            (docs/certificates.md).
         progress: A function called a few times per second with a `RangeProgress`; or True to show
             progress, False to hide it. None shows it in a terminal or notebook if the call takes
             longer than 2 s.
@@ -216,9 +207,9 @@ def gradient_range(
 
     network, clock = load_within_limit(model, time_limit, box)
     proof = Certifier.of(certificate, clock, "gradient_range", network)
-    covered = None if proof is None else _covered_pairs(network, box, inputs, outputs, layer)
+    covered = None if proof is None else _covered_pairs(network, box, inputs, outputs)
     answer = ask(
-        network, box, inputs=inputs, outputs=outputs, layer=layer, tol=tol,
+        network, box, inputs=inputs, outputs=outputs, tol=tol,
         time_limit=search_time(proof, clock, time_left(clock)), seed=seed,
         progress=progress_listener(progress),
     )  # fmt: skip
@@ -234,7 +225,6 @@ def lipschitz(
     *,
     norm: Any = "inf",
     outputs: Any = None,
-    layer: str | None = None,
     tol: float | None = None,
     time_limit: float | None = None,
     budget: float | None = None,
@@ -252,7 +242,6 @@ def lipschitz(
             `outrange.Mixed` counts as the smallest box around it.
         norm: Norm of the change in inputs: `"inf"` (the largest entry), 1 or 2.
         outputs: Outputs to consider: a flat index, a name, or a list of these; None for all.
-        layer: Name of a layer whose values replace the model's outputs.
         tol: Stop when each constant is known to within `tol` times the observed range of the
             gradient's norm over the box; None has the same meaning as in `outrange.output_range`.
         time_limit: Stop after this many seconds; `math.inf` for no limit. None stops after 45 s, or
@@ -288,6 +277,6 @@ def lipschitz(
 
     network, clock = load_within_limit(model, time_limit, box)
     return add_provenance(ask(
-        network, box, norm=norm, outputs=outputs, layer=layer,
-        tol=tol, time_limit=time_left(clock), seed=seed, progress=progress_listener(progress),
+        network, box, norm=norm, outputs=outputs, tol=tol,
+        time_limit=time_left(clock), seed=seed, progress=progress_listener(progress),
     ), network)  # fmt: skip

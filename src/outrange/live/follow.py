@@ -43,6 +43,8 @@ FORMER = {
     "effort": "`time_limit` is the only limit in seconds: leave out `effort`, or pass a number, or "
     "`time_limit=math.inf` for no limit.",
     "executor": "A `with` block chooses the workers: `with outrange.workers(executor): {call}`.",
+    "layer": "A question about the values of a layer takes them as outputs: pass "
+    "`outrange.load(model, layer=name)` as the model.",
     "resume": "A `with` block chooses the folder for states of searches: `with "
     "outrange.workers(executor, resume=folder): {call}`, or `outrange.workers(resume=folder)` to "
     "search in this process.",

@@ -111,7 +111,7 @@ def _range_with_noise(
         if aligned is None:
             continue
         graph, where = aligned
-        wanted = target(graph, rows, None)
+        wanted = target(graph, rows)
         forms = sign * np.concatenate([wanted.rows, -wanted.rows])
         seconds = NOISE_SECONDS if time_limit is None else NOISE_SHARE * time_limit
         solution = solve(wanted.graph, where, forms, tol=tol, time_limit=seconds, solver=False)

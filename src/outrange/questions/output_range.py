@@ -44,7 +44,6 @@ def output_range(
     tol: float | None = None,
     time_limit: float | None = None,
     rows: Any = None,
-    layer: str | None = None,
     solver: bool = True,
     progress: Callable[[RangeProgress], None] | None = None,
     remedies: bool = True,
@@ -57,7 +56,6 @@ def output_range(
         tol: Relative tolerance, or None for a default that suits the network.
         time_limit: Limit in seconds, or None for no limit.
         rows: Linear forms of the outputs, `(k, outputs)`.
-        layer: Name of a layer whose values replace the outputs.
         solver: Whether a mixed-integer solver may be used.
         progress: Callback for progress records, called a few times a second.
         remedies: Whether to reserve a part of the time limit for trials on smaller boxes, which are
@@ -67,7 +65,7 @@ def output_range(
     check_hooks(progress)
     clock = Clock(time_limit)
     graph = network.graph
-    wanted = target(graph, rows, layer)
+    wanted = target(graph, rows)
     sets = regions(graph.inputs, box)
     first_box, one_box = sets[0].box, len(sets) == 1 and sets[0].is_box
     begin_phase("timing an evaluation")
@@ -144,7 +142,7 @@ def _answer(
         return values.reshape(shape)
 
     model_lo = model_hi = None
-    if network.predict is not None and wanted.is_output:
+    if network.predict is not None:
         with np.errstate(all="ignore"):  # A float32 overflow shows in the results.
             shown, place = np.unique(np.concatenate([best_lo, best_hi]), return_inverse=True)
             tried = np.concatenate([points[shown], sample_inputs(network, sets)])

@@ -46,6 +46,7 @@ def ask_range(
     """Compute and print the output range; return the exit code for its status."""
     from ...api.decorators import with_arguments
     from ...api.ranges import output_range
+    from ...api.read import load
 
     if sum(option is not None for option in (output, layer, rows)) > 1 and not (layer and rows):
         raise InputError("--output cannot be combined with --layer or --rows; choose one.")
@@ -59,6 +60,8 @@ def ask_range(
             network = load_model(model, safe_mode, box.feature_names)
     except OutOfTime:
         return fail("time ran out before the model was read; increase --time-limit", OPEN)
+    if layer is not None:
+        network = load(network, layer=layer)
     graph = network.graph
     where = box_of(box, graph.inputs)
     forms = None if rows is None else np.atleast_2d(read_array(rows, "--rows"))
@@ -72,7 +75,6 @@ def ask_range(
             tol=tol,
             **question_limit(clock, seconds, budget),
             rows=forms,
-            layer=layer,
             solver=solver,
             arithmetic=arithmetic or "real",
             certificate=certificate,

@@ -268,20 +268,16 @@ def _term(local: np.ndarray) -> RoundingTerm | None:
     return RoundingTerm.of(local)
 
 
-def plan_of_rows(
-    graph: Graph, rows: np.ndarray, value: int | None = None, is_rounded: bool = False
-) -> Float32Plan:
-    """Return the plan for the forms `rows @ value`.
+def plan_of_rows(graph: Graph, rows: np.ndarray, is_rounded: bool = False) -> Float32Plan:
+    """Return the plan for the forms `rows @ output`.
 
     Args:
         graph: The graph, operation by operation.
         rows: Coefficients `(k, n)`, one row per form.
-        value: A value of the graph; None for its output.
         is_rounded: Whether the forms are computed in float32, in any order, rather than without
             rounding.
     """
-    value = graph.output if value is None else value
-    k = len(rows)
+    k, value = len(rows), graph.output
     nodes = [*map(replace_pointwise, graph.nodes[:value])]
     nodes.append(Node(dense(rows.T, name="forms"), (value,), k, (1, k), "forms"))
     cut = replace(graph, nodes=tuple(nodes), output=len(nodes), layers={}, rankings={}, outputs=())

@@ -10,10 +10,10 @@ import numpy as np
 
 from ...answers.progress import RangeProgress
 from ...answers.range import Range, relative
-from ...core import Clock, InputError, Region
+from ...core import Clock, Region
 from ...core.arrays import linear_forms
 from ...core.progress import begin_phase
-from ...domains.float32 import Float32Plan, plan_of_rows
+from ...domains.float32 import plan_of_rows
 from ..common.network import NetworkLike
 from ..common.target import Target, target
 from ..evidence.budget import EvidenceBudget
@@ -53,7 +53,6 @@ def float32_range(
     tol: float | None = None,
     time_limit: float | None = None,
     rows: Any = None,
-    layer: str | None = None,
     solver: bool = True,
     progress: Callable[[RangeProgress], None] | None = None,
 ) -> Range:
@@ -68,19 +67,18 @@ def float32_range(
         tol: Tolerance of the search in real arithmetic.
         time_limit: Limit in seconds for the whole computation; None for no limit.
         rows: Linear forms of the outputs, computed in real arithmetic from float32 outputs.
-        layer: Name of a layer whose values replace the outputs.
         solver: Whether a mixed-integer solver may be used.
         progress: Callback for progress records, called a few times a second.
     """
     check_described(network)
     clock = Clock(time_limit)
-    wanted = target(network.graph, rows, layer)
-    plan = float32_plan(network, wanted)
+    wanted = target(network.graph, rows)
+    plan = plan_of_rows(network.written, wanted.rows)
     sets = regions(network.graph.inputs, box)
     check_casts(network, sets)
     real = output_range(
         network, box, tol=tol, time_limit=None if time_limit is None else SHARE * time_limit,
-        rows=rows, layer=layer, solver=solver, progress=progress,
+        rows=rows, solver=solver, progress=progress,
     )  # fmt: skip
     lo, hi = np.ravel(real.lo), np.ravel(real.hi)
     seen = np.ravel(real.seen_lo), np.ravel(real.seen_hi)
@@ -97,24 +95,6 @@ def float32_range(
     )
     begin_phase("computing evidence")
     return _answer(network, wanted, real, float32_bounds, sets, clock, budget)
-
-
-def float32_plan(network: NetworkLike, wanted: Target) -> Float32Plan:
-    """Build the plan that bounds forms of a network in float32, operation by operation.
-
-    Raises:
-        InputError: The target is a layer that is called more than once, or linear forms of a layer.
-    """
-    if wanted.is_output:
-        return plan_of_rows(network.written, wanted.rows)
-    values = [v for name in wanted.outputs for v in network.graph.layers.get(name, ())]
-    if len(values) != 1:
-        raise InputError(
-            "arithmetic='float32' bounds the values of a layer only without `rows`, and only if "
-            f"the layer is called once. Received: {list(wanted.outputs)}."
-        )
-    places = getattr(network, "places", {}) if getattr(network, "plain", None) else {}
-    return plan_of_rows(network.written, wanted.rows, places.get(values[0], values[0]))
 
 
 def _answer(
@@ -207,7 +187,7 @@ def _bound_at_points(
         low[finite] = np.where(np.isnan(below), -np.inf, below)
         high[finite] = np.where(np.isnan(above), np.inf, above)
     ran = finite & single
-    if network.predict is not None and wanted.is_output and ran.any():
+    if network.predict is not None and ran.any():
         values = linear_forms(wanted.rows, run_model(network, network.predict, points[ran]).y)
         values = np.where(np.isfinite(values), values, np.nan)
         low[ran], high[ran] = np.fmax(values, low[ran]), np.fmin(values, high[ran])

@@ -41,7 +41,6 @@ def gradient_range(
     *,
     inputs: Any = None,
     outputs: Any = None,
-    layer: str | None = None,
     tol: float | None = None,
     time_limit: float | None = None,
     seed: int = 0,
@@ -51,7 +50,7 @@ def gradient_range(
     check_limits(tol, time_limit)
     check_hooks(progress, seed)
     began = read_clock()
-    wanted = target(network.graph, None, layer)
+    wanted = target(network.graph)
     graph, where = wanted.graph, real_box(network.graph.inputs, box, "A slope")
     rows, columns = (
         select_entries(graph.outputs, outputs, "outputs"),
@@ -113,7 +112,6 @@ def lipschitz(
     *,
     norm: str = "inf",
     outputs: Any = None,
-    layer: str | None = None,
     tol: float | None = None,
     time_limit: float | None = None,
     seed: int = 0,
@@ -125,7 +123,7 @@ def lipschitz(
     if not isinstance(norm, int | float | str) or norm not in NORMS:
         raise InputError(f'`norm` must be "inf", 1 or 2. Received: norm={norm!r}.')
     began = read_clock()
-    wanted = target(network.graph, None, layer)
+    wanted = target(network.graph)
     graph, where = wanted.graph, real_box(network.graph.inputs, box, "A slope")
     rows = select_entries(graph.outputs, outputs, "outputs")
     moving = np.flatnonzero(where.lo < where.hi)

@@ -30,13 +30,12 @@ def group_order(
     box: Any,
     groups: Any,
     *,
-    layer: str | None = None,
     time_limit: float | None = None,
     seed: int = 0,
     progress: Callable[[VerifyProgress], None] | None = None,
 ) -> Verdict:
     """Verify that the argmax never falls from group to group; see `outrange.monotone`."""
-    wanted = target(network.graph, None, layer)
+    wanted = target(network.graph)
     parts = group_entries(wanted.graph, groups)
     (where,) = regions_of(network.graph.inputs, input_box(network.graph.inputs, box))
     graph = reduce_to_logits(wanted.graph, parts)
@@ -53,7 +52,7 @@ def group_order(
     )
     if verdict.counterexample is None:
         return verdict
-    predict = network.predict if wanted.is_output else None
+    predict = network.predict
     x = verdict.counterexample.flat_x
     return replace(
         verdict, counterexample=_user_counterexample(network, wanted.graph, predict, parts, x)
@@ -68,7 +67,6 @@ def groups_monotone(
     inputs: Any,
     outputs: Any,
     direction: Any,
-    layer: str | None,
     time_limit: float | None,
     seed: int,
     progress: Callable[[VerifyProgress], None] | None,
@@ -84,9 +82,7 @@ def groups_monotone(
             "`groups` selects the outputs to compare, for all inputs of the box: omit `inputs`, "
             f"`outputs` and `direction`. Received: {selection}."
         )
-    verdict = group_order(
-        network, box, groups, layer=layer, time_limit=time_limit, seed=seed, progress=progress
-    )
+    verdict = group_order(network, box, groups, time_limit=time_limit, seed=seed, progress=progress)
     return Monotone(
         network.name, (), None, verdict, verdict.reason, verdict.warrant, verdict.cost,
         verdict.methods,

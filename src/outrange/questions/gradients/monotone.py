@@ -52,7 +52,6 @@ def monotone(
     inputs: Any = None,
     outputs: Any = None,
     direction: str | None = None,
-    layer: str | None = None,
     time_limit: float | None = None,
     seed: int = 0,
     progress: Callable[[VerifyProgress], None] | None = None,
@@ -65,7 +64,7 @@ def monotone(
             '`direction` must be "rises", "falls", or None for either. '
             f"Received: direction={direction!r}."
         )
-    wanted = target(network.graph, None, layer)
+    wanted = target(network.graph)
     slots = network.graph.inputs
     graph, where = wanted.graph, real_box(slots, box, "A rise or a fall", respects_one_hot=True)
     columns = select_entries(graph.inputs, inputs, "inputs")
@@ -73,7 +72,7 @@ def monotone(
     check_count(rows.size * columns.size, graph.size)
     form, along = (g.ravel() for g in np.meshgrid(rows, columns, indexing="ij"))
     integer, groups, partial = integers_and_groups(slots, box)
-    steps = MonotoneWitnesses(network, graph, where, wanted.is_output, integer, groups, partial)
+    steps = MonotoneWitnesses(network, graph, where, integer, groups, partial)
     # A proof for boxes that contain the set also applies to the set; a counterexample must lie in
     # the set.
     domain = category_boxes(where, groups)

@@ -22,10 +22,9 @@ class MonotoneWitnesses:
     """Search for counterexamples to monotonicity on lines along one input through given points.
 
     Args:
-        network: The user's model, which is run at candidates if `is_output`.
-        graph: The graph under study; its outputs may be a layer's values.
+        network: The user's model, which is run at candidates.
+        graph: The graph under study.
         box: The box of flat inputs.
-        is_output: Whether the graph's outputs are the model's outputs.
         integer: `(d,)` bool: whether each input is an integer; None if there are no integer inputs.
         groups: Flat indices of each one-hot group.
         partial: Flat indices of each group in which at most one input is 1.
@@ -36,7 +35,6 @@ class MonotoneWitnesses:
         network: NetworkLike,
         graph: Graph,
         box: Box,
-        is_output: bool,
         integer: np.ndarray | None = None,
         groups: Sequence[np.ndarray] = (),
         partial: Sequence[np.ndarray] = (),
@@ -44,7 +42,7 @@ class MonotoneWitnesses:
         self._network, self._graph, self._box = network, graph, box
         self._integer = np.zeros(box.size, bool) if integer is None else integer
         self._groups, self._partial = groups, partial
-        self._predict = network.predict if is_output else None
+        self._predict = network.predict
 
     @property
     def restricts(self) -> bool:
