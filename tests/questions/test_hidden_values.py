@@ -143,7 +143,7 @@ def test_the_answer_about_a_layer_names_it_next_to_the_hash_of_the_model(stack, 
 
 @pytest.mark.parametrize("name", ["dens0", 3])
 def test_layers_that_do_not_exist_are_refused(net, name):
-    with pytest.raises(InputError, match="must be the name of a layer.* are `dense_0`, `dense_1`"):
+    with pytest.raises(InputError, match=r"must be the name of a layer.* are `dense_0`, `dense_1`"):
         load(net, layer=name)
 
 

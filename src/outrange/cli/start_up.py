@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 from ..core import Clock, InputError, deadline
 from ..core.clock import read_clock, read_processor_clock
@@ -65,9 +66,7 @@ def choose_seconds(
     return default if seconds is None else seconds
 
 
-def question_limit(
-    clock: Clock, seconds: float | None, budget: float | None
-) -> dict[str, float | None]:
+def question_limit(clock: Clock, seconds: float | None, budget: float | None) -> dict[str, Any]:
     """Return a dict with the limit of a question: its `"budget"` or its `"time_limit"`.
 
     Args:
