@@ -136,10 +136,11 @@ def report_on(
 
     if standard not in (None, ISO):
         raise InputError(f"`standard` must be {ISO!r} or None. Received: {standard!r}.")
-    questions = Questions(model, network, box, clock, standard=standard, **options)
+    name = _model_name(model, network)
+    questions = Questions(model, network, box, clock, standard=standard, model_name=name, **options)
     sections = questions.sections(command or questions.call())
     time = datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC")
-    title = questions.title or f"What {_model_name(model, network)} can output"
+    title = questions.title or f"What {name} can output"
     return Report(network.name, time, tuple(sections), standard, questions.interrupted, title)
 
 

@@ -37,7 +37,7 @@ def report_page(exhibit: Exhibit, box: Box, answer: Range, verdicts: Sequence[Ve
     # The ranges of outputs hold only for the input set, those of units hold for the whole box.
     ranges = answer if exhibit.input_set(box) is box else None
     sections = [
-        model_section(network, getattr(network, "source", None)),
+        model_section(network, getattr(network, "source", None), reader),
         domain_section(regions, reader, "The input set is that of the sliders."),
         answered_section("ranges", [answer], reader=reader),
         answered_section("layers", [add_provenance(summary(network, box, known=ranges), network)]),

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..answers.render.document import Code, Fold, Listing, Paragraph, Table
+from ..answers.render.images import to_image
 from ..answers.render.text import number, size
 from ..answers.tables.provenance import provenance_cells
 from ..core import ModelSource
 from ..core.messages import count_noun
+from .plain.reader import Reader
+from .plain.words import join_words
 from .section import Section, titled_section
 from .words import ARITHMETIC, NOT_COVERED, PLAIN_LIMITS, STATEMENT, WARRANTS
 
@@ -31,15 +34,22 @@ PACKAGES = (
 )  # fmt: skip
 """Packages whose versions a report lists if they are loaded."""
 
+MOST_NAMED = 3
+"""Maximum number of outputs that the summary names."""
+
 MODULES = {"python-flint": "flint", "scikit-learn": "sklearn"}
 
 
-def model_section(network: LayeredNetwork, source: ModelSource | None) -> Section:
+def model_section(
+    network: LayeredNetwork, source: ModelSource | None, reader: Reader, name: str = ""
+) -> Section:
     """Return the section about the model.
 
     Args:
         network: The model.
         source: Hash of the model; None if there is none.
+        reader: Names and units of the page.
+        name: Name of the model in the summary; if empty, the network's name.
     """
     graph = network.graph
     parameters = sum(layer.parameters for layer in network.layers)
@@ -53,7 +63,29 @@ def model_section(network: LayeredNetwork, source: ModelSource | None) -> Sectio
         ("Outputs", _shapes(graph.outputs)),
     ]
     outcome = f"{count_noun(len(network.layers), 'layer')}, {count_noun(parameters, 'parameter')}"
-    return titled_section("model", outcome, blocks=[Table(("property", "value"), rows, "l")])
+    sentence = (
+        f"{name or network.name} computes {_outputs(reader)} from {_inputs(reader)}; it has "
+        f"{outcome.replace(', ', ' and ')}."
+    )
+    table = Table(("property", "value"), rows, "l")
+    return titled_section("model", outcome, [table], sentence)
+
+
+def _inputs(reader: Reader) -> str:
+    """Return the number of the inputs as the page counts them, or the size of the image."""
+    if reader.is_image:
+        height, width = to_image(np.zeros(reader.image)).shape[:2]
+        return f"an image of {width} × {height} pixels"
+    return count_noun(len(reader.numbers) + len(reader.groups), "input")
+
+
+def _outputs(reader: Reader) -> str:
+    """Return the names and units of the outputs; more than `MOST_NAMED` outputs are counted."""
+    units = [f" in {unit}" if unit else "" for unit in reader.output_units]
+    names = [name + unit for name, unit in zip(reader.outputs, units, strict=True)]
+    if len(names) <= MOST_NAMED:
+        return join_words(names)
+    return f"{len(names):,} outputs ({names[0]} to {names[-1]})"
 
 
 def _shapes(slots: Sequence[Slot]) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from ..answers.render.document import MOST_PRINTED, MOST_ROWS, Block, Fold, Paragraph, Table
 from ..core.formula import atoms
 from .plain.reader import Reader
-from .plain.words import list_heading
+from .plain.words import join_words, list_heading
 from .section import Section, titled_section
 
 
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 ATOMS_A_GROUP = 2
 """Number of atomic conditions for a one-hot group: the sum of its inputs is at most 1 and at least
 1. The second one is missing if all inputs of the group may be 0."""
+
+
+CATEGORY = "category"
+"""Kind of the rows of one-hot groups."""
+
+MOST_LISTED = 4
+"""Maximum number of inputs whose bounds the sentence on the input set lists."""
 
 
 def domain_section(regions: Sequence[Region], reader: Reader, origin: str = "") -> Section:
@@ -46,7 +53,7 @@ def domain_section(regions: Sequence[Region], reader: Reader, origin: str = "") 
         kind = "one of" if open_ else "any mixture of"
         none = " or none" * group.may_be_none
         shown_names = ", ".join(open_ or group.categories) + none
-        rows.append((group.name, kind, shown_names, "category"))
+        rows.append((group.name, kind, shown_names, CATEGORY))
     shown = rows[:MOST_ROWS]
     blocks: list[Block] = [Paragraph(origin or "Every input lies between its two bounds.")]
     if len(rows) > len(shown):
@@ -55,7 +62,28 @@ def domain_section(regions: Sequence[Region], reader: Reader, origin: str = "") 
     few = len(rows) <= MOST_PRINTED + len(reader.groups)
     blocks.append(table if few else Fold(f"The bounds of {lo.size:,} inputs", [table]))
     blocks.append(Paragraph(_remarks(regions, reader)))
-    return titled_section("domain", f"{len(alone) + len(reader.groups):,} inputs", blocks)
+    sentences = (_sentence(rows, len(alone), reader), origin, _remarks(regions, reader))
+    outcome = f"{len(alone) + len(reader.groups):,} inputs"
+    return titled_section("domain", outcome, blocks, " ".join(filter(None, sentences)))
+
+
+def _sentence(rows: Sequence[tuple[str, ...]], numbers: int, reader: Reader) -> str:
+    """Return a sentence on the input set; it lists at most `MOST_LISTED` inputs.
+
+    Args:
+        rows: Rows of the table of inputs.
+        numbers: Number of inputs that are in no one-hot group.
+        reader: Names and categories of the inputs.
+    """
+    if len(rows) == 1 and numbers > 1:
+        entries = "pixel values" if reader.is_image else "inputs"
+        return f"All inputs whose {numbers:,} {entries} lie between {rows[0][1]} and {rows[0][2]}."
+    ends = [f"{name} from {low} to {high}" for name, low, high, kind in rows if kind != CATEGORY]
+    if len(ends) > MOST_LISTED:
+        ends = [f"{numbers:,} numbers within their bounds (such as {ends[0]})"]
+    each = " each" * (len(reader.groups) > 1)
+    groups = [f"one category{each} of {join_words([group.name for group in reader.groups])}"]
+    return f"All combinations of {join_words(ends + groups * bool(reader.groups))}."
 
 
 def _row(

@@ -6,21 +6,14 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from ..answers.range import Range
-from ..answers.render.document import OPEN, Block, Document, Paragraph, Table, Word
 from ..answers.render.html import chapter
+from .blocks import blocks_html, with_scrollable_tables
 from .figures import figure
-from .plain.ranges import MOST_IN_VIEW, extremes
-from .plain.reader import round_text
-from .plain.words import UNKNOWN
 from .section import Section, in_order
 from .style import STYLE_SHEET
+from .summary import summary_html
 from .words import FOLDED, ISO_ABOUT, ISO_GROUPS, NOT_ASKED
 
-
-OPEN_MEANS = (
-    '"Open in part" means that time ran out before every question of the section was '
-    "settled. Results marked as proved are valid."
-)
 
 HEAD = (
     '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -46,7 +39,7 @@ def report_html(title: str, lead: str, sections: Sequence[Section], standard: st
     groups = _groups(sections, standard)
     parts = [HEAD.format(title=escape(title), lead=escape(lead), style=STYLE_SHEET)]
     parts.append('<main id="content">')
-    parts.append(_section("overview", "At a glance", 2, _glance(sections)))
+    parts.append(_section("overview", "Summary", 2, summary_html(sections)))
     parts.append(_contents(groups))
     for key, (heading, inside) in groups.items():
         number = list(groups).index(key) + 1
@@ -82,60 +75,14 @@ def _groups(
 
 
 def _contents(groups: Mapping[str, tuple[str, list[Section]]]) -> str:
-    links = [("overview", "At a glance")]
+    links = [("overview", "Summary")]
     links += [(key, f"{i} {name}") for i, (key, (name, _)) in enumerate(groups.items(), 1)]
     items = "".join(f'<li><a href="#{key}">{escape(name)}</a></li>' for key, name in links)
     return f'<nav aria-labelledby="contents"><p id="contents">Contents</p><ol>{items}</ol></nav>\n'
 
 
-def _glance(sections: Sequence[Section]) -> str:
-    """Return the summary as HTML: results, and the extreme values of at most two outputs."""
-    shown = _block(_overview(sections), "overview")
-    for section in sections:
-        answer = next(iter(section.answers), None)
-        if _is_in_summary(section) and isinstance(answer, Range):
-            blocks = extremes(answer, section.reader)
-            shown += figure(answer, "glance", section.reader)
-            shown += _block(Document("", "", blocks), section.title) if blocks else ""
-    return shown
-
-
-def _is_in_summary(section: Section) -> bool:
-    """Return whether the summary shows the figure of a section and its extreme values."""
-    first = next(iter(section.answers), None)
-    return section.key == "ranges" and isinstance(first, Range) and first.lo.size <= MOST_IN_VIEW
-
-
-def _overview(sections: Sequence[Section]) -> Document:
-    """Return a table with one row per section that has an outcome.
-
-    If a section is incomplete, the meaning of "open" and "unknown" is explained below the table.
-    """
-    rows = [
-        (
-            section.title,
-            Word(_sentence(section.outcome), section.tone if section.tone != OPEN else ""),
-            Word(_standing(section), OPEN if section.cut and not section.is_nearly_exact else ""),
-        )
-        for section in sections
-        if section.outcome and section.outcome != NOT_ASKED
-    ]
-    blocks: list[Block] = [Table(("question", "answer", "state"), rows, "l")]
-    if any(section.cut and not section.is_nearly_exact for section in sections):
-        blocks.append(Paragraph(f"{OPEN_MEANS} {UNKNOWN}"))
-    return Document("", "", blocks)
-
-
 def _sentence(outcome: str) -> str:
     return outcome[:1].upper() + outcome[1:]
-
-
-def _standing(section: Section) -> str:
-    if not (section.answers or section.cut):
-        return "-"
-    if section.is_nearly_exact:
-        return f"proved; at most {round_text(100 * section.gap, 1, True)} % too wide"
-    return "open in part" if section.cut else "complete"
 
 
 def _section(key: str, heading: str, level: int, body: str, kind: str = "") -> str:
@@ -154,30 +101,16 @@ def _part(section: Section, heading: str, level: int) -> str:
         level: Level of the heading, 2 for `<h2>`.
     """
     about = f'<p class="about">{escape(section.about)}</p>'
-    if section.cut and not section.is_nearly_exact:
+    if section.is_open:
         about += f'<p class="cut"><strong>Open in part.</strong> {escape(section.cut)}</p>'
     body = ""
     if section.blocks:
-        body += _block(Document("", "", section.blocks), section.title)
+        body += blocks_html(section.blocks, section.title)
     for i, (answer, shown) in enumerate(zip(section.answers, section.plain, strict=True)):
-        text = _scrollable(chapter(shown, level + 1), section.title)
-        in_summary = _is_in_summary(section)
-        image = "" if in_summary else figure(answer, f"{section.key}{i}", section.reader)
-        # For ranges the figure comes first: its title states what is proved.
-        body += image + text if section.key == "ranges" else text + image
+        body += with_scrollable_tables(chapter(shown, level + 1), section.title)
+        if not isinstance(answer, Range):  # The summary shows the figure of a range.
+            body += figure(answer, f"{section.key}{i}", section.reader)
     if body and section.key in FOLDED and section.outcome != NOT_ASKED:
         result = _sentence(section.outcome) if section.outcome else "Show"
         body = f'<details class="part"><summary>{escape(result)}</summary>{body}</details>'
     return _section(section.key, heading, level, about + body, "" if section.answers else "brief")
-
-
-def _block(document: Document, label: str) -> str:
-    """Return an untitled document as HTML."""
-    shown = chapter(document, 6)
-    return _scrollable(shown.replace("<h6></h6>", ""), label)
-
-
-def _scrollable(shown: str, label: str) -> str:
-    """Wrap each table in HTML that lets a wide table scroll separately, including by keyboard."""
-    opened = f'<div class="scroll" role="group" tabindex="0" aria-label="Table: {escape(label)}">'
-    return shown.replace("<table", f"{opened}<table").replace("</table>", "</table></div>")

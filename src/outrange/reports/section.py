@@ -28,14 +28,14 @@ class Section:
         key: Key of the section and anchor in the page's address, such as `"ranges"`.
         title: Heading of the section.
         about: Sentence on the subject of the section.
-        outcome: Result in a few words, for the table at the top of the page; empty if the section
-            is not in the table.
+        outcome: Result in a few words; empty if there is none.
         tone: Tone of the outcome: `GOOD`, `BAD`, `OPEN`, or empty.
         answers: Answers, shown one by one with their figures.
         blocks: Blocks shown before the answers.
         cut: Sentence on why the section is incomplete; empty if it is complete.
         seconds: Computing time of the section.
         call: Python code that repeats the questions; empty if there is none.
+        sentence: Description of the model or of the input set for the summary.
         reader: Names, units and number formats of the page.
     """
 
@@ -49,6 +49,7 @@ class Section:
     cut: str = ""
     seconds: float = 0.0
     call: str = ""
+    sentence: str = ""
     reader: Reader = field(default_factory=Reader)
 
     @property
@@ -60,14 +61,16 @@ class Section:
         return max(float(np.max(answer.relative_gap, initial=0.0)) for answer in ranges)
 
     @property
-    def is_nearly_exact(self) -> bool:
-        """Whether only a gap of at most `SMALL_GAP` keeps the section from being complete."""
-        return bool(self.cut) and self.gap <= SMALL_GAP
-
-    @property
     def is_open(self) -> bool:
-        """Whether the page marks the section as incomplete."""
-        return bool(self.cut) and not self.is_nearly_exact
+        """Whether the page marks the section as incomplete.
+
+        Output ranges with a gap of at most `SMALL_GAP` are not marked, nor are finite slopes.
+        """
+        if self.key == "slopes" and self.answers:
+            ends = [end for answer in self.answers if isinstance(answer, Range)
+                    for end in (answer.lo, answer.hi)]  # fmt: skip
+            return not all(np.isfinite(end).all() for end in ends)
+        return bool(self.cut) and self.gap > SMALL_GAP
 
     @property
     def documents(self) -> list[Document]:
@@ -87,16 +90,19 @@ def _with_heading(answer: Answer, shown: Document) -> Document:
     return replace(shown, title=f"{shown.title}: {shown.lead}", lead="")
 
 
-def titled_section(key: str, outcome: str = "", blocks: Sequence[Block] = ()) -> Section:
+def titled_section(
+    key: str, outcome: str = "", blocks: Sequence[Block] = (), sentence: str = ""
+) -> Section:
     """Return a section without answers, with the heading that `TITLES` has for its key.
 
     Args:
         key: A key of `TITLES`.
-        outcome: Result in a few words, for the table at the top of the page.
+        outcome: Result in a few words.
         blocks: Content of the section.
+        sentence: See `Section`.
     """
     title, about = TITLES[key]
-    return Section(key, title, about, outcome, blocks=blocks)
+    return Section(key, title, about, outcome, blocks=blocks, sentence=sentence)
 
 
 def in_order(sections: Sequence[Section]) -> list[Section]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..answers.render.images import is_image
 from ..answers.render.text import entry_names
 from .plain.reader import Category, Reader
 
@@ -96,6 +97,8 @@ def reader_of(
     hi = np.max([region.box.hi for region in regions], axis=0)
     whole = {*whole, *np.flatnonzero(regions[0].integer).tolist()}
     called = output_names(graph.outputs, outputs)
+    shapes = [slot.shape for slot in graph.inputs]
+    image = shapes[0] if len(shapes) == 1 and is_image(np.zeros(shapes[0])) else ()
     every = [units] * len(called) if isinstance(units, str) else None
     return Reader(
         list(names or entry_names({slot.name: slot.shape for slot in graph.inputs})),
@@ -107,4 +110,5 @@ def reader_of(
         every or units_of(graph.outputs, called, units),
         entry_names({slot.name: slot.shape for slot in named.inputs}),
         entry_names({slot.name: slot.shape for slot in graph.outputs}),
+        image,
     )

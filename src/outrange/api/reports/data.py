@@ -22,8 +22,12 @@ class NotApplicableError(InputError):
     """An error for a question that does not apply to a model or its data; the message says why."""
 
 
-def class_numbers(y: Any) -> np.ndarray:
+def class_numbers(y: Any, outputs: int) -> np.ndarray:
     """Return targets as class numbers `(n,)`; each one-hot row becomes the index of its 1.
+
+    Args:
+        y: Targets of the data.
+        outputs: Number of outputs of the model; a single output decides between two classes.
 
     Raises:
         NotApplicableError: The targets are not classes.
@@ -37,7 +41,13 @@ def class_numbers(y: Any) -> np.ndarray:
             "Robustness is about classes, so the targets must be integer class labels or one-hot "
             f"rows. Received: shape {labels.shape}, dtype {labels.dtype}."
         )
-    return labels.reshape(-1).astype(np.int64)
+    labels = labels.reshape(-1).astype(np.int64)
+    if labels.size and not 0 <= labels.min() <= labels.max() < max(outputs, 2):
+        raise NotApplicableError(
+            "Robustness is about decisions between classes, but the targets of the data are "
+            "numbers."
+        )
+    return labels
 
 
 def check_units(

@@ -110,6 +110,7 @@ class Questions:
     units: Units = None
     output_names: Sequence[str] | None = None
     title: str | None = None
+    model_name: str = ""
     safe_mode: bool = True
     standard: str | None = None
     interrupted: bool = field(init=False, default=False)
@@ -167,7 +168,7 @@ class Questions:
         if first is not None and is_open and self.clock.left > first.seconds:
             again = self._ask("ranges", self._ranges, [])
             self._sections["ranges"] = again if again.gap <= first.gap else first
-        model = model_section(self._nameless, self.network.source)
+        model = model_section(self._nameless, self.network.source, self.reader, self.model_name)
         domain = domain_section(self._regions, self.reader, self._set_sentence)
         setup = setup_code(self.model, (self.x, self.y))
         named = f", names={code(self.names)}" if self.network is not self._nameless else ""
@@ -344,7 +345,8 @@ class Questions:
     def _robustness(self, seconds: float) -> Section:
         from ..robustness import robust_accuracy
 
-        labels = class_numbers(self.y)
+        graph = self.network.graph
+        labels = class_numbers(self.y, graph.value_size(graph.output))
         rows = first_rows(self.x, count := min(len(labels), self.samples))
         scale = widths(self.x) if self.eps is None else None
         eps = SMALL_SHARE if self.eps is None else float(self.eps)

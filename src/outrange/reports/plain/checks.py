@@ -37,6 +37,8 @@ MEANING = {
     WRONG: "the decision is wrong even without a change",
 }
 
+TONES = {HOLDS: GOOD, VIOLATED: BAD}
+
 LABELS = {ROBUST: "stays right", UNDECIDED: "unknown", BROKEN: "can become wrong", WRONG: "wrong"}
 
 
@@ -50,6 +52,20 @@ def verdict_outcome(verdicts: Sequence[Verdict], reader: Reader) -> str:
         return "; ".join(f"{requirement(v.claim, reader)}: {words[v.status]}" for v in verdicts)
     counts = {word: sum(v.status == status for v in verdicts) for status, word in words.items()}
     return f"of {len(verdicts):,}: " + ", ".join(f"{n:,} {word}" for word, n in counts.items() if n)
+
+
+def verdict_row(answer: Verdict, reader: Reader) -> tuple[str, Word, str]:
+    """Return the requirement, the verdict and its reason in a few words, for a table."""
+    claim, tone = requirement(answer.claim, reader), TONES.get(answer.status, OPEN)
+    example = answer.counterexample
+    if answer.status == HOLDS:
+        return claim, Word("proved", tone), "holds for every input of the input set"
+    if answer.status == VIOLATED and example is not None:
+        values = _outputs(example.flat_y, reader)
+        shown = ", ".join(f"{name} is {value}" for name, value in values[:MOST_NAMED])
+        more = ", …" * (len(values) > MOST_NAMED)
+        return claim, Word("not met", tone), f"at an input of the input set, {shown}{more}"
+    return claim, Word("unknown", tone), "neither proved nor refuted so far"
 
 
 def verdict_document(answer: Verdict, reader: Reader) -> Document:
@@ -81,7 +97,7 @@ def verdict_document(answer: Verdict, reader: Reader) -> Document:
         advice = remedy(answer.reason) + smaller
         blocks.append(Fold("What this means, and what would settle it",
                            [Paragraph(UNKNOWN), Paragraph(advice)]))  # fmt: skip
-    tone = {HOLDS: GOOD, VIOLATED: BAD}.get(answer.status, OPEN)
+    tone = TONES.get(answer.status, OPEN)
     return Document(
         f"Requirement: {requirement(answer.claim, reader)}", lead, [*blocks, basis(answer)], tone
     )

@@ -89,6 +89,19 @@ class OutputEnds:
         return f"The {which} {self.name} is between {first} and {second}{self.unit}."
 
     @property
+    def open_ends(self) -> list[str]:
+        """Phrases for the bounds that are not known to the digits shown."""
+        sides = (
+            ("smallest", self.closed_lo, self.below, self.least),
+            ("largest", self.closed_hi, self.most, self.above),
+        )
+        return [
+            f"the {which} {self.name} (between {first} and {second}{self.unit})"
+            for which, closed, first, second in sides
+            if not (closed or first == second)
+        ]
+
+    @property
     def is_open(self) -> bool:
         """Whether at least one bound might still improve in the digits shown."""
         return not ((self.closed_lo or self.below == self.least)
@@ -136,7 +149,7 @@ def range_document(answer: Range, reader: Reader) -> Document:
             table = Table(head, rows, "lrrrrl")
             blocks.append(Fold(f"The first {len(rows):,} of {answer.lo.size:,} outputs", [table]))
     if len(ends) > MOST_IN_VIEW:
-        blocks += extremes(answer, reader)
+        blocks += _extreme_folds(answer, reader)
     blocks += _unknown(answer, ends)
     bounded = np.isfinite(answer.lo).any() or np.isfinite(answer.hi).any()
     if not bounded:
@@ -146,36 +159,75 @@ def range_document(answer: Range, reader: Reader) -> Document:
     return Document("What is proved", lead, [*blocks, shown_by], tone)
 
 
-def extremes(answer: Range, reader: Reader) -> list[Block]:
-    """Return blocks about the inputs at which the smallest and largest values were seen.
+def open_ends(answer: Range, reader: Reader) -> list[str]:
+    """Return a phrase for each bound of an output that is not known to the digits shown."""
+    ends = (OutputEnds(answer, i, reader) for i in range(answer.lo.size))
+    return [phrase for end in ends for phrase in end.open_ends]
 
-    Outputs after the first `MOST_POINTS` are omitted, as are those whose inputs are not known.
+
+def extremes(answer: Range, reader: Reader) -> list[Block]:
+    """Return the inputs of the smallest and the largest values seen, for the summary.
+
+    Up to `MOST_IN_VIEW` outputs have a table each. Of more outputs, the smallest and the largest
+    value of all are shown, unless their units differ.
     """
-    tables: list[tuple[str, list[Block]]] = []
+    count = answer.lo.size
+    pairs = [(i, i) for i in range(count)]
+    if count > MOST_IN_VIEW:
+        seen_lo, seen_hi = np.ravel(answer.seen_lo), np.ravel(answer.seen_hi)
+        is_mixed = len(set(reader.output_units)) > 1 or np.isnan([seen_lo, seen_hi]).any()
+        pairs = [] if is_mixed else [(int(seen_lo.argmin()), int(seen_hi.argmax()))]
+    blocks: list[Block] = []
+    for low, high in pairs:
+        table = _extreme_table(answer, reader, low, high)
+        if table and len(table[0].rows) > MOST_PRINTED + 2:
+            blocks.append(Fold(_extreme_heading(answer, reader, low, high), table))
+        elif table:
+            blocks += [Paragraph(f"{_extreme_heading(answer, reader, low, high)}:"), *table]
+    return blocks
+
+
+def _extreme_folds(answer: Range, reader: Reader) -> list[Block]:
+    """Return a collapsible table of the extreme inputs for each of the first `MOST_POINTS` outputs.
+
+    Outputs whose extreme inputs are not known are omitted.
+    """
+    tables = ((i, _extreme_table(answer, reader, i, i))
+              for i in range(min(answer.lo.size, MOST_POINTS)))  # fmt: skip
+    return [Fold(_extreme_heading(answer, reader, i, i), table) for i, table in tables if table]
+
+
+def _extreme_heading(answer: Range, reader: Reader, low: int, high: int) -> str:
+    small, large = (reader.output(i, answer.names[i]) for i in (low, high))
+    if low == high:
+        return f"The inputs with the smallest and the largest {small}"
+    return f"The inputs with the smallest of all values ({small}) and the largest ({large})"
+
+
+def _extreme_table(answer: Range, reader: Reader, low: int, high: int) -> list[Any]:
+    """Return a table of the inputs of the smallest `low` and the largest `high`, and its warnings.
+
+    The result is empty if an input is not known, or has more than `MOST_ENTRIES` entries.
+
+    Args:
+        low: Flat index of the output whose smallest value is shown.
+        high: Flat index of the output whose largest value is shown.
+    """
     width = sum(int(np.prod(shape, dtype=np.int64)) for shape in answer.inputs.values())
-    ends = [OutputEnds(answer, i, reader) for i in range(min(answer.lo.size, MOST_POINTS))]
-    if any(len(shape) > 1 for shape in answer.inputs.values()):
+    if width > MOST_ENTRIES or reader.is_image:
         return []
-    if width > MOST_ENTRIES:
-        return [Paragraph(f"An input has {width:,} numbers, too many for this page; the extreme "
-                          "inputs are in the saved answer.")]  # fmt: skip
-    for i, end in enumerate(ends):
-        low, high = (_input_at(answer, at, i) for at in (answer.at_lo, answer.at_hi))
-        if np.isnan(low).any() or np.isnan(high).any():
-            continue
-        rows = [(name, a, b) for (name, a), (_, b) in
-                zip(reader.point(low), reader.point(high), strict=True)]  # fmt: skip
-        values = [
-            (f"{end.name}, seen", f"{end.least}{end.unit}", f"{end.most}{end.unit}"),
-            (f"{end.name}, proved", f"never below {end.below}{end.unit}",
-             f"never above {end.above}{end.unit}"),
-        ]  # fmt: skip
-        table = Table(("", "smallest value seen", "largest value seen"), [*values, *rows], "lrr")
-        note = impossible(reader, low, high)
-        tables.append((f"The inputs with the smallest and the largest {end.name}", [table, *note]))
-    if answer.lo.size <= MOST_IN_VIEW:
-        return [b for title, inside in tables for b in (Paragraph(f"{title}:"), *inside)]
-    return [Fold(title, inside) for title, inside in tables]
+    points = [_input_at(answer, answer.at_lo, low), _input_at(answer, answer.at_hi, high)]
+    if np.isnan(np.concatenate(points)).any():
+        return []
+    least, most = OutputEnds(answer, low, reader), OutputEnds(answer, high, reader)
+    rows = [
+        ("proved", f"never below {least.below}{least.unit}",
+         f"never above {most.above}{most.unit}"),
+        ("seen", f"{least.least}{least.unit}", f"{most.most}{most.unit}"),
+        *((name, a, b) for (name, a), (_, b) in zip(*map(reader.point, points), strict=True)),
+    ]  # fmt: skip
+    head = ("", f"smallest {least.name}", f"largest {most.name}")
+    return [Table(head, rows, "lrr"), *impossible(reader, *points)]
 
 
 def _input_at(answer: Range, at: Any, i: int) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 from ...answers.render.numbers import DIGITS, number
 
 
-INPUT_DIGITS, OUTPUT_DIGITS = 3, 4
+INPUT_DIGITS, OUTPUT_DIGITS = 4, 4
 """Significant digits of inputs and of outputs, for a number as large as the width of its range."""
 
 MOST_DECIMALS, LARGEST = 8, 1e12
@@ -78,6 +78,7 @@ class Reader:
         output_units: Units of the outputs.
         entries: Names by which answers refer to the inputs.
         output_entries: Names by which answers refer to the outputs.
+        image: Shape of the input if it is an image; otherwise empty.
     """
 
     inputs: Sequence[str] = ()
@@ -89,11 +90,17 @@ class Reader:
     output_units: Sequence[str] = ()
     entries: Sequence[str] = ()
     output_entries: Sequence[str] = ()
+    image: tuple[int, ...] = ()
     _first: Mapping[int, Category] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         first = {group.members[0]: group for group in self.groups}
         object.__setattr__(self, "_first", first)
+
+    @property
+    def is_image(self) -> bool:
+        """Whether the input is a single image, so that a table of its entries has no meaning."""
+        return bool(self.image)
 
     def input(self, i: int) -> str:
         """Return the name that the page uses for an input."""
@@ -136,11 +143,11 @@ class Reader:
         Args:
             i: Index of the flat input.
             value: The value.
-            up: True rounds up and False rounds down, with one more digit; None rounds to nearest.
+            up: True rounds up and False rounds down; None rounds to nearest.
         """
         unit = f" {unit}" if (unit := _at(self.units, i)) else ""
         width = self.widths[i] if i < len(self.widths) else abs(float(value))
-        places = decimals(width, INPUT_DIGITS + (up is not None))
+        places = decimals(width, INPUT_DIGITS)
         if not width:  # A fixed input has no width.
             places = decimals(abs(float(value)), DIGITS)
         # The model reads a decimal number as the nearest float64, which `repr` writes.

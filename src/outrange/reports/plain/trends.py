@@ -59,6 +59,16 @@ def trend_outcome(answer: Monotone, reader: Reader) -> str:
     return f"of {len(answer.trends):,} pairs of an output and an input: {', '.join(counts)}{more}"
 
 
+def open_directions(answer: Monotone, reader: Reader) -> list[str]:
+    """Return a clause for each pair of an output and an input of unknown direction."""
+    clauses = []
+    for trend in (trend for trend in answer.trends if trend.direction == "unknown"):
+        move = "fall" if trend.falls is False else "rise" if trend.rises is False else ""
+        name, pair = _output(trend, reader), f"when {reader.input_called(trend.input)} rises"
+        clauses.append(f"whether {name} can {move} {pair}" if move else f"how {name} moves {pair}")
+    return clauses
+
+
 def trend_document(answer: Monotone, reader: Reader) -> Document:
     """Return a document that lists known directions, examples, and unknown directions."""
     decided = [trend for trend in answer.trends if trend.direction != "unknown"]

@@ -66,6 +66,11 @@ def basis(answer: Any, blocks: Sequence[Block] = ()) -> Fold:
     return Fold("For a specialist: how this was found", [Paragraph(" ".join(parts)), *blocks])
 
 
+def join_words(words: Sequence[str]) -> str:
+    """Return words as an enumeration, such as `a, b and c`."""
+    return " and ".join([part for part in (", ".join(words[:-1]), *words[-1:]) if part])
+
+
 def list_heading(heading: str, count: int, shown: int = MOST_PRINTED) -> str:
     """Return the heading of a list, with the number of shown entries if the list is truncated.
 
