@@ -99,3 +99,18 @@ def _submits(node: ast.AST) -> bool:
         case ast.Call(func=ast.Attribute(attr="submit", value=target)):
             return not ast.unparse(target).endswith("dispatcher")
     return False
+
+
+REGIONS = {
+    # In rational arithmetic, for exact ties and exact derivatives on small boxes.
+    "search/exact_regions/enumeration.py",
+    # In float64, many cells at a time, with rounding errors; for images and loops.
+    "search/reach_sets/regions.py",
+}
+
+
+def test_linear_regions_are_enumerated_once_in_each_arithmetic():
+    """An enumeration cuts regions at a curve's knots: it reads `positive_in` or `cut_by_knots`."""
+    cuts = ("outrange.search.exact_regions.forms.positive_in",)
+    cuts += ("outrange.search.reach_sets.decide_units.cut_by_knots",)
+    assert {name(path) for path in files() if imports(path) & set(cuts)} == REGIONS

@@ -14,7 +14,7 @@ from outrange.ops import curve
 from outrange.ops.relaxation.slopes import slope_range
 from outrange.questions.gradients.gradients import gradient_range, lipschitz
 from outrange.questions.gradients.monotone import monotone
-from outrange.search.gradients.exact_affine import ArrangementCell, integers
+from outrange.search.exact_regions.forms import ArrangementCell, integers
 from questions.nets import Net
 from small_graphs import NETS, dense_net, describable
 

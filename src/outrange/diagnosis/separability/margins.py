@@ -21,7 +21,7 @@ from math import gcd
 import numpy as np
 
 from ...ops.numerics.balls import solve_integers
-from ...search.gradients.exact_affine import integers
+from ...search.exact_regions.forms import integers
 
 
 BITS = 50

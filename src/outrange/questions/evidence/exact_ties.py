@@ -20,15 +20,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...core import Bounds, OutOfTime, check_deadline, deadline
+from ...core import Bounds, OutOfTime, deadline
 from ...domains import bounds
 from ...graph import Graph
 from ...graph.measure import measure
 from ...graph.rewrites.rewrite import piecewise_to_pairs
 from ...ops import Affine, Curve, Rearrange
 from ...search.common.clause_groups import ClauseGroup
-from ...search.gradients.exact_affine import AffineForms, ArrangementCell, ExactGraph, positive_in
-from ...search.gradients.pieces import curve_of, gaps_touched
+from ...search.exact_regions.enumeration import ExactRegion, RegionEnumeration, all_patterns
+from ...search.exact_regions.pieces import undecided_units
 
 
 METHOD = "linear regions in rational arithmetic (Tran et al. 2019)"
@@ -117,7 +117,7 @@ class _Regions:
             # Each side has been bisected, and no unit was decided.
             most = MOST_STUCK if stuck >= free else self.most_patterns
             if free and patterns <= most:
-                if not _Box(self, low, high, ends, undecided).is_empty():
+                if not self._is_box_empty(low, high, ends, undecided):
                     return False
                 continue
             parts = _bisect(low, high)
@@ -125,6 +125,26 @@ class _Regions:
                 return False
             waiting += [(a, b, patterns, stuck) for a, b in parts]
         return True
+
+    def _is_box_empty(
+        self, lo: np.ndarray, hi: np.ndarray, ends: list[Bounds], undecided: np.ndarray
+    ) -> bool:
+        """Return whether it is proved that no clause of `undecided` holds anywhere in a box.
+
+        The result is False if a clause holds, or if the number of regions exceeds its limit.
+        """
+        units = undecided_units(self.graph, ends)
+        patterns, left = all_patterns(units), self.most_regions - self.regions
+        regions = RegionEnumeration(self.graph, lo, hi, ends, units, patterns, left)
+
+        def is_empty(region: ExactRegion) -> bool:
+            assert region.output is not None  # The ops are exact; see `_coefficients`.
+            below = ([-c for c in region.output.row(k)] for k in undecided.tolist())
+            return all(regions.cell.point([*region.limits, row]) is None for row in below)
+
+        complete = regions.run(np.arange(len(patterns)), is_empty)
+        self.regions += regions.count
+        return complete
 
     def _patterns(self, ends: list[Bounds]) -> float:
         count = 1.0
@@ -166,82 +186,3 @@ def _bisect(lo: np.ndarray, hi: np.ndarray) -> list[Bounds] | None:
         return None
     at = np.arange(lo.size) == i
     return [(lo, np.where(at, middle, hi)), (np.where(at, middle, lo), hi)]
-
-
-class _Box:
-    """Enumeration of the linear regions in a box, depth first over the undecided units."""
-
-    def __init__(
-        self,
-        within: _Regions,
-        lo: np.ndarray,
-        hi: np.ndarray,
-        ends: list[Bounds],
-        undecided: np.ndarray,
-    ) -> None:
-        self.within, self.graph, self.ends, self.asked = within, within.graph, ends, undecided
-        free = lo < hi
-        self.cell = ArrangementCell(lo[free], hi[free])
-        self.exact = ExactGraph(self.graph, np.where(free, np.nan, lo))
-
-    def is_empty(self) -> bool:
-        """Return whether it is proved that no clause holds anywhere in the box.
-
-        The result is False if a clause holds, or if the number of regions exceeds its limit.
-        """
-        return self._continue(1, [self.exact.inputs()], [])
-
-    def _continue(self, value: int, values: list[AffineForms], limits: list[list[int]]) -> bool:
-        """Return whether it is proved that no clause holds in a region or its subregions.
-
-        The forms of the graph's values from `value` on are appended to `values`. The region is the
-        part of the box where the forms `limits` are positive.
-        """
-        check_deadline()
-        while value <= len(self.graph.nodes):
-            node = self.graph.nodes[value - 1]
-            before = [values[j] for j in node.inputs]
-            if isinstance(node.op, Curve):
-                op, (low, high) = node.op, self.ends[node.inputs[0]]
-                gaps = [gaps_touched(op, a, b) for a, b in zip(low, high, strict=True)]
-                undecided = [j for j, some in enumerate(gaps) if len(some) > 1]
-                if undecided:
-                    return self._choose(value, values, gaps, undecided, limits)
-                result = self.exact.curve(value, before[0], np.array([g[0] for g in gaps], int))
-            else:
-                result = self.exact.affine(value, before)
-            values.append(result)
-            value += 1
-        self.within.regions += 1
-        if self.within.regions > self.within.most_regions:
-            return False
-        output = values[self.graph.output]
-        below = ([-c for c in output.row(k)] for k in self.asked.tolist())
-        return all(self.cell.point([*limits, row]) is None for row in below)
-
-    def _choose(
-        self,
-        value: int,
-        values: list[AffineForms],
-        gaps: list[list[int]],
-        undecided: list[int],
-        limits: list[list[int]],
-    ) -> bool:
-        """Continue the enumeration with every combination of pieces for a curve's undecided units.
-
-        Returns whether it is proved that no clause holds for any combination.
-        """
-        op = curve_of(self.graph, value)
-        before = values[self.graph.nodes[value - 1].inputs[0]]
-        if not undecided:
-            after = self.exact.curve(value, before, np.array([g[0] for g in gaps], int))
-            return self._continue(value + 1, [*values, after], limits)
-        j, *others = undecided
-        for gap in gaps[j]:
-            more = positive_in(op, before, j, gap)
-            if more and self.cell.point([*limits, *more]) is None:
-                continue
-            chosen = [*gaps[:j], [gap], *gaps[j + 1 :]]
-            if not self._choose(value, values, chosen, others, [*limits, *more]):
-                return False
-        return True

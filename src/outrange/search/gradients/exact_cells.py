@@ -1,29 +1,26 @@
 """Exact derivatives of a network on a small box, by the cells of its hyperplane arrangement.
 
 The unstable units of a box have finitely many activation patterns. If the derivative of a pattern
-could change the result, the pattern is followed layer by layer in exact arithmetic. It is pruned as
-soon as a linear program in rationals proves that no open set of inputs has it. The remaining cells
-exist, and their derivatives are computed exactly. A continuous function is non-decreasing along an
-input if it is non-decreasing on every cell. The slope of a smooth curve is only known to lie in a
-range. Its value has no affine form, so patterns of later units that depend on it are not pruned.
+could change the result, its cells (linear regions) are enumerated, and their derivatives are
+computed exactly. A continuous function is non-decreasing along an input if it is non-decreasing on
+every cell. The slope of a smooth curve is only known to lie in a range.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import product
+from functools import partial
 
 import numpy as np
 
 from ...core import Bounds, check_deadline
 from ...domains.tangents import TangentPlan, tangents
 from ...ops import Affine, Curve, Product
-from .exact_affine import AffineForms, ArrangementCell, ExactGraph, RationalPoint, positive_in
+from ..exact_regions.enumeration import ExactRegion, RegionEnumeration, all_patterns
+from ..exact_regions.forms import AffineForms
+from ..exact_regions.pieces import Unit, curve_of, lines_of, open_units
 from .objectives import AT_ONCE, Objectives
-from .pieces import Unit, curve_of, gaps_touched, lines_of, open_units
 
 
 FEW_PATTERNS = 1 << 8
@@ -121,20 +118,20 @@ class ExactCells:
             if combinations > MOST_PATTERNS or self._on_patterns > allowed:
                 return None
             self._on_patterns += PATTERN * combinations
-        count = int(combinations)
-        patterns = np.array(list(product(*(gaps for _, _, gaps in units))), np.int64)
-        patterns = patterns.reshape(count, len(units))
+        patterns = all_patterns(units)
+        count = len(patterns)
         least = np.concatenate([
             self._slopes(patterns[i : i + self._together], units, slopes)
             for i in range(0, count, self._together)
         ])  # fmt: skip
-        cells = _CellEnumeration(self, lo, hi, ends, units, patterns, least < cutoff, least)
-        complete = cells.run()
-        self._on_patterns += CELL * cells.count if count > FEW_PATTERNS else 0.0
+        needs = least < cutoff
+        regions = RegionEnumeration(self.graph, lo, hi, ends, units, patterns, MOST_CELLS)
+        cells = _CellSlopes(regions, self.derivatives, needs, least)
+        complete = regions.run(np.flatnonzero(needs.any(axis=1)), cells.visit)
+        self._on_patterns += CELL * regions.count if count > FEW_PATTERNS else 0.0
         if not complete:
             return None
-        seen = np.where(cells.needs, np.inf, least)
-        lowest = np.minimum(seen.min(axis=0), cells.least)
+        lowest = np.minimum(np.where(needs, np.inf, least).min(axis=0), cells.least)
         return CellBounds(lowest, cells.points, self.is_straight or bool((lowest >= cutoff).all()))
 
     def _slopes(
@@ -157,147 +154,46 @@ class ExactCells:
         return self.derivatives.least(*tangent_ranges[self.graph.output])
 
 
-@dataclass(eq=False)
-class _Branch:
-    """The cells on which the units processed so far lie on given linear pieces.
+class _CellSlopes:
+    """The least exact value of every derivative objective over the cells visited so far.
 
     Args:
-        values: The affine forms of each value computed so far; None for a value without such forms.
-        rows: Indices of the patterns that are still possible.
-        limits: Forms that are positive on these cells.
-        at: A point of these cells.
-        chosen: The number of units of the next curve whose linear pieces are already chosen.
+        needs: `(patterns, m)` mask of the objectives whose bounds on a pattern are too low.
+        bounds: `(patterns, m)` bounds of the objectives on each pattern.
     """
-
-    values: list[AffineForms | None]
-    rows: np.ndarray
-    limits: list[list[int]]
-    at: RationalPoint
-    chosen: int = 0
-
-
-class _CellEnumeration:
-    """Depth-first enumeration of a box's cells, over its unstable units in the graph's order."""
 
     def __init__(
         self,
-        leaves: ExactCells,
-        lo: np.ndarray,
-        hi: np.ndarray,
-        ends: list[Bounds],
-        units: list[Unit],
-        patterns: np.ndarray,
+        regions: RegionEnumeration,
+        derivatives: Objectives,
         needs: np.ndarray,
-        least: np.ndarray,
+        bounds: np.ndarray,
     ) -> None:
-        self.leaves, self.graph, self.ends = leaves, leaves.graph, ends
-        self.units, self.patterns, self.needs = units, patterns, needs
+        self._regions, self._derivatives = regions, derivatives
+        self._needs, self._bounds = needs, bounds
         self.least = np.full(needs.shape[1], np.inf)
         self.points: list[tuple[int, np.ndarray]] = []
-        self._bounds = least
-        free = lo < hi
-        self._cell_of = ArrangementCell(lo[free], hi[free])
-        self._free, self._at = free, lo
-        self._exact = ExactGraph(self.graph, np.where(free, np.nan, lo))
-        self._rank = {int(i): n for n, i in enumerate(np.flatnonzero(free))}
-        self._places: defaultdict[int, list[int]] = defaultdict(list)
-        """Positions of each curve's units in the list of all units."""
-        for place, (v, _, _) in enumerate(units):
-            self._places[v].append(place)
-        self.count = 0
+        self._rank = {int(i): n for n, i in enumerate(np.flatnonzero(regions.free))}
 
-    def run(self) -> bool:
-        """Enumerate the cells of all patterns in `needs`, whose bounds are below a cutoff.
-
-        Return whether there are at most `MOST_CELLS` cells.
-
-        Branches are stored in a list: a network may be deeper than Python's stack.
-        """
-        rows = np.flatnonzero(self.needs.any(axis=1))
-        waiting = [_Branch([self._exact.inputs()], rows, [], self._cell_of.middle)]
-        while rows.size and waiting and self.count <= MOST_CELLS:
-            check_deadline()
-            waiting += reversed(self._follow(waiting.pop()))
-        return self.count <= MOST_CELLS
-
-    def _follow(self, branch: _Branch) -> list[_Branch]:
-        """Compute values up to the next unstable unit; return a branch for each possible piece.
-
-        A branch that reaches the output is a cell; it has no further branches.
-        """
-        values = branch.values
-        for value in range(len(values), len(self.graph.nodes) + 1):
-            node = self.graph.nodes[value - 1]
-            before = [values[j] for j in node.inputs]
-            if isinstance(node.op, Curve):
-                places = self._places[value]
-                if branch.chosen < len(places):
-                    return list(self._choices(branch, before[0], places[branch.chosen]))
-                values.append(self._curve(value, before[0], places, branch.rows))
-                branch.chosen = 0
-                continue
-            forms = [form for form in before if form is not None]
-            exact = len(forms) == len(before) and self._exact.knows(value)
-            values.append(self._exact.affine(value, forms) if exact else None)
-        self._cell(values[self.graph.output], branch.rows, branch.limits)
-        return []
-
-    def _choices(
-        self, branch: _Branch, before: AffineForms | None, place: int
-    ) -> Iterator[_Branch]:
-        """Yield a branch for every linear piece of `units[place]` that is still possible."""
-        v, j, gaps = self.units[place]
-        op = curve_of(self.graph, v)
-        for gap in gaps:
-            rows = branch.rows[self.patterns[branch.rows, place] == gap]
-            if not rows.size:
-                continue
-            more = [] if before is None else positive_in(op, before, j, gap)
-            limits = [*branch.limits, *more]
-            here: RationalPoint | None = branch.at
-            if any(branch.at.value(row) <= 0 for row in more):
-                here = self._cell_of.point(limits)
-            if here is not None:
-                yield _Branch([*branch.values], rows, limits, here, branch.chosen + 1)
-
-    def _curve(
-        self, value: int, before: AffineForms | None, places: list[int], rows: np.ndarray
-    ) -> AffineForms | None:
-        """Compute the affine forms of a curve on the chosen linear pieces.
-
-        Return None if the source has no forms, or the curve's lines are not exact.
-        """
-        op = curve_of(self.graph, value)
-        if before is None or not op.has_exact_lines:
-            return None
-        low, high = self.ends[self.graph.nodes[value - 1].inputs[0]]
-        gaps = np.array([gaps_touched(op, a, b)[0] for a, b in zip(low, high, strict=True)])
-        for place in places:
-            gaps[self.units[place][1]] = self.patterns[rows[0], place]
-        return self._exact.curve(value, before, gaps)
-
-    def _cell(self, output: AffineForms | None, rows: np.ndarray, limits: list) -> None:
-        """Update the least values with the exact slopes of a cell.
+    def visit(self, region: ExactRegion) -> bool:
+        """Update the least values with the slopes of a cell, and return True.
 
         Store a point of the cell for each new least value.
         """
-        self.count += 1
-        point = self._cell_of.point(limits, best=True)
-        assert point is not None
-        x = self._at.copy()
-        x[self._free] = [float(Fraction(c, point.over)) for c in point.whole]
-        derivatives = self.leaves.derivatives
-
-        def slopes(form: int) -> list[Fraction | None]:
-            assert output is not None
-            row = output.row(form)
-            ranks = [self._rank.get(int(i)) for i in derivatives.directions]
-            return [None if r is None else Fraction(row[r], 1 << output.scale) for r in ranks]
-
-        for k in np.flatnonzero(self.needs[rows].any(axis=0)):
-            value = None if output is None else derivatives.exact(int(k), slopes)
+        x = self._regions.point(region)
+        for k in np.flatnonzero(self._needs[region.rows].any(axis=0)):
+            value = None
+            if region.output is not None:
+                value = self._derivatives.exact(int(k), partial(self._slopes, region.output))
             if value is None:
-                value = float(self._bounds[rows, k].min())
+                value = float(self._bounds[region.rows, k].min())
             if value < self.least[k]:
                 self.least[k] = value
                 self.points.append((int(k), x))
+        return True
+
+    def _slopes(self, output: AffineForms, form: int) -> list[Fraction | None]:
+        """Return the slopes of an output along each direction; None along fixed inputs."""
+        row = output.row(form)
+        ranks = [self._rank.get(int(i)) for i in self._derivatives.directions]
+        return [None if r is None else Fraction(row[r], 1 << output.scale) for r in ranks]

@@ -53,3 +53,18 @@ def open_units(graph: Graph, slopes: dict[int, Bounds], ends: list[Bounds]) -> l
             gaps = gaps_touched(curve_of(graph, v), ends[source][0][j], ends[source][1][j])
             units.append((v, int(j), gaps))
     return units
+
+
+def undecided_units(graph: Graph, ends: list[Bounds]) -> list[Unit]:
+    """Return all units whose argument may lie on several linear pieces.
+
+    Args:
+        ends: Bounds of every value, `(n,)` each.
+    """
+    units = []
+    for v, node in enumerate(graph.nodes, 1):
+        if isinstance(node.op, Curve):
+            low, high = ends[node.inputs[0]]
+            gaps = [gaps_touched(node.op, a, b) for a, b in zip(low, high, strict=True)]
+            units += [(v, j, some) for j, some in enumerate(gaps) if len(some) > 1]
+    return units

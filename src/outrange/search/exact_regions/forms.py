@@ -7,6 +7,7 @@ network on one activation pattern is computed without rounding, in integers.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from math import gcd
 
 import numpy as np
@@ -180,6 +181,10 @@ class RationalPoint:
         """Return a positive multiple of the form `row` at the point, which determines its sign."""
         *slopes, constant = row
         return sum(c * x for c, x in zip(slopes, self.whole, strict=True)) + constant * self.over
+
+    def as_floats(self) -> list[float]:
+        """Return the coordinates, each rounded to the nearest float64."""
+        return [float(Fraction(c, self.over)) for c in self.whole]
 
 
 class ArrangementCell:

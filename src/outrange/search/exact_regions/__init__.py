@@ -1,0 +1,1 @@
+"""Linear regions of a network in a box, enumerated in rational arithmetic."""
