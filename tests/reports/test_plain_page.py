@@ -13,12 +13,14 @@ from outrange.answers.answer import Cost
 from outrange.answers.monotone import FallingPair, Monotone, Trend
 from outrange.answers.render.document import Table
 from outrange.answers.render.text import text as render
+from outrange.answers.verdict import Verdict
 from outrange.api import ranges
 from outrange.cli.commands.report import read_units
 from outrange.core import Box, Region, Warrant
 from outrange.frontends.network import LayerInfo
 from outrange.graph import Slot
 from outrange.reports.domain import domain_section
+from outrange.reports.plain.answers import with_page_names
 from outrange.reports.plain.checks import accuracy_document
 from outrange.reports.plain.reader import Category, Reader, decimals, round_text
 from outrange.reports.plain.requirement import requirement
@@ -170,6 +172,49 @@ def test_of_many_outputs_the_extreme_values_of_all_are_shown():
     text = words(page)
     assert "The inputs with the smallest of all values (c) and the largest (b):" in text
     assert "smallest c largest b proved never below −3 never above 3 seen −3 3" in text
+
+
+def test_images_are_shown_instead_of_a_table_of_their_pixels():
+    pytest.importorskip("matplotlib")
+    layers = [keras.Input((6, 6, 1), name="image"), keras.layers.Flatten(), keras.layers.Dense(3)]
+    net = keras.Sequential(layers)
+    report = outrange.report(net, (0, 1), properties=["y.argmax() == 1"], time_limit=60)
+    page = report.html()
+    text = words(page)
+    assert "from an image of 6 × 6 pixels" in text
+    assert "All images whose 36 pixel values lie between 0 and 1." in text
+    assert "image[0, 1, 0]" not in text
+    summary = page.split('<section id="overview"')[1].split("</section>")[0]
+    assert 'aria-label="smallest output[' in summary and "; largest output[" in summary
+    ranges = page.split('<section id="ranges"')[1].split("</section>")[0]
+    labels = " ".join(re.findall(r'<svg role="img" aria-label="([^"]*)"', ranges))
+    assert labels.count("smallest output[") == labels.count("largest output[") == 3
+    assert not {"monotonicity", "slopes"} & {section.key for section in report.sections}
+    (verdict,) = report.answers["properties"]
+    assert isinstance(verdict, Verdict)
+    shown = "at this input, the requirement is not met" in page
+    assert shown == (verdict.counterexample is not None)
+
+
+def test_outputs_with_several_units_have_them_in_the_figure():
+    answer = output_range(2, "time")
+    reader = Reader(outputs=["force", "torque"], output_units=["N", "N m"])
+    assert with_page_names(answer, reader).labels == ("force [N]", "torque [N m]")
+    same = replace(reader, output_units=["N", "N"])
+    assert with_page_names(answer, same).labels == ("force", "torque")
+
+
+def test_a_policy_of_pytorch_gets_a_summary():
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    layers = [torch.nn.Linear(2, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2)]
+    report = outrange.report(
+        torch.nn.Sequential(*layers), (-1, 1), names=["speed", "angle"], time_limit=60,
+        units={"speed": "m/s", "force": "N"}, output_names=["force", "torque"],
+    )  # fmt: skip
+    text = words(report.html())
+    assert "Model. Sequential computes force in N and torque from 2 inputs." in text
+    assert "Input set. All combinations of speed from −1 m/s to 1 m/s and angle from" in text
 
 
 def test_targets_that_are_numbers_are_no_classes():

@@ -63,12 +63,13 @@ def model_section(
         ("Outputs", _shapes(graph.outputs)),
     ]
     outcome = f"{count_noun(len(network.layers), 'layer')}, {count_noun(parameters, 'parameter')}"
-    sentence = (
-        f"{name or network.name} computes {_outputs(reader)} from {_inputs(reader)}; it has "
-        f"{outcome.replace(', ', ' and ')}."
-    )
+    sentence = f"{name or network.name} computes {_outputs(reader)} from {_inputs(reader)}"
+    if parameters:
+        sentence += f"; it has {outcome.replace(', ', ' and ')}"
+    else:  # The parameters of a traced function are constants.
+        outcome, rows = "", [row for row in rows if row[0] not in ("Layers", "Parameters")]
     table = Table(("property", "value"), rows, "l")
-    return titled_section("model", outcome, [table], sentence)
+    return titled_section("model", outcome, [table], f"{sentence}.")
 
 
 def _inputs(reader: Reader) -> str:

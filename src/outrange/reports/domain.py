@@ -76,8 +76,8 @@ def _sentence(rows: Sequence[tuple[str, ...]], numbers: int, reader: Reader) -> 
         reader: Names and categories of the inputs.
     """
     if len(rows) == 1 and numbers > 1:
-        entries = "pixel values" if reader.is_image else "inputs"
-        return f"All inputs whose {numbers:,} {entries} lie between {rows[0][1]} and {rows[0][2]}."
+        what = "All images whose {} pixel values" if reader.is_image else "All {} inputs"
+        return f"{what.format(f'{numbers:,}')} lie between {rows[0][1]} and {rows[0][2]}."
     ends = [f"{name} from {low} to {high}" for name, low, high, kind in rows if kind != CATEGORY]
     if len(ends) > MOST_LISTED:
         ends = [f"{numbers:,} numbers within their bounds (such as {ends[0]})"]

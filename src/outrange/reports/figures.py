@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import partial
 from html import escape
 from typing import Any
@@ -11,11 +12,11 @@ import numpy as np
 
 from ..answers.monotone import Monotone
 from ..answers.range import Range
-from ..answers.render.images import is_image
+from ..answers.render.images import is_image, to_image, to_unit_interval
 from ..answers.render.plot import MOST_BARS, canvas, plain, set_title, svg
 from ..answers.robust_accuracy import RobustAccuracy
 from ..answers.summary import Summary
-from ..answers.verdict import HOLDS, Verdict
+from ..answers.verdict import Verdict
 from .plain.answers import outcome, with_page_names
 from .plain.reader import Reader
 
@@ -26,8 +27,12 @@ WIDTH = 7.6
 SMALLEST = 16
 """Inputs with at most this many entries are not drawn as images."""
 
-MOST_PICTURES = 4
+MOST_PICTURES = 2
 """Maximum number of adversarial inputs in a figure."""
+
+
+IMAGES_A_ROW = 6
+"""Number of images side by side in a figure of more than two images."""
 
 
 def figure(answer: Any, prefix: str, reader: Reader | None = None) -> str:
@@ -41,13 +46,8 @@ def figure(answer: Any, prefix: str, reader: Reader | None = None) -> str:
     reader = reader or Reader()
     if isinstance(answer, Range) and answer.subject == "gradient":
         return ""  # The bars would have different units.
-    # The bars of a counterexample would show the columns of a category one by one.
-    is_undrawn = bool(reader.groups) or getattr(answer, "counterexample", None) is None
     if isinstance(answer, Verdict):
-        # The proof of a property often ends at margin 0, which says nothing about the distance.
-        is_undrawn = is_undrawn if answer.status != HOLDS else not answer.margin > 0
-        if is_undrawn:
-            return ""
+        return _counterexample_image(answer, prefix, reader)
     answer = with_page_names(answer, reader)
     axes = _axes(answer)
     if axes is None:
@@ -66,6 +66,38 @@ def figure(answer: Any, prefix: str, reader: Reader | None = None) -> str:
     if sentence := _title(answer, reader):
         set_title(np.ravel(axes)[0], sentence)
     return f"<figure>{_inline(svg(image), prefix, _label(image, answer))}</figure>"
+
+
+def _counterexample_image(answer: Verdict, prefix: str, reader: Reader) -> str:
+    """Return a figure of the counterexample if the inputs are images, otherwise ""."""
+    if answer.counterexample is None or not reader.is_image:
+        return ""
+    image = answer.counterexample.flat_x.reshape(reader.image)
+    return images_figure([("at this input, the requirement is not met", image)], prefix)
+
+
+def images_figure(images: Sequence[tuple[str, np.ndarray]], prefix: str) -> str:
+    """Return an HTML `<figure>` of images in rows, or "" if there are none.
+
+    Args:
+        images: Pairs of a title and an image. All images have the same colors for the same values.
+        prefix: See `figure`.
+    """
+    columns = 2 if len(images) <= 2 else IMAGES_A_ROW
+    rows = -(-len(images) // columns)
+    axes = canvas(WIDTH, (2.0 if columns == 2 else 1.6) * rows, rows, columns) if images else None
+    if axes is None:
+        return ""
+    every = [to_image(image) for _, image in images]
+    ends = min(float(image.min()) for image in every), max(float(image.max()) for image in every)
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for ax, image, (title, _) in zip(axes.flat, every, images, strict=False):
+        shown = to_unit_interval(image, ends)
+        ax.imshow(shown, cmap="gray" if image.ndim == 2 else None, vmin=0.0, vmax=1.0)
+        ax.set_title(plain(title.replace(": ", "\n")), fontsize="small")
+    label = "; ".join(title for title, _ in images)
+    return f"<figure>{_inline(svg(axes.flat[0].figure), prefix, label)}</figure>"
 
 
 def _title(answer: Any, reader: Reader) -> str:
@@ -92,12 +124,6 @@ def _axes(answer: Any) -> Any:
         if shown and first is not None and first.size > SMALLEST and is_image(first):
             return canvas(6.0, 2.1 * shown, shown, 3)
         return canvas(8.2, 2.6)
-    if isinstance(answer, Verdict):
-        example = answer.counterexample
-        size = 0 if example is None else example.flat_x.size
-        if example is None:
-            return canvas(WIDTH, 2.1)
-        return canvas(WIDTH, 1.6 + 0.3 * max(size, 2) if size <= MOST_BARS else 4.0)
     return None
 
 

@@ -8,7 +8,8 @@ from html import escape
 from ..answers.range import Range
 from ..answers.render.html import chapter
 from .blocks import blocks_html, with_scrollable_tables
-from .figures import figure
+from .figures import figure, images_figure
+from .plain.ranges import MOST_IN_VIEW, extreme_images
 from .section import Section, in_order
 from .style import STYLE_SHEET
 from .summary import summary_html
@@ -108,8 +109,11 @@ def _part(section: Section, heading: str, level: int) -> str:
         body += blocks_html(section.blocks, section.title)
     for i, (answer, shown) in enumerate(zip(section.answers, section.plain, strict=True)):
         body += with_scrollable_tables(chapter(shown, level + 1), section.title)
-        if not isinstance(answer, Range):  # The summary shows the figure of a range.
-            body += figure(answer, f"{section.key}{i}", section.reader)
+        prefix = f"{section.key}{i}"
+        if not isinstance(answer, Range):
+            body += figure(answer, prefix, section.reader)
+        elif answer.lo.size > MOST_IN_VIEW:  # The summary shows the other figures of ranges.
+            body += images_figure(extreme_images(answer, section.reader, False), prefix)
     if body and section.key in FOLDED and section.outcome != NOT_ASKED:
         result = _sentence(section.outcome) if section.outcome else "Show"
         body = f'<details class="part"><summary>{escape(result)}</summary>{body}</details>'

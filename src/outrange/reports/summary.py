@@ -7,12 +7,13 @@ from html import escape
 
 from ..answers.monotone import Monotone
 from ..answers.range import Range
-from ..answers.render.document import Table, Word
+from ..answers.render.document import GOOD, Table, Word
+from ..answers.robust_accuracy import RobustAccuracy
 from ..answers.verdict import HOLDS, VIOLATED, Verdict
 from .blocks import blocks_html
-from .figures import figure
-from .plain.checks import verdict_row
-from .plain.ranges import extremes, open_ends
+from .figures import figure, images_figure
+from .plain.checks import open_rows, verdict_row
+from .plain.ranges import extreme_images, extremes, open_ends
 from .plain.requirement import requirement
 from .plain.trends import open_directions
 from .section import Section
@@ -54,6 +55,8 @@ def summary_html(sections: Sequence[Section]) -> str:
     answer = None if ranges is None else next(iter(ranges.answers), None)
     if ranges is not None and isinstance(answer, Range):
         parts.append(figure(answer, "summary", ranges.reader))
+        images = extreme_images(answer, ranges.reader, True)
+        parts.append(images_figure(images, "extremes"))
         parts.append(blocks_html(extremes(answer, ranges.reader), "inputs of extreme values"))
     parts.append(_line("Why it matters.", _reasons(by_key)))
     parts.append(_line("Still open.", _open_line(sections)))
@@ -73,7 +76,9 @@ def _verdicts(by_key: dict[str, Section]) -> str:
                 rows.append(verdict_row(answer, section.reader))
             else:
                 claim = "the decision stays right under small changes"
-                rows.append((claim, Word("in part"), section.outcome))
+                is_proved = getattr(answer, "lo", 0.0) == 1.0
+                word = Word("proved", GOOD) if is_proved else Word("in part")
+                rows.append((claim, word, section.outcome))
     head = ("requirement", "verdict", "reason")
     return blocks_html([Table(head, rows, "l")] if rows else [], "requirements")
 
@@ -101,6 +106,10 @@ def _open_questions(section: Section) -> str:
             questions.append(f"whether {requirement(answer.claim, section.reader)}")
         elif isinstance(answer, Range):
             questions += open_ends(answer, section.reader)
+            if len(questions) > MOST_NAMED:
+                return f"the exact values of {len(questions):,} bounds of outputs"
+        elif isinstance(answer, RobustAccuracy):
+            questions += [open_rows(answer)]
         elif isinstance(answer, Monotone):
             questions += open_directions(answer, section.reader)
     if 0 < len(questions) <= MOST_NAMED:

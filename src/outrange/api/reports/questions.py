@@ -276,8 +276,9 @@ class Questions:
             yield "properties", self._properties
         if self.y is not None:
             yield "robustness", self._robustness
-        yield "monotonicity", self._monotonicity
-        yield "slopes", self._slopes
+        if not self.reader.is_image:  # A direction or a slope of each pixel means little.
+            yield "monotonicity", self._monotonicity
+            yield "slopes", self._slopes
         if self.standard is None:
             return  # The other sections are for specialists.
         yield "layers", self._layers

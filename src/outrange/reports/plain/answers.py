@@ -73,7 +73,11 @@ def with_page_names(answer: Any, reader: Reader) -> Any:
         reader: Names of the inputs and outputs on the page.
     """
     if isinstance(answer, Range) and len(reader.outputs) == answer.lo.size:
-        return replace(answer, labels=tuple(reader.outputs))
+        units = [f" [{unit}]" if unit else "" for unit in reader.output_units]
+        is_mixed = len(set(units)) > 1  # Otherwise, the axis has the unit.
+        named = zip(reader.outputs, units, strict=True)
+        labels = tuple(name + unit * is_mixed for name, unit in named)
+        return replace(answer, labels=labels)
     if isinstance(answer, Monotone):
         trends = (
             replace(

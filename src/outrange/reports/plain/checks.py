@@ -17,14 +17,13 @@ from ...answers.render.document import (
     Table,
     Word,
 )
-from ...answers.render.images import is_image
 from ...answers.render.text import share
 from ...answers.robust_accuracy import BROKEN, ROBUST, TONE, UNDECIDED, WRONG, RobustAccuracy
 from ...answers.verdict import HOLDS, VIOLATED, Verdict
 from .ranges import MOST_ENTRIES, impossible
 from .reader import OUTPUT_DIGITS, Reader, decimals, round_text
 from .requirement import requirement
-from .words import UNKNOWN, about, basis, remedy
+from .words import UNKNOWN, about, basis, join_words, remedy
 
 
 MOST_NAMED = 3
@@ -62,9 +61,12 @@ def verdict_row(answer: Verdict, reader: Reader) -> tuple[str, Word, str]:
         return claim, Word("proved", tone), "holds for every input of the input set"
     if answer.status == VIOLATED and example is not None:
         values = _outputs(example.flat_y, reader)
-        shown = ", ".join(f"{name} is {value}" for name, value in values[:MOST_NAMED])
-        more = ", …" * (len(values) > MOST_NAMED)
-        return claim, Word("not met", tone), f"at an input of the input set, {shown}{more}"
+        shown = join_words([f"{name} is {value}" for name, value in values])
+        if len(values) > MOST_NAMED:
+            name, value = values[int(np.argmax(example.flat_y))]
+            shown = f"the largest output is {name} with {value}"
+        reason = f"at an input of the input set, {shown}" if values else "an input violates it"
+        return claim, Word("not met", tone), reason
     return claim, Word("unknown", tone), "neither proved nor refuted so far"
 
 
@@ -84,7 +86,7 @@ def verdict_document(answer: Verdict, reader: Reader) -> Document:
                 "rounding errors."
             )
         rows = list(_outputs(example.flat_y, reader))
-        if example.flat_x.size <= MOST_ENTRIES and not is_image(np.asarray(example.x)):
+        if example.flat_x.size <= MOST_ENTRIES and not reader.is_image:
             table = Table(("input", "value"), [*rows, *reader.point(example.flat_x)], "lr")
             blocks += [table, *impossible(reader, example.flat_x)]
         else:
@@ -129,6 +131,12 @@ def _outputs(values: np.ndarray, reader: Reader) -> list[tuple[str, str]]:
         (reader.output(i), f"{round_text(value, places)}{reader.unit(i)}")
         for i, value in enumerate(values.tolist())
     ]
+
+
+def open_rows(answer: RobustAccuracy) -> str:
+    """Return a phrase for the number of rows whose robustness is not decided."""
+    settled = sum(answer.count[name] for name in (ROBUST, BROKEN, WRONG))
+    return f"whether the decision stays right at {len(answer.labels) - settled:,} rows of the data"
 
 
 def accuracy_outcome(answer: RobustAccuracy) -> str:

@@ -171,20 +171,47 @@ def extremes(answer: Range, reader: Reader) -> list[Block]:
     Up to `MOST_IN_VIEW` outputs have a table each. Of more outputs, the smallest and the largest
     value of all are shown, unless their units differ.
     """
-    count = answer.lo.size
-    pairs = [(i, i) for i in range(count)]
-    if count > MOST_IN_VIEW:
-        seen_lo, seen_hi = np.ravel(answer.seen_lo), np.ravel(answer.seen_hi)
-        is_mixed = len(set(reader.output_units)) > 1 or np.isnan([seen_lo, seen_hi]).any()
-        pairs = [] if is_mixed else [(int(seen_lo.argmin()), int(seen_hi.argmax()))]
     blocks: list[Block] = []
-    for low, high in pairs:
+    for low, high in _extreme_pairs(answer, reader):
         table = _extreme_table(answer, reader, low, high)
         if table and len(table[0].rows) > MOST_PRINTED + 2:
             blocks.append(Fold(_extreme_heading(answer, reader, low, high), table))
         elif table:
             blocks += [Paragraph(f"{_extreme_heading(answer, reader, low, high)}:"), *table]
     return blocks
+
+
+def extreme_images(answer: Range, reader: Reader, is_summary: bool) -> list[tuple[str, np.ndarray]]:
+    """Return the images of extreme values, each with a title; empty if the inputs are no images.
+
+    Args:
+        is_summary: Whether to return only the images of the extreme values that the summary shows.
+            Otherwise, the first `MOST_POINTS` outputs have two images each.
+    """
+    if not reader.is_image:
+        return []
+    every = [(i, i) for i in range(min(answer.lo.size, MOST_POINTS))]
+    shown = []
+    for low, high in _extreme_pairs(answer, reader) if is_summary else every:
+        least, most = OutputEnds(answer, low, reader), OutputEnds(answer, high, reader)
+        for word, end, value, at, i in (
+            ("smallest", least, least.least, answer.at_lo, low),
+            ("largest", most, most.most, answer.at_hi, high),
+        ):
+            image = _input_at(answer, at, i).reshape(reader.image)
+            if not np.isnan(image).any():
+                shown.append((f"{word} {end.name}: {value}{end.unit}", image))
+    return shown
+
+
+def _extreme_pairs(answer: Range, reader: Reader) -> list[tuple[int, int]]:
+    """Return the pairs of outputs whose smallest and largest values the summary shows."""
+    if answer.lo.size <= MOST_IN_VIEW:
+        return [(i, i) for i in range(answer.lo.size)]
+    seen_lo, seen_hi = np.ravel(answer.seen_lo), np.ravel(answer.seen_hi)
+    if len(set(reader.output_units)) > 1 or np.isnan([seen_lo, seen_hi]).any():
+        return []
+    return [(int(seen_lo.argmin()), int(seen_hi.argmax()))]
 
 
 def _extreme_folds(answer: Range, reader: Reader) -> list[Block]:
