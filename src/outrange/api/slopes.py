@@ -45,7 +45,9 @@ def monotone(
     and the other inputs stay fixed. A counterexample is a pair of points that differ only in that
     input, with the lower output at its larger value. Interval tangents bound the derivatives over
     boxes. For piecewise-linear networks, small boxes are divided, in exact arithmetic, into the
-    cells of the hyperplane arrangement, on which the network is affine.
+    cells of the hyperplane arrangement, on which the network is affine. Along an input that accepts
+    only integers (`dtype="int32"`), the output rises if it does not fall from any integer to the
+    next. There, the difference `f(x + e_i) - f(x)` is bounded.
 
     With `groups`, the outputs are groups of classes. The question is then whether the index of the
     largest entry can be lower in one group than in the group before it (among equal entries, the
@@ -54,9 +56,9 @@ def monotone(
     Args:
         model: As for `outrange.output_range`.
         box: The input set, as for `outrange.output_range`: a box, a DataFrame or an
-            `outrange.Mixed`. Proofs cover every category of its one-hot groups, and all real values
-            of its integers; counterexamples lie in the set itself. With `groups`, a DataFrame or a
-            `Mixed` counts as the smallest box around it.
+            `outrange.Mixed`. Proofs cover every category of its one-hot groups. Along real-valued
+            inputs, they cover all real values of its integers. Counterexamples lie in the set
+            itself. With `groups`, a DataFrame or a `Mixed` counts as the smallest box around it.
         inputs: Inputs to consider: a flat index, a name, or a list of these; None for all.
         outputs: Outputs to consider, in the same form as `inputs`.
         direction: `"rises"` or `"falls"` to verify that direction; None to find a direction.
@@ -69,7 +71,7 @@ def monotone(
             one core. The answer is then the same on every machine (docs/reproducible.md).
         seed: Seed of the random points; no proof depends on it.
         certificate: File for a certificate of the proved trends, which an independent program
-            checks (docs/certificates.md). Not for groups.
+            checks (docs/certificates.md). Only for real-valued inputs, and not for groups.
         progress: A function called a few times per second with a `VerifyProgress`; or True to show
             progress, False to hide it. None shows it in a terminal or notebook if the call takes
             longer than 2 s.

@@ -100,11 +100,27 @@ def test_numbers_that_the_table_does_not_have(price_model, box, told):
         outrange.output_range(price_model, {"words": box, "price": 0})
 
 
-@pytest.mark.parametrize("ask", [outrange.gradient_range, outrange.monotone, outrange.lipschitz])
+@pytest.mark.parametrize("ask", [outrange.gradient_range, outrange.lipschitz])
 def test_slopes_need_fixed_words(price_model, ask):
-    with pytest.raises(outrange.InputError, match="integers only"):
+    with pytest.raises(outrange.InputError, match=r"`words`\[0\] takes integers only.*monotone"):
         ask(price_model, {"words": (0, 5), "price": (-1, 1)})
     ask(price_model, {"words": np.array([1, 2, 3]), "price": (-1, 1)}, time_limit=5)
+
+
+def test_trends_of_words_are_those_of_the_model(price_model):
+    box = {"words": (0, 5), "price": (-1, 1)}
+    answer = outrange.monotone(price_model, box, outputs=0, budget=5)
+    for trend in answer.trends:
+        for pair, sign in ((trend.fall, 1), (trend.rise, -1)):
+            if pair is not None:
+                ends = [
+                    price_model([
+                        np.array([end["words"]], "int32"), np.array([end["price"]], "float32")
+                    ])[0, 0]
+                    for end in (pair.x, pair.then)
+                ]  # fmt: skip
+                assert pair.reproduced and sign * ends[1] < sign * ends[0]
+    assert "neither" in {trend.direction for trend in answer.trends}
 
 
 def test_a_radius_needs_real_inputs(price_model):

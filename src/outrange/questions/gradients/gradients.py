@@ -26,7 +26,7 @@ from ..common.progress import range_reporter
 from ..common.provenance import input_domain
 from ..common.remedies import cost_of_tolerance, reserved_seconds, smaller_sets
 from ..common.target import target
-from ..inputs.parse_box import real_box
+from ..inputs.parse_box import slope_box
 from ..output_range import split_inputs
 from .slope_evidence import Best, SlopeEvidence, both_ends, check_count
 
@@ -51,7 +51,7 @@ def gradient_range(
     check_hooks(progress, seed)
     began = read_clock()
     wanted = target(network.graph)
-    graph, where = wanted.graph, real_box(network.graph.inputs, box, "A slope")
+    graph, where = wanted.graph, slope_box(network.graph.inputs, box)
     rows, columns = (
         select_entries(graph.outputs, outputs, "outputs"),
         select_entries(graph.inputs, inputs, "inputs"),
@@ -124,7 +124,7 @@ def lipschitz(
         raise InputError(f'`norm` must be "inf", 1 or 2. Received: norm={norm!r}.')
     began = read_clock()
     wanted = target(network.graph)
-    graph, where = wanted.graph, real_box(network.graph.inputs, box, "A slope")
+    graph, where = wanted.graph, slope_box(network.graph.inputs, box)
     rows = select_entries(graph.outputs, outputs, "outputs")
     moving = np.flatnonzero(where.lo < where.hi)
     steep = LipschitzObjective(rows, moving if moving.size else np.zeros(1, np.int64), NORMS[norm])

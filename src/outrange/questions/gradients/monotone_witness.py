@@ -44,10 +44,13 @@ class MonotoneWitnesses:
         self._groups, self._partial = groups, partial
         self._predict = network.predict
 
-    @property
-    def restricts(self) -> bool:
-        """Whether the input set restricts inputs that vary to integers, beyond one-hot groups."""
-        return bool((self._integer & (self._box.lo < self._box.hi)).any())
+    def restricts(self, inputs: np.ndarray) -> bool:
+        """Return whether the set restricts inputs that vary to integers, beyond one-hot groups.
+
+        Args:
+            inputs: Mask `(d,)` of the inputs to consider.
+        """
+        return bool((self._integer & inputs & (self._box.lo < self._box.hi)).any())
 
     def is_fixed(self, i: int) -> bool:
         """Return whether input `i` cannot change while all other inputs stay the same.

@@ -249,26 +249,20 @@ def _shrink_to_integers(slots: Sequence[Slot], lo: np.ndarray, hi: np.ndarray) -
     return Box(first, last)
 
 
-def real_box(
-    slots: Sequence[Slot], box: Any, question: str, *, respects_one_hot: bool = False
-) -> Box:
-    """Parse a box for a question about real numbers: integer inputs must be fixed.
-
-    Args:
-        question: Name of the question, for messages.
-        respects_one_hot: Whether the question respects one-hot groups.
+def slope_box(slots: Sequence[Slot], box: Any) -> Box:
+    """Parse a box for a question about slopes: integer inputs must be fixed.
 
     Raises:
-        InputError: An integer input is not fixed. The message names the `question`.
+        InputError: An integer input is not fixed.
     """
-    bounds = input_box(slots, box, respects_one_hot=respects_one_hot)
+    bounds = input_box(slots, box)
     moving = np.flatnonzero(whole_entries(slots) & (bounds.lo < bounds.hi))
     if moving.size:
         i = int(moving[0])
         raise InputError(
-            f"{question} needs inputs that vary continuously; {place(slots, i)} takes integers "
-            "only. Fix it (with a number or array in a dict box), or compute ranges with "
-            f"`outrange.output_range`. Received: lo={bounds.lo[i]:g}, hi={bounds.hi[i]:g}."
+            f"A slope needs inputs that vary continuously; {place(slots, i)} takes integers only. "
+            "Fix it (with a number or array in a dict box), or decide directions with "
+            f"`outrange.monotone`. Received: lo={bounds.lo[i]:g}, hi={bounds.hi[i]:g}."
         )
     return bounds
 
