@@ -9,6 +9,7 @@ import outrange
 from outrange import implies, x, y
 from outrange.layers import ArgmaxIsNot, Bounded, BoxGuard, Halfspaces, Ordered
 from outrange.questions.evidence.output_tail import METHOD
+from outrange.search import select_search
 
 
 BOX = (-0.5, 0.5)
@@ -49,6 +50,17 @@ def test_a_guard_is_proved_in_its_box_only():
     model = network(BoxGuard(Bounded(hi=-1.0), BOX, 100.0), guarded=True)
     assert outrange.verify(model, y[0] <= -1 + 1e-6, BOX).methods == (METHOD,)
     assert outrange.verify(model, y[0] <= -1 + 1e-6, (-0.6, 0.6)).status == "VIOLATED"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_limit_of_a_guard_is_proved_without_the_kernel(seed, monkeypatch):
+    """The distance from the box is exactly 0 inside it, and so the limit is exact."""
+    monkeypatch.setattr(select_search, "has_kernel", lambda engine: False)
+    keras.utils.set_random_seed(seed)
+    given = Input((2,))
+    outputs = L.Dense(1)(L.Dense(8, "relu")(given))
+    model = Model(given, BoxGuard(Bounded(hi=0.5), (0, 1), fade=10)([outputs, given]))
+    assert outrange.verify(model, y[0] <= 0.5, (0, 1), budget=1.0).status == "HOLDS"
 
 
 @pytest.mark.parametrize("seed", range(6))

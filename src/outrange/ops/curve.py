@@ -235,4 +235,17 @@ class Curve:
         exact = (value == 0) & (np.asarray(x) == 0) | np.isinf(value) & np.isinf(x)
         low = np.where(value == -np.inf, value, down(finite - error))
         high = np.where(value == np.inf, value, up(finite + error))
-        return np.where(exact, value, low), np.where(exact, value, high)
+        low, high = np.where(exact, value, low), np.where(exact, value, high)
+        for first, last, constant in self._constant_pieces:
+            inside = (first <= np.asarray(x)) & (np.asarray(x) <= last)
+            low, high = np.where(inside, constant, low), np.where(inside, constant, high)
+        return low, high
+
+    @functools.cached_property
+    def _constant_pieces(self) -> list[tuple[float, float, float]]:
+        """Tuples `(first, last, value)`: `f` is exactly `value` from `first` to `last`."""
+        if self.jumps or self.holes or np.isfinite(self.on).any():
+            return []
+        ends = (-np.inf, *self.knots, np.inf)
+        lines = [(g, line) for g, line in enumerate(self.lines or ()) if line is not None]
+        return [(ends[g], ends[g + 1], offset) for g, (slope, offset) in lines if slope == 0.0]

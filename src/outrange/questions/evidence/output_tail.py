@@ -49,6 +49,10 @@ MOST_PATTERNS = 1 << 12
 LEAST = 2.0**-60
 """A clause that also holds at the value 0 is refuted if its value is never below this number."""
 
+ROUNDING = 1e-9
+"""Rounding error of an output at a sample, relative to the largest output. A larger violation ends
+the attempt; a smaller one is left to the exact enumeration."""
+
 METHOD = "the last layers alone, in rational arithmetic, for all values that they may receive (own)"
 
 
@@ -114,7 +118,8 @@ def _is_positive(tail: Graph, box: Box, strict: np.ndarray) -> bool:
     least `LEAST`.
     """
     least = np.where(strict, 0.0, LEAST)
-    if (tail.run(box.sample(np.random.default_rng(0), SAMPLES)) < least).any():
+    outputs = tail.run(box.sample(np.random.default_rng(0), SAMPLES))
+    if (outputs < least - ROUNDING * (1.0 + np.abs(outputs).max())).any():
         return False
     clauses = [
         (Atom.of({tail.size + k: 1.0}, -float(level), True),) for k, level in enumerate(least)
