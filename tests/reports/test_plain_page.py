@@ -28,7 +28,7 @@ from outrange.reports.plain.slopes import slope_document, slope_outcome
 from outrange.reports.plain.trends import open_directions, trend_document
 from outrange.reports.plain.words import about, remedy
 from outrange.reports.style import STYLE_SHEET
-from outrange.reports.units import output_names
+from outrange.reports.units import insert_spaces, output_names
 
 
 keras = pytest.importorskip("keras")
@@ -123,7 +123,7 @@ def test_the_summary_stands_alone(house_report):
         "Input set. All combinations of area from ", "and one category of city. Every input lies",
         "price ≤ 1,000,000 EUR proved holds for every input of the input set",
         "price ≤ −1,000,000 EUR not met at an input of the input set, price is ",
-        "price is never below", "smallest price largest price proved never below",
+        "price is never below", "smallest price largest price proved limit never below",
         "Why it matters. A test tries single inputs.", "A requirement that is not met",
         "Still open.",
     ]  # fmt: skip
@@ -171,7 +171,7 @@ def test_of_many_outputs_the_extreme_values_of_all_are_shown():
     page = outrange.report(net, (0, 1), output_names=["a", "b", "c"], time_limit=60).html()
     text = words(page)
     assert "The inputs with the smallest of all values (c) and the largest (b):" in text
-    assert "smallest c largest b proved never below −3 never above 3 seen −3 3" in text
+    assert "smallest c largest b proved limit never below −3 never above 3 value seen −3 3" in text
 
 
 def test_images_are_shown_instead_of_a_table_of_their_pixels():
@@ -215,6 +215,18 @@ def test_a_policy_of_pytorch_gets_a_summary():
     text = words(report.html())
     assert "Model. Sequential computes force in N and torque from 2 inputs." in text
     assert "Input set. All combinations of speed from −1 m/s to 1 m/s and angle from" in text
+
+
+def test_names_have_spaces_instead_of_underscores_if_they_stay_different():
+    assert insert_spaces(["year_built", "x"]) == ["year built", "x"]
+    assert insert_spaces(["a_b", "a b"]) == ["a_b", "a b"]
+    net = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, name="net_price")])
+    page = outrange.report(
+        net, (0, 1), names=["year_built", "area"], properties=["x['year_built'] + y[0] <= 99"],
+        units={"year_built": "a"}, time_limit=60,
+    ).html()  # fmt: skip
+    text = words(page)
+    assert "year built + net price ≤ 99" in text and "year built from 0 a to 1 a" in text
 
 
 def test_targets_that_are_numbers_are_no_classes():

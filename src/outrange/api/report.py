@@ -139,7 +139,7 @@ def report_on(
     name = _model_name(model, network)
     questions = Questions(model, network, box, clock, standard=standard, model_name=name, **options)
     sections = questions.sections(command or questions.call())
-    time = datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC")
+    time = datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC").lstrip("0")
     title = questions.title or f"What {name} can output"
     return Report(network.name, time, tuple(sections), standard, questions.interrupted, title)
 

@@ -46,5 +46,5 @@ def report_page(exhibit: Exhibit, box: Box, answer: Range, verdicts: Sequence[Ve
         sections.append(answered_section("properties", verdicts, reader=reader))
     setting = [("Time limit of a search", f"{exhibit.seconds:g} s")]
     sections += [uncovered_section(), reproduce_section(sections, "", setting)]
-    time = datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC")
+    time = datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC").lstrip("0")
     return Report(network.name, time, tuple(sections)).html()

@@ -56,7 +56,7 @@ class Report:
         Raises:
             InputError: The file cannot be written.
         """
-        lead = f"A report of {self.made} on what is proved, what was seen, and what is unknown."
+        lead = f"Report of {self.made}: what is proved, what was seen, and what is open."
         title = self.title or f"What {self.model} can output"
         page = report_html(title, lead, self.sections, self.standard)
         if path is not None:

@@ -28,6 +28,8 @@ REPORT = (
     ".report .skip{position:absolute;left:-99rem;background:var(--or-bg);padding:.5rem 1rem}"
     ".report .skip:focus{left:1rem;top:.5rem}"
     ".report .scroll{overflow-x:auto}"
+    '@media (max-width:540px){.report [style*="right"]{white-space:normal}'
+    ".report td,.report th{padding-right:8px}}"
     ".report #overview td span{white-space:nowrap}"
     ".report .cut{border:1px solid var(--or-open);border-radius:4px;padding:4px 10px}"
     ".report .cut strong{color:var(--or-open)}"
@@ -48,6 +50,7 @@ REPORT = (
     ".report .skip,.report nav{display:none}.report .scroll{overflow:visible}"
     # On paper a closed fold must show its content, since readers cannot open it.
     ".report details::details-content{content-visibility:visible;display:block;height:auto}"
+    ".report table{break-inside:avoid}.report #reproduce table{break-inside:auto}"
     ".report details.part>summary{display:none}"
     ".report summary{list-style:none;cursor:auto;break-after:avoid}"
     ".report summary::-webkit-details-marker,.report summary::marker{display:none;content:''}"

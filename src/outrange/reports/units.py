@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -64,6 +65,12 @@ def output_names(
     return entry_names(dict(zip(called, shapes, strict=True)))
 
 
+def insert_spaces(names: Sequence[str]) -> list[str]:
+    """Return names with spaces instead of underscores, if they are still different."""
+    shown = [name.replace("_", " ") for name in names]
+    return shown if len(set(shown)) == len(names) else list(names)
+
+
 def _is_named_automatically(layer: LayerLike) -> bool:
     """Return whether a layer has the name that Keras derives from its class."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", layer.kind).lower()
@@ -100,13 +107,14 @@ def reader_of(
     shapes = [slot.shape for slot in graph.inputs]
     image = shapes[0] if len(shapes) == 1 and is_image(np.zeros(shapes[0])) else ()
     every = [units] * len(called) if isinstance(units, str) else None
+    inputs = list(names or entry_names({slot.name: slot.shape for slot in graph.inputs}))
     return Reader(
-        list(names or entry_names({slot.name: slot.shape for slot in graph.inputs})),
+        insert_spaces(inputs),
         units_of(graph.inputs, names, units),
         (hi - lo).tolist(),
         frozenset(whole),
-        tuple(groups),
-        called,
+        tuple(replace(g, name=g.name.replace("_", " ")) for g in groups),
+        insert_spaces(called),
         every or units_of(graph.outputs, called, units),
         entry_names({slot.name: slot.shape for slot in named.inputs}),
         entry_names({slot.name: slot.shape for slot in graph.outputs}),

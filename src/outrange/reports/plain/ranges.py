@@ -248,9 +248,9 @@ def _extreme_table(answer: Range, reader: Reader, low: int, high: int) -> list[A
         return []
     least, most = OutputEnds(answer, low, reader), OutputEnds(answer, high, reader)
     rows = [
-        ("proved", f"never below {least.below}{least.unit}",
+        ("proved limit", f"never below {least.below}{least.unit}",
          f"never above {most.above}{most.unit}"),
-        ("seen", f"{least.least}{least.unit}", f"{most.most}{most.unit}"),
+        ("value seen", f"{least.least}{least.unit}", f"{most.most}{most.unit}"),
         *((name, a, b) for (name, a), (_, b) in zip(*map(reader.point, points), strict=True)),
     ]  # fmt: skip
     head = ("", f"smallest {least.name}", f"largest {most.name}")
