@@ -160,7 +160,8 @@ def random_program(keras: ModuleType, seed: int) -> RandomProgram:
     model = keras.Model(inputs, outputs if count > 1 else outputs[0])
     _weights(draw, model)
     unwrap = lambda parts: parts if count > 1 else parts[0]  # noqa: E731
-    model.compile(_optimizer(keras, draw), unwrap(losses))
+    metrics = ["accuracy"] if count == 1 else None
+    model.compile(_optimizer(keras, draw), unwrap(losses), metrics=metrics)
     options: dict[str, Any] = {"steps": 0}
     if draw.chance(0.3):
         options |= {"epochs": draw.one(1, 3), "batch_size": draw.one(4, 12)}
