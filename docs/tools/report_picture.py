@@ -1,4 +1,4 @@
-"""Draw the start of a report page: `python docs/tools/report_picture.py docs/report.png`.
+"""Draw the summary of a report page: `python docs/tools/report_picture.py docs/report.png`.
 
 A price model is trained briefly on a table with one-hot columns. Needs `chromium` on the path.
 """
@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 
-SIZE = (1000, 910)
+SIZE = (1000, 865)
 COLORS = 256
 """Number of colors of the image: the page is flat, so the file stays small."""
 
@@ -38,14 +38,14 @@ def write_report(path: str) -> None:
     model.fit(table.to_numpy(np.float32), price.to_numpy(np.float32), epochs=60, verbose=0)
     page = outrange.report(
         model, outrange.data_box(table, whole=True), properties=["y[0] >= 0", "y[0] <= 1000"],
-        units={"price": "kEUR", "area": "m2"}, output_names=["price"], title="House prices",
-        time_limit=60,
+        units={"price": "kEUR", "area": "m²"}, output_names=["price"], title="House prices",
+        time_limit=30,
     )  # fmt: skip
     page.html(path)
 
 
 def main(target: str) -> None:
-    """Write a report and draw the start of its page."""
+    """Write a report and draw its summary."""
     from PIL import Image
 
     with tempfile.TemporaryDirectory() as folder:

@@ -22,6 +22,7 @@ from outrange.graph import Slot
 from outrange.reports.domain import domain_section
 from outrange.reports.plain.answers import with_page_names
 from outrange.reports.plain.checks import accuracy_document
+from outrange.reports.plain.ranges import OutputEnds, open_ends
 from outrange.reports.plain.reader import Category, Reader, decimals, round_text
 from outrange.reports.plain.requirement import requirement
 from outrange.reports.plain.slopes import slope_document, slope_outcome
@@ -194,6 +195,17 @@ def test_images_are_shown_instead_of_a_table_of_their_pixels():
     assert isinstance(verdict, Verdict)
     shown = "at this input, the requirement is not met" in page
     assert shown == (verdict.counterexample is not None)
+
+
+def test_values_that_were_not_seen_are_not_shown():
+    answer = output_range(1, "time")
+    unseen = replace(answer, lo=np.array([2.0]), hi=np.array([5.0]), seen_lo=np.array([5.0]),
+                     seen_hi=np.array([2.0]))  # fmt: skip
+    end = OutputEnds(unseen, 0, Reader(outputs=["price"]))
+    assert (end.least, end.most) == ("none yet", "none yet")
+    assert open_ends(unseen, Reader(outputs=["price"])) == [
+        "the smallest price", "the largest price",
+    ]  # fmt: skip
 
 
 def test_outputs_with_several_units_have_them_in_the_figure():
@@ -393,6 +405,9 @@ def test_slopes_have_the_unit_of_their_input_and_are_rounded_outward():
         ("rooms", "7 kCHF per 1", "6.5", "never falls", "-"),
     ]
     assert table.head[1] == "price rises by at most"
+    unseen = replace(answer, lo=answer.hi - 1, seen_lo=answer.hi, seen_hi=answer.hi - 1)
+    (table, _) = slope_document(unseen, reader).blocks
+    assert isinstance(table, Table) and [row[2] for row in table.rows] == ["-", "-"]
     assert slope_outcome(answer, reader) == (
         "price rises by at most 12.4 kCHF per m² and falls by at most 1.3 kCHF per m² of area; "
         "price rises by at most 7 kCHF per 1 of rooms"

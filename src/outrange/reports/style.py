@@ -61,7 +61,7 @@ REPORT = (
     ".report #overview td,.report #overview th{padding:1.5pt 18px 1.5pt 0}"
     ".report .about{break-after:avoid}"
     ".report #reproduce{break-inside:auto}.report #reproduce .outrange{font-size:8pt}"
-    ".report #reproduce table{font-size:7pt}"
+    ".report #reproduce table,.report #reproduce pre{font-size:7pt}"
     ".report section section details,.report section .outrange>details{display:none}"
     ".report #overview .outrange>details{display:block}"
     ".report .brief{break-inside:avoid}"

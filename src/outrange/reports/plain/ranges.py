@@ -53,6 +53,8 @@ class OutputEnds:
         self.name, self.unit = reader.output(i, answer.names[i]), reader.unit(i)
         self.below, self.above = self._text(self.lo, False), self._text(self.hi, True)
         self.least, self.most = self._text(self.seen_lo, True), self._text(self.seen_hi, False)
+        if self.seen_lo > self.seen_hi and not (self.closed_lo and self.closed_hi):
+            self.least = self.most = "none yet"  # No input was evaluated.
 
     def _text(self, value: float, up: bool) -> str:
         return round_text(value, self.places, up) if np.isfinite(value) else "none yet"
@@ -96,7 +98,8 @@ class OutputEnds:
             ("largest", self.closed_hi, self.most, self.above),
         )
         return [
-            f"the {which} {self.name} (between {first} and {second}{self.unit})"
+            f"the {which} {self.name}"
+            + f" (between {first} and {second}{self.unit})" * ("none yet" not in (first, second))
             for which, closed, first, second in sides
             if not (closed or first == second)
         ]

@@ -51,8 +51,10 @@ class Slope:
     def bounds(self) -> tuple[str, str, str, str]:
         """Return the proved and the seen rise, and the proved and the seen fall, as text."""
         places = decimals(max(abs(self.lo), abs(self.hi)), DIGITS)
-        rise = self._side(self.hi, self.seen_hi, places, "never rises")
-        return *rise, *self._side(-self.lo, -self.seen_lo, places, "never falls")
+        # If no derivative was evaluated, the record has the opposite bounds as values seen.
+        seen = (self.seen_hi, -self.seen_lo) if self.seen_lo <= self.seen_hi else (0.0, 0.0)
+        rise = self._side(self.hi, seen[0], places, "never rises")
+        return *rise, *self._side(-self.lo, seen[1], places, "never falls")
 
     def _side(self, proved: float, seen: float, places: int | None, never: str) -> tuple[str, str]:
         if proved <= 0:
