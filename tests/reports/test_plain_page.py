@@ -437,6 +437,22 @@ def test_columns_of_dummies_are_one_category_with_a_further_value():
     assert "Further conditions restrict the input set" not in text
 
 
+def test_many_open_limits_are_one_line(monkeypatch):
+    ask = ranges.output_range
+
+    def open_(*arguments, **options):
+        answer = ask(*arguments, **options)
+        width = answer.seen_hi - answer.seen_lo
+        return replace(answer, hi=answer.seen_hi + 0.0501 * width, lo=answer.seen_lo - 0.04 * width,
+                       status="time")  # fmt: skip
+
+    monkeypatch.setattr("outrange.api.ranges.output_range", open_)
+    net = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+    text = words(outrange.report(net, (0, 1), time_limit=120).html())
+    line = "The exact limits of the outputs, with gaps of at most 5.1 % of a range"
+    assert f"Still open. {line}" in text
+
+
 def test_a_small_gap_is_no_warning(monkeypatch):
     ask, wider = ranges.output_range, [5e-3]
 
@@ -469,7 +485,9 @@ def test_no_time_is_promised_that_was_not_measured():
     assert remedy("time") == (
         "To settle the question, allow more time, or use a smaller set of inputs."
     )
-    text = render(accuracy_document(robust_accuracies()["nothing"], Reader()))
+    document = accuracy_document(robust_accuracies()["nothing"], Reader())
+    text = render(document)
+    assert ".0%" not in text
     assert "6 rows were not checked; to check them, allow more time." in text
 
 
@@ -486,6 +504,10 @@ def test_paper_opens_folds_and_begins_no_page_for_each_section():
                  "#overview{break-after:page}"):  # fmt: skip
         assert rule in paper, rule
     assert "break-before:page" not in STYLE_SHEET
+    hidden = [rule.split("{")[0] for rule in paper.split("}") if rule.endswith("{display:none")]
+    # The folded sections are printed, also below the headings of a standard.
+    assert ".report section .outrange>details" in hidden
+    assert not any("section details" in rule or rule.endswith(".part") for rule in hidden)
 
 
 def test_a_page_of_many_outputs_leaves_out_rows_without_python():

@@ -111,7 +111,9 @@ def _axes(answer: Any) -> Any:
     """Return matplotlib axes of a suitable size, or None for answers that are not drawn."""
     if isinstance(answer, Range) and answer.lo.size:
         count = answer.lo.size
-        return canvas(WIDTH, 1.3 + 0.3 * count if count <= MOST_BARS else 4.2)
+        # Many bars are closer together, so that the summary stays on one page.
+        height = min(1.3 + 0.3 * count, max(3.4, 0.9 + 0.17 * count))
+        return canvas(WIDTH, height if count <= MOST_BARS else 4.2)
     if isinstance(answer, Summary) and answer.layers:
         return canvas(8.2, min(1.6 + 0.32 * max(len(answer.layers), 2), 7.0))
     if isinstance(answer, Monotone) and len({trend.output for trend in answer.trends}) > 1:

@@ -14,6 +14,7 @@ from .blocks import blocks_html
 from .figures import figure, images_figure
 from .plain.checks import open_rows, verdict_row
 from .plain.ranges import extreme_images, extremes, open_ends
+from .plain.reader import round_text
 from .plain.requirement import requirement
 from .plain.trends import open_directions
 from .section import Section
@@ -107,7 +108,8 @@ def _open_questions(section: Section) -> str:
         elif isinstance(answer, Range):
             questions += open_ends(answer, section.reader)
             if len(questions) > MOST_NAMED:
-                return f"the exact values of {len(questions):,} bounds of outputs"
+                gap = round_text(100 * section.gap, 1, True)
+                return f"the exact limits of the outputs, with gaps of at most {gap} % of a range"
         elif isinstance(answer, RobustAccuracy):
             questions += [open_rows(answer)]
         elif isinstance(answer, Monotone):

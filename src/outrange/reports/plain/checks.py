@@ -141,15 +141,16 @@ def open_rows(answer: RobustAccuracy) -> str:
 
 def accuracy_outcome(answer: RobustAccuracy) -> str:
     """Return a sentence that says how many rows stay correctly classified under small changes."""
-    return f"{answer.kept} keep the right decision under small changes".replace("inputs", "rows")
+    rows = answer.kept.replace("inputs", "rows").replace(".0%", "%")
+    return f"{rows} keep the right decision under small changes"
 
 
 def accuracy_document(answer: RobustAccuracy, reader: Reader) -> Document:
     """Return a document with one table row per outcome: its count, percentage and meaning."""
     total = len(answer.labels)
     rows = [
-        (Word(LABELS[name], TONE[name]), answer.count[name], share(answer.count[name], total),
-         MEANING[name])
+        (Word(LABELS[name], TONE[name]), answer.count[name],
+         share(answer.count[name], total).replace(".0%", "%"), MEANING[name])
         for name in (ROBUST, UNDECIDED, BROKEN, WRONG)
     ]  # fmt: skip
     blocks: list[Block] = [Table(("rows of the data", "rows", "share", "meaning"), rows, "lrrl")]
