@@ -146,7 +146,7 @@ def test_a_shape_that_changes_before_the_table_is_followed():
     assert finding.cost["outside"] == 80
 
 
-@pytest.mark.parametrize("kind", ["tokens", "measurements", "counts"])
+@pytest.mark.parametrize("kind", ["tokens", "measurements", "counts", "mixed"])
 def test_token_numbers_in_a_dense_layer_get_an_embedding(kind):
     """The advice was to scale them, and that nothing predicts the targets."""
     rng = np.random.default_rng(0)
@@ -158,6 +158,9 @@ def test_token_numbers_in_a_dense_layer_get_an_embedding(kind):
         y = (x[:, :1] > x[:, 1:2]) * 1.0
     if kind == "counts":
         x = x // 4
+    if kind == "mixed":  # one column of numbers of stores among small integers
+        x[:, 1:], x[:, 0] = x[:, 1:] // 40, 100 + 70 * (x[:, 0] % 12)
+        y = (x[:, :1] % 4 == 0) * 1.0
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
         [keras.Input((8,)), layers.Dense(8, "relu"), layers.Dense(1, "sigmoid")]
@@ -168,5 +171,6 @@ def test_token_numbers_in_a_dense_layer_get_an_embedding(kind):
     assert "OR025" not in found
     for finding in found.values():
         assert ("Embedding(900, 16)" in finding.fix) is (kind == "tokens")
-    if kind == "tokens":
+        assert ("to_categorical" in finding.fix) is (kind == "mixed")
+    if kind in ("tokens", "mixed"):
         assert found["OR014"].level.name == "MEASURED"

@@ -38,6 +38,11 @@ def kernel(y, p):
     return near(p, p) - 2 * near(p, y) + near(y, y)
 
 
+def dice(y, p):
+    """A ratio of sums over the batch."""
+    return 1.0 - 2.0 * ops.sum(y * p) / (ops.sum(y**2) + ops.sum(p**2))
+
+
 def ignoring(y, p):
     return ops.mean(p**2) + 0.0 * ops.mean(y)
 
@@ -45,7 +50,7 @@ def ignoring(y, p):
 @pytest.mark.parametrize(
     ("loss", "is_reported"),
     [(flat, True), (transposed, True), (plain, False), (ranking, False), (kernel, False),
-     (ignoring, False)],
+     (dice, False), (ignoring, False)],
 )  # fmt: skip
 @pytest.mark.parametrize("rows", [33, 64])
 def test_only_a_loss_over_all_pairs_is_reported(loss, is_reported, rows):

@@ -116,10 +116,11 @@ def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     if tokens is not None:
         yield rule.finding(
             Level.MEASURED, first.path,
-            f"{what}, and they are numbers of tokens, which the model reads as quantities. The "
-            f"counts of each number in a row predict {_share(tokens[0])} of the variance of the "
-            f"targets of held-out rows; the numbers themselves predict {_share(tokens[1])}.",
-            input_advice(case), title="token numbers are read as quantities",
+            f"{what}, and they are names of tokens or categories, which the model reads as "
+            f"quantities. The counts of each number in a row predict {_share(tokens[0])} of the "
+            f"variance of the targets of held-out rows; the numbers themselves predict "
+            f"{_share(tokens[1])}.",
+            input_advice(case), title="numbers that are names are read as quantities",
             interval=(float(x.min()), float(x.max())),
             holds_for="kernel ridge regression on your rows",
         )  # fmt: skip
@@ -147,7 +148,13 @@ def _share(fraction: float) -> str:
 def input_advice(case: DiagnosisContext) -> str:
     """Propose a first layer for inputs that are not scaled, or for token numbers."""
     if case.trials.tokens is not None:
-        size = int(case.flat.max()) + 1
+        highest = case.flat.max(axis=0)
+        if np.median(highest) < 0.5 * highest.max():  # the columns number different things
+            return (
+                "keras.utils.to_categorical(column) for each column whose numbers are names"
+                "   # or an Embedding of each"
+            )
+        size = int(highest.max()) + 1
         return (
             f"keras.layers.Embedding({size}, 16) and keras.layers.GlobalAveragePooling1D() first"
             "   # or an LSTM in place of the average"

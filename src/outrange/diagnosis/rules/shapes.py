@@ -97,12 +97,12 @@ AGREES = 1e-3
 def _check_pairs(rule: Rule, case: DiagnosisContext, loss: Loss) -> Iterator[Finding]:
     """Report a user's loss that is the mean over all pairs of a prediction and a target.
 
-    The loss is measured on batches of copies of two rows, with their own and with exchanged
-    targets. All batches have the same size, so the model is not compiled again.
+    The loss is measured on batches of copies of one row with the target of each of two rows, and
+    on two mixed batches. All batches have the same size, so the model is not compiled again.
     """
-    count = min(case.rows, ROWS) // 2 * 2
+    count = min(case.rows, ROWS) // 4 * 4
     chosen = _distant_rows(case, loss)
-    if chosen is None or case.program.measure is None or not case.runs or case.mixed_row:
+    if not count or chosen is None or not case.runs or case.mixed_row:
         return
     a, b = chosen
 
@@ -111,16 +111,18 @@ def _check_pairs(rule: Rule, case: DiagnosisContext, loss: Loss) -> Iterator[Fin
             [cut(part, np.resize(rows, count)) for part in case.user_data]
             for rows in (x_rows, y_rows)
         )
-        measured = case.program.measure(x, y)  # pyright: ignore[reportOptionalCall]
-        return np.nan if measured.error else measured.loss
+        measured = case.program.measure(x, y) if case.program.measure else None
+        return np.nan if measured is None or measured.error else measured.loss
 
-    alone = 0.5 * (measure([a], [a]) + measure([b], [b]))
-    exchanged = 0.5 * (measure([a], [b]) + measure([b], [a]))
-    apart, batch = abs(alone - exchanged), measure([a, b], [a, b])
-    if not np.isfinite([apart, batch]).all() or apart <= AGREES * abs(alone):
+    pairs = np.array([[measure([i], [j]) for j in (a, b)] for i in (a, b)])
+    alone, apart = 0.5 * float(np.trace(pairs)), abs(float(np.trace(pairs) - pairs.sum() / 2))
+    if not np.isfinite(pairs).all() or apart <= AGREES * abs(alone):
         return
-    if abs(batch - 0.5 * (alone + exchanged)) > AGREES * apart:
-        return
+    batch = measure([a, b], [a, b])
+    for rows, parts in (((a, b), (0.5, 0.5)), ((a, a, a, b), (0.75, 0.25))):
+        value = batch if rows == (a, b) else measure(rows, rows)
+        if not abs(value - np.array(parts) @ pairs @ np.array(parts)) <= AGREES * apart:
+            return
     head = case.head(loss)
     yield rule.finding(
         Level.MEASURED, head.layer if head else case.program.outputs[loss.output][0],
@@ -129,7 +131,7 @@ def _check_pairs(rule: Rule, case: DiagnosisContext, loss: Loss) -> Iterator[Fin
         f"four pairs of a prediction and a target; for each row alone, its mean is {short(alone)}. "
         "An array of shape (batch,) minus one of shape (batch, 1) has shape (batch, batch).",
         "y_true = ops.reshape(y_true, ops.shape(y_pred))   # at the start of the loss",
-        cost={"batch": batch, "rows": alone, "pairs": 0.5 * (alone + exchanged)},
+        cost={"batch": batch, "rows": alone, "pairs": float(pairs.mean())},
         holds_for="the stored weights and these rows",
     )  # fmt: skip
 
