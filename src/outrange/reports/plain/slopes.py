@@ -110,8 +110,8 @@ def slope_document(answer: Range, reader: Reader) -> Document:
     names = list(dict.fromkeys(slope.output for slope in every))
     which = names[0] if len(names) == 1 else "the output"
     head = (
-        *["output"] * (len(names) > 1), "when this input rises", f"{which} rises by at most",
-        "steepest rise seen", "falls by at most", "steepest fall seen",
+        *["output"] * (len(names) > 1), "input", f"{which} rises by at most", "seen",
+        "falls by at most", "seen",
     )  # fmt: skip
     rows = [
         (*[slope.output] * (len(names) > 1), slope.input, *slope.bounds())
@@ -120,7 +120,8 @@ def slope_document(answer: Range, reader: Reader) -> Document:
     align = "llrrrr" if len(names) > 1 else "lrrrr"
     table = Table(head, rows, align)
     lead = (
-        "All other inputs stay fixed. The bounds are proved for every change within the input set."
+        "One input rises, and all others stay fixed. The bounds are proved for every such change "
+        "within the input set, per unit of that input. Next to them are the steepest slopes seen."
     )
     heading = list_heading("Slopes", len(every), len(rows))
     shown = table if len(rows) <= MOST_PRINTED else Fold(heading.rstrip(":"), [table])
