@@ -132,10 +132,10 @@ def main():
         x, y, batch_size=options.batch, epochs=10**6, shuffle=True, verbose=0, callbacks=[curve]
     )
     count = min(options.images, len(test_x))
+    perturbed = outrange.Perturbation(options.radius, clip=(0, 1))
     answer = outrange.robust_accuracy(
-        model, test_x[:count], test_y[:count], options.radius, clip=(0, 1),
-        each=options.seconds, time_limit=math.inf,
-    )  # fmt: skip
+        model, test_x[:count], test_y[:count], perturbed, each=options.seconds, time_limit=math.inf
+    )
     print(answer)
 
 

@@ -97,7 +97,7 @@ def radius(network, seconds: float) -> str:
         network,
         x.reshape(network.graph.inputs[0].shape),
         label,
-        clip=(-1, 1),
+        perturbation=outrange.Perturbation(clip=(-1, 1)),
         tol=0.1,
         time_limit=seconds,
         progress=lambda lo, hi: print(f"  {lo:.3g} .. {hi:.3g}", flush=True),

@@ -79,10 +79,18 @@ def main() -> None:
     x, y = images(options.count, rng)
     begin = time.perf_counter()
     answer = outrange.robust_accuracy(
-        network, x, y, options.eps, clip=(0, 1), each=options.each, file=options.file
+        network,
+        x,
+        y,
+        outrange.Perturbation(options.eps, clip=(0, 1)),
+        each=options.each,
+        file=options.file,
     )
     print(f"{answer}\n{time.perf_counter() - begin:.1f} s for {options.count} images\n")
-    radius = outrange.robustness(network, x[0], int(y[0]), clip=(0, 1), tol=0.05, time_limit=30)
+    pixels = outrange.Perturbation(clip=(0, 1))
+    radius = outrange.robustness(
+        network, x[0], int(y[0]), perturbation=pixels, tol=0.05, time_limit=30
+    )
     print(f"The first image, a {y[0]}: {radius.sentence}")
     if options.plot and answer.adversarial:
         answer.plot().savefig(options.plot)

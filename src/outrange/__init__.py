@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from .frontends.functions.linear import linear_plant as linear_plant
     from .questions.expressions import implies as implies, u as u, x as x, y as y
     from .questions.inputs.data import ball as ball, data_box as data_box
+    from .questions.inputs.perturbation import Perturbation as Perturbation
     from .questions.inputs.sets import (
         L1Ball as L1Ball,
         L2Ball as L2Ball,
@@ -114,6 +115,7 @@ _HOMES = {
     ".frontends.functions.linear": "linear_plant",
     ".questions.expressions": "implies u x y",
     ".questions.inputs.data": "ball data_box",
+    ".questions.inputs.perturbation": "Perturbation",
     ".questions.inputs.sets": "L1Ball L2Ball Mixed Polytope Union",
 }
 """Dict from module to its public names, separated by spaces; a test compares them with the imports
@@ -122,7 +124,7 @@ above."""
 _MODULES = ("answers", "callbacks", "layers", "losses", "testing", "training", "vnnlib")
 """Public modules, which `__all__` does not contain."""
 
-_UNLISTED = ("Nodes", "read_loop_file", "use_torch")
+_UNLISTED = ("Nodes", "read_loop_file", "to_mip", "use_torch")
 """Public names that `__all__` omits to stay short."""
 
 _MOVED = {

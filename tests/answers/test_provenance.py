@@ -79,7 +79,7 @@ QUESTIONS = {
     "lipschitz": lambda net: outrange.lipschitz(net, (0, 1)),
     "difference_range": lambda net: outrange.difference_range(net, net, (0, 1)),
     "robustness": lambda net: outrange.robustness(
-        net, [0.5, 0.5], property=outrange.y[0] <= 100, most=0.1
+        net, [0.5, 0.5], perturbation=outrange.Perturbation(0.1), property=outrange.y[0] <= 100
     ),
 }
 

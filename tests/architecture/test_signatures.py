@@ -11,11 +11,8 @@ LONG = {
     "ControlLoop": 16,
     "compare": 18,
     "diagnose": 13,
-    "monotone": 11,
     "repair": 16,
     "report": 17,
-    "robust_accuracy": 14,
-    "robustness": 17,
 }
 """Public names with more parameters, and their numbers, which may only fall."""
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import outrange
+from outrange import y
 from outrange.core import InputError
 
 
@@ -87,16 +88,16 @@ def test_a_sigmoid_costs_no_more_than_its_logit():
 def test_what_comes_after_a_sigmoid_counts(function, threshold):
     model = keras.Sequential([keras.Input((2,)), L.Dense(1, "sigmoid"), L.Lambda(function)])
     if threshold is None:
-        with pytest.raises(InputError, match=r"pass `threshold=`.*from 2 to 5"):
+        with pytest.raises(InputError, match=r"argument `threshold` of.*from 2 to 5"):
             outrange.robustness(model, [0.0, 1.0])
         return
     assert f"above {threshold:g}" in outrange.robustness(model, [0.0, 1.0], tol=0.1).reading
 
 
 def test_a_relu_says_nothing_of_a_threshold():
-    with pytest.raises(InputError, match="pass `threshold=`"):
+    with pytest.raises(InputError, match="argument `threshold` of `robust_accuracy`"):
         outrange.robust_accuracy(linear([1.0], 0.0, "relu"), [[1.0]], [1], 0.1)
-    answer = outrange.robustness(linear([1.0], 0.0, "relu"), [1.0], threshold=0.5, tol=1e-3)
+    answer = outrange.robustness(linear([1.0], 0.0, "relu"), [1.0], y[0] > 0.5, tol=1e-3)
     assert answer.lo == pytest.approx(0.5, rel=1e-2)
 
 
@@ -105,9 +106,8 @@ def test_refused_thresholds():
     single = linear([1.0], 0.0)
     for model, threshold in ((two, 0.5), (single, float("nan")), (single, "half"), (single, [0.5])):
         with pytest.raises(InputError, match="threshold"):
-            outrange.robustness(model, [0.0] * model.input_shape[1], threshold=threshold)
-    with pytest.raises(InputError, match="`label` and `threshold`"):
-        outrange.robustness(single, [0.0], property=outrange.y[0] >= 0, threshold=0)
+            x = np.zeros((1, model.input_shape[1]))
+            outrange.robust_accuracy(model, x, [0], 0.1, threshold=threshold)
     with pytest.raises(InputError, match="0 to 1"):
         outrange.robust_accuracy(single, [[0.0]], [2], 0.1)
 

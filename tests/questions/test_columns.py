@@ -103,7 +103,9 @@ def test_columns_are_one_vector_to_a_norm(plain, name_columns, norm):
     point = np.array([0.25, 0.5, -0.5, 0.125])
     by_name = dict(zip(NAMES, point, strict=True))
     radii = [
-        outrange.robustness(network, at, norm=norm, tol=0.1, time_limit=10)
+        outrange.robustness(
+            network, at, perturbation=outrange.Perturbation(norm=norm), tol=0.1, time_limit=10
+        )
         for network, at in ((plain, point), (name_columns, point), (name_columns, by_name))
     ]
     assert max(radius.lo for radius in radii) <= min(radius.hi for radius in radii)

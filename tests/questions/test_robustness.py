@@ -9,6 +9,7 @@ import pytest
 
 import outrange
 from cases import cases, combine, some
+from outrange import Perturbation
 from outrange.answers.robust_accuracy import RobustAccuracy
 from outrange.core import InputError, OutrangeError
 from outrange.questions.evidence.check_point import contains
@@ -43,7 +44,9 @@ def test_the_radius_of_a_linear_classifier_is_margin_over_dual_norm(norm, seed):
     inputs, tol = (4, 1e-4) if norm == "inf" else (2, 1e-2)
     weight = rng.normal(size=(inputs, 3)).astype("float32")
     bias, x = rng.normal(size=3).astype("float32"), rng.normal(size=inputs).astype("float32")
-    answer = outrange.robustness(linear(weight, bias), x, norm=norm, tol=tol)
+    answer = outrange.robustness(
+        linear(weight, bias), x, perturbation=Perturbation(norm=norm), tol=tol
+    )
     y = x.astype(np.float64) @ weight.astype(np.float64) + bias.astype(np.float64)
     label = int(y.argmax())
     radius = min(
@@ -61,7 +64,9 @@ def test_the_radius_of_a_linear_classifier_is_margin_over_dual_norm(norm, seed):
 def test_no_grid_point_within_the_proved_radius_breaks_it(seed, softmax):
     model = small_net(seed, softmax=softmax)
     x = np.random.default_rng(seed).uniform(0.2, 0.8, 2).astype("float32")
-    answer = outrange.robustness(model, x, clip=(0, 1), tol=1e-2, time_limit=20)
+    answer = outrange.robustness(
+        model, x, perturbation=Perturbation(clip=(0, 1)), tol=1e-2, time_limit=20
+    )
     steps = np.linspace(-1, 1, 81)
     network = outrange.load(model)
     label = int(network.graph.run(x[None].astype(float)).argmax())
@@ -112,12 +117,12 @@ def test_a_property_of_a_single_output():
 
 def test_what_is_wrong_already_and_what_cannot_break():
     model = linear([[1.0, 0.0], [0.0, 1.0]], [0.0, 0.0])
-    answer = outrange.robustness(model, [0.75, 0.25], label=1)
+    answer = outrange.robustness(model, [0.75, 0.25], 1)
     assert (answer.lo, answer.hi, answer.status) == (0.0, 0.0, "broken")
     constant = linear([[0.0, 0.0]], [1.0, 0.0])
-    answer = outrange.robustness(constant, [0.5], clip=(0, 1))
+    answer = outrange.robustness(constant, [0.5], perturbation=Perturbation(clip=(0, 1)))
     assert answer.status == "never" and answer.lo >= 0.5 and answer.hi == np.inf
-    answer = outrange.robustness(constant, [0.5], most=3.0)
+    answer = outrange.robustness(constant, [0.5], perturbation=Perturbation(3.0))
     assert (answer.status, answer.lo) == ("never", 3.0)
 
 
@@ -135,10 +140,13 @@ def test_balls_hold_what_their_distance_says(norm, rng):
 @pytest.mark.parametrize(
     ("options", "word"),
     [
-        ({"norm": 3}, "norm"), ({"norm": None}, "norm"), ({"clip": (1, 0)}, "clip"),
-        ({"clip": (0, 0.5)}, "within"), ({"most": 0}, "most"), ({"label": 2}, "label"),
-        ({"label": True}, "label"), ({"tol": -1}, "tol"), ({"time_limit": 0}, "time"),
-        ({"label": 0, "property": outrange.y[0] <= 1}, "property"),
+        ({"perturbation": 0.1}, "must be an `outrange.Perturbation"),
+        ({"perturbation": Perturbation(clip=(0, 0.5))}, "within"),
+        ({"perturbation": Perturbation(0)}, "eps"), ({"property": 2}, "class from 0 to 1"),
+        ({"perturbation": Perturbation([0.1, 0.2])}, "eps"), ({"property": True}, "class"),
+        ({"property": 0.0}, "class"), ({"tol": -1}, "tol"), ({"time_limit": 0}, "time"),
+        ({"label": 0}, "`property`"), ({"threshold": 0.3}, "outrange.y"), ({"most": 1}, "`eps`"),
+        ({"norm": 2}, "Perturbation"), ({"clip": (0, 1)}, "Perturbation"), ({"seed": 1}, "seed"),
     ],
 )  # fmt: skip
 def test_arguments_that_break_a_rule(options, word):
@@ -147,6 +155,19 @@ def test_arguments_that_break_a_rule(options, word):
         outrange.robustness(model, [0.75, 0.25], **options)
     with pytest.raises(InputError, match="shape"):
         outrange.robustness(model, [0.75, 0.25, 0.5])
+
+
+@pytest.mark.parametrize("options", [{"norm": 3}, {"norm": None}, {"clip": (1, 0)}, {"clip": 1}])
+def test_perturbations_that_break_a_rule(options):
+    with pytest.raises(InputError, match=f"`{next(iter(options))}`"):
+        Perturbation(0.1, **options)
+
+
+def test_the_former_arguments_of_the_accuracy_are_refused(data):
+    model, x, labels = data
+    for options in ({"clip": (0, 1)}, {"norm": 2}, {"scale": "std"}):
+        with pytest.raises(InputError, match=r"`outrange\.Perturbation.* as `eps`"):
+            outrange.robust_accuracy(model, x, labels, 0.1, **options)
 
 
 # ---- data sets --------------------------------------------------------------------------
@@ -164,11 +185,13 @@ def data():
 @pytest.mark.slow
 def test_every_input_is_accounted_for(data):
     model, x, labels = data
-    answer = outrange.robust_accuracy(model, x, labels, 0.05, clip=(0, 1))
+    answer = outrange.robust_accuracy(model, x, labels, Perturbation(0.05, clip=(0, 1)))
     assert answer.complete and answer.count["wrong"] == 4 and answer.count["open"] == 0
     assert answer.lo == answer.hi
     for i in some(range(len(x)), 4, lambda i: answer.status[i]):
-        radius = outrange.robustness(model, x[i], int(labels[i]), clip=(0, 1), tol=1e-2)
+        radius = outrange.robustness(
+            model, x[i], int(labels[i]), perturbation=Perturbation(clip=(0, 1)), tol=1e-2
+        )
         if answer.status[i] == "robust":
             assert radius.hi > 0.05
         else:

@@ -37,7 +37,9 @@ def test_the_radius_counts_in_units_of_the_scale(form):
         model = outrange.load(MODEL, names=list(FRAME.columns))
         scale = dict(zip(FRAME.columns, SCALE, strict=True))
         scale = pd.Series(scale) if form == "series" else scale
-    answer = outrange.robustness(model, POINT, scale=scale, tol=1e-4)
+    answer = outrange.robustness(
+        model, POINT, perturbation=outrange.Perturbation(scale=scale), tol=1e-4
+    )
     assert answer.lo <= RADIUS * (1 + 1e-9) <= answer.hi * (1 + 1e-6)
     assert answer.is_exact
     assert answer.adversarial.flat_x[1] == POINT[1]
@@ -47,13 +49,15 @@ def test_the_radius_counts_in_units_of_the_scale(form):
 def test_accuracy_in_standard_deviations_is_that_of_scaled_boxes():
     data = FRAME.to_numpy()
     labels = (MODEL.predict(data, verbose=0)[:, 0] > 0).astype(int)
-    answer = outrange.robust_accuracy(MODEL, FRAME, labels, 0.5, scale="std")
+    answer = outrange.robust_accuracy(MODEL, FRAME, labels, outrange.Perturbation(0.5, scale="std"))
     weight = np.array([1.0, -2.0, 0.5])
     margin = np.abs(data @ weight + 1.0)
     expected = margin > 0.5 * np.abs(weight) @ data.std(axis=0)
     assert (answer.status == "robust").tolist() == expected.tolist()
     assert answer.scale == pytest.approx(data.std(axis=0))
-    same = outrange.robust_accuracy(MODEL, data, labels, 0.5, scale=data.std(axis=0))
+    same = outrange.robust_accuracy(
+        MODEL, data, labels, outrange.Perturbation(0.5, scale=data.std(axis=0))
+    )
     assert same.status.tolist() == answer.status.tolist()
     assert "scaled inf-norm" in repr(answer)
 
@@ -103,7 +107,7 @@ def test_scales_that_do_not_fit():
     }
     for name, scale in wrong.items():
         with pytest.raises(InputError, match=r"[Ss]cale"):
-            outrange.robustness(MODEL, POINT, scale=scale)
+            outrange.robustness(MODEL, POINT, perturbation=outrange.Perturbation(scale=scale))
             pytest.fail(name)
     with pytest.raises(InputError, match='requires norm="inf"'):
-        outrange.robustness(MODEL, POINT, scale=SCALE, norm=2)
+        outrange.robustness(MODEL, POINT, perturbation=outrange.Perturbation(scale=SCALE, norm=2))

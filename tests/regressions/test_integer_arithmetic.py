@@ -100,9 +100,9 @@ def test_properties_and_balls_keep_the_limits(tmp_path):
     )
     with pytest.raises(outrange.InputError, match="limited to"):
         outrange.verify(network, text)
-    with pytest.raises(outrange.InputError, match=r"limited to.*`most`"):
+    with pytest.raises(outrange.InputError, match=r"limited to.*`eps`"):
         outrange.robustness(network, [2.0, 1.0])
-    ball = outrange.robustness(network, [2.5, 1.5], most=100.0)
+    ball = outrange.robustness(network, [2.5, 1.5], perturbation=outrange.Perturbation(100.0))
     assert 0.0 < ball.lo <= ball.hi <= 1.0
 
 

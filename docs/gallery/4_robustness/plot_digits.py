@@ -30,8 +30,9 @@ print(f"accuracy on 297 others: {model.evaluate(x[1500:], data.target[1500:], ve
 # %%
 # Every pixel may change by up to 0.06 (black is 0, white is 1):
 
+perturbed = outrange.Perturbation(0.06, clip=(0, 1))
 share = outrange.robust_accuracy(
-    model, x[1500:1512], data.target[1500:1512], eps=0.06, clip=(0, 1), each=1.0
+    model, x[1500:1512], data.target[1500:1512], perturbed, each=1.0
 )
 print(share)
 

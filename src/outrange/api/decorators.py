@@ -26,6 +26,7 @@ from ..executors.cores import on_cores
 from ..executors.workers import workers
 from ..live import with_progress
 from ..live.follow import argument_error
+from ..questions.inputs.perturbation import Perturbation
 from ..search.common.tolerance import STALLED
 from .arguments import check_shared_arguments
 
@@ -287,11 +288,12 @@ def late_sentence(
 def _arguments(bound: BoundArguments) -> tuple[tuple[str, str], ...]:
     """Return the name and formatted value of every bound argument except those in `APART`.
 
-    The fields of a `loop` are listed as arguments.
+    The fields of a `loop` or a `Perturbation` are listed as arguments.
     """
     items: list[tuple[str, Any]] = []
     for name, value in bound.arguments.items():
-        items += vars(value).items() if name == "loop" else [(name, value)]
+        is_record = name == "loop" or isinstance(value, Perturbation)
+        items += vars(value).items() if is_record else [(name, value)]
     return tuple((name, format_argument(value)) for name, value in items if name not in APART)
 
 

@@ -15,6 +15,7 @@ from ..core.formula import negate
 from ..executors.workers import take_pool
 from ..live import progress_listener
 from ..questions.common.provenance import add_provenance
+from ..questions.inputs.perturbation import Perturbation, read_perturbation
 from .arguments import is_float32, load_within_limit, time_left
 from .decorators import question
 from .read import is_property_file
@@ -29,23 +30,20 @@ if TYPE_CHECKING:
     from ..frontends.network import Network
 
 
+ANY = Perturbation()
+"""Perturbations of each entry by any amount."""
+
+
 @question("Robustness")
 def robustness(
     model: Any,
     x: Any,
-    label: int | None = None,
-    *,
     property: Any = None,
-    threshold: float | None = None,
-    norm: Any = "inf",
-    scale: Any = None,
-    data: Any = None,
-    clip: tuple[float, float] | None = None,
-    most: float | None = None,
+    *,
+    perturbation: Perturbation = ANY,
     tol: float = 1e-3,
     time_limit: float | None = None,
     budget: float | None = None,
-    seed: int = 0,
     arithmetic: str = "real",
     certificate: str | os.PathLike | None = None,
     progress: bool | Callable[[float, float], None] | None = None,
@@ -60,29 +58,20 @@ def robustness(
         model: As for `outrange.output_range`.
         x: One input in the model's input shape (with an optional batch axis of 1), or a dict from
             input name to the value of that input.
-        label: Class that must not change, as the index of the largest output. None for the class at
-            `x`. A model with one output number has class 1 above the threshold and 0 otherwise.
-        property: A condition on `outrange.y` (and `outrange.x`) that must stay true, instead of the
-            class.
-        threshold: Threshold of a model with one output number. None for 0.5 if the output stays
-            within [0, 1] (a sigmoid), or 0 if it can have either sign (a logit). The answer says
-            which was used.
-        norm: Norm of the perturbation: `"inf"` (each entry separately), 1 or 2. With several
-            inputs, each has its own ball.
-        scale: Change of each input at radius 1, in its own unit (0 fixes it): an array, a mapping
-            by name, or `"std"` for the standard deviations of `data`. Only with `"inf"`.
-        data: Data rows for `scale="std"`.
-        clip: Bounds `(least, most)` on every entry, such as `(0, 1)` for pixels.
-        most: Largest radius of interest; by default the largest that `clip` permits, or without
-            `clip` about 8000 times the largest entry of `x` (or 1 if that is larger).
+        property: What must not change: a class, as the index of the largest output, or a condition
+            on `outrange.y` (and `outrange.x`), such as `y[0] >= 0.3`. None for the class at `x`. A
+            model with one output number has class 1 above a threshold and 0 otherwise. The
+            threshold is 0.5 if the output stays within [0, 1] (a sigmoid), and 0 if it can have
+            either sign (a logit). The answer says which was used.
+        perturbation: The norm, limits on the perturbed entries, and the largest radius of interest;
+            by default the largest change of an entry, without limits.
         tol: Stop when the radius is known to a relative accuracy of `tol`.
         time_limit: Stop after this many seconds; `math.inf` for no limit. None stops after 45 s, or
             earlier if progress stalls.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
-        seed: Seed of the random points of the attack; no proof depends on it.
         arithmetic: Arithmetic of the network, `"real"` or `"float32"`: see `outrange.verify`.
-        certificate: File for a certificate of `lo`, only with `norm="inf"`: see `outrange.verify`.
+        certificate: File for a certificate of `lo`, only in norm `"inf"`; see `outrange.verify`.
         progress: A function called with `(lo, hi)` after each decision about a positive radius; or
             True to show progress, False to hide it. None shows it in a terminal or notebook if the
             call takes longer than 2 s.
@@ -113,15 +102,21 @@ def robustness(
     programming*, ICLR 2019, for the minimum adversarial distortion; Madry et al., *Towards deep
     learning models resistant to adversarial attacks*, ICLR 2018, for the attack.
     """
+    from ..questions.inputs.boxes import describe_value
     from ..questions.inputs.neighborhood import Neighborhood
     from ..questions.inputs.scales import flat_scale
     from ..questions.robust.robustness import robustness as ask
 
     is_float32(arithmetic)
+    if not isinstance(perturbation, Perturbation):
+        raise InputError(
+            "`perturbation` must be an `outrange.Perturbation(eps, norm=..., clip=..., scale=...)`."
+            f" Received: {describe_value(perturbation)}."
+        )
     network, clock = load_within_limit(model, time_limit, x)
-    units = flat_scale(network.graph.inputs, scale, data)
-    around = Neighborhood.of(network.graph.inputs, x, norm, clip, units)
-    unsafe, text, reading = _decision(network, around.center, label, property, threshold)
+    units = flat_scale(network.graph.inputs, perturbation.scale)
+    around = Neighborhood.of(network.graph.inputs, x, perturbation.norm, perturbation.clip, units)
+    unsafe, text, reading = _decision(network, around.center, property)
     proof = Certifier.of(certificate, clock, "robustness", network, arithmetic)
     if proof is not None:
         proof.check_covered(unsafe, [around.region(0.0)])
@@ -131,9 +126,8 @@ def robustness(
         around,
         text=text,
         tol=tol,
-        most=most,
+        most=perturbation.eps,
         time_limit=search_time(proof, clock, time_left(clock)),
-        seed=seed,
         progress=progress_listener(progress),
         reading=reading,
         arithmetic=arithmetic,
@@ -144,9 +138,7 @@ def robustness(
     return add_provenance(answer, network)
 
 
-def _decision(
-    network: Network, center: np.ndarray, label: int | None, property: Any, threshold: Any
-) -> tuple[Formula, str, str]:
+def _decision(network: Network, center: np.ndarray, property: Any) -> tuple[Formula, str, str]:
     """Return the unsafe condition, the claim as text, and the decision rule as a sentence.
 
     The sentence is empty for a `property`, and if the largest output decides.
@@ -154,44 +146,36 @@ def _decision(
     Args:
         network: The loaded network.
         center: The flat input, `(inputs,)`.
-        label: Index of the class that must not change; None for the class at `center`.
-        property: Condition that must stay true, instead of a class; or None.
-        threshold: Threshold of a model with one output number; None to derive it.
+        property: Index of the class that must not change, None for the class at `center`; or the
+            condition that must stay true.
     """
     from ..questions.expressions import property_text, resolve
     from ..questions.language.parser import read_condition
     from ..questions.robust.decision import Decision
 
     graph = network.graph
-    if property is not None:
-        if label is not None or threshold is not None:
-            other = f"label={label!r}" if label is not None else f"threshold={threshold!r}"
-            raise InputError(
-                "Pass either `property`, the condition that must stay true, or `label` and "
-                f"`threshold`. Received: `property` and {other}."
-            )
+    is_class = isinstance(property, int | np.integer | float | np.floating)
+    if property is not None and not is_class:
         if isinstance(property, str) and not is_property_file(property):
             property = read_condition(property)
         unsafe = negate(resolve(property, graph.inputs, graph.outputs))
         return unsafe, property_text(property, graph.inputs, graph.outputs), ""
     try:
-        decision = Decision.of(graph, threshold)
+        decision = Decision.of(graph)
     except InputError as error:
         raise InputError(
-            f"{error} Alternatively, pass the condition that must stay true as `property`, such as "
-            "`y[0] >= 0.5`."
+            f"{error} To `robustness`, pass the condition that must stay true as `property`, such "
+            "as `y[0] >= 0.5`."
         ) from None
-    if label is None:
-        label = int(decision.classify(graph.run(center[None]))[0])
-    if (
-        isinstance(label, bool)
-        or not isinstance(label, int | np.integer)
-        or not (0 <= label < decision.classes)
-    ):
+    if property is None:
+        property = int(decision.classify(graph.run(center[None]))[0])
+    is_whole = isinstance(property, int | np.integer) and not isinstance(property, bool)
+    if not is_whole or not 0 <= property < decision.classes:
         raise InputError(
-            f"`label` must be a class from 0 to {decision.classes - 1}. Received: label={label!r}."
+            f"`property` must be a class from 0 to {decision.classes - 1}, or a condition on "
+            f"`outrange.y`. Received: property={property!r}."
         )
-    return decision.unsafe(int(label)), decision.claim(int(label)), decision.sentence
+    return decision.unsafe(int(property)), decision.claim(int(property)), decision.sentence
 
 
 @question("Robust accuracy")
@@ -199,17 +183,13 @@ def robust_accuracy(
     model: Any,
     x: Any,
     y: Any,
-    eps: float | Sequence[float],
+    eps: float | Sequence[float] | Perturbation,
     *,
     threshold: float | None = None,
-    norm: Any = "inf",
-    scale: Any = None,
-    clip: tuple[float, float] | None = None,
     each: float = 10.0,
     time_limit: float | None = None,
     budget: float | None = None,
     file: Any = None,
-    seed: int = 0,
     progress: bool | Callable[[RobustProgress], None] | None = None,
 ) -> RobustAccuracy | RobustnessCurve:
     """Compute the robust accuracy: the fraction of inputs classified correctly when perturbed.
@@ -225,19 +205,16 @@ def robust_accuracy(
             number for two classes.
         x: Inputs, `(n, *input_shape)`, or a dict from input name to such an array.
         y: Class indices, of shape `(n,)`; 0 and 1 for a model with one output number.
-        eps: The radius, in the units of the inputs, or relative to `scale`; a list of radii for a
-            curve.
-        threshold: Threshold of a model with one output number: see `outrange.robustness`.
-        norm: Norm of the perturbation: `"inf"` (each entry separately), 1 or 2.
-        scale: As for `outrange.robustness`; `"std"` for the standard deviations of `x`.
-        clip: Bounds `(least, most)` on every entry, such as `(0, 1)` for pixels.
+        eps: The largest change of an entry; a list of these radii for a curve; or an
+            `outrange.Perturbation` with another norm, limits on the perturbed entries, or a scale.
+        threshold: Threshold of a model with one output number; by default as for
+            `outrange.robustness`.
         each: Limit in seconds per input (and radius).
         time_limit: Limit in seconds for all inputs; `math.inf` for no limit, None for 45 s.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
         file: File for results, from which the same call resumes. With several radii, each has its
             own file: `name-0.05.jsonl` for `name.jsonl`.
-        seed: Seed of the random points of the attack; no proof depends on it.
         progress: A function called after every input with a `RobustProgress`; or True to show
             progress, False to hide it. None shows it in a terminal or notebook if the call takes
             longer than 2 s.
@@ -280,24 +257,25 @@ def robust_accuracy(
     check_each(each)
     network, clock = load_within_limit(model, time_limit, x)
     data = LabeledData.of(network, x, y, threshold)
-    units = flat_scale(network.graph.inputs, scale, x)
-    ask: Any = robustness_curve if is_several(eps) else ask_one
+    perturbation = read_perturbation(eps)
+    units = flat_scale(network.graph.inputs, perturbation.scale, x)
+    several = is_several(perturbation.eps)
+    ask: Any = robustness_curve if several else ask_one
     with take_pool() as pool:
         answer = ask(
             network,
             data,
-            eps=eps,
-            norm=norm,
-            clip=clip,
+            eps=perturbation.eps,
+            norm=perturbation.norm,
+            clip=perturbation.clip,
             scale=units,
             each=each,
             time_limit=time_left(clock),
             file=file,
-            seed=seed,
             progress=progress_listener(progress),
             pool=pool,
         )
-    if is_several(eps):
+    if several:
         answer = replace(
             answer, answers=tuple(add_provenance(part, network) for part in answer.answers)
         )

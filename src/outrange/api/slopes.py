@@ -35,7 +35,6 @@ def monotone(
     groups: Any = None,
     time_limit: float | None = None,
     budget: float | None = None,
-    seed: int = 0,
     certificate: str | os.PathLike | None = None,
     progress: bool | Callable[[VerifyProgress], None] | None = None,
 ) -> Monotone:
@@ -69,7 +68,6 @@ def monotone(
             earlier if progress stalls.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
-        seed: Seed of the random points; no proof depends on it.
         certificate: File for a certificate of the proved trends, which an independent program
             checks (docs/certificates.md). Only for real-valued inputs, and not for groups.
         progress: A function called a few times per second with a `VerifyProgress`; or True to show
@@ -114,7 +112,7 @@ def monotone(
 
         answer = ask(
             network, box, inputs=inputs, outputs=outputs, direction=direction,
-            time_limit=search_time(proof, clock, time_left(clock)), seed=seed,
+            time_limit=search_time(proof, clock, time_left(clock)),
             progress=progress_listener(progress),
         )  # fmt: skip
         if proof is not None and covered is not None:
@@ -124,7 +122,7 @@ def monotone(
 
     answer = groups_monotone(
         network, box, groups, inputs=inputs, outputs=outputs, direction=direction,
-        time_limit=time_left(clock), seed=seed, progress=progress_listener(progress),
+        time_limit=time_left(clock), progress=progress_listener(progress),
     )  # fmt: skip
     return add_provenance(answer, network)
 
@@ -153,7 +151,6 @@ def gradient_range(
     tol: float | None = None,
     time_limit: float | None = None,
     budget: float | None = None,
-    seed: int = 0,
     certificate: str | os.PathLike | None = None,
     progress: bool | Callable[[RangeProgress], None] | None = None,
 ) -> Range:
@@ -175,7 +172,6 @@ def gradient_range(
             earlier if progress stalls.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
-        seed: Seed of the random points at which extreme values are sought.
         certificate: File for a certificate of `lo` and `hi`, which an independent program checks
             (docs/certificates.md).
         progress: A function called a few times per second with a `RangeProgress`; or True to show
@@ -212,7 +208,7 @@ def gradient_range(
     covered = None if proof is None else _covered_pairs(network, box, inputs, outputs)
     answer = ask(
         network, box, inputs=inputs, outputs=outputs, tol=tol,
-        time_limit=search_time(proof, clock, time_left(clock)), seed=seed,
+        time_limit=search_time(proof, clock, time_left(clock)),
         progress=progress_listener(progress),
     )  # fmt: skip
     if proof is not None and covered is not None:
@@ -230,7 +226,6 @@ def lipschitz(
     tol: float | None = None,
     time_limit: float | None = None,
     budget: float | None = None,
-    seed: int = 0,
     progress: bool | Callable[[RangeProgress], None] | None = None,
 ) -> Range:
     """Compute the local Lipschitz constant of each output over a box.
@@ -250,7 +245,6 @@ def lipschitz(
             earlier if progress stalls.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
-        seed: Seed of the random points at which extreme values are sought.
         progress: See `outrange.gradient_range`.
 
     Returns:
@@ -280,5 +274,5 @@ def lipschitz(
     network, clock = load_within_limit(model, time_limit, box)
     return add_provenance(ask(
         network, box, norm=norm, outputs=outputs, tol=tol,
-        time_limit=time_left(clock), seed=seed, progress=progress_listener(progress),
+        time_limit=time_left(clock), progress=progress_listener(progress),
     ), network)  # fmt: skip

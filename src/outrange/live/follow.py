@@ -38,6 +38,16 @@ show progress only if the call is slow."""
 
 Ask = TypeVar("Ask", bound=Callable[..., Any])
 
+SEED = "The random points of the search are fixed, and no proof depends on them: leave out `seed`."
+
+RECORD = "`outrange.Perturbation(eps, norm=..., clip=..., scale=...)`"
+
+PERTURBATION = f"The perturbations are one record: pass `perturbation={RECORD[1:]}."
+"""Sentence about the former arguments of `robustness`."""
+
+RADIUS = f"The perturbations are one record: pass {RECORD} as `eps`."
+"""Sentence about the former arguments of `robust_accuracy`."""
+
 FORMER = {
     "check": "Certificates are always checked before they are written: leave out `check`.",
     "effort": "`time_limit` is the only limit in seconds: leave out `effort`, or pass a number, or "
@@ -45,12 +55,27 @@ FORMER = {
     "executor": "A `with` block chooses the workers: `with outrange.workers(executor): {call}`.",
     "layer": "A question about the values of a layer takes them as outputs: pass "
     "`outrange.load(model, layer=name)` as the model.",
+    "robustness label": "The class is the argument `property`, a number or a condition.",
+    "robustness threshold": "Instead of a threshold, pass the condition that must stay true, such "
+    "as `property=outrange.y[0] >= 0.3`.",
+    "robustness data": "The argument `scale` takes the standard deviations themselves: pass "
+    "`perturbation=outrange.Perturbation(scale=data.std(axis=0))`.",
+    "robustness most": "The largest radius of interest is `eps` of the perturbation: pass "
+    "`perturbation=outrange.Perturbation(eps)`.",
+    **{f"robustness {name}": PERTURBATION for name in ("norm", "clip", "scale")},
+    **{f"robust_accuracy {name}": RADIUS for name in ("norm", "clip", "scale")},
+    "robustness seed": SEED,
+    "robust_accuracy seed": SEED,
+    "monotone seed": SEED,
+    "gradient_range seed": SEED,
+    "lipschitz seed": SEED,
     "resume": "A `with` block chooses the folder for states of searches: `with "
     "outrange.workers(executor, resume=folder): {call}`, or `outrange.workers(resume=folder)` to "
     "search in this process.",
 }
-"""Dict from a removed argument to a sentence that states what to do instead. The placeholder
-`{call}` stands for the call. The dict is kept until version 0.2.
+"""Dict from a removed argument to a sentence that states what to do instead. If other functions
+still have the argument, the key is the function followed by the argument. The placeholder `{call}`
+stands for the call. The dict is kept until version 0.2.
 """
 
 
@@ -245,10 +270,11 @@ def argument_error(
     names = list(takes.parameters)
     required = [name for name, p in takes.parameters.items() if p.default is Parameter.empty]
     unknown = [name for name in options if name not in names]
-    former = [name for name in unknown if name in FORMER]
-    if former:
-        sentence = FORMER[former[0]].format(call=f"{function}(...)")
-        return ArgumentError(f"{sentence} Received: an argument {former[0]!r}.")
+    for name in unknown:
+        sentence = FORMER.get(f"{function} {name}", FORMER.get(name))
+        if sentence is not None:
+            sentence = sentence.format(call=f"{function}(...)")
+            return ArgumentError(f"{sentence} Received: an argument {name!r}.")
     message = f"`{function}` takes {', '.join(required)}; and by name, optionally, "
     message += f"{', '.join(name for name in names if name not in required)}."
     if {"x", "y"} <= set(required) and ("data" in unknown or not unknown):

@@ -25,6 +25,7 @@ from ...core.clock import read_clock
 from ...core.errors import RelaxedSetWarning
 from ...core.progress import Stage, report_progress
 from ...questions.inputs.columns import is_frame
+from ...questions.inputs.perturbation import Perturbation
 from ...questions.inputs.sets import Mixed
 from ...questions.inputs.sets.regions import regions
 from ...questions.inputs.sets.table import frame_set
@@ -354,16 +355,16 @@ class Questions:
         each = min(MOST_EACH, max(1.0, 3 * seconds / count))
         clock = Clock(seconds)
         answer = robust_accuracy(
-            self.network, rows, labels[:count], eps, scale=scale, clip=self.clip, each=each,
-            time_limit=seconds, seed=self.seed,
+            self.network, rows, labels[:count], Perturbation(eps, clip=self.clip, scale=scale),
+            each=each, time_limit=seconds,
         )  # fmt: skip
         self.interrupted |= not answer.complete and clock.left > 0  # the only other reason
         most = f"{eps:.6g}" if scale is None else f"{eps:.0%} of its width over the data"
         note = f"The first {count:,} of {len(labels):,} rows; inputs perturbed by up to {most}."
-        of_width = "" if scale is None else f"scale={width_code(self.x)}, "
+        of_width = "" if scale is None else f", scale={width_code(self.x)}"
         call = (
-            f"outrange.robust_accuracy(network, data_x[:{count}], data_y[:{count}], {eps!r}, "
-            f"{of_width}clip={code(self.clip)}, each={each:.3g}, seed={self.seed}, "
+            f"outrange.robust_accuracy(network, data_x[:{count}], data_y[:{count}], "
+            f"outrange.Perturbation({eps!r}, clip={code(self.clip)}{of_width}), each={each:.3g}, "
             f"time_limit={seconds:.1f})"
         )
         return answered_section("robustness", [answer], call, note, reader=self.reader)
@@ -417,11 +418,9 @@ class Questions:
         with warnings.catch_warnings():
             # Proofs cover all real values of integer inputs, and examples have integers.
             warnings.simplefilter("ignore", RelaxedSetWarning)
-            answer = monotone(
-                self.network, self.box, inputs=which, time_limit=seconds, seed=self.seed
-            )
+            answer = monotone(self.network, self.box, inputs=which, time_limit=seconds)
         some = f"inputs={code(inputs)}, " if inside else ""
-        call = f"outrange.monotone(network, box, {some}seed={self.seed}, time_limit={seconds:.1f})"
+        call = f"outrange.monotone(network, box, {some}time_limit={seconds:.1f})"
         names = ", ".join(group.name for group in self.reader.groups)
         note = f"{names}: {NO_ORDER}" if inside else ""
         section = answered_section("monotonicity", [answer], call, note, reader=self.reader)

@@ -68,7 +68,6 @@ def groups_monotone(
     outputs: Any,
     direction: Any,
     time_limit: float | None,
-    seed: int,
     progress: Callable[[VerifyProgress], None] | None,
 ) -> Monotone:
     """Verify the order of groups as `group_order` does; return the verdict as a `Monotone` answer.
@@ -82,7 +81,7 @@ def groups_monotone(
             "`groups` selects the outputs to compare, for all inputs of the box: omit `inputs`, "
             f"`outputs` and `direction`. Received: {selection}."
         )
-    verdict = group_order(network, box, groups, time_limit=time_limit, seed=seed, progress=progress)
+    verdict = group_order(network, box, groups, time_limit=time_limit, progress=progress)
     return Monotone(
         network.name, (), None, verdict, verdict.reason, verdict.warrant, verdict.cost,
         verdict.methods,

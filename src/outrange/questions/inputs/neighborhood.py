@@ -13,13 +13,12 @@ from ...graph.graph import merge_columns
 from .boxes import axis_hint, describe_value, numbers
 from .columns import in_order, point_by_column, restore_shape
 from .parse_box import input_box
+from .perturbation import clip_limits, norm_name
 from .sets import L1Ball, L2Ball
 
 
 if TYPE_CHECKING:
     from ...graph import Slot
-
-NORMS = {"inf": "inf", np.inf: "inf", 1: "1", "1": "1", 2: "2", "2": "2"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,14 +49,7 @@ class Neighborhood:
             InputError: `x` does not fit the model or lies outside `clip`, another argument is
                 invalid, or some inputs are integers.
         """
-        name = norm if isinstance(norm, int | float | str) else None
-        if name not in NORMS:
-            raise InputError(f'`norm` must be "inf", 1 or 2. Received: norm={norm!r}.')
-        if scale is not None and NORMS[name] != "inf":
-            raise InputError(
-                '`scale` requires norm="inf". For another norm, omit `scale` and put a layer '
-                f"that scales the inputs in front of the model. Received: norm={norm!r}."
-            )
+        name = norm_name(norm, scale)
         center = flat_point(slots, x)
         integer_inputs = [slot.name for slot in slots if slot.whole]
         if integer_inputs:
@@ -66,15 +58,8 @@ class Neighborhood:
                 "Use `outrange.verify` or `outrange.output_range` around `x` instead. "
                 f"Received: integers for `{integer_inputs[0]}`."
             )
-        limits = None
-        if clip is not None:
-            pair = numbers(clip, "`clip`")
-            if pair.shape != (2,) or not pair[0] < pair[1] or not np.isfinite(pair).all():
-                raise InputError(
-                    "`clip` must be a pair of finite numbers (least, most) with least < most. "
-                    f"Received: clip={clip!r}."
-                )
-            limits = float(pair[0]), float(pair[1])
+        limits = clip_limits(clip)
+        if limits is not None:
             outside = (center < limits[0]) | (center > limits[1])
             if outside.any():
                 i = int(np.flatnonzero(outside)[0])
@@ -82,7 +67,7 @@ class Neighborhood:
                     "The input must lie within `clip`. "
                     f"Received: {center[i]:g} at flat index {i}, clip={clip!r}."
                 )
-        return cls(tuple(slots), center, NORMS[name], limits, scale)
+        return cls(tuple(slots), center, name, limits, scale)
 
     def region(self, radius: float) -> Region:
         """Return the ball of the given radius as a region, rounded outward."""

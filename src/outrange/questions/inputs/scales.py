@@ -79,9 +79,9 @@ def deviations(scale: str, data: Any) -> Any:
     """
     if scale != STD or data is None:
         raise InputError(
-            '`scale` must be a number, an array, a mapping by name, or "std" with `data` for '
-            "standard deviations. "
-            f"Received: scale={scale!r}, data={'none' if data is None else 'given'}."
+            "`scale` must be a number, an array, or a mapping by name. In `robust_accuracy`, it "
+            'may also be "std" for the standard deviations of the inputs. '
+            f"Received: scale={scale!r}."
         )
     parts = columns(data) if is_frame(data) else data
     if isinstance(parts, Mapping):

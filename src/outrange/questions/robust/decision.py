@@ -77,9 +77,9 @@ class Decision:
         if lo < 0.0 < hi:
             return cls(graph, 2, 0.0, "the output takes both signs, as a logit does")
         raise InputError(
-            "A model that returns one number must have a threshold between its two classes. "
-            "The default is 0.5 for an output within [0, 1], and 0 for an output that takes "
-            "both signs. For any other output, pass `threshold=`. Received: an output "
+            "A model that returns one number must have a threshold between its two classes, the "
+            "argument `threshold` of `robust_accuracy`. The default is 0.5 for an output within "
+            "[0, 1], and 0 for an output that takes both signs. Received: an output "
             f"`{_only(graph).name}` from {lo:.4g} to {hi:.4g}."
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -174,7 +175,7 @@ def robustness(
     *,
     text: str,
     tol: float = 1e-3,
-    most: float | None = None,
+    most: Any = None,
     time_limit: float | None = None,
     seed: int = 0,
     progress: Callable[[float, float], None] | None = None,
@@ -280,19 +281,21 @@ def _scale(around: Neighborhood) -> float:
     return 2.0**-7 * around.size
 
 
-def _largest(around: Neighborhood, most: float | None) -> float:
+def _largest(around: Neighborhood, most: Any) -> float:
     radius = _largest_radius(around, most)
     box = around.region(radius).box
     try:
         check_within(around.slots, box.lo, box.hi)
     except InputError as error:
-        raise InputError(f"{error} Pass `most` or `clip` to limit the balls.") from error
+        raise InputError(
+            f"{error} A `Perturbation` with `eps` or `clip` limits the balls."
+        ) from error
     return radius
 
 
-def _largest_radius(around: Neighborhood, most: float | None) -> float:
+def _largest_radius(around: Neighborhood, most: Any) -> float:
     if most is None:
         return around.farthest() if around.clip is not None else 2.0**20 * _scale(around)
     if not isinstance(most, int | float | np.number) or not 0 < most < np.inf:
-        raise InputError(f"`most` must be a finite radius > 0, or None. Received: most={most!r}.")
+        raise InputError(f"`eps` must be a finite radius > 0, or None. Received: eps={most!r}.")
     return min(float(most), around.farthest())
