@@ -151,3 +151,14 @@ def test_a_high_loss_of_classes_that_are_all_right_is_not_slow(rate, is_slow):
     model.compile(keras.optimizers.SGD(rate), "sparse_categorical_crossentropy")
     rest = sorted(set(RULES) - {"OR017"})
     assert bool(findings_of((model, x, y), "OR017", epochs=20, ignore=rest)) is is_slow
+
+
+def test_advice_about_steps_and_about_their_size_names_the_same_rate():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(192, 4)).astype("float32")
+    model = keras.Sequential([keras.Input((4,)), L.Dense(16, "tanh"), L.Dense(1, "sigmoid")])
+    model.compile(keras.optimizers.SGD(1e-5), "binary_crossentropy")
+    rest = sorted(set(RULES) - {"OR017", "OR030"})
+    answer = outrange.diagnose(model, x, (x[:, :1] > 0) * 1.0, epochs=10, ignore=rest)
+    fixes = {f.code: f.fix.split("\n")[0] for f in answer}
+    assert fixes["OR017"] == fixes["OR030"] == "keras.optimizers.SGD(0.01)"

@@ -20,6 +20,7 @@ from ..plan import Plan
 from ..registry import Example, ModelAndData, Rule, register
 from ..short_trainings import LONG
 from ..wording import at_least, at_most, format_steps, of_constant, short
+from .faster_learning import larger_factors, with_rate
 
 
 SHARE = 0.9
@@ -202,7 +203,7 @@ def _farthest(case: _Case, reach: Reach) -> str:
 
 
 def _fix(case: _Case, most: int | None) -> str:
-    """Propose more epochs, a larger rate if it is at most 1e-3, and scaling of targets beyond 10.
+    """Propose more epochs, a usual rate if it is at most 1e-3, and scaling of targets beyond 10.
 
     Targets are beyond 10 if their mean or standard deviation exceeds it in magnitude.
 
@@ -210,15 +211,14 @@ def _fix(case: _Case, most: int | None) -> str:
         most: The largest number of epochs that is provably too small; None if none is proved.
     """
     y = case.context.targets(case.loss)
-    rate = case.stepping.rates(1)
+    rate, optimizer = case.stepping.rates(1), case.context.program.optimizer
     lines = []
     if y is not None and not case.loss.name.endswith("crossentropy"):
         spread = float(y.std())
         if spread > 0 and max(abs(float(y.mean())), spread) > 10.0:
             lines.append("y = (y - y.mean()) / y.std()   # and undo the scaling after predict()")
-    if rate is not None and len(rate) and 0 < rate[0] <= 1e-3:
-        larger = 1e-3 if rate[0] < 1e-4 else 10 * float(rate[0])
-        lines.append(f"keras.optimizers.{case.stepping.kind}({short(larger)})")
+    if rate is not None and len(rate) and 0 < rate[0] <= 1e-3 and optimizer is not None:
+        lines += [with_rate(optimizer, factor) for factor in larger_factors(optimizer)[:1]]
     epochs = 3 * (most or case.plan.epochs)
     lines.append(f"model.fit(x, y, epochs={epochs}, batch_size={case.plan.batch_size})")
     return "\nor ".join(lines)
