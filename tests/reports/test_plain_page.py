@@ -21,7 +21,7 @@ from outrange.frontends.network import LayerInfo
 from outrange.graph import Slot
 from outrange.reports.domain import domain_section
 from outrange.reports.plain.answers import with_page_names
-from outrange.reports.plain.checks import accuracy_document
+from outrange.reports.plain.checks import accuracy_document, verdict_row
 from outrange.reports.plain.ranges import OutputEnds, open_ends
 from outrange.reports.plain.reader import Category, Reader, decimals, round_text
 from outrange.reports.plain.requirement import requirement
@@ -139,8 +139,15 @@ def test_the_summary_says_if_everything_is_proved_and_settled():
     report = outrange.report(model(), (0, 1), properties=[y[0] <= 1e6], time_limit=120)
     text = words(report.html())
     assert "So no input of the input set makes the model violate a requirement." in text
-    assert "All inputs whose 5 inputs lie between 0 and 1." not in text
+    assert "All combinations of 5 numbers, each from 0 to 1." in text
     assert ("Still open. Nothing; every question is settled." in text) == (not report.cut)
+
+
+def test_the_summary_says_why_a_requirement_holds_trivially():
+    verdict = outrange.verify(model(), y[0] <= 1e6, (0, 1))
+    trivial = replace(verdict, vacuous=True)
+    assert verdict_row(trivial, Reader())[2] == "no input satisfies its assumptions"
+    assert verdict_row(verdict, Reader())[2] == "holds for every input of the input set"
 
 
 def test_open_questions_are_named_in_the_summary():
@@ -378,6 +385,10 @@ def test_points_are_written_with_categories_and_units():
     ("y[0] <= 3 * x['b & <= x'] + x[1]", "price ≤ 3 * b & <= x + year"),
     ("y[0] - y[1] <= 4", "price - rent ≤ 4"), ("y[0] <= y[1]", "price ≤ rent"),
     ("3 - 1 <= y[0]", "3 - 1 ≤ price"), ("(2 + 1 <= y[0])", "(2 + 1 ≤ price)"),
+    ("implies(x[1] < 1990, implies((x[1] >= 3) & (x[1] >= 4), y[0] >= 1000))",
+     "if year < 1990, then if (year ≥ 3) and (year ≥ 4), then price ≥ 1,000 kCHF"),
+    ("implies(x['b & <= x'] >= 2, y[0] <= 0) & (y[0] <= 3)",
+     "implies(b & <= x ≥ 2, price ≤ 0 kCHF) and (price ≤ 3 kCHF)"),
     ("y.argmax() == 1", "the largest output is rent"), ("y[7] <= 1", "y[7] ≤ 1"),
 ])  # fmt: skip
 def test_requirements_have_the_names_and_units_of_the_page(claim, text):

@@ -79,7 +79,9 @@ def _sentence(rows: Sequence[tuple[str, ...]], numbers: int, reader: Reader) -> 
         what = "All images whose {} pixel values" if reader.is_image else "All {} inputs"
         return f"{what.format(f'{numbers:,}')} lie between {rows[0][1]} and {rows[0][2]}."
     ends = [f"{name} from {low} to {high}" for name, low, high, kind in rows if kind != CATEGORY]
-    if len(ends) > MOST_LISTED:
+    if len(ends) > MOST_LISTED and len({row[1:] for row in rows if row[3] != CATEGORY}) == 1:
+        ends = [f"{numbers:,} numbers, each from {rows[0][1]} to {rows[0][2]}"]
+    elif len(ends) > MOST_LISTED:
         ends = [f"{numbers:,} numbers within their bounds (such as {ends[0]})"]
     each = " each" * (len(reader.groups) > 1)
     groups = [f"one category{each} of {join_words([group.name for group in reader.groups])}"]

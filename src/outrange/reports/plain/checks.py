@@ -58,7 +58,9 @@ def verdict_row(answer: Verdict, reader: Reader) -> tuple[str, Word, str]:
     claim, tone = requirement(answer.claim, reader), TONES.get(answer.status, OPEN)
     example = answer.counterexample
     if answer.status == HOLDS:
-        return claim, Word("proved", tone), "holds for every input of the input set"
+        reason = "no input satisfies its assumptions" if answer.vacuous else ""
+        reason = reason or "holds for every input of the input set"
+        return claim, Word("proved", tone), reason
     if answer.status == VIOLATED and example is not None:
         values = _outputs(example.flat_y, reader)
         shown = join_words([f"{name} is {value}" for name, value in values])

@@ -30,6 +30,9 @@ def requirement(text: str, reader: Reader) -> str:
         text: The property, such as `y[0] <= 2500`.
         reader: Names and units of the page.
     """
+    if (parts := _implication(text)) is not None:
+        assumption, conclusion = (requirement(part, reader) for part in parts)
+        return f"if {assumption}, then {conclusion}"
 
     def insert_name(match: re.Match[str]) -> str:
         kind, key = match.groups()
@@ -49,6 +52,19 @@ def requirement(text: str, reader: Reader) -> str:
     signs = re.compile(r"('[^']*'|\"[^\"]*\")|(?<= )(<=|>=|==|&|\|)(?= )")
     text = signs.sub(lambda match: match[1] or SIGNS[match[2]], text)
     return re.sub(rf"\b([xy]){KEY}", insert_name, text)
+
+
+def _implication(text: str) -> tuple[str, str] | None:
+    """Return the two arguments of `implies(..., ...)`, or None if `text` is something else."""
+    prefix, depth, comma = "implies(", 0, 0
+    for token in re.finditer(r"'[^']*'|\"[^\"]*\"|[(\[\])]|,", text):
+        depth += (token[0] in ("(", "[")) - (token[0] in (")", "]"))
+        comma = token.start() if token[0] == "," and depth == 1 and not comma else comma
+        if depth == 0 and token[0] == ")" and token.end() < len(text):
+            return None
+    if not text.startswith(prefix) or not comma:
+        return None
+    return text[len(prefix) : comma], text[comma + 1 : -1].strip()
 
 
 def _with_unit(match: re.Match[str], reader: Reader) -> str:
