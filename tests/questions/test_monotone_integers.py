@@ -10,7 +10,7 @@ from cases import cases
 from outrange import InputError, monotone
 from outrange.graph import Builder, Slot
 from outrange.graph.composites.logic import look_up_integer
-from outrange.graph.rewrites.unit_step import unit_step_difference
+from outrange.graph.rewrites.unit_step import fix_inputs, unit_step_difference
 
 
 def code_net(rows, weights, curve="relu", slots=None):
@@ -109,6 +109,27 @@ def test_the_values_between_codes_do_not_matter():
 
     assert [ask((k, k)) for k in range(3)] == ["rises", "rises", "rises"]
     assert ask((0, 2)) == "rises"
+
+
+def test_a_difference_of_exactly_zero_is_decided():
+    """For codes 1 and 2, and for small `x`, all units are off, so the output does not change."""
+    weights = np.array([[0.3, 0.7], [0.1, -0.9]]), np.array([[0.3], [0.6]])
+    rows = [[-0.7], [-0.1], [-0.1], [0.9]]
+    answer = monotone(code_net(rows, weights), {"code": (0, 3), "x": (-1, 1)}, inputs="code")
+    assert answer.trends[0].direction == "rises" and answer.reason == "decided"
+    off = monotone(code_net(rows[:3], weights), {"code": (0, 2), "x": (0.4, 1)}, inputs="code")
+    assert off.trends[0].direction in ("rises", "constant")
+
+
+def test_fixed_inputs_become_constants():
+    for codes in (1, 2):
+        graph = random_net(5, codes, "tanh")
+        x = np.array([[1.0] * codes + [0.3], [1.0] * codes + [-0.9]])
+        fixed = fix_inputs(graph, np.array([1.0] * codes + [np.nan]))
+        np.testing.assert_array_equal(fixed.run(x), graph.run(x))
+        elsewhere = x * np.array([0.0] * codes + [1.0])  # The fixed inputs are not read.
+        np.testing.assert_array_equal(fixed.run(elsewhere), graph.run(x))
+        assert not any(node.op.name == "lookup" for node in fixed.nodes)
 
 
 def test_an_input_without_effect_is_constant():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from ...ops import Curve, Rearrange, combine
+from ...ops import Curve, Rearrange, Step, combine
 from ..difference import difference
 from ..graph import Graph, Node
 
@@ -43,3 +45,47 @@ def _changes(node: Node, inputs: list[np.ndarray]) -> np.ndarray:
     if isinstance(node.op, Curve):
         return inputs[0]
     return np.full(node.size, any(changed.any() for changed in inputs))
+
+
+def fix_inputs(graph: Graph, values: np.ndarray) -> Graph:
+    """Return a graph in which some inputs are constants, so that tables need no lookup there.
+
+    No arithmetic is done, so nothing is rounded: a row of a table is exact.
+
+    Args:
+        graph: The network.
+        values: `(inputs,)` the values of these inputs; NaN for the others.
+    """
+    size = graph.size
+    constants, places = [np.asarray(values, np.float64)], {0: 0}
+    nodes = [
+        Node(_constants(np.arange(size), (size,), constants[0]), (0,), size, (1, size), "fixed")
+    ]
+    for v, node in enumerate(graph.nodes, 1):
+        op, inputs = node.op, [constants[j] for j in node.inputs]
+        result = np.full(node.size, np.nan)
+        if isinstance(op, Rearrange):
+            result = np.where(op.index < 0, op.fill, np.concatenate(inputs)[op.index])
+        elif isinstance(op, Step) and op.rows is not None:
+            result = op.rows.at(inputs[0])
+        # Only a rearrangement of the inputs alone may read them without the constants.
+        places[0] = 0 if isinstance(op, Rearrange) and set(node.inputs) == {0} else 1
+        node = node.renumber_inputs(places)
+        if not np.isnan(result).any():
+            op = _constants(np.full(node.size, -1), (size,), result)
+            node = replace(node, op=op, inputs=(0,))
+        elif isinstance(op, Rearrange):
+            node = replace(node, op=_constants(op.index, op.sizes, result))
+        constants.append(result)
+        nodes.append(node)
+        places[v] = len(nodes)
+    places[0] = 1
+    return Graph(graph.inputs, tuple(nodes), places[graph.output], graph.outputs)
+
+
+def _constants(index: np.ndarray, sizes: tuple[int, ...], constants: np.ndarray) -> Rearrange:
+    """Return a rearrangement with constants at the positions where `constants` is not NaN."""
+    is_free = np.isnan(constants)
+    return Rearrange(
+        "fixed", np.where(is_free, index, -1), sizes, np.where(is_free, 0.0, constants)
+    )

@@ -32,7 +32,7 @@ from ..inputs.sets.base import regions_of
 from ..inputs.sets.table import frame_set, integers_and_groups
 from .monotone_witness import MonotoneWitnesses
 from .slope_evidence import check_count
-from .unit_steps import UnitSteps
+from .unit_steps import METHOD, UnitSteps
 
 
 SAMPLES = 1024
@@ -254,13 +254,17 @@ class _Task:
 
     def _decide_steps(self, k: int, side: float, seconds: float | None) -> None:
         """Try to prove or refute one direction of a pair with an integer input."""
-        verdict = self._steps[int(self._along[k])].verify(
+        steps, holds = self._steps[int(self._along[k])], True
+        self.methods |= {METHOD: None}
+        for verdict in steps.verify(
             int(self._form[k]), side, time_limit=seconds, seed=self._seed, progress=self._progress
-        )
-        self._true[side][k] = verdict.holds is True
-        if verdict.counterexample is not None:
-            self._refute(k, side, verdict.counterexample.flat_x)
-        self._add_cost(verdict.cost.boxes, verdict.warrant, verdict.reason, verdict.methods)
+        ):
+            self._add_cost(verdict.cost.boxes, verdict.warrant, verdict.reason, verdict.methods)
+            holds = holds and verdict.holds is True
+            if verdict.counterexample is not None:
+                self._refute(k, side, verdict.counterexample.flat_x)
+                break
+        self._true[side][k] = holds
 
     def _take(self, pairs: np.ndarray, sign: np.ndarray, solution: Solution) -> None:
         for k, s, low in zip(pairs, sign, solution.lower, strict=True):
