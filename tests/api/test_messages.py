@@ -1,5 +1,7 @@
 """Tests that messages about arguments state what was received and what was expected."""
 
+from inspect import signature
+
 import keras
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from outrange import InputError, x, y
 from outrange.api.arguments import load_network
 from outrange.frontends.network import Network
 from outrange.graph import Builder, Slot
+from outrange.live.follow import FORMER
 from questions.nets import dense_net
 
 
@@ -162,3 +165,15 @@ def test_the_error_of_a_function_outside_its_domain_names_the_layer(ask):
     root_model.layers[0].set_weights([-np.ones((1, 1)), np.zeros(1)])
     with pytest.raises(outrange.InputError, match="`sqrt` in layer `root` is supported only on"):
         ask(root_model, (0, 1))
+
+
+@pytest.mark.parametrize("former", FORMER)
+def test_every_former_argument_names_its_replacement(former):
+    *owner, name = former.split()
+    function = owner[0] if owner else "repair" if name == "keep" else "verify"
+    ask = getattr(outrange, function)
+    assert name not in signature(ask).parameters
+    with pytest.raises(InputError) as caught:
+        ask(**{name: 1})
+    sentence = FORMER[former].format(call=f"{function}(...)")
+    assert str(caught.value) == f"{sentence} Received: an argument {name!r}."

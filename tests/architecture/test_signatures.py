@@ -10,8 +10,8 @@ MOST = 10
 LONG = {
     "ControlLoop": 16,
     "compare": 18,
-    "diagnose": 13,
-    "repair": 16,
+    "diagnose": 11,
+    "repair": 14,
     "report": 17,
 }
 """Public names with more parameters, and their numbers, which may only fall."""

@@ -99,12 +99,24 @@ FORMER = [
     ("diagnose m d --unsafe", "--no-safe-mode"),
 ]
 
+REMOVED = [
+    ("range m --effort exact", "--time-limit inf"),
+    ("range m --no-check", "always checked"),
+    ("repair m p -o a.keras --seed 1", "leave out --seed"),
+]
+
 
 @pytest.mark.parametrize(("line", "current"), FORMER)
 def test_a_former_option_names_the_current_one(line, current, capsys):
     assert run(line.split()) == 2
     stderr = capsys.readouterr().err
     assert " is now " in stderr and current in stderr
+
+
+@pytest.mark.parametrize(("line", "advice"), REMOVED)
+def test_a_removed_option_states_what_to_do(line, advice, capsys):
+    assert run(line.split()) == 2
+    assert advice in capsys.readouterr().err
 
 
 def test_lists_and_tables_are_counted(capsys):

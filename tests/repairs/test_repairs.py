@@ -232,8 +232,9 @@ def test_several_properties_and_data():
     high = float(np.quantile(outputs(model, rng.uniform(size=(99, 2)))[:, 0], 0.6))
     targets = outputs(model, x)
     fixed = outrange.repair(
-        model, [(y[0] <= high, (0, 1)), (y[1] <= y[0] + 10, (0, 1))], x=x, y=targets,
-        keep=[(y[1] >= -100, (-1, 1))], domain=(-2, 2), budget=10,
+        model,
+        [(y[0] <= high, (0, 1)), (y[1] <= y[0] + 10, (0, 1)), (y[1] >= -100, (-1, 1))],
+        x=x, y=targets, domain=(-2, 2), budget=10,
     )  # fmt: skip
     assert fixed.status == "REPAIRED" and len(fixed.verdicts) == 3 and all(fixed.verdicts)
     assert fixed.loss[0] == pytest.approx(0, abs=1e-9) and fixed.loss[1] > 0
@@ -298,6 +299,8 @@ def test_an_error_of_auto_names_both_reasons():
     ("options", "match"),
     [
         ({"method": "magic"}, "method"),
+        ({"keep": []}, "one list"),
+        ({"seed": 1}, "seed"),
         ({"margin": 0}, "margin"),
         ({"margin": float("nan")}, "margin"),
         ({"decision": "max"}, "decision"),

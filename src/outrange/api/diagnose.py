@@ -30,8 +30,6 @@ def diagnose(
     validation_split: float = 0.0,
     history: Any = None,
     try_fixes: bool = False,
-    custom_objects: Mapping[str, Any] | None = None,
-    safe_mode: bool = True,
     progress: bool | None = None,
 ) -> Diagnosis:
     """Diagnose why a model does not learn, with proofs where possible.
@@ -43,7 +41,8 @@ def diagnose(
     Keras cannot copy the model, they run on the model itself, which is then restored.
 
     Args:
-        model: A built Keras model, compiled or not, or the path of a `.keras` or `.h5` file.
+        model: A built Keras model, compiled or not, or the path of a `.keras` or `.h5` file. If the
+            file contains code or classes of your own, load it with `keras.models.load_model`.
         x: Training inputs: an array `(n, *input shape)`, or arrays in the structure that the model
             accepts.
         y: Targets `(n, ...)`, or an array per output in the model's structure; None to check the
@@ -62,8 +61,6 @@ def diagnose(
         try_fixes: Whether to apply each automatic fix to a copy, and to train it for a few steps
             alongside a copy without the fix. Findings then say how the loss changed. Each fix takes
             about as long as the rest of the diagnosis.
-        custom_objects: See `outrange.load`.
-        safe_mode: See `outrange.load`.
         progress: True shows progress, False hides it. None shows it in a terminal or notebook if
             the call takes longer than 2 s.
 
@@ -102,7 +99,7 @@ def diagnose(
     from ..train.dead_start import dead_start as estimate
 
     plan, logged = plan_of(epochs, batch_size), history_of(history)
-    model = read_compiled(model, custom_objects=custom_objects, safe_mode=safe_mode)
+    model = read_compiled(model)
     columns = column_names(x) or ()
     inputs, flat_x = _arrays(named_inputs(model, x), "x", takes_rows(model))
     targets, flat_y = None, None

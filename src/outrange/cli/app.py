@@ -188,9 +188,6 @@ def verify_command(models: tuple[str, ...], property_: str, **options: Any) -> i
     help="Time limit in seconds, including the time to import Keras and read the files; inf for "
     "no limit.  [default: 60]",
 )
-@click.option(
-    "--seed", type=int, default=0, show_default=True, help="Random seed of the sampled inputs."
-)
 @_with(BUDGET, CERTIFICATE, *MODEL_OPTIONS)
 def repair_command(model: str, property_: str, **options: Any) -> int:
     """Write a copy of a Keras model for which PROPERTY is proved.

@@ -40,6 +40,11 @@ Ask = TypeVar("Ask", bound=Callable[..., Any])
 
 SEED = "The random points of the search are fixed, and no proof depends on them: leave out `seed`."
 
+LOADED = (
+    "Load the model with `keras.models.load_model`, which has this argument, and pass the model."
+)
+"""Sentence about former arguments of `diagnose`."""
+
 RECORD = "`outrange.Perturbation(eps, norm=..., clip=..., scale=...)`"
 
 PERTURBATION = f"The perturbations are one record: pass `perturbation={RECORD[1:]}."
@@ -52,9 +57,11 @@ FORMER = {
     "check": "Certificates are always checked before they are written: leave out `check`.",
     "effort": "`time_limit` is the only limit in seconds: leave out `effort`, or pass a number, or "
     "`time_limit=math.inf` for no limit.",
+    **{f"diagnose {name}": LOADED for name in ("custom_objects", "safe_mode")},
     "executor": "A `with` block chooses the workers: `with outrange.workers(executor): {call}`.",
     "layer": "A question about the values of a layer takes them as outputs: pass "
     "`outrange.load(model, layer=name)` as the model.",
+    "keep": "Pass all properties as one list: `repair(model, [(property, box), ...])`.",
     "robustness label": "The class is the argument `property`, a number or a condition.",
     "robustness threshold": "Instead of a threshold, pass the condition that must stay true, such "
     "as `property=outrange.y[0] >= 0.3`.",
@@ -64,6 +71,7 @@ FORMER = {
     "`perturbation=outrange.Perturbation(eps)`.",
     **{f"robustness {name}": PERTURBATION for name in ("norm", "clip", "scale")},
     **{f"robust_accuracy {name}": RADIUS for name in ("norm", "clip", "scale")},
+    "repair seed": SEED,
     "robustness seed": SEED,
     "robust_accuracy seed": SEED,
     "monotone seed": SEED,

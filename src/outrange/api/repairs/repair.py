@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -41,7 +40,6 @@ def repair(
     *,
     x: Any = None,
     y: Any = None,
-    keep: Sequence[tuple[Any, Any]] = (),
     domain: Any = None,
     method: str = "auto",
     margin: float = 1e-4,
@@ -49,7 +47,6 @@ def repair(
     where: Any = None,
     time_limit: float | None = None,
     budget: float | None = None,
-    seed: int = 0,
     certificate: str | os.PathLike | None = None,
     progress: bool | None = None,
 ) -> ModelRepair:
@@ -64,14 +61,13 @@ def repair(
     Args:
         model: A Keras model (Sequential or functional), or the path of a `.keras` or `.h5` file.
         property: The property that must hold, as for `outrange.verify`, or a list of pairs
-            `(property, box)`; all of them must hold then.
+            `(property, box)`; all of them must hold then, such as properties that the original
+            satisfies.
         box: The input set, as for `outrange.verify`; None with a list of pairs.
         x: Typical inputs, `(n, *input_shape)`, at which the outputs should change little, besides
             uniform inputs of the input sets. None uses uniform inputs of `domain` instead.
         y: Targets of `x`, `(n, ...)`, used to compute the loss before and after the repair. None if
             no loss is computed.
-        keep: Further pairs `(property, box)` that must hold afterwards, such as properties that the
-            original satisfies.
         domain: A larger input set in which the outputs should change little. With `x`, it serves
             only to measure how far the repaired and the original outputs agree.
         method: `"weights"` changes the last layers; `"guard"` adds a layer that corrects outputs
@@ -87,7 +83,6 @@ def repair(
             earlier if progress stalls.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
-        seed: Seed of the random inputs; no proof depends on it.
         certificate: File for a certificate of the repaired model, as for `outrange.verify`; only
             for a single property.
         progress: True shows progress, False hides it. None shows it in a terminal or notebook if
@@ -134,10 +129,7 @@ def repair(
     original = reload_model(keras_model(model))
     network, clock = load_within_limit(original, time_limit, box)
     slots = network.graph.inputs
-    demands = [
-        _read_demand(network, *pair, where)
-        for pair in _pairs(property, box, "property") + _pairs(list(keep), None, "keep")
-    ]
+    demands = [_read_demand(network, *pair, where) for pair in _pairs(property, box)]
     if not demands:
         raise InputError("`property` must not be an empty list. Received: [].")
     if y is not None and x is None:
@@ -148,7 +140,7 @@ def repair(
         if len(demands) > 1:
             raise InputError(
                 "A certificate covers a single property. Leave out `certificate`, or pass one "
-                f"property and no `keep`. Received: {len(demands)} properties."
+                f"property. Received: {len(demands)} properties."
             )
         proof.check_covered(demands[0].unsafe, demands[0].regions)
     limit = time_left(clock)
@@ -156,7 +148,7 @@ def repair(
     answer = run_repair(
         RepairTask(
             original, network, demands, search, partial(_load_like, network), method, rows, y,
-            () if domain is None else regions(slots, domain), float(margin), decision, seed,
+            () if domain is None else regions(slots, domain), float(margin), decision,
         )
     )  # fmt: skip
     if proof is not None and answer:
@@ -205,14 +197,14 @@ def _flatten_inputs(x: Any, inputs: dict[str, tuple[int, ...]], y: Any) -> np.nd
     return rows
 
 
-def _pairs(property: Any, box: Any, name: str) -> list[tuple[Any, Any]]:
-    """Return pairs of a property and its input set; `name` is the argument's name in messages."""
+def _pairs(property: Any, box: Any) -> list[tuple[Any, Any]]:
+    """Return pairs of a property and its input set."""
     if not isinstance(property, list):
         return [(property, box)]
     if box is not None or not all(isinstance(p, tuple) and len(p) == 2 for p in property):
         raise InputError(
-            f"A list in `{name}` must consist of pairs `(property, box)`; then leave out `box`. "
-            f"Received: {name}={property!r}, box={box!r}."
+            "A list in `property` must consist of pairs `(property, box)`; then leave out `box`. "
+            f"Received: property={property!r}, box={box!r}."
         )
     return property
 

@@ -428,6 +428,7 @@ class Questions:
         return replace(section, cut=section.cut or NO_EXAMPLE) if is_open else section
 
     def _diagnosis(self, seconds: float) -> Section:
+        from ...frontends.keras.training.program import read_compiled
         from ..diagnose import diagnose
 
         is_file = isinstance(self.model, str | os.PathLike)
@@ -438,7 +439,8 @@ class Questions:
             raise NotApplicableError("A diagnosis needs the model or its file, not a `Network`.")
         clock = Clock(seconds)
         with deadline(seconds):
-            answer = diagnose(self.model, self.x, self.y, safe_mode=self.safe_mode)
+            model = read_compiled(self.model, self.safe_mode)
+            answer = diagnose(model, self.x, self.y)
         call = f"outrange.diagnose(model, data_x{'' if self.y is None else ', data_y'})"
         return answered_section(
             "diagnosis", [answer], call, late=clock.left <= 0, reader=self.reader

@@ -33,11 +33,12 @@ def ask_diagnose(
 ) -> int:
     """Diagnose the model, print the findings, and return the exit code."""
     from ...api.diagnose import diagnose
+    from ...frontends.keras.training.program import read_compiled
 
     x, y = read_data(data, target)
     answer = diagnose(
-        model, x, y, ignore=ignore, steps=steps, epochs=epochs, batch_size=batch_size,
-        try_fixes=try_fixes, safe_mode=safe_mode,
+        read_compiled(model, safe_mode), x, y, ignore=ignore, steps=steps, epochs=epochs,
+        batch_size=batch_size, try_fixes=try_fixes,
     )  # fmt: skip
     if form == "json":
         echo(json.dumps(answer.as_dict()))

@@ -28,7 +28,6 @@ def ask_repair(
     decision: str | None,
     seconds: float | None,
     budget: float | None,
-    seed: int,
     certificate: str | None,
     form: str,
     safe_mode: bool,
@@ -45,7 +44,6 @@ def ask_repair(
         decision: `"argmax"` or `"argmin"`; None to derive it from the property.
         seconds: Limit of wall-clock time; None for `DEFAULT_SECONDS`.
         budget: Limit in units of work, instead of `seconds`.
-        seed: Seed of random inputs.
         certificate: Certificate file to write if the property is proved.
         form: Output format, `"text"` or `"json"`.
         safe_mode: Whether to refuse code stored in the model file.
@@ -67,7 +65,7 @@ def ask_repair(
         network = load(original)
     region = None if box.is_empty else box_of(box, network.graph.inputs)
     fixed = repair(
-        original, condition, region, where=cut, method=method, decision=decision, seed=seed,
+        original, condition, region, where=cut, method=method, decision=decision,
         certificate=certificate, **question_limit(clock, seconds, budget),
     )  # fmt: skip
     if fixed:

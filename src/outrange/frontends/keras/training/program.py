@@ -293,7 +293,7 @@ def _steps_ahead(
     }
 
 
-def read_compiled(model: Any, *, custom_objects: Any = None, safe_mode: bool = True) -> Any:
+def read_compiled(model: Any, safe_mode: bool = True) -> Any:
     """Return the Keras model itself, read from a file with its loss and optimizer if necessary.
 
     Raises:
@@ -301,7 +301,7 @@ def read_compiled(model: Any, *, custom_objects: Any = None, safe_mode: bool = T
         ModelError: The file cannot be read, for example because it is damaged.
     """
     if isinstance(model, str | os.PathLike):
-        return read(Path(os.fsdecode(os.fspath(model))), custom_objects, safe_mode, compiled=True)
+        return read(Path(os.fsdecode(os.fspath(model))), None, safe_mode, compiled=True)
     if not is_keras_object(model):
         raise InputError(
             "Diagnosis needs a Keras model, or the path of a `.keras` or `.h5` file."
