@@ -29,7 +29,7 @@ from outrange.reports.plain.slopes import slope_document, slope_outcome
 from outrange.reports.plain.trends import open_directions, trend_document
 from outrange.reports.plain.words import about, remedy
 from outrange.reports.style import STYLE_SHEET
-from outrange.reports.units import insert_spaces, output_names
+from outrange.reports.units import insert_spaces, output_names, reader_of
 
 
 keras = pytest.importorskip("keras")
@@ -202,6 +202,17 @@ def test_images_are_shown_instead_of_a_table_of_their_pixels():
     assert isinstance(verdict, Verdict)
     shown = "at this input, the requirement is not met" in page
     assert shown == (verdict.counterexample is not None)
+
+
+@pytest.mark.parametrize(("shape", "names", "is_image"), [
+    ((8, 8, 1), None, True), ((3, 8, 9), None, True), ((8, 8), None, True), ((64,), None, False),
+    ((12, 8), None, False), ((8, 8), [f"n{i}" for i in range(64)], False),
+])  # fmt: skip
+def test_images_are_recognized_by_their_shape(shape, names, is_image):
+    net = outrange.load(keras.Sequential([keras.Input(shape), keras.layers.Flatten()]))
+    size = int(np.prod(shape))
+    region = Region(Box(np.zeros(size), np.ones(size)))
+    assert reader_of(net.graph, net.graph, [region], names).is_image == is_image
 
 
 def test_values_that_were_not_seen_are_not_shown():

@@ -105,7 +105,7 @@ def reader_of(
     whole = {*whole, *np.flatnonzero(regions[0].integer).tolist()}
     called = output_names(graph.outputs, outputs)
     shapes = [slot.shape for slot in graph.inputs]
-    image = shapes[0] if len(shapes) == 1 and is_image(np.zeros(shapes[0])) else ()
+    is_drawn = len(shapes) == 1 and names is None and _is_image_shape(shapes[0])
     every = [units] * len(called) if isinstance(units, str) else None
     inputs = list(names or entry_names({slot.name: slot.shape for slot in graph.inputs}))
     return Reader(
@@ -118,5 +118,13 @@ def reader_of(
         every or units_of(graph.outputs, called, units),
         entry_names({slot.name: slot.shape for slot in named.inputs}),
         entry_names({slot.name: slot.shape for slot in graph.outputs}),
-        image,
+        shapes[0] if is_drawn else (),
     )
+
+
+def _is_image_shape(shape: tuple[int, ...]) -> bool:
+    """Return whether an input is an image; a matrix is one if it is square.
+
+    Other matrices are more often series of steps and features.
+    """
+    return is_image(np.zeros(shape)) and (len(shape) == 3 or shape[0] == shape[1])
