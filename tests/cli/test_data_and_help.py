@@ -96,6 +96,23 @@ def test_a_summary_over_integers_warns_that_its_set_is_larger(capsys, files):
     assert "does not respect integers" in message and "set respects" not in message
 
 
+@pytest.mark.parametrize(
+    ("words", "is_integer"),
+    [("1 2 3 4", True), ("1.0 2.0 3.0 4.0", False), ("0.0 1.0 1.0 0.0", True), ("0 1 1 0", True),
+     ("0.0 1.0 1.0 1.0", False), ("True False True False", True)],
+)  # fmt: skip
+def test_files_and_tables_have_the_same_integer_columns(capsys, files, words, is_integer):
+    folder, _ = files
+    rows = [f"0.{k},{word},{k}.5" for k, word in enumerate(words.split())]
+    path = folder / "integers.csv"
+    path.write_text("\n".join(["speed,mode,load", *rows]) + "\n")
+    assert run(["range", str(folder / "sum.onnx"), "--data", str(path)]) == 0
+    assert ("`mode` contains integers" in capsys.readouterr().err) == is_integer
+    pandas = pytest.importorskip("pandas")
+    box = outrange.data_box(pandas.read_csv(path), whole=True)
+    assert getattr(box, "integers", []) == ["mode"] * is_integer
+
+
 def test_targets_that_are_not_there(capsys, files):
     folder, _ = files
     code, message = run_command(capsys, folder, "--data", str(folder / "tab.csv"), "--target", "z")

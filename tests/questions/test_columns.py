@@ -160,6 +160,19 @@ def test_whole_columns_are_kept_whole_where_that_is_asked(plain, frame):
         outrange.data_box(frame.to_numpy(), whole=True)
 
 
+def test_floats_are_integers_only_if_they_are_flags():
+    n = np.arange(8)
+    table = pd.DataFrame({
+        "area": 30.0 * (n + 1), "rooms": n + 1, "garden": (n % 2).astype(float), "old": n > 2,
+        "scaled": (n == 7).astype(float), "city_A": (n % 2).astype(float),
+        "city_B": (n % 2 == 0).astype(float),
+    })  # fmt: skip
+    box = outrange.data_box(table, whole=True)
+    assert box.integers == ["rooms", "garden", "old"]
+    assert box.one_hot == [["city_A", "city_B"]]
+    assert box.contains(table.assign(area=45.5, scaled=0.5)).all()
+
+
 def dummies(rows, names=("color_red", "color_blue")):
     """Return a table whose last two columns are 1 in a quarter of the rows each, never together."""
     turn = np.arange(rows) % 4

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...questions.inputs.columns import columns, integer_types, is_frame, whole_columns
+from ...questions.inputs.columns import (
+    columns,
+    frame_integers,
+    integer_columns,
+    is_frame,
+    whole_columns,
+)
 from ...questions.inputs.data import data_box
 from ...questions.inputs.sets import Mixed
 from ...questions.inputs.sets.table import integers_and_groups
@@ -45,8 +51,7 @@ def whole_and_groups(
     parts = _columns(x, names)
     if names is None or set(parts) != set(names):
         return [], [], []
-    is_typed = is_frame(x)
-    integers = integer_types(x) if is_typed else [name for name in parts if _is_whole(parts[name])]
+    integers = frame_integers(x) if is_frame(x) else integer_columns(parts, _stored(x, names))
     whole, one_hot, dummies = whole_columns(parts, integers)
     at = {name: i for i, name in enumerate(names)}
     categories = [
@@ -71,8 +76,9 @@ def _columns(x: Any, names: Sequence[str] | None) -> dict[str, np.ndarray]:
     return dict(zip(names, rows.T, strict=True))
 
 
-def _is_whole(column: np.ndarray) -> bool:
-    return bool((column == np.rint(column)).all())
+def _stored(x: Any, names: Sequence[str]) -> Sequence[str]:
+    """Return the names of the columns of an array that are stored as integers: all or none."""
+    return names if np.asarray(x).dtype.kind in "biu" else ()
 
 
 def table_box(

@@ -77,14 +77,15 @@ def ask_report(
 
     clock = Clock(seconds, command_began())
     network = load_model(model, safe_mode)
-    region = _region(box, data, network)
+    names = _names(box, network)
+    region = _region(box, data, network, is_table=names is not None)
     options = {
         "data": data,
         "properties": properties,
         "eps": eps,
         "clip": box.clip if box.ball is None else None,
         "samples": samples,
-        "names": _names(box, network),
+        "names": names,
         "units": read_units(units),
         "output_names": _output_names(output_names, box, data, network),
         "title": title,
@@ -159,8 +160,13 @@ def read_units(texts: Sequence[str]) -> dict[str, str] | str:
     return {name.strip(): unit.strip() for name, unit in pairs}
 
 
-def _region(box: BoxOptions, data: Any, network: Network) -> Any:
-    """Return the input set of the options; None lets `report` use the range of the data."""
+def _region(box: BoxOptions, data: Any, network: Network, *, is_table: bool) -> Any:
+    """Return the input set of the options; None lets `report` use the range of the data.
+
+    Args:
+        data: Inputs, or inputs and targets, of the data file; None without a file.
+        is_table: Whether the data file has columns with titles, whose types the set respects.
+    """
     if any(part is not None for part in (box.box, box.lo, box.hi, box.ball, box.inputs or None)):
         rest = replace(
             box, data=None, target=None, names=None, clip=None if box.ball is None else box.clip
@@ -168,6 +174,6 @@ def _region(box: BoxOptions, data: Any, network: Network) -> Any:
         return box_of(rest, network.graph.inputs)
     if data is None:
         return box_of(box, network.graph.inputs)
-    if box.margin is None and box.whole:
+    if box.margin is None and box.whole and not is_table:
         return None
     return box_of(replace(box, clip=None), network.graph.inputs)

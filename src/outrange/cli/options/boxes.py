@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core import InputError
-from ...questions.inputs.columns import ColumnBox, whole_sentence
+from ...questions.inputs.columns import ColumnBox, integer_columns, whole_sentence
 from ...questions.inputs.data import ball, data_box
 from ...questions.inputs.sets import Mixed
 from ...questions.inputs.sets.table import table_set
 from .arrays import read_array, reshape_flat, reshape_rows
-from .tables import inputs_in
+from .tables import inputs_in, stored_integers
 
 
 if TYPE_CHECKING:
@@ -93,7 +93,9 @@ def box_of(options: BoxOptions, slots: Sequence[Slot], note: bool = True) -> Any
         box = data_box(rows, o.margin or 0.0, relative=o.relative)
         if names is None:
             return box
-        return _table(dict(zip(names, rows.T, strict=True)), box, o.whole, note)
+        parts = dict(zip(names, rows.T, strict=True))
+        integers = integer_columns(parts, stored_integers(o.data))
+        return _table(parts, integers, box, o.whole, note)
     if o.ball is not None:
         return ball(reshape_flat(read_array(o.ball, "--ball"), shape), o.radius, o.clip)
     if o.lo is None or o.hi is None:
@@ -106,12 +108,17 @@ def box_of(options: BoxOptions, slots: Sequence[Slot], note: bool = True) -> Any
 
 
 def _table(
-    parts: dict[str, np.ndarray], box: tuple[np.ndarray, np.ndarray], whole: bool, note: bool
+    parts: dict[str, np.ndarray],
+    integers: Sequence[str],
+    box: tuple[np.ndarray, np.ndarray],
+    whole: bool,
+    note: bool,
 ) -> ColumnBox | Mixed:
     """Return the input set of a table: its box, with integer and one-hot columns restricted.
 
     Args:
         parts: Columns of the table by name.
+        integers: Names of the integer columns.
         box: Lower and upper bounds of the columns.
         whole: Whether to restrict columns; if False, every column may take any real value.
         note: Whether to report the restricted columns on stderr.
@@ -120,15 +127,11 @@ def _table(
     columns = ColumnBox(zip(parts, ends, strict=True))
     if not whole:
         return columns
-    input_set = table_set(columns, parts, [name for name in parts if _is_whole(parts[name])])
+    input_set = table_set(columns, parts, integers)
     if note and isinstance(input_set, Mixed):
         sentence = whole_sentence(input_set)
         print(f"outrange: {sentence}; `--no-whole` removes this restriction.", file=sys.stderr)
     return input_set
-
-
-def _is_whole(column: np.ndarray) -> bool:
-    return bool((column == np.rint(column)).all())
 
 
 def _check_partners(o: BoxOptions) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 TARGET = "y"
 """Default name of the array or column of targets, as for `outrange diagnose`."""
+
+INTEGER = re.compile(r"\s*([+-]?\d+|true|false)\s*", re.IGNORECASE)
+"""A word of a `.csv` file that stands for an integer or a Boolean."""
 
 
 def inputs_in(
@@ -184,6 +188,21 @@ def titles_of(name: str) -> list[str] | None:
     except ValueError:
         return titles
     return None
+
+
+def stored_integers(name: str) -> list[str]:
+    """Return the titles of the columns of a `.csv` file that are written as integers or Booleans.
+
+    A number with a decimal point, such as 2.0, is not written as an integer; pandas reads files in
+    the same way.
+    """
+    with Path(name).open(encoding="utf-8-sig", newline="") as lines:
+        titles, *rows = [row for row in csv.reader(lines) if row]
+    return [
+        title.strip()
+        for title, *words in zip(titles, *rows, strict=False)
+        if all(map(INTEGER.fullmatch, words))
+    ]
 
 
 def _numbers_as_titles(name: str, named: Sequence[str]) -> list[str] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,12 @@ EVIDENCE = 5.0
 
 If columns with at least this expectation have no such pair, they are taken to exclude each other.
 The probability that independent columns have no such pair is below 1 %.
+"""
+
+FLAG_ROWS = 2
+"""Minimum number of rows with 0, and with 1, in a column of floats that counts as a flag.
+
+Columns that are scaled to [0, 1] contain 0 and 1 too, usually once each.
 """
 
 
@@ -145,10 +151,31 @@ def column_box(
     return box
 
 
-def integer_types(frame: Any) -> list[str]:
-    """Return the names of the columns of a DataFrame whose type is integer or Boolean."""
+def frame_integers(frame: Any) -> list[str]:
+    """Return the names of the integer columns of a DataFrame; see `integer_columns`."""
     kinds = {str(name): np.asarray(frame[name].to_numpy()).dtype.kind for name in frame.columns}
-    return [name for name, kind in kinds.items() if kind in "biu"]
+    stored = [name for name, kind in kinds.items() if kind in "biu"]
+    return integer_columns(columns(frame), stored)
+
+
+def integer_columns(parts: Mapping[str, np.ndarray], stored: Collection[str]) -> list[str]:
+    """Return the names of the integer columns of a table.
+
+    Columns that are stored as integers or Booleans are integer columns. So are columns of floats
+    whose values are 0 and 1, each in at least `FLAG_ROWS` rows: such flags are often stored as
+    floats. Other floats, such as 30.0 and 60.0, may be rounded measurements. A set without the
+    values between them could exclude valid inputs.
+
+    Args:
+        parts: Columns as numbers, by name.
+        stored: Names of the columns that are stored as integers or Booleans.
+    """
+    return [name for name, part in parts.items() if name in stored or _is_flag(part)]
+
+
+def _is_flag(part: np.ndarray) -> bool:
+    counts = [int((part == value).sum()) for value in (0.0, 1.0)]
+    return sum(counts) == part.size and min(counts) >= FLAG_ROWS
 
 
 def whole_columns(

@@ -23,10 +23,11 @@ def data_box(
             one column per feature.
         margin: Non-negative number in the unit of the feature.
         relative: Whether `margin` is instead a multiple of the width of each feature's range.
-        whole: For a DataFrame only. True restricts its integer and Boolean columns to integers, and
-            each group of one-hot columns to exactly one 1 (or at most one, for dummies without the
-            first category). None also does this, with a warning that names these columns. False
-            allows all numbers in between.
+        whole: For a DataFrame only. True restricts its integer columns to integers, and each group
+            of one-hot columns to exactly one 1 (or at most one, for dummies without the first
+            category). None also does this, with a warning that names these columns. False allows
+            all numbers in between. Integer columns are stored as integers or Booleans, or contain
+            only 0.0 and 1.0, each in at least two rows. Other floats are real numbers.
 
     Returns:
         `(lo, hi)`, two float64 arrays of shape `input_shape`, each rounded to nearest; for a dict,

@@ -19,8 +19,8 @@ from .boxes import array_box, axis_hint, describe_value, numbers, rows_shape
 from .columns import (
     by_column,
     columns,
+    frame_integers,
     in_order,
-    integer_types,
     is_frame,
     restore_shape,
     warn_relaxed,
@@ -78,7 +78,7 @@ def input_box(slots: Sequence[Slot], box: Any, *, respects_one_hot: bool = False
             f"set. {FORMS}. Received: {describe_value(box)}."
         )
     if is_frame(box):
-        integers, one_hot, dummies = whole_columns(columns(box), integer_types(box))
+        integers, one_hot, dummies = whole_columns(columns(box), frame_integers(box))
         warn_relaxed(bool(integers), bool(dummies or (one_hot and not respects_one_hot)))
     box = in_order(slots, by_column(box))
     inputs = slots if isinstance(box, Mapping) else merge_columns(slots)

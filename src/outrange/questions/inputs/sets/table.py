@@ -13,7 +13,7 @@ from ..columns import (
     caller_level,
     column_box,
     columns,
-    integer_types,
+    frame_integers,
     is_frame,
     whole_columns,
     whole_sentence,
@@ -35,7 +35,7 @@ def frame_set(
     box = TableBox(column_box(parts, margin, relative=relative))
     if whole is False:
         return box
-    restricted = table_set(box, parts, integer_types(frame))
+    restricted = table_set(box, parts, frame_integers(frame))
     if whole is None and isinstance(restricted, Mixed):
         warnings.warn(
             f"{whole_sentence(restricted)}. With `outrange.data_box(frame, whole=False)`, these "
