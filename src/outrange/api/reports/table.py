@@ -51,7 +51,9 @@ def whole_and_groups(
     parts = _columns(x, names)
     if names is None or set(parts) != set(names):
         return [], [], []
-    integers = frame_integers(x) if is_frame(x) else integer_columns(parts, _stored(x, names))
+    integers = (
+        frame_integers(x) if is_frame(x) else integer_columns(parts, _names_of_integers(x, names))
+    )
     whole, one_hot, dummies = whole_columns(parts, integers)
     at = {name: i for i, name in enumerate(names)}
     categories = [
@@ -76,7 +78,7 @@ def _columns(x: Any, names: Sequence[str] | None) -> dict[str, np.ndarray]:
     return dict(zip(names, rows.T, strict=True))
 
 
-def _stored(x: Any, names: Sequence[str]) -> Sequence[str]:
+def _names_of_integers(x: Any, names: Sequence[str]) -> Sequence[str]:
     """Return the names of the columns of an array that are stored as integers: all or none."""
     return names if np.asarray(x).dtype.kind in "biu" else ()
 
