@@ -11,7 +11,7 @@ import pytest
 import outrange
 from cases import cases
 from counted import pass_time
-from outrange import InputError, x, y
+from outrange import InputError, Perturbation, x, y
 from outrange.api.reports.data import check_units
 from outrange.api.reports.questions import WEIGHTS, Questions
 from outrange.core import OutOfTime
@@ -174,12 +174,16 @@ def test_the_call_of_the_report_makes_it_again(full):
     assert codes(space["again"])[0] == code
 
 
+CLIPPED = Perturbation(clip=(0.0, 1.0))
+WIDE = Perturbation(np.float64(0.25), clip=(np.float32(-1), 2))
+
+
 @pytest.mark.parametrize("options", [
-    {"box": {"point": (0, 1)}}, {"box": ([0, 0, 0.5], [1, 1, 1]), "clip": (0.0, 1.0), "seed": 7},
+    {"box": {"point": (0, 1)}}, {"box": ([0, 0, 0.5], [1, 1, 1]), "eps": CLIPPED},
     {"box": (0, 1), "properties": [(x[0] >= 0.9).implies(y[0] <= 9) & (abs(y).max() <= 99)]},
     {"box": (0, 1), "properties": [np.maximum(y[0], x[1]) <= 99, outrange.y.argmax() == 1]},
     {"data": rows()[0], "samples": 5}, {"box": (0, 1), "properties": [lambda x, y: y[0] <= 50]},
-    {"box": (0, 1), "data": rows(), "eps": np.float64(0.25), "clip": (np.float32(-1), 2)},
+    {"box": (0, 1), "data": rows(), "eps": WIDE},
 ], ids="-".join)  # fmt: skip
 def test_the_call_says_whatever_was_asked(options, monkeypatch):
     arguments = []
@@ -194,7 +198,7 @@ def test_the_call_says_whatever_was_asked(options, monkeypatch):
     data = options.get("data")
     exec(codes(report)[0], {"m": model, "given": data})
     first, second = arguments
-    for name in ("eps", "clip", "samples", "seed", "_claims"):
+    for name in ("eps", "clip", "samples", "_claims"):
         assert getattr(first, name) == getattr(second, name), name
     assert np.array_equal(first._regions[0].box.lo, second._regions[0].box.lo)
     assert np.array_equal(first._regions[0].box.hi, second._regions[0].box.hi)
@@ -409,3 +413,9 @@ def test_columns_name_the_features_in_every_section(given):
         assert page.count(" km/h") > 5 and "km/h" not in str(report.answers["ranges"][0])
     if given != "data":  # where the page quotes the call
         assert "names=[&#x27;speed&#x27;, &#x27;load&#x27;, &#x27;heat&#x27;]" in report.html()
+
+
+@pytest.mark.parametrize("eps", ["1", [0.1, 0.2], Perturbation(0.1, norm=2), Perturbation(scale=2)])
+def test_a_radius_in_another_norm_or_unit_is_refused(eps):
+    with pytest.raises(InputError, match="`eps` must be a radius"):
+        outrange.report(classifier("c"), (0, 1), eps=eps)

@@ -6,10 +6,13 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
 
 from ..core import Clock, InputError
 from ..live import with_progress
+from ..questions.inputs.perturbation import Perturbation, norm_name
 from .arguments import load_within_limit
 
 
@@ -25,8 +28,7 @@ def report(
     *,
     properties: Sequence[Any] = (),
     data: Any = None,
-    eps: float | None = None,
-    clip: tuple[float, float] | None = None,
+    eps: float | Perturbation | None = None,
     samples: int = 100,
     names: Sequence[str] | None = None,
     units: Mapping[str, str] | str | None = None,
@@ -34,9 +36,7 @@ def report(
     title: str | None = None,
     standard: str | None = None,
     time_limit: float = 50.0,
-    seed: int = 0,
     path: str | os.PathLike | None = None,
-    command: str = "",
     progress: bool | None = None,
 ) -> Report:
     """Create a report on a model: one self-contained page for a colleague, reviewer or auditor.
@@ -56,9 +56,8 @@ def report(
         properties: Properties that must hold, as for `outrange.verify`, such as `"y[0] <= 3.99"`.
         data: `(x, y)`, inputs `(n, *input shape)` and their targets; or the inputs alone.
         eps: Robustness radius, in the units of the inputs. None for 1 % of the width of each
-            input's range over the data.
-        clip: Bounds `(least, most)` within which every perturbed entry stays, such as `(0, 1)` for
-            pixels.
+            input's range over the data. A `Perturbation(eps, clip=(0, 1))` also has bounds within
+            which every perturbed entry stays.
         samples: Number of data rows, counted from the first, whose robustness is decided.
         names: Names of the input entries as a flat list; by default the columns of a DataFrame.
         units: Dict from the name of an input or output, or of an entry (`"x[0]"`, or one of
@@ -69,9 +68,7 @@ def report(
             file, or of the model.
         standard: `"iso-24029"` for the headings of ISO/IEC 24029-2.
         time_limit: Limit in seconds for the whole report.
-        seed: Seed of the random points of attacks; no proof depends on it.
         path: File to write the page to; None to write no file.
-        command: Shell command to quote under "How to reproduce"; by default a Python call.
         progress: True shows progress, False hides it. None shows it in a terminal or notebook if
             the call takes longer than 2 s.
 
@@ -104,15 +101,37 @@ def report(
         raise InputError(
             f"The report cannot be written: the folder does not exist. Received: `{path}`."
         )
+    radius, clip = _radius_and_clip(eps)
     network, clock = load_within_limit(model, time_limit)
     page = report_on(
-        network, model, box, clock, data=data, properties=properties, eps=eps, clip=clip,
+        network, model, box, clock, data=data, properties=properties, eps=radius, clip=clip,
         samples=samples, names=names, units=units, output_names=output_names, title=title,
-        seed=seed, standard=standard, command=command,
+        standard=standard,
     )  # fmt: skip
     if path is not None:
         page.html(path)
     return page
+
+
+def _radius_and_clip(eps: Any) -> tuple[float | None, tuple[float, float] | None]:
+    """Return the robustness radius of a report, and the bounds on perturbed entries.
+
+    Raises:
+        InputError: The radius is not a number, or has another norm or a scale.
+    """
+    around = eps if isinstance(eps, Perturbation) else Perturbation(eps)
+    radius = around.eps
+    is_number = isinstance(radius, int | float | np.number) and not isinstance(radius, bool)
+    if (
+        not (radius is None or is_number)
+        or norm_name(around.norm) != "inf"
+        or around.scale is not None
+    ):
+        raise InputError(
+            "`eps` must be a radius, or an `outrange.Perturbation` of one radius and `clip`, "
+            f"without another norm or a scale. Received: {eps!r}."
+        )
+    return cast(float | None, radius), around.clip
 
 
 def report_on(
@@ -127,7 +146,7 @@ def report_on(
         box: As for `report`.
         clock: Clock with the limit of the whole report.
         standard: As for `report`.
-        command: As for `report`.
+        command: Shell command to quote under "How to reproduce"; empty for a Python call.
         **options: Fields of `Questions`.
     """
     from ..reports.report import Report

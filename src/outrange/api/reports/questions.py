@@ -106,7 +106,6 @@ class Questions:
     eps: float | None = None
     clip: tuple[float, float] | None = None
     samples: int = 100
-    seed: int = 0
     names: Sequence[str] | None = None
     units: Units = None
     output_names: Sequence[str] | None = None
@@ -182,26 +181,28 @@ class Questions:
         parts = [*head, *(self._sections[key] for key in order)]
         if self.standard is not None:
             parts.append(arithmetic_section(self._known_range()))
-        setting = [("Seed", str(self.seed)), ("Time limit", f"{self.clock.limit:g} s")]
+        setting = [("Time limit", f"{self.clock.limit:g} s")]
         return [*parts, uncovered_section(), reproduce_section(parts, command, setting)]
 
     def call(self) -> str:
         """Return Python code that repeats this report."""
         options = {
             "properties": [CodeText(claim) for claim in self._claims] or None,
-            "eps": self.eps,
-            "clip": self.clip,
+            "eps": self.eps if self.clip is None else self._perturbation(),
             "samples": None if self.x is None else self.samples,
             "names": None if self._from_columns else self.names,
             "units": self.units or None,
             "output_names": self.output_names,
             "title": self.title,
             "standard": self.standard,
-            "seed": self.seed,
             "time_limit": self.clock.limit,
         }
         box = None if self._from_data else self.box
         return report_code(self.model, box, (self.x, self.y), options)
+
+    def _perturbation(self) -> CodeText:
+        """Return code for the radius and the bounds on perturbed entries."""
+        return CodeText(f"outrange.Perturbation({code(self.eps)}, clip={code(self.clip)})")
 
     def _ask(self, key: str, ask: Callable[[float], Section], keys: list[str]) -> Section:
         """Return the section `key`; `ask` computes it in its share of the time left for `keys`."""
@@ -333,13 +334,9 @@ class Questions:
         items = zip(self.properties, self._claims, strict=True)
         for i, (property, claim) in enumerate(items):
             limit = max(clock.left, 0.0) / (len(self.properties) - i)
-            verdict = verify(
-                self.network, property, self.box, time_limit=max(limit, 1e-3), seed=self.seed
-            )
+            verdict = verify(self.network, property, self.box, time_limit=max(limit, 1e-3))
             verdicts.append(verdict)
-            calls.append(
-                f"outrange.verify(network, {claim}, box, seed={self.seed}, time_limit={limit:.1f})"
-            )
+            calls.append(f"outrange.verify(network, {claim}, box, time_limit={limit:.1f})")
             if verdict.reason == "interrupted":
                 break
         return answered_section("properties", verdicts, "\n".join(calls), reader=self.reader)

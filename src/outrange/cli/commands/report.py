@@ -41,7 +41,6 @@ def ask_report(
     units: tuple[str, ...],
     standard: str | None,
     seconds: float,
-    seed: int,
     safe_mode: bool,
 ) -> int:
     """Write the page and print a list of its sections; return 0 if the page is complete.
@@ -89,7 +88,6 @@ def ask_report(
         "units": read_units(units),
         "output_names": _output_names(output_names, box, data, network),
         "title": title,
-        "seed": seed,
         "safe_mode": safe_mode,
         "standard": standard,
         "command": shlex.join(["outrange", *sys.argv[1:]]),

@@ -148,7 +148,6 @@ REPORT_OPTIONS = (
         show_default=True,
         help="Time limit for the whole report in seconds.",
     ),
-    option("--seed", type=int, default=0, show_default=True, help="Random seed."),
     SAFE_MODE,
 )
 

@@ -4,6 +4,7 @@ FORMER_OPTIONS = {
     "merge": "`outrange merge` is now `outrange verify-all --merge TABLES --file FILE`.",
     "verify-all --time": "--time is now --each: the time limit of each instance.",
     "verify-all --out": "--out is now --file.",
+    "report --seed": "The random points of a report are fixed: leave out --seed.",
     "repair --seed": "The random inputs of a repair are fixed: leave out --seed.",
     "--constant": "--constant is now --no-varying.",
     "--effort": "--time-limit is the only limit in seconds; --time-limit inf sets no limit.",
