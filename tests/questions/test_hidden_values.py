@@ -1,5 +1,7 @@
 """Conditions on hidden values: against the same network with more outputs, and on the model."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,7 @@ from outrange import (
     verify,
     y,
 )
+from outrange.graph import Slot
 from questions.nets import dense_net
 
 
@@ -89,7 +92,7 @@ def test_hidden_values_do_not_restrict_inputs(net):
 def test_a_layer_takes_the_place_of_the_outputs(net):
     hidden = load(net, layer="dense_0")
     answer = output_range(hidden, (-1, 1))
-    assert answer.outputs == {"dense_0": (5,)}
+    assert answer.outputs == {'layer("dense_0")': (5,)}
     assert answer.model == "graph/dense_0" and answer.model_lo is None
     x = np.random.default_rng(0).uniform(-1, 1, (1000, 2))
     values = np.maximum(net.nodes[0].op.run((x,)), 0.0)
@@ -116,7 +119,7 @@ def stack():
 def test_a_layer_of_a_keras_model_is_that_of_a_smaller_model(stack):
     model, first = stack
     whole, part = load(model, layer="twice"), load(first)
-    assert [slot.name for slot in whole.graph.outputs] == ["twice:0", "twice:1"]
+    assert [slot.name for slot in whole.graph.outputs] == ['layer("twice"):0', 'layer("twice"):1']
     x = np.random.default_rng(0).uniform(-1, 1, (50, 3))
     np.testing.assert_allclose(whole.graph.run(x)[:, :3], part.graph.run(x), atol=1e-12)
     np.testing.assert_allclose(whole.written.run(x), whole.graph.run(x), atol=1e-12)
@@ -151,3 +154,12 @@ def test_layers_that_do_not_exist_are_refused(net, name):
 def test_the_former_argument_is_refused(net, ask):
     with pytest.raises(InputError, match=r"outrange\.load\(model, layer=name\)"):
         ask(net, (0, 1), layer="dense_0")
+
+
+def test_the_range_of_a_layer_is_no_range_of_a_model_whose_output_has_its_name():
+    graph = dense_net((2, 2, 2), ("relu", None), seed=3).graph
+    named = replace(graph, outputs=(Slot("dense_0", (2,)),))
+    known = output_range(load(named, layer="dense_0"), (-1, 1))
+    with pytest.raises(InputError, match="`known` must be"):
+        summary(named, (-1, 1), known=known)
+    assert summary(named, (-1, 1), known=output_range(named, (-1, 1)))

@@ -102,7 +102,10 @@ def replace_outputs(network: Network, layer: str) -> Network:
 
 def _cut(graph: Graph, layer: str) -> Graph:
     values = graph.layers[layer]
-    names = [layer] if len(values) == 1 else [f"{layer}:{call}" for call in range(len(values))]
+    # Unlike the bare name of the layer, this one differs from the names of the model's outputs, so
+    # that no range of the layer passes for one of the outputs.
+    name = _slot_name(layer)
+    names = [name] if len(values) == 1 else [f"{name}:{call}" for call in range(len(values))]
     slots = [_slot(graph, name, value) for name, value in zip(names, values, strict=True)]
     return extract_subgraph(graph, values, slots)
 
@@ -134,6 +137,10 @@ def _check_layer(network: Network, name: str) -> None:
         )
 
 
+def _slot_name(layer: str) -> str:
+    return f'layer("{layer}")'
+
+
 def _layer_hint(network: Network, name: str) -> str:
     """Return a sentence with the first layers of a network, and perhaps one with a similar name."""
     layers = list(network.written.layers)
@@ -146,7 +153,7 @@ def _layer_hint(network: Network, name: str) -> str:
 def _add_outputs(graph: Graph, names: Sequence[str]) -> Graph:
     values = [graph.layers[name][0] for name in names]
     slots = [
-        _slot(graph, f'layer("{name}")', value) for name, value in zip(names, values, strict=True)
+        _slot(graph, _slot_name(name), value) for name, value in zip(names, values, strict=True)
     ]
     whole = Slot("outputs", (graph.value_size(graph.output),))
     extended = extract_subgraph(graph, [graph.output, *values], [whole, *slots])
