@@ -166,5 +166,5 @@ def test_truth_values_do_not_add_up():
 
 
 def test_messages_name_what_exists():
-    with pytest.raises(outrange.InputError, match=r"outrange\.output_range"):
+    with pytest.raises(outrange.InputError, match=r"outrange\.monotone"):
         outrange.gradient_range(_dense(5), (0, 4))

@@ -1,5 +1,6 @@
 """Comparisons over workers: the study of one process, whatever happens to a worker."""
 
+import math
 import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
@@ -28,7 +29,7 @@ AND = np.array([0, 0, 0, 1])
 ASKED = {
     "activations": ["sigmoid", "tanh"], "losses": ["mse", "hinge"],
     "optimizers": {"adam": keras.optimizers.Adam(0.05)}, "starts": 2, "epochs": 12,
-    "batch_size": 2, "goal": 0, "time_limit": None,
+    "batch_size": 2, "goal": 0, "time_limit": math.inf,
 }  # fmt: skip
 
 
