@@ -32,7 +32,7 @@ def net(rng, act):
 def test_verify_decides_what_the_range_implies(act, part):
     rng = np.random.default_rng([part, act == "relu"])
     graph = net(rng, act)
-    units = cases(0.7, 1.2)
+    units = cases(0.8, 1.2)
     ends = outrange.output_range(graph, (-1.0, 1.0), budget=units)
     lo, hi, seen_lo, seen_hi = (float(v[0]) for v in (ends.lo, ends.hi, ends.seen_lo, ends.seen_hi))
     step = MARGIN * (seen_hi - seen_lo)

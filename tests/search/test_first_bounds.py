@@ -119,6 +119,7 @@ def _of_products(cutoff):
 def test_slopes_of_products_ascend_at_once(monkeypatch, cutoff, steps, proved):
     monkeypatch.setattr(module, "STEPS", steps)
     monkeypatch.setattr(module, "MOST_FORMS", 0)
+    monkeypatch.setattr(module, "FEW_ENTRIES", 0)
     problem, incumbent, machine = _of_products(cutoff)
     module.first_bounds(problem, machine, incumbent)
     assert incumbent.decided == proved

@@ -197,7 +197,7 @@ def _input_split_search(task: SearchTask) -> Search:
 def _array_search(task: SearchTask, first: First) -> Search:
     """Start input splits on the array engine, or on the engine of conjunctions."""
     from .engines.array_engine import ArrayEngine
-    from .engines.first_bounds import FEW_ENTRIES, first_bounds
+    from .engines.first_bounds import first_bounds
     from .input_split.array_search import ArraySearch
 
     problem, incumbent = task.problem, task.incumbent
@@ -215,8 +215,7 @@ def _array_search(task: SearchTask, first: First) -> Search:
     search = ArraySearch(machine, problem.domain, incumbent, seed=task.seed, first=first)
     # First bounds take longer than points, which may suffice; optimized bounds take longest.
     decision = incumbent.target is not None and not incumbent.met
-    products = machine.plan.products and problem.small.entries > FEW_ENTRIES
-    if decision and len(problem.domain.lo) == 1 and products:
+    if decision and len(problem.domain.lo) == 1 and machine.plan.products:
         first_bounds(problem, machine, incumbent)
     if not (incumbent.met or incumbent.decided):
         lo, hi = machine.outputs

@@ -28,8 +28,8 @@ ROOM = 1 << 23
 all values of the graph; more rows are optimized in several batches."""
 
 FEW_ENTRIES = 4096
-"""Maximum number of entries of a graph for which first bounds are skipped: the engine's own first
-pass takes about as long there, and proves tighter bounds."""
+"""Maximum number of entries of a graph for which forward forms are the only first bounds: the
+engine's own first pass takes about as long there as the pass here, and proves tighter bounds."""
 
 MOST_FORMS = 1 << 28
 """Maximum product of the number of free inputs and the number of entries of all values for which
@@ -39,7 +39,7 @@ forward forms are tried first. They take a second or two, whereas a pass takes s
 def first_bounds(problem: Problem, machine: ArrayEngine, incumbent: Incumbent) -> None:
     """Prove bounds of a decision by one pass over the hull of the boxes, then by slope ascent.
 
-    If forward forms decide all objectives first, there is no pass.
+    If forward forms decide all objectives first, or the graph is small, there is no pass.
 
     Args:
         problem: Objectives and their boxes.
@@ -48,7 +48,7 @@ def first_bounds(problem: Problem, machine: ArrayEngine, incumbent: Incumbent) -
     """
     if problem.free * problem.small.entries <= MOST_FORMS:
         incumbent.prove(problem.by_linear_bounds("forward"))
-    if incumbent.decided:
+    if incumbent.decided or problem.small.entries <= FEW_ENTRIES:
         return
     hull, plan, cutoff = problem.domain.hull, CrownPlan.of(problem.small), incumbent.cutoff()
     cells, output = BoxBatch.of(hull.lo[None], hull.hi[None]), plan.graph.output
