@@ -80,7 +80,7 @@ def main() -> None:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 program, options = make()
-                found = outrange.diagnose(*program, try_fixes=True, **options)
+                found = outrange.diagnose(*program, train="fixes", **options)
             for finding in found.at_least("measured"):
                 if finding.code in seen or (given.codes and finding.code not in given.codes):
                     continue

@@ -194,7 +194,7 @@ def main() -> None:
         model, x, y = planned.make()
         began = time.perf_counter()
         found = outrange.diagnose(
-            model, x, y, epochs=planned.epochs, batch_size=planned.batch, steps=0
+            model, x, y, epochs=planned.epochs, batch_size=planned.batch, train=0
         )
         spent = time.perf_counter() - began
         cost = next((f.cost for f in found if f.code == "OR030"), {})

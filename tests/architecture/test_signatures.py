@@ -10,7 +10,6 @@ MOST = 10
 LONG = {
     "ControlLoop": 16,
     "compare": 18,
-    "diagnose": 11,
     "repair": 14,
     "report": 14,
 }

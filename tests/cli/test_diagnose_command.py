@@ -42,13 +42,13 @@ def table(tmp_path):
 
 
 def test_a_fault_is_printed_and_gives_its_exit_code(save_compiled, table, capsys):
-    assert main(["diagnose", save_compiled("sigmoid"), table["npz"], "--steps", "0"]) == 6
+    assert main(["diagnose", save_compiled("sigmoid"), table["npz"], "--train", "0"]) == 6
     assert "MSE cannot go below 80.0" in " ".join(capsys.readouterr().out.split())
 
 
 def test_columns_are_named_by_their_titles(save_compiled, table, capsys):
     model = save_compiled("sigmoid")
-    arguments = ["diagnose", model, table["csv"], "--steps", "0", "--format", "json"]
+    arguments = ["diagnose", model, table["csv"], "--train", "0", "--format", "json"]
     assert main([*arguments, "--target", "price"]) == 6
     findings = json.loads(capsys.readouterr().out)["findings"]
     assert findings[0]["cost"]["unreachable"] == 7
@@ -57,7 +57,7 @@ def test_columns_are_named_by_their_titles(save_compiled, table, capsys):
 
 
 def test_what_is_left_out_does_not_count(save_compiled, table, capsys):
-    arguments = ["diagnose", save_compiled("sigmoid"), table["npz"], "--steps", "0"]
+    arguments = ["diagnose", save_compiled("sigmoid"), table["npz"], "--train", "0"]
     assert main([*arguments, "--ignore", "OR001"]) == 0
     assert main([*arguments, "--fail-on", "never"]) == 0
     capsys.readouterr()
@@ -66,5 +66,5 @@ def test_what_is_left_out_does_not_count(save_compiled, table, capsys):
 
 
 def test_a_healthy_model_gives_zero(save_compiled, table, capsys):
-    assert main(["diagnose", save_compiled("linear"), table["npz"], "--steps", "0"]) == 0
+    assert main(["diagnose", save_compiled("linear"), table["npz"], "--train", "0"]) == 0
     assert "no findings" in capsys.readouterr().out

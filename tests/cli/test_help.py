@@ -97,6 +97,8 @@ FORMER = [
     ("report m --output-name price", "--output-names"),
     ("loop m --constant", "--no-varying"),
     ("diagnose m d --unsafe", "--no-safe-mode"),
+    ("diagnose m d --steps 3", "--train"),
+    ("diagnose m d --try-fixes", "--train fixes"),
 ]
 
 REMOVED = [

@@ -19,7 +19,7 @@ def findings_and_notes(model, rows=33, **plan):
     x = np.random.default_rng(0).normal(size=(rows, *shape)).astype("float32")
     options = {"epochs": 2, **plan} if plan else {}
     answer = outrange.diagnose(
-        model, x, x.reshape(rows, -1)[:, :1], steps=0, ignore=OTHERS, **options
+        model, x, x.reshape(rows, -1)[:, :1], train=0, ignore=OTHERS, **options
     )
     return list(answer.findings), list(answer.notes)
 

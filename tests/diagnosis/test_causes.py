@@ -76,7 +76,7 @@ def test_rows_in_the_order_of_their_classes_are_named_with_unequal_classes_too()
     model, x, y = program()
     labels = (y > 0.35).astype("float32")
     at = np.argsort(labels[:, 0], kind="stable")
-    (finding,) = findings_of((model, x[at], labels[at]), "OR028", validation_split=0.3, steps=0)
+    (finding,) = findings_of((model, x[at], labels[at]), "OR028", validation_split=0.3, train=0)
     assert "sorted" in finding.message
     assert not findings_of((model, x, labels), "OR028", validation_split=0.3)
 
@@ -133,7 +133,7 @@ def test_a_recurrent_relu_whose_loss_jumps_is_named(activation):
     model = keras.Sequential([keras.Input((30, 1)), memory, L.Dense(1)])
     model.compile(keras.optimizers.RMSprop(0.01), "mse")
     rest = sorted(set(RULES) - {"OR012"})
-    found = findings_of((model, x, waves[30:]), "OR012", steps=60, ignore=rest)
+    found = findings_of((model, x, waves[30:]), "OR012", train=60, ignore=rest)
     assert bool(found) is (activation == "relu")
     for finding in found:
         assert (finding.layer, finding.fix) == ("memory", 'activation="tanh"')

@@ -52,7 +52,7 @@ def test_lookups_outside_a_table_explain_the_infinite_outputs():
     x = np.arange(40).reshape(20, 2)
     model = keras.Sequential([keras.Input((2,)), L.Embedding(10, 4), L.Flatten(), L.Dense(1)])
     model.compile("adam", "mse")
-    answer = outrange.diagnose(model, x, x[:, :1] / 40, steps=0)
+    answer = outrange.diagnose(model, x, x[:, :1] / 40, train=0)
     assert answer.codes == ("OR037",)
 
 

@@ -17,7 +17,7 @@ OTHERS = sorted(set(RULES) - {"OR036"})
 
 def findings_and_notes(model, x, y, **options):
     """Findings and notes of the rule alone."""
-    answer = outrange.diagnose(model, x, y, steps=0, ignore=OTHERS, **options)
+    answer = outrange.diagnose(model, x, y, train=0, ignore=OTHERS, **options)
     return [*answer.findings, *answer.notes]
 
 
@@ -158,7 +158,7 @@ def test_all_rows_equal_is_said_so():
 def test_it_comes_before_units_that_are_dead():
     model = keras.Sequential([keras.Input((3,)), layers.Dense(8, "relu"), layers.Dense(1)])
     model.compile("sgd", "mse")
-    answer = outrange.diagnose(model, np.zeros((20, 3)), np.arange(20.0), steps=0)
+    answer = outrange.diagnose(model, np.zeros((20, 3)), np.arange(20.0), train=0)
     assert answer.findings[0].code == "OR036", answer
 
 
@@ -228,7 +228,7 @@ def test_a_table_with_little_noise_is_silent_and_with_more_a_note():
     rng = np.random.default_rng(0)
     model = dense(shape=(4,))
     assert not findings_and_notes(model, x, kind + rng.normal(0, 0.3, 200))
-    answer = outrange.diagnose(model, x, kind + rng.normal(0, 0.8, 200), steps=0, ignore=OTHERS)
+    answer = outrange.diagnose(model, x, kind + rng.normal(0, 0.8, 200), train=0, ignore=OTHERS)
     assert not answer.findings
     assert [note.code for note in answer.notes] == ["OR036"]
 

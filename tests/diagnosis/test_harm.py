@@ -222,7 +222,7 @@ def test_what_is_measured_is_a_note_beside_a_harmless_proof_alone(level, noted, 
 
 
 @JAX
-@pytest.mark.parametrize("options", [{"steps": 0}, {"steps": 20, **PLAN}])
+@pytest.mark.parametrize("options", [{"train": 0}, {"train": 20, **PLAN}])
 def test_without_enough_steps_a_fact_stays_a_finding(options):
     answer = outrange.diagnose(*linear_stack(False), ignore=set(RULES) - {"OR009"}, **options)
     assert "OR009" in {finding.code for finding in answer.at_least("proved")}

@@ -19,7 +19,7 @@ def line(optimizer="sgd"):
 
 def finding_of(history, **options):
     """The finding about a training; None if there is none."""
-    answer = outrange.diagnose(*line(), history=history, steps=0, **options)
+    answer = outrange.diagnose(*line(), history=history, train=0, **options)
     return next((f for f in answer if f.code == "OR031"), None)
 
 
@@ -70,7 +70,7 @@ def test_nothing_is_said_of_a_good_one(history):
 def test_what_fit_returns_is_taken():
     model, x, y = line(keras.optimizers.SGD(1e3) if keras else None)
     history = model.fit(x, y, epochs=20, verbose=0)
-    answer = outrange.diagnose(model, x, y, history=history, steps=0)
+    answer = outrange.diagnose(model, x, y, history=history, train=0)
     assert "OR031" in answer.codes
     assert "SGD(100" in next(f for f in answer if f.code == "OR031").fix
 

@@ -22,7 +22,7 @@ def one(activation, weight=1.0, loss="mse"):
 
 
 def diagnose(model, x=X, y=Y, **options):
-    return outrange.diagnose(model, x, y, steps=0, **options)
+    return outrange.diagnose(model, x, y, train=0, **options)
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
@@ -149,8 +149,8 @@ def test_a_diagnosis_can_fail_a_test():
     with pytest.raises(AssertionError, match=r"80\.0"):
         diagnose(model).raise_on("proved")
     with pytest.raises(AssertionError, match="OR001"):
-        outrange.training.assert_no_findings(model, X, Y, steps=0)
-    assert outrange.training.assert_no_findings(one(None), X, Y, steps=0).findings == ()
+        outrange.training.assert_no_findings(model, X, Y, train=0)
+    assert outrange.training.assert_no_findings(one(None), X, Y, train=0).findings == ()
     with pytest.raises(outrange.InputError, match="certain"):
         diagnose(model).raise_on("certain")
 

@@ -29,7 +29,7 @@ def words(size=10, dtype="float32", length=4):
 def findings_and_notes(model, x, rows=None):
     """Findings of the rule alone, and its notes."""
     count = rows or len(x)
-    answer = outrange.diagnose(model, x, np.arange(count) / count, steps=0, ignore=OTHERS)
+    answer = outrange.diagnose(model, x, np.arange(count) / count, train=0, ignore=OTHERS)
     return list(answer.findings), list(answer.notes)
 
 

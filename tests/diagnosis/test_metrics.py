@@ -17,7 +17,7 @@ def diagnose(y, loss, metrics, *last, x=X):
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input(x.shape[1:]), *last])
     model.compile("sgd", loss, metrics=metrics)
-    return model, list(outrange.diagnose(model, x, y, steps=0, ignore=OTHERS))
+    return model, list(outrange.diagnose(model, x, y, train=0, ignore=OTHERS))
 
 
 @pytest.mark.parametrize("ones", [0, 10])
@@ -40,7 +40,7 @@ def test_labels_of_a_hinge_get_a_threshold_of_0():
     model, (finding,) = diagnose(y, "hinge", ["accuracy"], L.Dense(1, "tanh"))
     assert "threshold=0.0" in finding.fix
     model.compile("sgd", "hinge", metrics=[keras.metrics.BinaryAccuracy(threshold=0.0)])
-    assert not list(outrange.diagnose(model, X, (y + 1) / 2, steps=0, ignore=OTHERS))
+    assert not list(outrange.diagnose(model, X, (y + 1) / 2, train=0, ignore=OTHERS))
 
 
 @pytest.mark.parametrize(
@@ -76,5 +76,5 @@ def test_metrics_of_several_outputs_are_not_read():
     inputs = keras.Input((1,))
     model = keras.Model(inputs, {"a": L.Dense(1, name="a")(inputs), "b": L.Dense(1)(inputs)})
     model.compile("sgd", "mse", metrics={"a": ["accuracy"]})
-    answer = outrange.diagnose(model, X, {"a": 3 * X, "b": X}, steps=0)
+    answer = outrange.diagnose(model, X, {"a": 3 * X, "b": X}, train=0)
     assert "OR040" not in answer.codes

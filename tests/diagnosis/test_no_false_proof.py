@@ -159,7 +159,7 @@ SLOW = ("a recurrent layer", "an embedding", "batch normalization before a relu"
 )
 def test_nothing_is_proved_of_a_healthy_program(build):
     keras.utils.set_random_seed(1)
-    answer = outrange.diagnose(*build(), steps=0)
+    answer = outrange.diagnose(*build(), train=0)
     branches = build is HEALTHY["code that branches"]
     if branches and keras.backend.backend() != "torch":
         # There `fit` cannot run this code either, and the error it would raise is measured.
@@ -171,7 +171,7 @@ def test_nothing_is_proved_of_a_healthy_program(build):
 
 @pytest.mark.slow
 def test_what_could_not_be_looked_at_is_said():
-    branching = outrange.diagnose(*HEALTHY["code that branches"](), steps=0)
+    branching = outrange.diagnose(*HEALTHY["code that branches"](), train=0)
     assert any("Branching" in reason for reason in branching.unread)
 
 
@@ -179,7 +179,7 @@ def test_what_could_not_be_looked_at_is_said():
 def test_a_refused_layer_does_not_hide_what_comes_after():
     model = compile_model(sequential(layers.LSTM(4), layers.Dense(1, "sigmoid"), shape=(5, 3)))
     x = np.random.default_rng(0).normal(size=(20, 5, 3))
-    answer = outrange.diagnose(model, x, 5 + data()[1], steps=0)
+    answer = outrange.diagnose(model, x, 5 + data()[1], train=0)
     assert "OR001" in [finding.code for finding in answer.at_least("proved")]
 
 
@@ -192,7 +192,7 @@ def test_a_layer_that_hides_its_weights_is_measured_not_proved():
         def call(self, x):
             return ops.matmul(x, ops.round(self.kernel)) + self.bias
 
-    answer = outrange.diagnose(compile_model(sequential(Rounded())), *data(), steps=0)
+    answer = outrange.diagnose(compile_model(sequential(Rounded())), *data(), train=0)
     (finding,) = answer
     assert (finding.code, finding.level.name) == ("OR005", "MEASURED")
     assert finding.cost["weights"] == ["rounded/kernel"]
@@ -204,7 +204,7 @@ def test_the_operation_and_its_weights_are_named():
         layers.Lambda(lambda t: ops.round(t), name="steps"),
         layers.Dense(1, name="last"),
     )
-    (finding,) = outrange.diagnose(compile_model(model), *data(), steps=0).at_least("proved")
+    (finding,) = outrange.diagnose(compile_model(model), *data(), train=0).at_least("proved")
     assert finding.layer == "steps"
     assert finding.cost["operations"] == ["round"]
     assert finding.cost["weights"] == ["first/kernel", "first/bias"]

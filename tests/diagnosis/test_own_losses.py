@@ -59,7 +59,7 @@ def test_only_a_loss_over_all_pairs_is_reported(loss, is_reported, rows):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, name="last")])
     model.compile("sgd", loss)
     y = x[:, :1] - x[:, 1:2]
-    findings = list(outrange.diagnose(model, x, y, steps=0, ignore=OTHERS))
+    findings = list(outrange.diagnose(model, x, y, train=0, ignore=OTHERS))
     assert bool(findings) is is_reported
     for finding in findings:
         assert (finding.level.name, finding.layer) == ("MEASURED", "last")

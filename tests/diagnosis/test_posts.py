@@ -27,7 +27,7 @@ def test_every_post_has_a_link_a_cause_and_a_level():
 def test_what_is_proved_needs_no_training_and_fails_on_the_twin(post):
     """Facts of program and data are proved without a step, and never of the corrected program."""
     faulty, fixed = (
-        outrange.diagnose(*program(), steps=0, **post.options)
+        outrange.diagnose(*program(), train=0, **post.options)
         for program in (post.faulty, post.fixed)
     )
     facts = [f for f in (*faulty.findings, *faulty.notes) if f.level is Level.PROVED]

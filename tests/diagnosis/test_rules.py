@@ -24,7 +24,7 @@ MEASURING = ("OR012", "OR017", "OR021", "OR023", "OR025", "OR026", "OR032", "OR0
 
 def diagnose(built, code, options):
     """A diagnosis; steps of training are taken only for rules that read them."""
-    return outrange.diagnose(*built, steps=None if code in MEASURING else 0, **options)
+    return outrange.diagnose(*built, train=None if code in MEASURING else 0, **options)
 
 
 @pytest.mark.parametrize(("rule", "example"), EXAMPLES)

@@ -169,7 +169,7 @@ def neuron(activation="sigmoid", loss="binary_crossentropy", units=1, inputs=2, 
 
 def findings_and_notes(model, x, y, **options):
     """Findings and notes of the rule alone."""
-    answer = outrange.diagnose(model, x, y, steps=0, ignore=OTHERS, **options)
+    answer = outrange.diagnose(model, x, y, train=0, ignore=OTHERS, **options)
     return [*answer.findings, *answer.notes]
 
 
@@ -335,7 +335,7 @@ def test_training_stays_above_what_is_proved():
 @pytest.mark.slow
 def test_a_hidden_layer_as_printed_mends_it():
     x, y, _ = quadrants(120)
-    answer = outrange.diagnose(neuron(), x, y, steps=100, try_fixes=True)
+    answer = outrange.diagnose(neuron(), x, y, train="fixes")
     (finding,) = [f for f in answer if f.code == "OR039"]
     assert finding.cost["tried"]["lowers"]
     assert finding.cost["tried"]["gone"]
@@ -363,7 +363,7 @@ def test_many_rows_are_drawn_from():
 def test_large_multipliers_are_kept_in_files(tmp_path):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(200, 60)), rng.integers(0, 2, 200)
-    answer = outrange.diagnose(neuron(inputs=60), x, y, steps=0, ignore=OTHERS)
+    answer = outrange.diagnose(neuron(inputs=60), x, y, train=0, ignore=OTHERS)
     (finding,) = [*answer, *answer.notes]
     assert max(finding.cost["multipliers"]) > 2**64
     answer.save(tmp_path / "large.json")
@@ -371,7 +371,7 @@ def test_large_multipliers_are_kept_in_files(tmp_path):
 
 
 def test_the_finding_is_kept_in_files(tmp_path):
-    answer = outrange.diagnose(neuron(), TABLE, np.array(XOR), steps=0)
+    answer = outrange.diagnose(neuron(), TABLE, np.array(XOR), train=0)
     answer.save(tmp_path / "xor.json")
     again = outrange.answers.read(tmp_path / "xor.json")
     assert again.as_dict() == answer.as_dict()

@@ -217,7 +217,7 @@ def test_normalization_that_is_trained_has_no_box():
     model.compile("adam", "mse")
     x = np.ones((8, 3), "float32")
     assert "statistics" in weight_box(read_program(model, x, x[:, :1]))
-    answer = outrange.diagnose(model, x, 1e6 + x[:, :1], epochs=2, steps=0)
+    answer = outrange.diagnose(model, x, 1e6 + x[:, :1], epochs=2, train=0)
     assert "OR030" not in answer.codes
     assert any("lower bound on the loss" in reason for reason in answer.unread)
 

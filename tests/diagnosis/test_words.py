@@ -29,7 +29,7 @@ def test_zero_kernels_are_not_blamed_on_an_argmax():
         [keras.Input((4, 2)), layers.LSTM(3, name="lstm", **zeros), layers.Dense(1)]
     )
     model.compile("adam", "mse")
-    answer = outrange.diagnose(model, x, x[:, :1, 0], steps=0)
+    answer = outrange.diagnose(model, x, x[:, :1, 0], train=0)
     (lost,) = [f for f in answer if f.code == "OR005"]
     assert "argmax" not in lost.fix
     assert "initializer" in lost.fix
@@ -45,7 +45,7 @@ def test_what_is_infinite_is_blamed_on_what_the_model_computes(function, words):
         [keras.Input((1,)), layers.Lambda(getattr(keras.ops, function)), layers.Dense(1)]
     )
     model.compile("adam", "mse")
-    answer = outrange.diagnose(model, x, x, steps=0)
+    answer = outrange.diagnose(model, x, x, train=0)
     (infinite,) = [f for f in answer if f.code == "OR016" and f.level.name == "PROVED"]
     assert words in infinite.fix
 
@@ -80,7 +80,7 @@ def test_a_loss_of_ones_own_that_is_no_number_gets_advice_about_its_logarithms()
         return -keras.ops.mean(keras.ops.log(p - 1.0) + 0 * y)
 
     model.compile("adam", logarithmic)
-    (infinite,) = outrange.diagnose(model, x, x, steps=0)
+    (infinite,) = outrange.diagnose(model, x, x, train=0)
     assert infinite.code == "OR016"
     assert "of the loss away from 0" in infinite.fix
 

@@ -23,7 +23,7 @@ def net(*parts):
 
 def floor(model, x, y, **options):
     """The finding OR030 that is proved, or None."""
-    answer = outrange.diagnose(model, x, y, steps=0, **options)
+    answer = outrange.diagnose(model, x, y, train=0, **options)
     proved = [f for f in answer if f.code == "OR030" and f.level.name == "PROVED"]
     return proved[0] if proved else None
 

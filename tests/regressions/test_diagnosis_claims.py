@@ -16,7 +16,7 @@ CLASSES = RNG.integers(0, 4, 64)
 
 def findings_by_code(model, x, y, **options):
     """Return the findings of a diagnosis by code."""
-    options = {"steps": 0} | options
+    options = {"train": 0} | options
     return {f.code: f for f in outrange.diagnose(model, x, y, **options)}
 
 
@@ -53,7 +53,7 @@ def test_missing_targets_that_the_loss_leaves_out_are_no_fault():
         net.compile("adam", loss)
         return net
 
-    assert "OR016" not in findings_by_code(model(loss), X, y, steps=None)
+    assert "OR016" not in findings_by_code(model(loss), X, y, train=None)
     assert findings_by_code(model("mse"), X, y)["OR016"].level.name == "PROVED"
 
 
@@ -149,14 +149,15 @@ def test_rows_are_counted_as_the_loss_reads_them():
     model = keras.Sequential([keras.Input((8,)), L.Dense(4)])
     model.compile("adam", "sparse_categorical_crossentropy")
     model.set_weights([0.01 * RNG.normal(size=(8, 4)), np.array([2.0, 3.0, 4.0, 5.0])])
-    message = findings_by_code(model, X, CLASSES, steps=0)["OR006"].message
+    message = findings_by_code(model, X, CLASSES, train=0)["OR006"].message
     assert "clips" not in message
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [({"ignore": "OR001"}, "list of rule codes"), ({"ignore": 3}, "list of rule codes"),
-     ({"steps": "a"}, "non-negative integer"), ({"steps": -1}, "non-negative integer")],
+     ({"train": "a"}, "non-negative integer"), ({"train": -1}, "non-negative integer"),
+     ({"train": True}, '"fixes" or None')],
 )  # fmt: skip
 def test_options_of_another_kind(options, message):
     model = keras.Sequential([keras.Input((8,)), L.Dense(1)])

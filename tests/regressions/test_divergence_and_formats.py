@@ -15,7 +15,7 @@ X = np.random.default_rng(0).normal(size=(32, 3)).astype("float32")
 
 def proved_message(code, model, x, y=None):
     """Return the message of a PROVED finding, or `""` if there is none."""
-    findings = [f for f in outrange.diagnose(model, x, y, steps=0) if f.code == code]
+    findings = [f for f in outrange.diagnose(model, x, y, train=0) if f.code == code]
     return next((f.message for f in findings if f.level.name == "PROVED"), "")
 
 
@@ -281,7 +281,7 @@ def test_the_ends_of_a_second_softmax_hold_for_what_is_computed():
     model = chain(keras.Input((3,)), L.Dense(3, "softmax"), L.Softmax())
     model.compile("sgd", "categorical_crossentropy")
     y = np.eye(3)[X.argmax(1)]
-    (finding,) = [f for f in outrange.diagnose(model, X, y, steps=0) if f.code == "OR008"]
+    (finding,) = [f for f in outrange.diagnose(model, X, y, train=0) if f.code == "OR008"]
     least, most = finding.interval
     assert at_most(most) in finding.message and at_least(least) in finding.message
     for layer_bias in (np.zeros(3), np.array([1e3, 0, 0])):

@@ -18,7 +18,7 @@ C = keras.initializers.Constant(0.1)
 
 def level(model, x=X, y=Y):
     """Return the level of OR013 on the layer `h`, or `""` without such a finding."""
-    answer = outrange.diagnose(model, x, y, steps=0, ignore=set(RULES) - {"OR013"})
+    answer = outrange.diagnose(model, x, y, train=0, ignore=set(RULES) - {"OR013"})
     return "".join(f.level.name for f in (*answer.findings, *answer.notes) if f.layer == "h")
 
 
@@ -278,7 +278,7 @@ def test_equal_moments_are_no_objection():
 
 
 def test_rounding_is_named():
-    answer = outrange.diagnose(stack(hidden(), last()), X, Y, steps=0)
+    answer = outrange.diagnose(stack(hidden(), last()), X, Y, train=0)
     (finding,) = [f for f in (*answer.findings, *answer.notes) if f.code == "OR013"]
     assert "in exact arithmetic" in finding.message and "rounding" in finding.message
     assert finding.holds_for.endswith("in exact arithmetic")

@@ -26,7 +26,7 @@ def test_own_functions_are_trained_with(what):
     rate = (lambda: 1e-6) if what == "rate" else 1e-6
     model.compile(keras.optimizers.SGD(rate), losses.get(what, "mse"))
     x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
-    answer = outrange.diagnose(model, x, 50 * x[:, :1], epochs=3, batch_size=16, try_fixes=True)
+    answer = outrange.diagnose(model, x, 50 * x[:, :1], epochs=3, batch_size=16, train="fixes")
     assert not any("short training runs" in part for part in answer.unread)
     assert model.compiled and model.optimizer.iterations == 0
     if what == "rate":  # of other losses nobody knows what is little

@@ -27,7 +27,7 @@ def net(*layers):
 
 def proved_findings(model, x, y, **options):
     """Return the proved findings and notes by code."""
-    answer = outrange.diagnose(model, x, y, steps=0, **options)
+    answer = outrange.diagnose(model, x, y, train=0, **options)
     return {f.code: f for f in (*answer, *answer.notes) if f.level.name == "PROVED"}
 
 
@@ -112,7 +112,7 @@ def test_scaled_targets_are_not_credited_with_the_weight_of_the_loss():
     x, y = rng.normal(size=(64, 3)), 5000 * rng.normal(size=(64, 1))
     model = net(keras.Input((3,)), L.Dense(1))
     model.compile(keras.optimizers.SGD(1e-4), "mse", loss_weights=[0.01])
-    (finding,) = (f for f in outrange.diagnose(model, x, y, steps=40) if f.code == "OR015")
+    (finding,) = (f for f in outrange.diagnose(model, x, y, train=40) if f.code == "OR015")
     assert finding.level.name == "SUSPECTED"
 
 
@@ -281,7 +281,7 @@ def test_what_an_activation_gives_is_read_with_its_arguments(layer, said):
     x = 10 * X
     finding = proved_findings(model, x, YES).get("OR006")
     if finding is None:
-        finding = outrange.diagnose(model, x, YES, steps=0)
+        finding = outrange.diagnose(model, x, YES, train=0)
         finding = next(f for f in finding if f.code == "OR006")
     assert said in finding.message
     assert "any number" not in finding.message

@@ -34,7 +34,7 @@ def diagnose_labels(make, x=X, **options):
     inputs = keras.Input((4,))
     model = keras.Model(inputs, make(inputs))
     model.compile("adam", "sparse_categorical_crossentropy")
-    return outrange.diagnose(model, x, LABELS, steps=4, **options)
+    return outrange.diagnose(model, x, LABELS, train=4, **options)
 
 
 @pytest.mark.parametrize("name", MIXED)
@@ -64,7 +64,7 @@ def test_more_rows_than_are_run_at_once():
     inputs = keras.Input((4,))
     model = keras.Model(inputs, MIXED["softmax"](inputs))
     model.compile("adam", "sparse_categorical_crossentropy")
-    answer = outrange.diagnose(model, x, (x[:, 0] > 0).astype("int32"), steps=4)
+    answer = outrange.diagnose(model, x, (x[:, 0] > 0).astype("int32"), train=4)
     assert "OR035" in answer.codes
     assert "PROVED" not in {f.level.name for f in (*answer, *answer.notes)}
 

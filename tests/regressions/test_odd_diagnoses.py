@@ -16,7 +16,7 @@ def _model():
 
 def test_a_plan_of_many_steps_has_no_bound(rng):
     x = rng.normal(size=(20, 2)).astype("float32")
-    diagnosis = outrange.diagnose(_model(), x, x[:, :1], epochs=10**12, steps=3)
+    diagnosis = outrange.diagnose(_model(), x, x[:, :1], epochs=10**12, train=3)
     assert any("10,000,000 steps" in line for line in diagnosis.unread)
 
 

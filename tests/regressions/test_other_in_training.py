@@ -34,7 +34,7 @@ def compile_model(*parts, shape=(6,), loss="mse", optimizer="adam"):
 
 
 def proved_findings(model, x, y):
-    answer = outrange.diagnose(model, x, y, steps=0)
+    answer = outrange.diagnose(model, x, y, train=0)
     return [f for f in (*answer.findings, *answer.notes) if f.level.name == "PROVED"]
 
 

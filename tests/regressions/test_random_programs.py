@@ -17,7 +17,7 @@ Y = (X[:, :1] > 0).astype("float32")
 
 def proved_findings(model, y=Y, loss="binary_crossentropy"):
     model.compile("sgd", loss)
-    return {f.code: f for f in outrange.diagnose(model, X, y, steps=0).at_least("proved")}
+    return {f.code: f for f in outrange.diagnose(model, X, y, train=0).at_least("proved")}
 
 
 def sequential(*parts):
@@ -71,7 +71,7 @@ def test_a_loss_of_several_outputs_can_be_measured_twice():
     model.compile("sgd", ["mse", "mse"])
     spoiled = X.copy()
     spoiled[3, 1] = np.nan
-    assert "OR016" in outrange.diagnose(model, spoiled, [Y, Y], steps=0).codes
+    assert "OR016" in outrange.diagnose(model, spoiled, [Y, Y], train=0).codes
     model.fit(X, [Y, Y], verbose=0)
 
 
@@ -156,7 +156,7 @@ def test_a_rate_that_falls_or_a_constraint_may_converge():
         line = L.Dense(1, kernel_constraint=constraint, bias_constraint=constraint)
         model = keras.Sequential([keras.Input((1,)), line])
         model.compile(keras.optimizers.SGD(rate), "mse")
-        findings = outrange.diagnose(model, x, 2 * x, steps=0).at_least("proved")
+        findings = outrange.diagnose(model, x, 2 * x, train=0).at_least("proved")
         return [f.code for f in findings]
 
     decay = keras.optimizers.schedules.ExponentialDecay
@@ -181,7 +181,7 @@ def test_what_is_no_probability_has_no_entropy():
         model = sequential(L.Dense(3, activation, kernel_initializer="zeros"))
         model.layers[0].bias.assign([5.0, 5.0, -9.0])
         model.compile("sgd", "categorical_crossentropy")
-        answer = outrange.diagnose(model, X, y, steps=0)
+        answer = outrange.diagnose(model, X, y, train=0)
         loss = model.evaluate(X, y, verbose=0)
         return [f.cost["loss_floor"] for f in (*answer, *answer.notes) if f.code == "OR022"], loss
 

@@ -28,7 +28,7 @@ def net(*layers, inputs, loss="mse", optimizer="adam"):
 
 def proved_messages(model, x, y=None):
     """Return the messages of proved findings and notes by code."""
-    answer = outrange.diagnose(model, x, y, steps=0)
+    answer = outrange.diagnose(model, x, y, train=0)
     return {
         f.code: f.message for f in (*answer.findings, *answer.notes) if f.level.name == "PROVED"
     }

@@ -23,7 +23,7 @@ def chain(*layers, **options):
 
 
 def proved_findings(code, model, x, y=None):
-    answer = outrange.diagnose(model, x, y, steps=0)
+    answer = outrange.diagnose(model, x, y, train=0)
     findings = (f for f in (*answer.findings, *answer.notes) if f.code == code)
     return [f for f in findings if f.level.name == "PROVED"]
 
@@ -162,7 +162,7 @@ def test_another_head_behind_noise_may_get_a_gradient():
 def test_targets_of_unlike_spreads_are_scaled_column_by_column():
     wide = np.concatenate([Y, 1e4 * X[:, 1:2]], axis=1)
     model = chain(L.Dense(2), optimizer="sgd")
-    finding = {f.code: f for f in outrange.diagnose(model, X, wide, steps=0).findings}["OR015"]
+    finding = {f.code: f for f in outrange.diagnose(model, X, wide, train=0).findings}["OR015"]
     y, scaled = wide, {}
     exec(finding.fix.split("#")[0], {"y": y}, scaled)
     np.testing.assert_allclose(scaled["y"].std(axis=0), 1.0)

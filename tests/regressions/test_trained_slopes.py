@@ -14,7 +14,7 @@ X = (100 * RNG.normal(size=(12, 4))).astype("float32")
 
 def proved_findings(model, x, y):
     model.compile("sgd", "mse")
-    answer = outrange.diagnose(model, x, y, steps=0)
+    answer = outrange.diagnose(model, x, y, train=0)
     return [f for f in (*answer, *answer.notes) if f.level.name == "PROVED"]
 
 
@@ -64,9 +64,9 @@ def test_nothing_but_zeros_stays_a_probability():
     model = keras.Sequential([keras.Input((4,)), zeros, L.Dense(3, "relu", use_bias=False)])
     model.compile("sgd", "binary_crossentropy")
     y = (X[:, :3] > 0).astype("float32")
-    levels = {f.code: f.level.name for f in outrange.diagnose(model, X, y, steps=0)}
+    levels = {f.code: f.level.name for f in outrange.diagnose(model, X, y, train=0)}
     assert levels["OR006"] == "SUSPECTED"
     model.add(L.Dense(3, "relu"))
     model.compile("sgd", "binary_crossentropy")
-    levels = {f.code: f.level.name for f in outrange.diagnose(model, X, y, steps=0)}
+    levels = {f.code: f.level.name for f in outrange.diagnose(model, X, y, train=0)}
     assert levels["OR006"] == "PROVED"

@@ -70,7 +70,7 @@ def test_what_is_advised_trains_and_can_reach_every_target(kind):
         assert y.max() <= hi
     if kind in ("binary", "unit_interval", "real"):
         shaped = y.reshape(ROWS, -1)
-        loss = outrange.diagnose(model, X.astype("float32"), shaped, steps=0)
+        loss = outrange.diagnose(model, X.astype("float32"), shaped, train=0)
         assert not loss.at_least("proved"), loss
 
 

@@ -24,12 +24,11 @@ def diagnose(
     y: Any = None,
     *,
     ignore: Iterable[str] = (),
-    steps: int | None = None,
+    train: int | str | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
     validation_split: float = 0.0,
     history: Any = None,
-    try_fixes: bool = False,
     progress: bool | None = None,
 ) -> Diagnosis:
     """Diagnose why a model does not learn, with proofs where possible.
@@ -48,19 +47,18 @@ def diagnose(
         y: Targets `(n, ...)`, or an array per output in the model's structure; None to check the
             model and the inputs only.
         ignore: Codes of rules to skip, such as `["OR014"]`.
-        steps: Number of training steps on a copy; 0 for none. The default is 200, or the planned
+        train: Number of training steps on a copy; 0 for none. The default is 200, or the planned
             number if it is larger, but at most 600, and training stops after a few seconds. By
             default, a large model (more than 2 million weights or more than 60 layers) is only
-            read, not trained.
+            read, not trained. `"fixes"` also applies each automatic fix to a copy, and trains it
+            alongside a copy without the fix. Findings then say how the loss changed. Each fix takes
+            about as long as the rest of the diagnosis.
         epochs: Planned number of epochs of `fit` on these rows. It determines a lower
             bound on the loss that these epochs can reach.
         batch_size: Planned number of rows per batch, only with `epochs`; None for 32, as in `fit`.
         validation_split: Fraction of the rows, at the end, that `fit` holds out for validation. One
             rule compares them with the training rows; all other rules use only the training rows.
         history: Result of a `fit` that went badly, or a dict of lists with one number per epoch.
-        try_fixes: Whether to apply each automatic fix to a copy, and to train it for a few steps
-            alongside a copy without the fix. Findings then say how the loss changed. Each fix takes
-            about as long as the rest of the diagnosis.
         progress: True shows progress, False hides it. None shows it in a terminal or notebook if
             the call takes longer than 2 s.
 
@@ -88,7 +86,7 @@ def diagnose(
     *AutoTrainer: an automatic DNN training problem detection and repair system*, ICSE 2021.
     """
     from ..diagnosis import diagnose as ask
-    from ..diagnosis.plan import cut_rows, history_of, plan_of, split_rows
+    from ..diagnosis.plan import cut_rows, history_of, plan_of, split_rows, training_of
     from ..frontends.keras.api import keras
     from ..frontends.keras.names import named_inputs, named_targets, takes_rows
     from ..frontends.keras.training.measure import preserve_unbuilt_loss
@@ -99,6 +97,7 @@ def diagnose(
     from ..train.dead_start import dead_start as estimate
 
     plan, logged = plan_of(epochs, batch_size), history_of(history)
+    steps, try_fixes = training_of(train)
     model = read_compiled(model)
     columns = column_names(x) or ()
     inputs, flat_x = _arrays(named_inputs(model, x), "x", takes_rows(model))

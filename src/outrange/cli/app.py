@@ -291,7 +291,10 @@ def explore_command(model: str, **options: Any) -> int:
     help="Lowest level of findings for which the exit code is nonzero.",
 )
 @click.option(
-    "--steps", type=int, help="Maximum number of training steps on a copy; 0 disables training."
+    "--train",
+    metavar="N|fixes",
+    help="Maximum number of training steps on a copy; 0 disables training, and `fixes` also tries "
+    "each fix on a copy.",
 )
 @click.option(
     "--epochs",
@@ -299,9 +302,6 @@ def explore_command(model: str, **options: Any) -> int:
     help="Planned number of epochs, for a lower bound on the loss that training can reach.",
 )
 @click.option("--batch-size", type=int, help="Rows per batch; requires --epochs.  [default: 32]")
-@click.option(
-    "--try-fixes", is_flag=True, help="Apply each fix to a copy of the model and train the copy."
-)
 @click.option(
     "--format",
     "form",

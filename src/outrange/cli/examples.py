@@ -22,7 +22,7 @@ EXAMPLES = {
     "explore": ("outrange explore net.keras --data train.csv --open",),
     "diagnose": (
         "outrange diagnose net.keras train.npz --target y",
-        "outrange diagnose net.keras train.csv --target price --try-fixes",
+        "outrange diagnose net.keras train.csv --target price --train fixes",
     ),
     "report": (
         'outrange report net.keras --box 0 1 --property "y[0] <= 3.99" -o report.html',

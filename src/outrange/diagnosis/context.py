@@ -259,7 +259,7 @@ class DiagnosisContext:
         if not small and self.steps is None:
             self.unread.append(
                 "outputs, gradients and training steps are not measured, because the model is "
-                f"large ({size:,} weights, {count:,} layers); pass `steps=12` to measure them"
+                f"large ({size:,} weights, {count:,} layers); pass `train=12` to measure them"
             )
         return small or self.steps is not None
 

@@ -52,6 +52,22 @@ def plan_of(epochs: Any, batch_size: Any) -> Plan | None:
     return Plan(int(epochs), BATCH if batch_size is None else int(batch_size))
 
 
+def training_of(train: Any) -> tuple[int | None, bool]:
+    """Return the argument `train` of `diagnose` as a number of steps and whether to try fixes.
+
+    Raises:
+        InputError: It is neither a number of steps nor `"fixes"` nor None.
+    """
+    if train is None or (isinstance(train, str) and train == "fixes"):
+        return None, train is not None
+    if not isinstance(train, int | np.integer) or isinstance(train, bool) or train < 0:
+        raise InputError(
+            '`train` must be a non-negative integer (a number of steps), "fixes" or None. '
+            f"Received: train={train!r}."
+        )
+    return int(train), False
+
+
 def history_of(history: Any) -> dict[str, np.ndarray] | None:
     """Return a dict from each logged name to its values, one per epoch; None if `history` is None.
 

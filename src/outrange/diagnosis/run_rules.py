@@ -141,14 +141,15 @@ def diagnose(
     held_out: tuple[list[np.ndarray], list[np.ndarray]] | None = None,
     try_fixes: bool = False,
 ) -> Diagnosis:
-    """Apply the rules and return the findings as a diagnosis; see `outrange.diagnose`."""
+    """Apply the rules and return the findings as a diagnosis; see `outrange.diagnose`.
+
+    The argument `train` of `outrange.diagnose` is `steps` and `try_fixes` here.
+    """
     if isinstance(ignore, str) or not isinstance(ignore, Iterable):
         raise InputError(
             '`ignore` must be a list of rule codes, such as ["OR014"]. '
             f"Received: ignore={ignore!r}."
         )
-    if steps is not None and (not isinstance(steps, int) or isinstance(steps, bool) or steps < 0):
-        raise InputError(f"`steps` must be a non-negative integer. Received: steps={steps!r}.")
     left_out = tuple(ignore)
     for code in left_out:
         if code not in RULES:

@@ -58,6 +58,8 @@ FORMER = {
     "effort": "`time_limit` is the only limit in seconds: leave out `effort`, or pass a number, or "
     "`time_limit=math.inf` for no limit.",
     **{f"diagnose {name}": LOADED for name in ("custom_objects", "safe_mode")},
+    "diagnose steps": "The number of steps is now `train`: pass `train=0` to train nothing.",
+    "diagnose try_fixes": 'Pass `train="fixes"` to try each fix on a copy.',
     "executor": "A `with` block chooses the workers: `with outrange.workers(executor): {call}`.",
     "layer": "A question about the values of a layer takes them as outputs: pass "
     "`outrange.load(model, layer=name)` as the model.",

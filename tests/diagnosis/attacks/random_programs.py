@@ -162,7 +162,7 @@ def random_program(keras: ModuleType, seed: int) -> RandomProgram:
     unwrap = lambda parts: parts if count > 1 else parts[0]  # noqa: E731
     metrics = ["accuracy"] if count == 1 else None
     model.compile(_optimizer(keras, draw), unwrap(losses), metrics=metrics)
-    options: dict[str, Any] = {"steps": 0}
+    options: dict[str, Any] = {"train": 0}
     if draw.chance(0.3):
         options |= {"epochs": draw.one(1, 3), "batch_size": draw.one(4, 12)}
     return RandomProgram(model, x, unwrap(targets), tuple(losses), options)

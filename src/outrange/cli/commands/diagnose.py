@@ -24,10 +24,9 @@ def ask_diagnose(
     target: str,
     ignore: tuple[str, ...],
     fail_on: str,
-    steps: int | None,
+    train: str | None,
     epochs: int | None,
     batch_size: int | None,
-    try_fixes: bool,
     form: str,
     safe_mode: bool,
 ) -> int:
@@ -37,8 +36,8 @@ def ask_diagnose(
 
     x, y = read_data(data, target)
     answer = diagnose(
-        read_compiled(model, safe_mode), x, y, ignore=ignore, steps=steps, epochs=epochs,
-        batch_size=batch_size, try_fixes=try_fixes,
+        read_compiled(model, safe_mode), x, y, ignore=ignore, epochs=epochs, batch_size=batch_size,
+        train=int(train) if train is not None and train.isdecimal() else train,
     )  # fmt: skip
     if form == "json":
         echo(json.dumps(answer.as_dict()))

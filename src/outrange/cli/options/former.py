@@ -2,6 +2,8 @@
 
 FORMER_OPTIONS = {
     "merge": "`outrange merge` is now `outrange verify-all --merge TABLES --file FILE`.",
+    "diagnose --steps": "--steps is now --train.",
+    "diagnose --try-fixes": "--try-fixes is now --train fixes.",
     "verify-all --time": "--time is now --each: the time limit of each instance.",
     "verify-all --out": "--out is now --file.",
     "report --seed": "The random points of a report are fixed: leave out --seed.",
