@@ -89,7 +89,7 @@ def measured(name, options):
     files = [(folder / f"prop_{number}.vnnlib.gz", None) for number in numbers]
     began, work = time.perf_counter(), time.process_time()
     fixed = outrange.repair(
-        model, files, domain=outrange.Box(LO, HI), decision="argmin", method=options.method,
+        model, files, x=outrange.Box(LO, HI), decision="argmin", method=options.method,
         time_limit=options.seconds,
     )  # fmt: skip
     took, used = time.perf_counter() - began, time.process_time() - work

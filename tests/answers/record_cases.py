@@ -363,7 +363,7 @@ def repairs() -> dict[str, ModelRepair]:
         (verdict["violated"],), (verdict["holds"],), (LayerChange("out", "weights", 0.125, 1e-3),),
         (Agreement("inside", 5000, 0.998, 1.0, 1e-4, 0.25), Agreement("x", 10, None, None, 0, 0)),
         (Round(17, 0.5, "", 0.25), Round(25, -0.1, "HOLDS", 1.5)), PROOF, COST, METHODS,
-        share=(0.125, 0.126), difference=output_range(2), loss=(0.5, 0.5625),
+        share=(0.125, 0.126), difference=output_range(2),
     )  # fmt: skip
     grid = np.linspace(0, 1, 5)[:, None]
     line = Profile((0,), ("x",), grid, grid * 2, np.minimum(grid * 2, 1), grid[:, 0] > 0.5)

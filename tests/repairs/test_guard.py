@@ -98,9 +98,16 @@ def test_compile_settings_and_probabilities():
 def test_the_agreement_is_that_of_the_decisions(last, claim, decision, expected):
     net = model(last=last)
     fixed = outrange.repair(
-        net, claim, BOX, method="guard", decision=decision, domain=(-2, 2), budget=10
+        net,
+        claim,
+        BOX,
+        method="guard",
+        decision=decision,
+        x=outrange.Box(-2 * np.ones(2), 2 * np.ones(2)),
+        budget=10,
     )
     assert fixed.status == "REPAIRED", fixed
+    assert [a.where for a in fixed.fidelity] == ["inside", "outside"]
     agreement = fixed.fidelity[0]
     if expected is None:
         assert agreement.same is None and agreement.same_where_safe is None

@@ -31,7 +31,7 @@ model.fit(position, wave, epochs=40, batch_size=64, verbose=0)
 # The answer states how much the outputs change on the data, and proves the rule for the copy.
 
 rule = (y[0] <= 0.8) & (y[0] >= -0.8)
-fixed = outrange.repair(model, rule, (-1, 1), x=position, y=wave)
+fixed = outrange.repair(model, rule, (-1, 1), x=position)
 print(fixed)
 
 # %%

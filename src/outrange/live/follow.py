@@ -74,6 +74,11 @@ FORMER = {
     **{f"robustness {name}": PERTURBATION for name in ("norm", "clip", "scale")},
     **{f"robust_accuracy {name}": RADIUS for name in ("norm", "clip", "scale")},
     "repair seed": SEED,
+    "repair y": "Compute losses with Keras: `fixed.model.evaluate(x, y)`. Leave out `y`.",
+    "repair domain": "The larger input set is now `x`: pass `x=outrange.Box(lo, hi)`.",
+    "repair margin": "Pass a stricter property instead, such as `outrange.y[0] >= 0.001`.",
+    "repair where": "The condition is part of the input set: pass `outrange.Union(box) & "
+    "(outrange.x[0] <= 1)` as `box`.",
     "report clip": f"Perturbations are one record: pass {RECORD} as `eps`.",
     "report command": "A page from Python quotes the Python call: leave out `command`.",
     "report seed": SEED,

@@ -14,12 +14,9 @@ from ..answers.render.text import entry_names
 from ..answers.repairs.repair import Agreement, LayerChange, ModelRepair, Profile, Round
 from ..answers.verdict import Verdict
 from ..core import Box, Warrant
-from ..frontends.keras.predict import predictor, split
-from ..frontends.keras.signature import signature
 from ..questions.difference import difference_range
 from ..questions.violations.bad_inputs import bad_inputs
 from .anchors import decisions
-from .copies import reload_model
 from .demand import Demand
 
 
@@ -87,7 +84,6 @@ class Account:
                 "share": self._bound_violating_fraction(),
                 "difference": self._bound_difference(network),
                 "profile": self._evaluate_grid(network),
-                "loss": self._compute_losses(model),
             }
             fidelity = self._compare_models(network)
         else:
@@ -167,15 +163,6 @@ class Account:
             sets.append(("x", task.x))
         return tuple(_measure_agreement(name, x, task, network) for name, x in sets if len(x))
 
-    def _compute_losses(self, model: Any) -> tuple[float, float] | None:
-        task = self._task
-        if task.y is None or task.x is None:
-            return None
-        # `evaluate` changes the state of a model's metrics, so only copies are evaluated.
-        return _compute_loss(reload_model(task.model), task), _compute_loss(
-            reload_model(model), task
-        )
-
     def _evaluate_grid(self, network: Any) -> Profile | None:
         """Evaluate both models on a grid over the first input set, if one or two inputs vary."""
         demand = self._task.demands[0]
@@ -215,19 +202,3 @@ def _measure_agreement(name: str, x: np.ndarray, task: RepairTask, network: Any)
         same = float(equal.mean())
         good_same = float(equal[good].mean()) if good.any() else None
     return Agreement(name, len(x), same, good_same, float(change.mean()), float(change.max()))
-
-
-def _compute_loss(model: Any, task: RepairTask) -> float:
-    """Return the loss of a model on the user's data.
-
-    It is the loss with which the model was compiled, or the mean squared error if it was compiled
-    without a loss.
-    """
-    assert task.x is not None
-    inputs = signature(model)
-    if getattr(model, "compiled", False) and getattr(model, "loss", None) is not None:
-        packed = inputs.pack(split(task.x, inputs))
-        return float(model.evaluate(packed, task.y, verbose=0, return_dict=True)["loss"])
-    y = np.asarray(predictor(model, inputs)(task.x), np.float64).reshape(len(task.x), -1)
-    targets = np.asarray(task.y, np.float64).reshape(len(task.x), -1)
-    return float(np.mean((y - targets) ** 2))

@@ -167,7 +167,7 @@ def _repair_weights(
             check_deadline()
         return verdicts_of(task, last[1], task.seconds())
 
-    search = WeightsSearch(heads, task.demands, anchors, verify, task.clock, task.margin, task.seed)
+    search = WeightsSearch(heads, task.demands, anchors, verify, task.clock, task.seed)
     for pool, verdict in zip(anchors.pools, before, strict=True):
         if verdict.counterexample is not None:
             search.learn(pool, verdict.counterexample.flat_x, original)

@@ -30,9 +30,7 @@ class RepairTask:
         method: `"auto"`, `"weights"` or `"guard"`.
         x: The user's inputs, `(n, d)`, at which outputs should change little; None if there are
             none.
-        y: Targets of `x`; None if there are none.
         domain: Further regions in which outputs should change little.
-        margin: Distance by which constraints are tightened, as a fraction of the logits' spread.
         decision: `"argmax"` or `"argmin"`: how outputs are read as a class. For `run_repair`, None
             means that it is inferred; after that, None means that outputs are numbers.
         seed: Seed of random inputs.
@@ -45,9 +43,7 @@ class RepairTask:
     load: Callable[[Any], Network]
     method: str = "auto"
     x: np.ndarray | None = None
-    y: Any = None
     domain: Sequence[Region] = ()
-    margin: float = 1e-4
     decision: str | None = None
     seed: int = 0
 

@@ -28,6 +28,9 @@ AT_ONCE = 8
 NEAR = 240
 """Number of inputs tried around a counterexample, and around all of the worst inputs together."""
 
+MARGIN = 1e-4
+"""Distance by which constraints are tightened, as a fraction of the logits' spread."""
+
 STUCK = 4
 """Maximum number of undecided proofs. The constraints are tightened after each of them; one more
 undecided proof ends the search."""
@@ -67,7 +70,6 @@ class WeightsSearch:
         anchors: Inputs at which the outputs should change little.
         verify: The oracle, which verifies the current weights.
         clock: Clock with the time limit of the repair.
-        margin: Distance by which constraints are tightened, relative to the spread of the logits.
         seed: Seed of the random inputs.
     """
 
@@ -78,7 +80,6 @@ class WeightsSearch:
         anchors: Anchors,
         verify: Oracle,
         clock: Clock,
-        margin: float,
         seed: int,
     ) -> None:
         self._heads, self._anchors, self._verify, self._clock = heads, anchors, verify, clock
@@ -86,7 +87,7 @@ class WeightsSearch:
         self._original = heads.weights()
         self._pools = anchors.pools
         self._rules = CutRules(heads, demands[0].regions[0].box.size)
-        self._margin = margin * anchors.spread
+        self._margin = MARGIN * anchors.spread
         self._rows: list[np.ndarray] = []
         self._most: list[float] = []
         self._chosen = False
@@ -105,7 +106,7 @@ class WeightsSearch:
                 outcome.status = "INFEASIBLE"
                 outcome.reason = (
                     "the search found no weights of the last layer that satisfy the constraints "
-                    f"at {len(self._rows)} inputs; try a smaller `margin`, or method='guard'."
+                    f"at {len(self._rows)} inputs; try method='guard'."
                 )
                 break
             candidate = self._heads.assign(weights)

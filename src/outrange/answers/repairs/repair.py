@@ -137,7 +137,6 @@ class ModelRepair(Answer):
         difference: Proved bounds on new minus old outputs over the bounding box of the first
             property's input set; None if not computed.
         violation: Least violation that was reached, in the units of the property, or None.
-        loss: Loss before and after the repair on `x` and `y`; None without targets.
         profile: Outputs before and after on a grid, for `plot`; None unless one or two inputs vary.
         warrant: Evidence for the verdicts (see `Warrant`).
         cost: Time in seconds, and number of boxes.
@@ -170,7 +169,6 @@ class ModelRepair(Answer):
     share: tuple[float, float] | None = field(default=None, kw_only=True)
     difference: Range | None = field(default=None, kw_only=True)
     violation: float | None = field(default=None, kw_only=True)
-    loss: tuple[float, float] | None = field(default=None, kw_only=True)
     profile: Profile | None = field(default=None, kw_only=True)
 
     FORMAT = "outrange.repair"
@@ -232,11 +230,8 @@ class ModelRepair(Answer):
 
     @property
     def price(self) -> str:
-        """Sentence on the agreement with the original: decisions, loss and changes of outputs."""
+        """Sentence on the agreement with the original: decisions and changes of outputs."""
         parts = [_agreement_text(agreement) for agreement in self.fidelity]
-        if self.loss is not None:
-            before, after = map(number, self.loss)
-            parts.append(f"the loss was {before} before the repair and is {after} after it")
         if self.difference is not None:
             largest = max(-self.difference.lo.min(), self.difference.hi.max())
             bound = number(short(float(largest), DIGITS, side=1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,10 +12,11 @@ import numpy as np
 
 from ...answers.regions.points import flat_inputs
 from ...certify.certifier import Certifier
-from ...core import Clock, InputError, Specification
+from ...core import Box, Clock, InputError, Specification
 from ...questions.common.provenance import add_provenance
 from ...questions.conditions.specification import own_box
 from ...questions.inputs.columns import is_frame
+from ...questions.inputs.sets.base import InputSet
 from ...questions.inputs.sets.regions import regions
 from ..arguments import load_within_limit, read_if_file, resolve_question, time_left
 from ..decorators import question
@@ -23,6 +25,7 @@ from ..decorators import question
 if TYPE_CHECKING:
     from ...answers.repairs.repair import ModelRepair
     from ...frontends.network import Network
+    from ...graph import Slot
     from ...repairs.demand import Demand
 
 
@@ -39,12 +42,8 @@ def repair(
     box: Any = None,
     *,
     x: Any = None,
-    y: Any = None,
-    domain: Any = None,
     method: str = "auto",
-    margin: float = 1e-4,
     decision: str | None = None,
-    where: Any = None,
     time_limit: float | None = None,
     budget: float | None = None,
     certificate: str | os.PathLike | None = None,
@@ -63,22 +62,17 @@ def repair(
         property: The property that must hold, as for `outrange.verify`, or a list of pairs
             `(property, box)`; all of them must hold then, such as properties that the original
             satisfies.
-        box: The input set, as for `outrange.verify`; None with a list of pairs.
-        x: Typical inputs, `(n, *input_shape)`, at which the outputs should change little, besides
-            uniform inputs of the input sets. None uses uniform inputs of `domain` instead.
-        y: Targets of `x`, `(n, ...)`, used to compute the loss before and after the repair. None if
-            no loss is computed.
-        domain: A larger input set in which the outputs should change little. With `x`, it serves
-            only to measure how far the repaired and the original outputs agree.
+        box: The input set, as for `outrange.verify`; None with a list of pairs. To restrict it by a
+            condition, pass `outrange.Union(box) & (x[0] <= 1)`.
+        x: Inputs at which the outputs should change little, besides uniform inputs of the input
+            sets: typical inputs, `(n, *input_shape)`, or a larger input set, such as an
+            `outrange.Box`, from which uniform inputs are drawn.
         method: `"weights"` changes the last layers; `"guard"` adds a layer that corrects outputs
             where the property would be violated; `"auto"` tries `"weights"` for at most 70 % of the
             time, then `"guard"`.
-        margin: Distance by which the constraints are tightened, as a fraction of the standard
-            deviation of the outputs before their activation.
         decision: How outputs are read as a class, `"argmax"` or `"argmin"`. None means `"argmax"`
             if an output is a softmax or the property compares outputs. Otherwise, None means that
             outputs are numbers.
-        where: A condition on `outrange.x`; inputs that do not satisfy it are ignored.
         time_limit: Stop after this many seconds; `math.inf` for no limit. None stops after 45 s, or
             earlier if progress stalls.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
@@ -125,16 +119,15 @@ def repair(
     from ...repairs.run import run_repair
     from ...repairs.task import RepairTask
 
-    _check_options(method, margin, decision)
+    _check_options(method, decision)
     original = reload_model(keras_model(model))
     network, clock = load_within_limit(original, time_limit, box)
     slots = network.graph.inputs
-    demands = [_read_demand(network, *pair, where) for pair in _pairs(property, box)]
+    demands = [_read_demand(network, *pair) for pair in _pairs(property, box)]
     if not demands:
         raise InputError("`property` must not be an empty list. Received: [].")
-    if y is not None and x is None:
-        raise InputError("`y` needs the inputs `x` to which it belongs. Received: x=None.")
-    rows = None if x is None else _flatten_inputs(x, {slot.name: slot.shape for slot in slots}, y)
+    is_set = isinstance(x, Box | InputSet)
+    rows = None if x is None or is_set else _flatten_inputs(x, slots)
     proof = Certifier.of(certificate, clock, "repair", network)
     if proof is not None:
         if len(demands) > 1:
@@ -147,8 +140,8 @@ def repair(
     search = clock if proof is None or limit is None else Clock(SEARCH_SHARE * limit)
     answer = run_repair(
         RepairTask(
-            original, network, demands, search, partial(_load_like, network), method, rows, y,
-            () if domain is None else regions(slots, domain), float(margin), decision,
+            original, network, demands, search, partial(_load_like, network), method, rows,
+            regions(slots, x) if is_set else (), decision,
         )
     )  # fmt: skip
     if proof is not None and answer:
@@ -164,7 +157,7 @@ def _load_like(network: Network, model: Any) -> Network:
     return again if len(again.graph.inputs) == len(names) else again.with_feature_names(names)
 
 
-def _check_options(method: Any, margin: Any, decision: Any) -> None:
+def _check_options(method: Any, decision: Any) -> None:
     """Check the options that only `repair` has.
 
     Raises:
@@ -172,28 +165,17 @@ def _check_options(method: Any, margin: Any, decision: Any) -> None:
     """
     if method not in METHODS:
         raise InputError(f"`method` must be one of {list(METHODS)}. Received: {method!r}.")
-    number = isinstance(margin, int | float | np.number) and not isinstance(margin, bool)
-    if not number or not 0 < margin < 1:
-        raise InputError(
-            "`margin` must be a fraction of the spread of the outputs, above 0 and below 1. "
-            f"Received: margin={margin!r}."
-        )
     if decision not in (None, "argmax", "argmin"):
         raise InputError(f"`decision` must be 'argmax', 'argmin' or None. Received: {decision!r}.")
 
 
-def _flatten_inputs(x: Any, inputs: dict[str, tuple[int, ...]], y: Any) -> np.ndarray:
-    """Return the user's inputs as flat rows `(n, d)`; check that `y` has one target per row."""
+def _flatten_inputs(x: Any, slots: Sequence[Slot]) -> np.ndarray:
+    """Return the user's inputs as flat rows `(n, d)`."""
     if is_frame(x):
         x = np.asarray(x, np.float64)
-    rows, _ = flat_inputs(x, inputs)
+    rows, _ = flat_inputs(x, {slot.name: slot.shape for slot in slots})
     if not np.isfinite(rows).all():
         raise InputError("`x` must contain finite numbers only. Received: NaN or infinity.")
-    if y is not None and len(y) != len(rows):
-        raise InputError(
-            f"`y` must have one target per row of `x`. Received: {len(y)} targets, {len(rows)} "
-            "rows."
-        )
     return rows
 
 
@@ -209,7 +191,7 @@ def _pairs(property: Any, box: Any) -> list[tuple[Any, Any]]:
     return property
 
 
-def _read_demand(network: Network, property: Any, box: Any, where: Any) -> Demand:
+def _read_demand(network: Network, property: Any, box: Any) -> Demand:
     """Translate a property and its input set.
 
     Raises:
@@ -218,7 +200,7 @@ def _read_demand(network: Network, property: Any, box: Any, where: Any) -> Deman
     from ...repairs.demand import Demand
 
     property = read_if_file(property)
-    question, source = resolve_question(network, property, box, where)
+    question, source = resolve_question(network, property, box, None)
     if question.network.terms is not None:
         raise InputError(
             "`repair` needs a condition of linear inequalities, without products and functions of "

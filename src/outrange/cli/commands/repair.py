@@ -59,13 +59,18 @@ def ask_repair(
     with reading(model, clock):
         from ...api.repairs.repair import repair
         from ...frontends.load import load
+        from ...questions.inputs.sets import Union
         from ...repairs.copies import keras_model
 
         original = keras_model(model, safe_mode)
         network = load(original)
     region = None if box.is_empty else box_of(box, network.graph.inputs)
+    if cut is not None:
+        if region is None:
+            raise InputError("--where needs an input set such as --box LO HI. Received: none.")
+        region = Union(region) & cut
     fixed = repair(
-        original, condition, region, where=cut, method=method, decision=decision,
+        original, condition, region, method=method, decision=decision,
         certificate=certificate, **question_limit(clock, seconds, budget),
     )  # fmt: skip
     if fixed:
