@@ -107,7 +107,7 @@ def test_files_and_tables_have_the_same_integer_columns(capsys, files, words, is
     path = folder / "integers.csv"
     path.write_text("\n".join(["speed,mode,load", *rows]) + "\n")
     assert run(["range", str(folder / "sum.onnx"), "--data", str(path)]) == 0
-    assert ("`mode` contains integers" in capsys.readouterr().err) == is_integer
+    assert ("Integer columns: `mode`." in capsys.readouterr().err) == is_integer
     pandas = pytest.importorskip("pandas")
     box = outrange.data_box(pandas.read_csv(path), whole=True)
     assert getattr(box, "integers", []) == ["mode"] * is_integer

@@ -10,6 +10,7 @@ from outrange import x, y
 from outrange.core import InputError
 from outrange.frontends.network import Network
 from outrange.graph import Builder, Slot
+from outrange.questions.inputs.columns import whole_sentence
 
 
 pd = pytest.importorskip("pandas")
@@ -125,7 +126,7 @@ def test_columns_are_one_vector_to_a_norm(plain, name_columns, norm):
 def test_a_frame_is_its_box_and_names_the_model(plain, frame):
     numbers = frame.to_numpy(np.float64)
     expected = outrange.output_range(plain, numbers)
-    with pytest.warns(UserWarning, match="`mode` contains integers and .*one-hot"):
+    with pytest.warns(UserWarning, match="`mode`. Categories: `color` .2 columns.. The"):
         answer = outrange.output_range(plain, frame)
     assert (answer.lo >= expected.lo - 1e-9).all() and (answer.hi <= expected.hi + 1e-9).all()
     assert list(answer.inputs) == list(frame.columns)
@@ -173,6 +174,17 @@ def test_floats_are_integers_only_if_they_are_flags():
     assert box.contains(table.assign(area=45.5, scaled=0.5)).all()
 
 
+def test_the_note_names_the_category_instead_of_its_columns():
+    city, heat = [f"city_{k}" for k in "ABCD"], [f"heat pump={k}" for k in "xyz"]
+    restricted = outrange.Mixed((0, 1), [f"n{k}" for k in range(8)], [city, ["a", "b"]], [heat])
+    assert whole_sentence(restricted) == (
+        "Integer columns: `n0`, `n1`, `n2`, `n3`, `n4`, `n5` and 2 more. Categories: `city` "
+        "(4 columns), `category` (`a`, `b`), `heat pump` (3 columns; one more category has no "
+        "column). The input set contains only rows with integers in integer columns and one "
+        "value per category"
+    )
+
+
 def dummies(rows, names=("color_red", "color_blue")):
     """Return a table whose last two columns are 1 in a quarter of the rows each, never together."""
     turn = np.arange(rows) % 4
@@ -186,7 +198,7 @@ def test_at_most_one_dummy_is_set(plain):
     assert (box.integers, box.one_hot) == ([], [])
     assert box.at_most_one == [["color_red", "color_blue"]]
     assert not box.contains(frame.iloc[0].replace({0: 1})) and box.contains(frame).all()
-    with pytest.warns(UserWarning, match="at most one of `color_red`, `color_blue` is 1"):
+    with pytest.warns(UserWarning, match="`color` .2 columns; one more category has no"):
         answer = outrange.output_range(plain, frame)
     reals = outrange.output_range(plain, outrange.data_box(frame, whole=False))
     assert (answer.hi <= reals.hi).all() and (answer.hi < reals.hi).any()

@@ -265,14 +265,44 @@ def caller_level() -> int:
     return level
 
 
+def split_category(names: Sequence[str]) -> tuple[str, tuple[str, ...]] | None:
+    """Split the names of a group's columns into the category's name and the categories.
+
+    For example, the columns `city_A` and `city_B` are the categories `A` and `B` of `city`.
+
+    Returns:
+        The common prefix and the rest of each name; None without a common prefix.
+    """
+    first = names[0]
+    ends = [match.end() for match in re.finditer(r"(?<=.)[_=:.\s\-/\[](?=.)", first)]
+    end = max((i for i in ends if all(n.startswith(first[:i]) for n in names)), default=0)
+    rest = tuple(name[end:].rstrip("]") for name in names)
+    return (first[: end - 1], rest) if end and all(rest) else None
+
+
 def whole_sentence(restricted: Any) -> str:
-    """Return a sentence about the integer columns and the groups of an `outrange.Mixed`."""
-    parts, integers = [], restricted.integers
-    if integers:
-        parts.append(f"{quote_names(integers)} contain{'s' * (len(integers) == 1)} integers")
-    parts += [f"{quote_names(group)} are one-hot" for group in restricted.one_hot]
-    parts += [f"at most one of {quote_names(group)} is 1" for group in restricted.at_most_one]
-    return f"{' and '.join(parts)}, and the input set respects this"
+    """Return sentences about the integer columns and the groups of an `outrange.Mixed`.
+
+    The last sentence has no period.
+    """
+    integers = restricted.integers
+    groups = [_describe_group(group) for group in restricted.one_hot]
+    groups += [
+        _describe_group(group, "; one more category has no column")
+        for group in restricted.at_most_one
+    ]
+    lists = [f"Integer columns: {quote_names(integers)}."] if integers else []
+    lists += [f"Categories: {_join_first(groups)}."] if groups else []
+    rules = ["integers in integer columns"] * bool(integers) + ["one value per category"] * bool(
+        groups
+    )
+    return f"{' '.join(lists)} The input set contains only rows with {' and '.join(rules)}"
+
+
+def _describe_group(names: Sequence[str], note: str = "") -> str:
+    category = split_category(names)
+    columns_of = f"{len(names)} columns" if category else quote_names(names)
+    return f"`{category[0] if category else 'category'}` ({columns_of}{note})"
 
 
 def warn_relaxed(integers: bool, groups: bool) -> None:
@@ -288,8 +318,12 @@ def warn_relaxed(integers: bool, groups: bool) -> None:
 
 
 def quote_names(names: Sequence[str]) -> str:
-    shown = ", ".join(f"`{name}`" for name in names[:6])
-    return f"{shown}{f' and {len(names) - 6} more' if len(names) > 6 else ''}"
+    return _join_first([f"`{name}`" for name in names])
+
+
+def _join_first(words: Sequence[str]) -> str:
+    """Join the first words with commas, and count the rest."""
+    return ", ".join(words[:6]) + (f" and {len(words) - 6} more" if len(words) > 6 else "")
 
 
 def named_parts(slots: Sequence[Slot], x: Any) -> Mapping[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...answers.render.numbers import DIGITS, number
+from ...questions.inputs.columns import split_category
 
 
 INPUT_DIGITS, OUTPUT_DIGITS = 4, 4
@@ -55,13 +55,8 @@ class Category:
             members: Flat indices of the one-hot inputs.
             may_be_none: See the class.
         """
-        first = names[0]
-        ends = [match.end() for match in re.finditer(r"(?<=.)[_=:.\s\-/\[](?=.)", first)]
-        end = max((i for i in ends if all(n.startswith(first[:i]) for n in names)), default=0)
-        rest = [name[end:].rstrip("]") for name in names]
-        if not end or not all(rest):
-            return cls("category", members, tuple(names), may_be_none)
-        return cls(first[: end - 1], members, tuple(rest), may_be_none)
+        name, categories = split_category(names) or ("category", tuple(names))
+        return cls(name, members, categories, may_be_none)
 
 
 @dataclass(frozen=True, eq=False)
