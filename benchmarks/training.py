@@ -85,12 +85,8 @@ def compare(count: int, epochs: int) -> None:
             build,
             x,
             y,
-            activations=ACTIVATIONS,
-            losses=losses,
-            optimizers=OPTIMIZERS,
-            starts=5,
-            epochs=epochs,
-            batch_size=64,
+            candidates={"activation": ACTIVATIONS, "loss": losses, "optimizer": OPTIMIZERS},
+            training={"starts": 5, "epochs": epochs, "batch_size": 64},
             time_limit=math.inf,
         )
         seconds, used = time.perf_counter() - begin, time.process_time() - cpu

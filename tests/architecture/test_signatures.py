@@ -9,7 +9,6 @@ MOST = 10
 
 LONG = {
     "ControlLoop": 16,
-    "compare": 18,
     "report": 14,
 }
 """Public names with more parameters, and their numbers, which may only fall."""

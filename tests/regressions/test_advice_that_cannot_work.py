@@ -49,11 +49,12 @@ def test_the_model_is_searched_if_the_loss_is_of_keras():
 def test_comparisons_do_not_blame_a_loss_of_keras():
     x = np.linspace(-1, 1, 32)[:, None].astype("float32")
     study = outrange.compare(
-        lambda activation: keras.Sequential(
-            [keras.Input((1,)), keras.layers.Dense(1, activation)]
-        ),
-        x, x - 3, activations=["relu"], losses=["huber"], optimizers=["sgd"], starts=2, epochs=30,
-    )  # fmt: skip
+        lambda activation: keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, activation)]),
+        x,
+        x - 3,
+        candidates={"activation": ["relu"], "loss": ["huber"], "optimizer": ["sgd"]},
+        training={"starts": 2, "epochs": 30},
+    )
     assert "in the loss" not in str(study)
 
 
@@ -68,9 +69,16 @@ def test_no_other_loss_is_advised_where_no_weights_reach_the_goal(goal, other):
         return keras.Sequential([keras.Input((2,)), layer])
 
     study = outrange.compare(
-        build, *XOR, activations=["sigmoid"], losses=["binary_crossentropy"],
-        optimizers=["adam"], starts=2, epochs=300, goal=goal,
-    )  # fmt: skip
+        build,
+        *XOR,
+        candidates={
+            "activation": ["sigmoid"],
+            "loss": ["binary_crossentropy"],
+            "optimizer": ["adam"],
+        },
+        training={"starts": 2, "epochs": 300},
+        goal=goal,
+    )
     codes = {reason.code for _, trial in study.failures for reason in trial.why}
     assert "OR039" in codes
     assert bool(codes & {"T4", "T5", "T6", "T7", "T8", "T9"}) is other

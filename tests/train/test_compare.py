@@ -9,6 +9,7 @@ import pytest
 
 import outrange
 from cases import cases
+from outrange.train.comparison.compare import compare
 from outrange.train.comparison.plan import Options, epoch_orders
 
 
@@ -75,7 +76,7 @@ def agrees(study, outputs, epochs, batch_size, starts):
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["lanes", "one by one"])
 def test_final_losses_are_those_of_plain_keras(engine):
-    study = outrange.compare(
+    study = compare(
         mlp(1),
         X,
         XOR,
@@ -93,7 +94,7 @@ def test_final_losses_are_those_of_plain_keras(engine):
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["lanes", "one by one"])
 def test_all_final_losses_are_those_of_plain_keras(engine):
-    study = outrange.compare(
+    study = compare(
         mlp(1),
         X,
         XOR,
@@ -110,7 +111,7 @@ def test_all_final_losses_are_those_of_plain_keras(engine):
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 def test_batches_are_drawn_from_the_seed_and_trained_as_keras_does(engine):
-    study = outrange.compare(
+    study = compare(
         mlp(3),
         X3,
         Y3,
@@ -148,8 +149,8 @@ def test_a_model_with_state_and_noise_trains_alike_in_both_engines(rng):
         "activations": ["relu"], "losses": ["mse"], "optimizers": {"adam": OPTIMIZERS["adam"]},
         "starts": 2, "epochs": 5, "batch_size": 8,
     }  # fmt: skip
-    lanes = outrange.compare(build, x, y, engine="lanes", **options)
-    loops = outrange.compare(build, x, y, engine="one by one", **options)
+    lanes = compare(build, x, y, engine="lanes", **options)
+    loops = compare(build, x, y, engine="one by one", **options)
     for a, b in zip(lanes.combinations[0].trials, loops.combinations[0].trials, strict=True):
         np.testing.assert_allclose(a.losses, b.losses, rtol=1e-4)
     assert lanes.metric == "mse"
@@ -162,11 +163,12 @@ def test_every_failure_is_explained_and_the_best_pair_is_named():
         neuron,
         X,
         AND,
-        activations=["sigmoid", "relu", "softmax"],
-        losses=["mse", "binary_crossentropy"],
-        optimizers={"sgd": keras.optimizers.SGD(1.0)},
-        starts=4,
-        epochs=200,
+        candidates={
+            "activation": ["sigmoid", "relu", "softmax"],
+            "loss": ["mse", "binary_crossentropy"],
+            "optimizer": {"sgd": keras.optimizers.SGD(1.0)},
+        },
+        training={"starts": 4, "epochs": 200},
     )
     assert study.best_pair == ("sigmoid", "binary_crossentropy")
     assert study.best.solved.all()
@@ -189,11 +191,12 @@ def test_zero_start_of_a_relu_is_found_dead():
         build,
         X,
         AND,
-        activations=["relu", "sigmoid"],
-        losses=["mse"],
-        optimizers={"sgd": keras.optimizers.SGD(1.0)},
-        starts=2,
-        epochs=300,
+        candidates={
+            "activation": ["relu", "sigmoid"],
+            "loss": ["mse"],
+            "optimizer": {"sgd": keras.optimizers.SGD(1.0)},
+        },
+        training={"starts": 2, "epochs": 300},
     )
     relu, sigmoid = study.combinations
     assert not relu.solved.any()
@@ -206,11 +209,12 @@ def test_divergence_is_found():
         neuron,
         100 * X,
         AND,
-        activations=["linear"],
-        losses=["mse"],
-        optimizers={"sgd": keras.optimizers.SGD(10.0)},
-        starts=1,
-        epochs=50,
+        candidates={
+            "activation": ["linear"],
+            "loss": ["mse"],
+            "optimizer": {"sgd": keras.optimizers.SGD(10.0)},
+        },
+        training={"starts": 1, "epochs": 50},
     )
     (trial,) = study.best.trials
     assert "T1" in {r.code for r in trial.why}
@@ -239,37 +243,35 @@ class Stop:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_study_goes_on_where_it_was_stopped(tmp_path, engine):
     file = tmp_path / "study.json"
-    whole = outrange.compare(mlp(1), X, XOR, engine=engine, **ASKED)
-    part = outrange.compare(
-        mlp(1), X, XOR, engine=engine, file=file, progress=Stop(after=9), **ASKED
-    )
+    whole = compare(mlp(1), X, XOR, engine=engine, **ASKED)
+    part = compare(mlp(1), X, XOR, engine=engine, file=file, progress=Stop(after=9), **ASKED)
     assert part.status == "interrupted"
     assert {t.epochs for c in part.combinations for t in c.trials} == {4, 5}
     assert sorted(p.name for p in tmp_path.iterdir()) == ["study.json", "study.json.state.npz"]
-    after = outrange.compare(mlp(1), X, XOR, engine=engine, file=file, **ASKED)
+    after = compare(mlp(1), X, XOR, engine=engine, file=file, **ASKED)
     assert after.status == "complete"
     assert [p.name for p in tmp_path.iterdir()] == ["study.json"]
     for a, b in zip(after.combinations, whole.combinations, strict=True):
         for one, other in zip(a.trials, b.trials, strict=True):
             np.testing.assert_array_equal(one.losses, other.losses)
             np.testing.assert_array_equal(one.metrics, other.metrics)
-    again = outrange.compare(mlp(1), X, XOR, engine=engine, file=file, **ASKED)
+    again = compare(mlp(1), X, XOR, engine=engine, file=file, **ASKED)
     assert again.as_dict() == after.as_dict()
     with pytest.raises(outrange.InputError, match=r"epochs.*20, not 21"):
-        outrange.compare(mlp(1), X, XOR, engine=engine, file=file, **(ASKED | {"epochs": 21}))
+        compare(mlp(1), X, XOR, engine=engine, file=file, **(ASKED | {"epochs": 21}))
     with pytest.raises(outrange.InputError, match="whose data differs"):
-        outrange.compare(mlp(1), X, AND, engine=engine, file=file, **ASKED)
+        compare(mlp(1), X, AND, engine=engine, file=file, **ASKED)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("limit", ["30s", "1min"])
 def test_a_time_limit_may_be_text(limit):
-    assert outrange.compare(mlp(1), X, XOR, time_limit=limit, **ASKED).status == "complete"
+    assert compare(mlp(1), X, XOR, time_limit=limit, **ASKED).status == "complete"
 
 
 @pytest.mark.slow
 def test_when_the_time_is_over_all_combinations_are_equally_far():
-    study = outrange.compare(mlp(1), X, XOR, time_limit=1e-9, **(ASKED | {"goal": None}))
+    study = compare(mlp(1), X, XOR, time_limit=1e-9, **(ASKED | {"goal": None}))
     assert study.status == "time"
     assert {t.epochs for c in study.combinations for t in c.trials} == {0}
     assert "Stopped early" in str(study)
@@ -279,7 +281,7 @@ def test_when_the_time_is_over_all_combinations_are_equally_far():
 def test_the_users_random_numbers_are_left_alone():
     random.seed(5)
     np.random.seed(5)
-    outrange.compare(mlp(1), X, XOR, **(ASKED | {"epochs": 1}))
+    compare(mlp(1), X, XOR, **(ASKED | {"epochs": 1}))
     seen = random.random(), np.random.random()
     random.seed(5)
     np.random.seed(5)
@@ -290,9 +292,7 @@ def test_a_metric_of_ones_own():
     def worst(y, p):
         return keras.ops.max(keras.ops.abs(y - p))
 
-    study = outrange.compare(
-        mlp(1), X, XOR, metric=worst, better="lower", **(ASKED | {"epochs": 2, "goal": 0.6})
-    )
+    study = compare(mlp(1), X, XOR, metric=(worst, "lower"), **(ASKED | {"epochs": 2, "goal": 0.6}))
     assert study.metric == "worst"
     assert study.goal == 0.6
     assert study.baseline == pytest.approx(0.5)
@@ -301,31 +301,50 @@ def test_a_metric_of_ones_own():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"starts": 0}, "starts=0"),
+        ({"training": {"starts": 0}}, "starts=0"),
+        ({"training": {"seed": -1}}, "seed=-1"),
+        ({"training": {"epoch": 3}}, "Did you mean `epochs`"),
+        ({"training": 300}, "`training` must be a dict"),
         ({"time_limit": "soon"}, "time_limit='soon'"),
-        ({"losses": ["no such loss"]}, "no such loss"),
-        ({"optimizers": ["no such"]}, "no such"),
-        ({"losses": ["mse", "mse"]}, "'mse' twice"),
-        ({"engine": "gpu"}, "engine='gpu'"),
+        ({"candidates": {"loss": ["no such loss"]}}, "no such loss"),
+        ({"candidates": {"optimizer": ["no such"]}}, "no such"),
+        ({"candidates": {"loss": ["mse", "mse"]}}, "'mse' twice"),
+        ({"candidates": {"loss": []}}, "losses must have at least one entry"),
+        ({"candidates": {"losses": ["mse"]}}, "Did you mean `loss`"),
+        ({"candidates": ["relu"]}, "`candidates` must be a dict"),
         ({"metric": "auc"}, "metric='auc'"),
-        ({"metric": len}, "better=None"),
-        ({"kind": "colors"}, "kind='colors'"),
+        ({"metric": len}, "needs its direction"),
+        ({"metric": (len, "least")}, "needs its direction"),
     ],
 )
 def test_arguments_that_break_a_rule(change, message):
     with pytest.raises(outrange.InputError, match=message):
-        outrange.compare(mlp(1), X, XOR, **(ASKED | change))
+        outrange.compare(mlp(1), X, XOR, **change)
+
+
+def test_another_engine_is_refused():
+    with pytest.raises(outrange.InputError, match="engine='gpu'"):
+        compare(mlp(1), X, XOR, engine="gpu", **ASKED)
+
+
+def test_the_type_of_integers_decides_between_classes_and_numbers():
+    y = np.arange(40) % 4
+    short = {"candidates": {"activation": "relu"}, "training": {"starts": 1, "epochs": 1}}
+    assert (
+        outrange.compare(mlp(4), X3[:1].repeat(40, 0), y.astype(str), **short).metric == "accuracy"
+    )
+    assert outrange.compare(mlp(1), X3[:1].repeat(40, 0), y.astype(float), **short).metric == "mse"
 
 
 def test_what_build_must_return():
     with pytest.raises(outrange.InputError, match="not built"):
-        outrange.compare(lambda a: keras.Sequential([keras.layers.Dense(1)]), X, XOR, **ASKED)
+        compare(lambda a: keras.Sequential([keras.layers.Dense(1)]), X, XOR, **ASKED)
     with pytest.raises(outrange.InputError, match="that returns a new Keras model"):
-        outrange.compare(lambda a: a, X, XOR, **ASKED)
+        compare(lambda a: a, X, XOR, **ASKED)
     with pytest.raises(outrange.InputError, match="one output per target column or class"):
-        outrange.compare(mlp(3), X, XOR, **ASKED)
+        compare(mlp(3), X, XOR, **ASKED)
     with pytest.raises(outrange.InputError, match="the same number of rows"):
-        outrange.compare(mlp(1), X[:3], XOR, **ASKED)
+        compare(mlp(1), X[:3], XOR, **ASKED)
 
 
 @pytest.mark.parametrize("engine", ["auto", "one by one"])
@@ -339,6 +358,6 @@ def test_what_build_must_return():
 def test_mistakes_in_build_are_told_as_such(build, message, engine):
     x, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], float), np.array([0, 0, 0, 1])
     with pytest.raises(outrange.InputError, match=message) as raised:
-        outrange.compare(build, x, y, activations=["tanh"], epochs=1, starts=1, engine=engine)
+        compare(build, x, y, activations=["tanh"], epochs=1, starts=1, engine=engine)
     assert "\x1b" not in str(raised.value) and "\n" not in str(raised.value)
     assert isinstance(raised.value.__cause__, Exception)

@@ -34,7 +34,9 @@ def agrees(study, advice):
 @pytest.mark.parametrize("name", GATES)
 def test_a_gate_that_one_neuron_can_learn_is_learned_as_recommended(name):
     y = np.array(GATES[name])
-    study = outrange.compare(neuron(2), TABLE, y, starts=2, epochs=200, time_limit=math.inf)
+    study = outrange.compare(
+        neuron(2), TABLE, y, training={"starts": 2, "epochs": 200}, time_limit=math.inf
+    )
     agrees(study, outrange.recommend(TABLE, y))
     assert study.best.metric == 1.0
     assert str(study).startswith("Best: sigmoid, binary_crossentropy, ")
@@ -44,7 +46,9 @@ def test_a_gate_that_one_neuron_can_learn_is_learned_as_recommended(name):
 @pytest.mark.parametrize("name", UNSOLVABLE)
 def test_no_candidate_solves_what_no_line_separates(name):
     y = np.array(UNSOLVABLE[name])
-    study = outrange.compare(neuron(2), TABLE, y, starts=2, epochs=60, time_limit=math.inf)
+    study = outrange.compare(
+        neuron(2), TABLE, y, training={"starts": 2, "epochs": 60}, time_limit=math.inf
+    )
     assert not study.solved
     assert not any(c.solved.any() for c in study.combinations)
     assert study.goal > 0.75
@@ -68,14 +72,22 @@ def test_a_hidden_layer_that_falls_short_is_no_success_either():
         hidden = [keras.layers.Dense(4, "tanh")] if activation == "tanh" else []
         return keras.Sequential([keras.Input((2,)), *hidden, keras.layers.Dense(1, "sigmoid")])
 
-    options = {"activations": ["sigmoid", "tanh"], "losses": ["binary_crossentropy"], "starts": 2}
+    both = {"activation": ["sigmoid", "tanh"], "loss": ["binary_crossentropy"]}
     y = np.array(UNSOLVABLE["XOR"])
     sgd = {"sgd": keras.optimizers.SGD(1e-6)}
-    study = outrange.compare(build, TABLE, y, optimizers=sgd, epochs=1, **options)
+    study = outrange.compare(
+        build, TABLE, y, candidates=both | {"optimizer": sgd}, training={"starts": 2, "epochs": 1}
+    )
     assert not study.solved
     assert "models without a hidden layer is at most 0.75" in " ".join(str(study).split())
     adam = {"adam": keras.optimizers.Adam(0.1)}
-    study = outrange.compare(build, TABLE, y, optimizers=adam, epochs=200, **options)
+    study = outrange.compare(
+        build,
+        TABLE,
+        y,
+        candidates=both | {"optimizer": adam},
+        training={"starts": 2, "epochs": 200},
+    )
     assert study.best_activation == "tanh"
     assert study.best.metric == 1.0
     assert not study["sigmoid", "binary_crossentropy", "adam"].solved.any()
@@ -84,9 +96,13 @@ def test_a_hidden_layer_that_falls_short_is_no_success_either():
 def test_a_goal_of_the_user_is_kept():
     y = np.array(UNSOLVABLE["XOR"])
     study = outrange.compare(
-        neuron(2), TABLE, y, activations=["sigmoid"], losses=["binary_crossentropy"],
-        starts=1, epochs=20, goal=0.2,
-    )  # fmt: skip
+        neuron(2),
+        TABLE,
+        y,
+        candidates={"activation": ["sigmoid"], "loss": ["binary_crossentropy"]},
+        training={"starts": 1, "epochs": 20},
+        goal=0.2,
+    )
     assert study.goal == 0.2
 
 
@@ -95,9 +111,16 @@ def test_noisy_classes_that_are_nearly_linear_are_solved():
     x = rng.normal(size=(120, 2))
     y = (x[:, 0] + 0.4 * rng.normal(size=120) > 0).astype(int)
     study = outrange.compare(
-        neuron(2), x, y, losses=["binary_crossentropy"], activations=["sigmoid"],
-        optimizers={"adam": keras.optimizers.Adam(0.05)}, starts=2, epochs=60,
-    )  # fmt: skip
+        neuron(2),
+        x,
+        y,
+        candidates={
+            "loss": ["binary_crossentropy"],
+            "activation": ["sigmoid"],
+            "optimizer": {"adam": keras.optimizers.Adam(0.05)},
+        },
+        training={"starts": 2, "epochs": 60},
+    )
     assert study.best.solved.all()
     assert study.best.metric < 1.0
 
@@ -106,7 +129,9 @@ def test_noisy_classes_that_are_nearly_linear_are_solved():
 def test_a_regression_is_solved_as_recommended():
     x = np.linspace(-1, 1, 24)[:, None].astype(np.float32)
     y = 0.9 * x[:, 0] - 0.2
-    study = outrange.compare(neuron(1), x, y, starts=2, epochs=150, time_limit=math.inf)
+    study = outrange.compare(
+        neuron(1), x, y, training={"starts": 2, "epochs": 150}, time_limit=math.inf
+    )
     agrees(study, outrange.recommend(x, y))
 
 
@@ -115,6 +140,8 @@ def test_three_classes_are_learned_as_recommended():
     rng = np.random.default_rng(0)
     y = np.arange(36) % 3
     x = (np.eye(3)[y] @ [[3, 0], [-3, 0], [0, 3]] + rng.normal(0, 0.3, (36, 2))).astype(np.float32)
-    study = outrange.compare(neuron(2, 3), x, y, starts=2, epochs=60, time_limit=math.inf)
+    study = outrange.compare(
+        neuron(2, 3), x, y, training={"starts": 2, "epochs": 60}, time_limit=math.inf
+    )
     agrees(study, outrange.recommend(x, y))
     assert study.best.metric == 1.0

@@ -26,11 +26,14 @@ pytestmark = pytest.mark.wallclock
 
 X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
 AND = np.array([0, 0, 0, 1])
-ASKED = {
-    "activations": ["sigmoid", "tanh"], "losses": ["mse", "hinge"],
-    "optimizers": {"adam": keras.optimizers.Adam(0.05)}, "starts": 2, "epochs": 12,
-    "batch_size": 2, "goal": 0, "time_limit": math.inf,
+CANDIDATES = {
+    "activation": ["sigmoid", "tanh"], "loss": ["mse", "hinge"],
+    "optimizer": {"adam": keras.optimizers.Adam(0.05)},
 }  # fmt: skip
+TRAINING = {"starts": 2, "epochs": 12, "batch_size": 2}
+LIMITS = {"goal": 0, "time_limit": math.inf}
+ASKED = {"candidates": CANDIDATES, "training": TRAINING, **LIMITS}
+FLAT = {**compare.read_candidates(CANDIDATES), **TRAINING, **LIMITS}
 
 
 def noisy(activation):
@@ -47,9 +50,7 @@ def noisy(activation):
 
 def on(pool, build=noisy, **change):
     """`outrange.compare`, on a pool that only tests have."""
-    rest = dict.fromkeys(("metric", "better", "kind", "file", "progress"))
-    options = {**rest, "seed": 0, "engine": "auto", **ASKED, **change}
-    return compare.compare(build, X, AND, **options, pool=pool)
+    return compare.compare(build, X, AND, **{**FLAT, **change}, pool=pool)
 
 
 def same(study, other):
@@ -254,7 +255,7 @@ def test_what_cannot_be_sent_is_named():
     with pytest.raises(InputError, match=r"`build`: TypeError: cannot pickle '_thread.lock'"):
         on(ScriptedPool(Scripted()), build=make_locked)
     with pytest.raises(InputError, match="`metric`"):
-        on(ScriptedPool(Scripted()), metric=lambda y, p: lock and 0.0, better="lower")
+        on(ScriptedPool(Scripted()), metric=(lambda y, p: lock and 0.0, "lower"))
 
 
 def test_workers_that_differ_are_refused(toys, monkeypatch):

@@ -112,9 +112,13 @@ def test_pairs_that_succeed_as_often_are_all_named():
     )
     x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32")
     study = compare(
-        build, x, x.prod(axis=1, keepdims=True), activations=["sigmoid", "tanh"], losses=["mse"],
-        optimizers=["sgd"], starts=1, epochs=2, goal=-1.0,
-    )  # fmt: skip
+        build,
+        x,
+        x.prod(axis=1, keepdims=True),
+        candidates={"activation": ["sigmoid", "tanh"], "loss": ["mse"], "optimizer": ["sgd"]},
+        training={"starts": 1, "epochs": 2},
+        goal=-1.0,
+    )
     assert all(c.solved.all() for c in study.combinations)
     assert set(study.best_pairs) == {("sigmoid", "mse"), ("tanh", "mse")}
     assert study.best_pair == study.best_pairs[0]

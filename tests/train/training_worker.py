@@ -41,11 +41,12 @@ def compare_losses() -> dict:
         build,
         X,
         XOR,
-        activations=["sigmoid", "softmax"],
-        losses=["mse", "binary_crossentropy"],
-        optimizers={"adam": keras.optimizers.Adam(0.05)},
-        starts=2,
-        epochs=15,
+        candidates={
+            "activation": ["sigmoid", "softmax"],
+            "loss": ["mse", "binary_crossentropy"],
+            "optimizer": {"adam": keras.optimizers.Adam(0.05)},
+        },
+        training={"starts": 2, "epochs": 15},
         time_limit=math.inf,
     )
     found, plain = {}, {}

@@ -25,10 +25,12 @@ def neuron(activation):
 
 study = outrange.compare(
     neuron, x, y,
-    activations=["sigmoid", "tanh", "relu", "softmax"],
-    losses=["binary_crossentropy", "mse"],
-    optimizers={"adam": keras.optimizers.Adam(0.1)},
-    starts=3, epochs=60,
+    candidates={
+        "activation": ["sigmoid", "tanh", "relu", "softmax"],
+        "loss": ["binary_crossentropy", "mse"],
+        "optimizer": {"adam": keras.optimizers.Adam(0.1)},
+    },
+    training={"starts": 3, "epochs": 60},
 )
 print("best:", ", ".join(study.best_pair))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,20 +24,12 @@ def compare(
     build: Callable[[Any], Any],
     x: Any,
     y: Any,
+    candidates: Mapping[str, Any] | None = None,
+    training: Mapping[str, int] | None = None,
     *,
-    activations: Any = None,
-    losses: Any = None,
-    optimizers: Any = None,
-    starts: int = 5,
-    epochs: int = 500,
-    batch_size: int = 32,
     time_limit: float | str = "60s",
     metric: Any = None,
-    better: str | None = None,
     goal: float | None = None,
-    kind: str | None = None,
-    seed: int = 0,
-    engine: str = "auto",
     file: str | os.PathLike | None = None,
     progress: bool | Callable[[StudyProgress], None] | None = None,
 ) -> Study:
@@ -61,30 +53,28 @@ def compare(
             fixed seeds make all starts equal.
         x: Inputs, `(n, *input shape)`, or a list or dict of arrays.
         y: Targets: classes (numbers or labels), one-hot rows, or numbers, `(n,)` or `(n, k)`. Each
-            loss gets them in its own format.
-        activations: Arguments for `build`: names, functions, or a dict from labels to names or
-            functions. By default, four or five that suit the kind of the targets.
-        losses: Names, losses, functions, or a dict; by default four that match the targets.
-        optimizers: Names, optimizers, classes, or a dict; by default SGD with learning rate 0.1,
-            and Adam and RMSprop with 0.01.
-        starts: Number of different initial weights per combination.
-        epochs: Passes over the data.
-        batch_size: Rows per step; the rows are shuffled in each epoch, in an order determined by
-            `seed` and the epoch.
+            loss gets them in its own format. Integers may be classes or counts:
+            `y.astype(str)` are classes, and `y.astype(float)` are numbers.
+        candidates: Dict with lists to choose from. `"activation"` contains arguments for `build`,
+            names or functions, by default four or five that suit the targets. `"loss"` contains
+            names, losses or functions, by default four that match the targets. `"optimizer"`
+            contains names, optimizers or classes, by default SGD with learning rate 0.1, and Adam
+            and RMSprop with 0.01. Instead of a list, a dict from labels to entries is accepted.
+        training: Dict of numbers: `"starts"`, the different initial weights per combination (5 by
+            default), `"epochs"` (500), `"batch_size"` (32) and `"seed"` (0). Start `i` uses the
+            seed `seed + i`. The rows are shuffled in each epoch, in an order determined by the seed
+            and the epoch.
         time_limit: Limit in seconds, or as text such as `"60s"` or `"5min"`; `math.inf` for none.
-        metric: Metric to compare: `"accuracy"` (for classes), `"mse"`, or a function of targets and
-            predictions in `keras.ops`. By default accuracy for classes, `"mse"` otherwise. It is
-            computed on all of `x` after training steps, in inference mode.
-        better: `"higher"` or `"lower"`, for a custom metric.
+        metric: Metric to compare: `"accuracy"` (for classes), `"mse"`, or a pair such as
+            `(function, "lower")`: a function of targets and predictions in `keras.ops`, and whether
+            `"higher"` or `"lower"` values are better. By default accuracy for classes, `"mse"`
+            otherwise. It is computed on all of `x` after training steps, in inference mode.
         goal: Value of the metric that is considered a success. By default 95 % of the way from the
             best constant prediction to the best training run. If classes are not linearly
             separable, the metric of a model without a hidden layer has a proved limit. If the goal
             does not exceed this limit, it is halfway between the limit and the best run instead. If
             the best run is no better than a constant or this limit, the goal is 95 % of the way to
             a perfect metric, and no candidate succeeds.
-        kind: Kind of the targets if the data do not determine it; see `outrange.recommend`.
-        seed: Random seed; start `i` uses `seed + i`.
-        engine: `"auto"`, `"lanes"` or `"one by one"`.
         file: JSON file of the study. An unfinished study in it is resumed, and a complete one is
             returned.
         progress: A function called with a `StudyProgress`; or True to show progress, False to hide
@@ -101,36 +91,30 @@ def compare(
         >>> x, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 0, 0, 1])
         >>> def build(activation):
         ...     return keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, activation)])
-        >>> study = compare(
-        ...     build, x, y, activations=["sigmoid", "relu"], losses=["binary_crossentropy"],
-        ...     optimizers={"sgd": keras.optimizers.SGD(1.0)}, epochs=100, starts=3,
-        ... )
+        >>> candidates = {
+        ...     "activation": ["sigmoid", "relu"], "loss": ["binary_crossentropy"],
+        ...     "optimizer": {"sgd": keras.optimizers.SGD(1.0)},
+        ... }
+        >>> study = compare(build, x, y, candidates, training={"epochs": 100, "starts": 3})
         >>> study.best.name, study.best.metric
         ('sigmoid, binary_crossentropy, sgd', 1.0)
 
     Cost: the training runs, limited by `time_limit`, after one compilation per activation; then one
     diagnosis for each combination of model, loss and symptoms among the failed runs.
     """
-    from ..train.comparison.compare import compare as ask
+    from ..train.comparison.compare import compare as ask, read_candidates, read_training
 
+    chosen, settings = read_candidates(candidates), read_training(training)
     with take_pool() as pool:
         return ask(
             build,
             x,
             y,
-            activations=activations,
-            losses=losses,
-            optimizers=optimizers,
-            starts=starts,
-            epochs=epochs,
-            batch_size=batch_size,
+            **chosen,
+            **settings,
             time_limit=time_limit,
             metric=metric,
-            better=better,
             goal=goal,
-            kind=kind,
-            seed=seed,
-            engine=engine,
             pool=pool,
             file=file,
             progress=progress_listener(progress),

@@ -58,6 +58,23 @@ FORMER = {
     "effort": "`time_limit` is the only limit in seconds: leave out `effort`, or pass a number, or "
     "`time_limit=math.inf` for no limit.",
     **{f"diagnose {name}": LOADED for name in ("custom_objects", "safe_mode")},
+    **{
+        f"compare {name}": f"The candidates are one dict: pass `candidates={{{{'{key}': [...]}}}}`."
+        for name, key in (
+            ("activations", "activation"),
+            ("losses", "loss"),
+            ("optimizers", "optimizer"),
+        )
+    },
+    **{
+        f"compare {name}": "The numbers of the training are one dict: pass "
+        f"`training={{{{'{name}': ...}}}}`."
+        for name in ("starts", "epochs", "batch_size", "seed")
+    },
+    "compare better": 'The direction belongs to the metric: pass `metric=(function, "lower")`.',
+    "compare kind": "The type of `y` determines the kind of the targets: `y.astype(str)` are "
+    "classes, and `y.astype(float)` are numbers.",
+    "compare engine": "`compare` chooses the engine: leave out `engine`.",
     "diagnose steps": "The number of steps is now `train`: pass `train=0` to train nothing.",
     "diagnose try_fixes": 'Pass `train="fixes"` to try each fix on a copy.',
     "executor": "A `with` block chooses the workers: `with outrange.workers(executor): {call}`.",

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from ...answers.study.progress import StudyProgress
 from ...answers.study.study import Study
-from ...core import InputError
+from ...core import InputError, did_you_mean
 from ...core.clock import read_clock
 from ...executors.pool import Pool
 from ...frontends.keras.api import keras
@@ -61,27 +61,67 @@ LOSSES = {
 
 
 def compare(build: Callable[[Any], Any], x: Any, y: Any, **options: Any) -> Study:
-    """Train and compare all combinations of the candidates; see `outrange.compare`."""
+    """Train and compare all combinations of the candidates; see `Comparison`."""
     return Comparison(build, x, y, **options).run()
 
 
+def read_candidates(candidates: Any) -> dict[str, Any]:
+    """Return the argument `candidates` of `outrange.compare` as arguments of `Comparison`."""
+    plural = {"activation": "activations", "loss": "losses", "optimizer": "optimizers"}
+    things = _read_dict("candidates", candidates, plural)
+    return {plural[name]: entries for name, entries in things.items()}
+
+
+def read_training(training: Any) -> dict[str, Any]:
+    """Return the argument `training` of `outrange.compare` as arguments of `Comparison`."""
+    return _read_dict("training", training, ("starts", "epochs", "batch_size", "seed"))
+
+
+def _read_dict(argument: str, value: Any, known: Iterable[str]) -> dict[str, Any]:
+    """Return a copy of a dict, empty for None.
+
+    Raises:
+        InputError: It is no dict, or a key is not one of the known ones.
+    """
+    keys = ", ".join(repr(name) for name in known)
+    if value is not None and not isinstance(value, Mapping):
+        raise InputError(
+            f"`{argument}` must be a dict with keys among {keys}. Received: {value!r:.60}."
+        )
+    for key in value or ():
+        if key not in known:
+            raise InputError(
+                f"`{argument}` may have the keys {keys}.{did_you_mean(str(key), known)} "
+                f"Received: {key!r}."
+            )
+    return dict(value or {})
+
+
 class Comparison:
-    """A running comparison; the arguments are those of `outrange.compare`."""
+    """A running comparison.
+
+    The arguments are those of `outrange.compare`, with the entries of its dicts as arguments.
+    `engine` is `"auto"`, `"lanes"` or `"one by one"`.
+    """
 
     def __init__(
-        self, build: Callable[[Any], Any], x: Any, y: Any, *, activations: Any, losses: Any,
-        optimizers: Any, starts: int, epochs: int, batch_size: int, time_limit: str | float,
-        metric: Any, better: str | None, goal: float | None, kind: str | None, seed: int,
-        engine: str, file: str | Path | None, progress: Callable[[StudyProgress], None] | None,
-        pool: Pool | None = None,
+        self, build: Callable[[Any], Any], x: Any, y: Any, *, activations: Any = None,
+        losses: Any = None, optimizers: Any = None, starts: int = 5, epochs: int = 500,
+        batch_size: int = 32, seed: int = 0, time_limit: str | float = "60s", metric: Any = None,
+        goal: float | None = None, engine: str = "auto", file: str | Path | None = None,
+        progress: Callable[[StudyProgress], None] | None = None, pool: Pool | None = None,
     ) -> None:  # fmt: skip
         self.begun = read_clock()
         self.goal, self.progress, self.pool = goal, progress, pool
         self.limit = seconds_of(time_limit)
-        for name, value in (("starts", starts), ("epochs", epochs), ("batch_size", batch_size)):
-            if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-                raise InputError(f"`{name}` must be an integer >= 1. Received: {name}={value!r}.")
-        targets = read_targets(y, kind)
+        numbers = {"starts": starts, "epochs": epochs, "batch_size": batch_size, "seed": seed}
+        for name, value in numbers.items():
+            least = 0 if name == "seed" else 1
+            if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
+                raise InputError(
+                    f"`{name}` must be an integer >= {least}. Received: {name}={value!r}."
+                )
+        targets = read_targets(y)
         engine_of(engine)
         chosen = _default_optimizers() if optimizers is None else optimizers
         self.trainings = Trainings(
@@ -96,7 +136,6 @@ class Comparison:
             Options(int(epochs), int(batch_size), -(-int(epochs) // POINTS), int(seed)),
             int(starts),
             metric,
-            better,
             engine,
         )
         self.file = None if file is None else Path(file)

@@ -36,7 +36,7 @@ def label_things(things: Any, what: str) -> dict[str, Any]:
 
     Args:
         things: Activations, losses or optimizers.
-        what: Name of the argument in messages.
+        what: Name of the objects in messages, a plural.
 
     Raises:
         InputError: `things` is empty, or two entries of a list have the same label.
@@ -54,7 +54,7 @@ def label_things(things: Any, what: str) -> dict[str, Any]:
                 )
             labelled[label(thing)] = thing
     if not labelled:
-        raise InputError(f"`{what}` must have at least one entry. Received: {things!r}.")
+        raise InputError(f"The {what} must have at least one entry. Received: {things!r}.")
     return labelled
 
 
@@ -159,31 +159,30 @@ def encode(targets: Targets, outputs: tuple[int, ...], sparse: bool) -> np.ndarr
     )
 
 
-def yardstick(
-    metric: Any, better: str | None, targets: Targets, outputs: tuple[int, ...]
-) -> Yardstick:
+def yardstick(metric: Any, targets: Targets, outputs: tuple[int, ...]) -> Yardstick:
     """Return the metric by which training runs are compared: the user's, or a default.
 
     Raises:
-        InputError: The metric is unknown, does not fit the targets, or needs `better`.
+        InputError: The metric is unknown, does not fit the targets, or lacks its direction.
     """
     decides = targets.kind in ("binary", "classes", "one_hot", "multi_label")
     if metric is None:
         metric = "accuracy" if decides else "mse"
-    if callable(metric):
+    function, better = metric if isinstance(metric, tuple) and len(metric) == 2 else (metric, None)
+    if callable(function):
         if better not in ("higher", "lower"):
             raise InputError(
-                'A custom metric needs better="higher" or better="lower". '
-                f"Received: better={better!r}."
+                'A custom metric needs its direction: pass `metric=(function, "higher")` or '
+                f'`metric=(function, "lower")`. Received: metric={metric!r:.60}.'
             )
         dense = encode(targets, outputs, False)
         constant = np.broadcast_to(dense.mean(axis=0), dense.shape)
-        baseline = keras().ops.convert_to_numpy(metric(dense, constant))
-        return Yardstick(label(metric), better, float(baseline), metric)
+        baseline = keras().ops.convert_to_numpy(function(dense, constant))
+        return Yardstick(label(function), better, float(baseline), function)
     if metric not in ("accuracy", "mse") or (metric == "accuracy" and not decides):
         raise InputError(
-            '`metric` must be "accuracy" (for classes), "mse", or a function of targets and '
-            "predictions that uses keras.ops. "
+            '`metric` must be "accuracy" (for classes), "mse", or a pair such as `(function, '
+            '"lower")`, whose function of targets and predictions uses keras.ops. '
             f"Received: metric={metric!r} for {targets.kind} targets."
         )
     values = targets.values

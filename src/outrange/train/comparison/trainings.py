@@ -34,8 +34,7 @@ class Trainings:
         data: The training inputs.
         options: The settings of every training run.
         starts: Number of different initial weights per combination.
-        metric: The user's metric, or None.
-        better: Which values of a custom metric are better, or None.
+        metric: The user's argument `metric`, or None.
         engine: `"auto"`, `"lanes"` or `"one by one"`.
     """
 
@@ -48,7 +47,6 @@ class Trainings:
     options: Options
     starts: int
     metric: Any
-    better: str | None
     engine: str
 
     @property
@@ -70,7 +68,7 @@ class Trainings:
         models = [build_model(self.build, activation, seed + s) for s in range(self.starts)]
         check_takes(models[0], self.data.x)
         outputs = tuple(models[0].outputs[0].shape[1:])
-        measure = yardstick(self.metric, self.better, self.targets, outputs)
+        measure = yardstick(self.metric, self.targets, outputs)
         objectives = [
             objective(loss, thing, self.targets, outputs, measure)
             for loss, thing in self.losses.items()
