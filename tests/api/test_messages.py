@@ -84,6 +84,30 @@ MESSAGES = {
     ),
     "a point": (lambda: outrange.robustness(NET, [0.1, 0.2]), "The point must have the shape (4,)"),
     "a point of a picture": (lambda: outrange.robustness(picture(), ZEROS), "array[..., None]"),
+    "a label that is no class": (
+        lambda: outrange.robust_accuracy(NET, np.zeros((4, 4)), [0, 2, 3, -1], 0.1),
+        "integers from 0 to 2. Received: 3 in row 2, and 1 more.",
+    ),
+    "a label that is no integer": (
+        lambda: outrange.robust_accuracy(NET, np.zeros((2, 4)), [0, 0.5], 0.1),
+        "integers from 0 to 2. Received: 0.5 in row 1.",
+    ),
+    "too few labels": (
+        lambda: outrange.robust_accuracy(NET, np.zeros((2, 4)), [0], 0.1),
+        "one class number per row, of shape (2,)",
+    ),
+    "a union that should fix a column": (
+        lambda: outrange.Mixed(outrange.data_box(frame(*NAMES)), ["load"]) | {"load": 1},
+        "To fix a column, write `set & (x['load'] == value)`",
+    ),
+    "a union with a set after a column": (
+        lambda: {"load": 1} | outrange.Mixed(outrange.data_box(frame(*NAMES)), ["load"]),
+        "without `speed`",
+    ),
+    "a union of a table without categories": (
+        lambda: outrange.data_box(frame(*NAMES)) | {"load": 1},
+        "To fix a column, write `set & (x['load'] == value)`",
+    ),
     "many points": (
         lambda: outrange.robustness(NET, np.zeros((3, 4))),
         "Select one of several rows: `x[0]`",

@@ -174,6 +174,18 @@ def test_floats_are_integers_only_if_they_are_flags():
     assert box.contains(table.assign(area=45.5, scaled=0.5)).all()
 
 
+def test_tables_without_categories_are_sets_too(plain):
+    near = outrange.data_box(pd.DataFrame(np.outer([0.25, 1.75], np.ones(4)), columns=NAMES))
+    far = outrange.data_box(pd.DataFrame(np.outer([4.5, 5.25], np.ones(4)), columns=NAMES))
+    answers = [
+        outrange.output_range(plain, one) for one in (near, far, near | far, dict(near) | far)
+    ]
+    assert np.allclose(answers[2].lo, np.minimum(answers[0].lo, answers[1].lo))
+    assert np.allclose(answers[3].hi, np.maximum(answers[0].hi, answers[1].hi))
+    fixed = outrange.output_range(plain, near & (x["mode"] == 1))
+    assert fixed.at_hi["mode"] == pytest.approx([1, 1])
+
+
 def test_the_note_names_the_category_instead_of_its_columns():
     city, heat = [f"city_{k}" for k in "ABCD"], [f"heat pump={k}" for k in "xyz"]
     restricted = outrange.Mixed((0, 1), [f"n{k}" for k in range(8)], [city, ["a", "b"]], [heat])

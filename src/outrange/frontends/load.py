@@ -230,7 +230,10 @@ def _hint(name: str) -> str:
     Return `""` for a file name with any other suffix.
     """
     if os.path.isdir(name):
-        return " Folders (such as a SavedModel) are not supported; save the model as `.keras`."
+        return (
+            " Folders (such as a SavedModel) are not supported. Save the model as `.keras` with "
+            "Keras 3, or as `.h5` with Keras 2 (`tf_keras`), and pass this file."
+        )
     if name.lower().endswith((".pt", ".pth")):
         return (
             " Such a file contains weights without code (a state dict), or pickled code, which is "

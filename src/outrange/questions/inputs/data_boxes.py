@@ -44,7 +44,28 @@ class ArrayBox(NamedTuple):
 
 
 class NamedBox(dict[str, Any]):
-    """Box of several inputs by name, `{name: (lo, hi)}`."""
+    """Box of several inputs by name, `{name: (lo, hi)}`.
+
+    As for other sets, `a | b` is a union, and `a & condition` the part where a condition on `x`
+    holds.
+    """
+
+    __array_ufunc__ = None
+
+    def __or__(self, other: Any) -> Any:
+        from .sets.base import unite
+
+        return unite(self, other)
+
+    def __ror__(self, other: Any) -> Any:
+        from .sets.base import unite
+
+        return unite(other, self)
+
+    def __and__(self, other: Any) -> Any:
+        from .sets.base import restrict
+
+        return restrict(self, other)
 
     def contains(self, rows: Any) -> Any:
         """Return whether rows lie in the box.

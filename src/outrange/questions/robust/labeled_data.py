@@ -76,17 +76,18 @@ class LabeledData:
                 "`y.argmax(axis=1)`. "
                 f"Received: shape {classes_given.shape}."
             )
-        classes_given = (
-            classes_given.reshape(count) if classes_given.shape == (count, 1) else classes_given
-        )
-        if (
-            classes_given.shape != (count,)
-            or (classes_given != np.rint(classes_given)).any()
-            or not ((classes_given >= 0) & (classes_given < classes)).all()
-        ):
+        if classes_given.shape not in ((count,), (count, 1)):
             raise InputError(
-                f"Labels must be {count} class numbers, 0 to {classes - 1}. "
+                f"Labels must be one class number per row, of shape ({count},). "
                 f"Received: {describe_value(labels)}."
+            )
+        classes_given = classes_given.reshape(count)
+        is_class = np.isin(classes_given, np.arange(classes))
+        if not is_class.all():
+            i, others = int(np.argmin(is_class)), int((~is_class).sum()) - 1
+            raise InputError(
+                f"Labels must be class numbers, integers from 0 to {classes - 1}. Received: "
+                f"{classes_given[i]:g} in row {i}{f', and {others} more' if others else ''}."
             )
         inputs = arrays[slots[0].name] if len(slots) == 1 else arrays
         return cls(decision, inputs, np.concatenate(flats, axis=1), classes_given.astype(np.int64))

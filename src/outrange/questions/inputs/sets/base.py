@@ -13,6 +13,7 @@ from ...expressions.formulas import all_of
 from ...expressions.resolve import apply_property, uses_outputs
 from ...expressions.scope import Scope
 from ..boxes import describe_value
+from ..columns import column_names
 from ..parse_box import input_box, whole_entries
 
 
@@ -39,18 +40,13 @@ class InputSet(ABC):
         """
 
     def __or__(self, other: Any) -> Union:
-        return Union(self, _not_condition(other))
+        return unite(self, other)
 
     def __ror__(self, other: Any) -> Union:
-        return Union(_not_condition(other), self)
+        return unite(other, self)
 
     def __and__(self, other: Any) -> Cut:
-        if not isinstance(other, Condition) and not _is_function(other):
-            raise InputError(
-                "A set of inputs must be cut by a condition on `x`: `set & (x[0] <= 1)`, with "
-                f"parentheses around each comparison. Received: {describe_value(other)} after `&`."
-            )
-        return Cut(self, other)
+        return restrict(self, other)
 
     def __rand__(self, other: Any) -> Cut:
         return self & other
@@ -105,6 +101,39 @@ class Cut(InputSet):
 
     def regions(self, slots: Sequence[Slot]) -> list[Region]:
         return cut(regions_of(slots, self.whole), on_inputs(slots, self.condition))
+
+
+def unite(first: Any, second: Any) -> Union:
+    """Return the union of two sets of inputs.
+
+    Raises:
+        InputError: A set is a condition, or a dict that names only some columns of the other set.
+    """
+    for whole, other in ((first, second), (second, first)):
+        names = column_names(whole) or ()
+        missing = [name for name in names if isinstance(other, dict) and name not in other]
+        if missing:
+            column = str(next(iter(other), missing[0]))
+            raise InputError(
+                "A dict in a union must name every column. To fix a column, write "
+                f"`set & (x[{column!r}] == value)`, with `from outrange import x`. Received: "
+                f"{brief(other)} without `{missing[0]}`."
+            )
+    return Union(first, second)
+
+
+def restrict(whole: Any, condition: Any) -> Cut:
+    """Return the part of a set where a condition on `x` holds.
+
+    Raises:
+        InputError: `condition` is neither a condition nor a function.
+    """
+    if not isinstance(condition, Condition) and not _is_function(condition):
+        raise InputError(
+            "A set of inputs must be cut by a condition on `x`: `set & (x[0] <= 1)`, with "
+            f"parentheses around each comparison. Received: {describe_value(condition)} after `&`."
+        )
+    return Cut(whole, condition)
 
 
 def regions_of(slots: Sequence[Slot], inputs_set: Any) -> list[Region]:
