@@ -7,8 +7,8 @@ from diagnosis.posts import POSTS
 def main() -> None:
     """Print a line per post: the level, all findings above SUSPECTED, and the alarms."""
     for post in POSTS:
-        faulty = outrange.diagnose(*post.faulty(), **post.options)
-        fixed = outrange.diagnose(*post.fixed(), **post.options)
+        faulty = outrange.diagnose(*post.build(), **post.options)
+        fixed = outrange.diagnose(*post.build(fixed=True), **post.options)
         seen = [*faulty.findings, *faulty.notes]
         named = [f"{f.code}:{f.level.name}{' note' * f.note}" for f in seen if f.code in post.codes]
         others = [f"{f.code}:{f.level.name}" for f in faulty if f.code not in post.codes]
