@@ -8,6 +8,7 @@ import pytest
 import outrange
 from outrange import x, y
 from outrange.core import InputError
+from outrange.core.errors import RelaxedSetWarning
 from outrange.frontends.network import Network
 from outrange.graph import Builder, Slot
 from outrange.questions.inputs.columns import whole_sentence
@@ -172,6 +173,45 @@ def test_floats_are_integers_only_if_they_are_flags():
     assert box.integers == ["rooms", "garden", "old"]
     assert box.one_hot == [["city_A", "city_B"]]
     assert box.contains(table.assign(area=45.5, scaled=0.5)).all()
+
+
+def test_a_ball_around_a_row_respects_categories_of_data(plain, frame):
+    row = frame.iloc[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ball = outrange.ball(row, 1.5, data=frame.assign(price="unknown"))
+    assert (ball.integers, ball.one_hot) == (["mode"], [["color_red", "color_blue"]])
+    answer = outrange.output_range(plain, ball)
+    for at in (answer.at_lo, answer.at_hi):
+        assert np.isin(at["mode"], range(-1, 5)).all()
+        assert (at["color_red"] + at["color_blue"] == 1).all()
+    near = outrange.ball(dict(row), 0.5, scale="std", data=frame)
+    assert near.contains(frame.iloc[:1]) and not near.contains(row + 0.01)
+    with pytest.raises(InputError, match="data without `speed`"):
+        outrange.ball(row, 1, data=frame.drop(columns="speed"))
+
+
+@pytest.mark.parametrize("form", ["row", "table", "dict"])
+def test_a_ball_with_mixtures_of_categories_warns(plain, frame, form):
+    row = {"row": frame.iloc[0], "table": frame.iloc[:1], "dict": dict(frame.iloc[0])}[form]
+    fixed = {"speed": 1, "mode": 0, "color_red": 0, "color_blue": 0}
+    with pytest.warns(RelaxedSetWarning, match="one-hot columns.*`data=` to `ball`"):
+        outrange.ball(row, 0.5)
+    with pytest.warns(RelaxedSetWarning, match="one-hot columns.*`scale`"):
+        outrange.robustness(plain if form != "dict" else plain.with_feature_names(list(row)), row)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RelaxedSetWarning)
+        outrange.ball(row, fixed)
+        outrange.robustness(
+            plain if form != "dict" else plain.with_feature_names(list(row)), row,
+            perturbation=outrange.Perturbation(scale=fixed),
+        )  # fmt: skip
+
+
+def test_robust_accuracy_on_a_table_with_categories_warns(plain, frame):
+    labels = plain.predict(frame.to_numpy(np.float64)[:3]).argmax(axis=1)
+    with pytest.warns(RelaxedSetWarning, match="does not respect integers and one-hot columns"):
+        outrange.robust_accuracy(plain, frame[:3], labels, 0.01)
 
 
 def test_tables_without_categories_are_sets_too(plain):

@@ -555,3 +555,12 @@ def test_a_half_known_direction_stands_in_the_table():
     answer = Monotone("m", (trend,), None, None, "time", Warrant.FLOAT64_ROUNDED, Cost(1.0, 1), ())
     document = trend_document(answer, Reader())
     assert "can rise; whether it can also fall is unknown" in str(document)
+
+
+def test_robust_accuracy_on_a_table_says_that_mixtures_are_included():
+    frame, price = houses()
+    net = keras.Sequential([keras.Input((frame.shape[1],)), keras.layers.Dense(2)])
+    labels = (price > np.median(price)).astype(int)
+    report = outrange.report(net, data=(frame, labels), samples=5, time_limit=60)
+    (section,) = (part for part in report.sections if part.key == "robustness")
+    assert "mixtures of categories" in str(section.blocks)

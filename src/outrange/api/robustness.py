@@ -116,6 +116,7 @@ def robustness(
     network, clock = load_within_limit(model, time_limit, x)
     units = flat_scale(network.graph.inputs, perturbation.scale)
     around = Neighborhood.of(network.graph.inputs, x, perturbation.norm, perturbation.clip, units)
+    _warn_of_mixtures(network, x, around.center[None], units)
     unsafe, text, reading = _decision(network, around.center, property)
     proof = Certifier.of(certificate, clock, "robustness", network, arithmetic)
     if proof is not None:
@@ -136,6 +137,26 @@ def robustness(
         words = f"{text}, within {answer.lo!r} of the input"
         answer = proof.verdict(answer, unsafe, [around.region(answer.lo)], words)
     return add_provenance(answer, network)
+
+
+def _warn_of_mixtures(network: Network, x: Any, rows: np.ndarray, units: np.ndarray | None) -> None:
+    """Warn if balls around rows vary inputs that seem to contain integers or categories.
+
+    Args:
+        network: The loaded network.
+        x: The rows as the caller passed them.
+        rows: The rows, `(n, inputs)`.
+        units: Scale of each input, or None.
+    """
+    from ..questions.inputs.columns import warn_relaxed_ball
+
+    slots = network.graph.inputs
+    starts = np.cumsum([0, *(slot.size for slot in slots)])
+    at = {slot.name: int(i) for slot, i in zip(slots, starts, strict=False) if slot.size == 1}
+    parts = {name: rows[:, i] for name, i in at.items()}
+    varies = {name for name, i in at.items() if units is None or units[i] > 0}
+    remedy = "To fix these inputs, set their `scale` in `outrange.Perturbation` to 0."
+    warn_relaxed_ball(x, parts, varies, remedy)
 
 
 def _decision(network: Network, center: np.ndarray, property: Any) -> tuple[Formula, str, str]:
@@ -259,6 +280,7 @@ def robust_accuracy(
     data = LabeledData.of(network, x, y, threshold)
     perturbation = read_perturbation(eps)
     units = flat_scale(network.graph.inputs, perturbation.scale, x)
+    _warn_of_mixtures(network, x, data.flat, units)
     several = is_several(perturbation.eps)
     ask: Any = robustness_curve if several else ask_one
     with take_pool() as pool:

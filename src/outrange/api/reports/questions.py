@@ -351,13 +351,16 @@ class Questions:
         eps = SMALL_SHARE if self.eps is None else float(self.eps)
         each = min(MOST_EACH, max(1.0, 3 * seconds / count))
         clock = Clock(seconds)
-        answer = robust_accuracy(
-            self.network, rows, labels[:count], Perturbation(eps, clip=self.clip, scale=scale),
-            each=each, time_limit=seconds,
-        )  # fmt: skip
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RelaxedSetWarning)  # The note on the page says so.
+            answer = robust_accuracy(
+                self.network, rows, labels[:count], Perturbation(eps, clip=self.clip, scale=scale),
+                each=each, time_limit=seconds,
+            )  # fmt: skip
         self.interrupted |= not answer.complete and clock.left > 0  # the only other reason
         most = f"{eps:.6g}" if scale is None else f"{eps:.0%} of its width over the data"
-        note = f"The first {count:,} of {len(labels):,} rows; inputs perturbed by up to {most}."
+        note = f"The first {count:,} of {len(labels):,} rows; inputs perturbed by up to {most}. "
+        note = f"{note}{self._larger}".strip()
         of_width = "" if scale is None else f", scale={width_code(self.x)}"
         call = (
             f"outrange.robust_accuracy(network, data_x[:{count}], data_y[:{count}], "

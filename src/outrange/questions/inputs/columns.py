@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 import warnings
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -305,16 +305,45 @@ def _describe_group(names: Sequence[str], note: str = "") -> str:
     return f"`{category[0] if category else 'category'}` ({columns_of}{note})"
 
 
-def warn_relaxed(integers: bool, groups: bool) -> None:
-    """Warn that a question about a box includes the values between integers or categories."""
+def warn_relaxed(
+    integers: bool, groups: bool, around: str = "the box around the input set", remedy: str = ""
+) -> None:
+    """Warn that a question about a box includes the values between integers or categories.
+
+    Args:
+        integers: Whether the question ignores integers.
+        groups: Whether the question ignores groups of one-hot or dummy columns.
+        around: The set that the question covers.
+        remedy: A sentence about how to respect them, if there is a way.
+    """
     if integers or groups:
         names = " and ".join(["integers"] * integers + ["one-hot columns"] * groups)
         warnings.warn(
-            f"This question does not respect {names}. It covers the box around the input set, in "
-            "which these inputs may take any value between their bounds.",
+            f"This question does not respect {names}. It covers {around}, in which these inputs "
+            f"may take any value between their bounds.{remedy and f' {remedy}'}",
             RelaxedSetWarning,
             stacklevel=caller_level(),
         )
+
+
+def warn_relaxed_ball(
+    table: Any, parts: Mapping[str, np.ndarray], varies: Set[str], remedy: str
+) -> None:
+    """Warn that a ball around rows includes the values between integers or categories.
+
+    Args:
+        table: The rows. In a DataFrame or a row of one, the data type shows which columns contain
+            integers.
+        parts: Columns of the rows as numbers, by name.
+        varies: Names of the columns that vary within the ball.
+        remedy: A sentence about how to respect integers and categories.
+    """
+    integers = frame_integers(table) if is_frame(table) else []
+    if is_row(table) and np.asarray(table.to_numpy()).dtype.kind in "biu":
+        integers = list(parts)
+    whole, one_hot, dummies = whole_columns(parts, [name for name in integers if name in parts])
+    groups = any(varies & set(group) for group in one_hot + dummies)
+    warn_relaxed(bool(varies & set(whole)), groups, "the ball around the input", remedy)
 
 
 def quote_names(names: Sequence[str]) -> str:

@@ -1,16 +1,25 @@
 """Boxes around data or a point: pairs `(lo, hi)` or dicts of such pairs, for use as `box`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ...core import InputError
 from .boxes import array_ball, array_box, describe_value, numbers
-from .columns import column_box, column_names, is_frame, point_by_column
+from .columns import (
+    column_box,
+    column_names,
+    columns,
+    frame_integers,
+    is_frame,
+    point_by_column,
+    quote_names,
+    warn_relaxed_ball,
+)
 from .data_boxes import ArrayBox, NamedBox, TableBox
 from .scales import deviations
-from .sets.table import frame_set
+from .sets.table import frame_set, table_set
 
 
 def data_box(
@@ -76,14 +85,19 @@ def ball(
         clip: `(least, most)`, limits on every entry, such as `(0, 1)` for pixels.
         scale: Factors by which the radius is multiplied, in any of the forms of `radius`; `"std"`
             for the standard deviations of `data`.
-        data: Data whose standard deviations are the factors if `scale` is `"std"`.
+        data: Data whose standard deviations are the factors if `scale` is `"std"`. A DataFrame also
+            restricts its integer columns to integers, and its one-hot groups to categories, as in
+            `outrange.data_box`. Columns that are not in `x` are ignored. Without a DataFrame, a
+            ball around a row that seems to contain categories includes mixtures, with a warning.
 
     Returns:
         `(lo, hi)`, two float64 arrays of `x`'s shape, each rounded to nearest; for a dict, a dict
-        of such pairs. Pass it as `box`.
+        of such pairs. With a DataFrame that has integer or one-hot columns as `data`, an
+        `outrange.Mixed` of the dict. Pass it as `box`.
 
     Raises:
-        InputError: `radius` is negative, a number is not finite, or the clipped ball is empty.
+        InputError: `radius` is negative, a number is not finite, a column is not in `data`, or the
+            clipped ball is empty.
 
     Example:
         >>> lo, hi = ball([0.25, 0.875], 0.25, clip=(0, 1))
@@ -91,18 +105,50 @@ def ball(
         ([0.0, 0.625], [0.5, 1.0])
     """
     names = column_names(x)
+    if is_frame(data) and (names is not None or isinstance(x, Mapping)):
+        names = names or tuple(x)
+        data = _select_columns(data, names)
     if scale is not None:
         radius = _scale_radius(radius, scale, data, x, names)
-    if names is not None:
-        x = point_by_column(x)
-        parts = {name: ball(x[name], _radius_of(radius, name, names), clip) for name in names}
-        return TableBox({name: (float(lo), float(hi)) for name, (lo, hi) in parts.items()})
-    if isinstance(x, Mapping):
-        parts = (
-            (name, ball(point, _radius_of(radius, name, x), clip)) for name, point in x.items()
-        )
-        return NamedBox(parts)
+    if names is not None or isinstance(x, Mapping):
+        row, x = x, point_by_column(x)
+        parts = {name: array_ball(x[name], _radius_of(radius, name, x), clip) for name in x}
+        if names is None:
+            box = NamedBox((name, ArrayBox(*ends)) for name, ends in parts.items())
+        else:
+            box = TableBox({name: (float(lo), float(hi)) for name, (lo, hi) in parts.items()})
+            if is_frame(data):
+                return table_set(box, columns(data), frame_integers(data))
+        _warn_of_mixtures(row, x, parts)
+        return box
     return ArrayBox(*array_ball(x, radius, clip))
+
+
+def _select_columns(data: Any, names: Sequence[str]) -> Any:
+    """Return the columns of a DataFrame with these names."""
+    present = [str(name) for name in data.columns]
+    missing = [name for name in names if name not in present]
+    if missing:
+        raise InputError(
+            "`data` must contain every column of the point. Received: data without "
+            f"{quote_names(missing)}."
+        )
+    return data[[name for name in data.columns if str(name) in names]]
+
+
+def _warn_of_mixtures(row: Any, point: Mapping[str, Any], ball_of: Mapping[str, Any]) -> None:
+    """Warn if a ball varies columns that seem to contain integers or categories.
+
+    Args:
+        row: The point as the caller passed it.
+        point: The point by name.
+        ball_of: Bounds `(lo, hi)` of each entry of the point.
+    """
+    values = {name: np.ravel(numbers(value, f"`{name}`")) for name, value in point.items()}
+    values = {name: value for name, value in values.items() if value.size == 1}
+    varies = {name for name in values if np.any(ball_of[name][0] < ball_of[name][1])}
+    remedy = "To respect them, pass the table as `data=` to `ball`."
+    warn_relaxed_ball(row, values, varies, remedy)
 
 
 def _radius_of(radius: Any, name: str, names: Any) -> Any:
