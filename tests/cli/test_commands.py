@@ -143,6 +143,17 @@ def test_summary(small, record):
     assert [len(row["dead"]) for row in summary["layers"]].count(1) == 1
 
 
+def test_monotone(small, record):
+    box = ("--box", "-1", "1")
+    found = record("monotone", small, *box)
+    assert len(found["trends"]) > 1
+    for trend in found["trends"]:
+        only = ("--inputs", trend["input"], "--outputs", trend["output"])
+        for direction in ("rises", "falls"):
+            answer = outrange("monotone", small, *box, *only, "--direction", direction)
+            assert answer.returncode == (0 if trend[direction] else 1), answer.stderr
+
+
 @pytest.mark.slow
 def test_time_runs_out_with_exit_code_3(large):
     result = outrange("range", large, "--box", "-1", "1", "--time-limit", "0.5")

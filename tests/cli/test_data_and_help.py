@@ -96,6 +96,18 @@ def test_a_summary_over_integers_warns_that_its_set_is_larger(capsys, files):
     assert "does not respect integers" in message and "set respects" not in message
 
 
+def test_monotone_names_the_columns_of_a_table(capsys, files):
+    folder, _ = files
+    rows = ["speed,load,mode,y", *(f"0.{k},{k}.5,{k % 3},{k}" for k in range(9))]
+    (folder / "modes.csv").write_text("\n".join(rows) + "\n")
+    model, data = str(folder / "sum.onnx"), str(folder / "modes.csv")
+    assert run(["monotone", model, "--data", data, "--inputs", "load,2"]) == 0
+    printed = capsys.readouterr().out
+    assert "load" in printed and "mode" in printed and "]  speed" not in printed
+    assert run(["monotone", model, "--data", data, "--inputs", "lod"]) == 2
+    assert "Did you mean `load`?" in " ".join(capsys.readouterr().err.split())
+
+
 @pytest.mark.parametrize(
     ("words", "is_integer"),
     [("1 2 3 4", True), ("1.0 2.0 3.0 4.0", False), ("0.0 1.0 1.0 0.0", True), ("0 1 1 0", True),

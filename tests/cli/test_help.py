@@ -47,6 +47,7 @@ def test_an_option_is_a_noun_phrase(command):
 FUNCTIONS = {
     "range": outrange.output_range,
     "summary": outrange.summary,
+    "monotone": outrange.monotone,
     "verify": outrange.verify,
     "verify-all": outrange.verify_all,
     "explore": outrange.explore,

@@ -108,6 +108,40 @@ def summary_command(model: str, form: str, safe_mode: bool, **box: Any) -> int:
     return EXACT
 
 
+@app.command("monotone", epilog=epilog("monotone"))
+@click.argument("model")
+@_with(*BOX_OPTIONS)
+@click.option(
+    "--inputs",
+    "only",
+    metavar="LIST",
+    help="Inputs to consider, names or indices: area,2.  [default: all]",
+)
+@click.option("--outputs", metavar="LIST", help="Outputs to consider, in the format of --inputs.")
+@click.option(
+    "--direction",
+    type=click.Choice(["rises", "falls"]),
+    help="Direction to verify.  [default: find a direction for each output and input]",
+)
+@click.option(
+    "--time-limit",
+    "seconds",
+    type=float,
+    help="Time limit in seconds, including the time to import Keras and read the model; inf for "
+    "no limit.  [default: 45 for the search]",
+)
+@_with(BUDGET, EXECUTOR, CERTIFICATE, *MODEL_OPTIONS)
+def monotone_command(model: str, **options: Any) -> int:
+    """Find or verify whether outputs rise or fall.
+
+    An output rises in an input if it never falls while this input grows and all other inputs stay
+    fixed. A direction that is refuted comes with two inputs as evidence.
+    """
+    from .commands.monotone import ask_monotone
+
+    return ask_monotone(model, _box(options), click.echo, **options)
+
+
 @app.command("verify", epilog=epilog("verify"))
 @click.argument("models", metavar="MODEL", nargs=-1)
 @click.argument("property_", metavar="PROPERTY")

@@ -6,6 +6,10 @@ EXAMPLES = {
         "outrange range net.onnx --data train.csv --margin 0.1 --relative",
     ),
     "summary": ("outrange summary net.keras --box 0 1",),
+    "monotone": (
+        "outrange monotone net.keras --data train.csv",
+        "outrange monotone net.keras --data train.csv --inputs area --direction rises",
+    ),
     "verify": (
         'outrange verify net.keras "0 <= y[0] <= 3.99 and y.argmax() != 2" --box 0 1',
         "outrange verify net.onnx property.vnnlib --time-limit 60",

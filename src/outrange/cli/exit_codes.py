@@ -12,6 +12,7 @@ Exit codes:
 \b
   0    the answer is complete: exact to --tol, or every property holds
   1    verify: the property is violated (`sat`), so that `verify ... && deploy` stops;
+       monotone: the output does not have the --direction;
        verify-all: a property is violated for which --expected does not say `sat`
   2    an argument is invalid (a missing file, a bad box, an unknown layer or
        KERAS_BACKEND), or the output cannot be written
