@@ -56,7 +56,7 @@ class BallLoop:
     """A closed loop as a user writes it.
 
     Args:
-        plant: A function of `x` and `u`, and of `t`, `w` and `c`, which are passed by name.
+        plant: A function of `x` and `u`, and of `t`, `w`, `p` and `c`, which are passed by name.
         networks: Networks by mode; without modes, a single one with the key 0.
         dt: The period; None in discrete time.
         observe: Function from the state to the controller's input.
@@ -80,7 +80,7 @@ class BallLoop:
 
     def rate(self, x: Sequence, u: Sequence, t: Any, w: Sequence) -> list:
         """Return the plant's result: the next state, or the derivative of the state."""
-        state, free = iter((_array(x), _array(u))), {"t": t, "w": _array(w), "c": _array(w)}
+        state, free = iter((_array(x), _array(u))), {"t": t} | dict.fromkeys("wpc", _array(w))
         return list(
             self.plant(*(free[name] if name in free else next(state) for name in self.names))
         )

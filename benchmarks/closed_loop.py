@@ -51,12 +51,12 @@ def advised(pilot: str, climb: float, expected: str) -> Row:
     """Return a row of VCAS, the vertical collision avoidance system."""
     name = f"VCAS {pilot} {climb:g}"
     nets = {k: f"VCAS/VertCAS_noResp_pra0{k + 1}_v9_20HU_200.onnx" for k in range(9)}
-    more = {"mode": 3, "observe": aircraft_seen}
+    more: dict[str, Any] = {"observe": aircraft_seen}
     if pilot == "all":
-        more["choice"] = [-1, 0, 1]
+        more["unknown"] = {"c": [-1, 0, 1]}
     far = (abs(x[0]) > 100).always(1)
     lo, hi = (-133, climb, 25, 0), (-129, climb, 25, 0)
-    return Row(f"D5 {name}", nets, aircraft(pilot), lo, hi, 10, far, expected, more)
+    return Row(f"D5 {name}", {3: nets}, aircraft(pilot), lo, hi, 10, far, expected, more)
 
 
 CAR = (2.9, 2.9, 0, 0), (3.1, 3.1, 0, 0)
@@ -81,8 +81,7 @@ ROWS = [
         (-0.44, -0.54, 0.66, -0.74, 0.86, -0.64), 30, ATTITUDES, "HOLDS"),
     Row("D6 unicycle", "Benchmark10-Unicycle.onnx", unicycle, (9.5, -4.5, 2.1, 1.5),
         (9.55, -4.45, 2.11, 1.51), 50, within([-0.6, -0.2, -0.06, -0.3], [0.6, 0.2, 0.06, 0.3])
-        .at(50), "HOLDS", {"actuate": lambda y: y - 20, "disturbance": ([-1e-4], [1e-4]),
-                           "varying": True}),
+        .at(50), "HOLDS", {"actuate": lambda y: y - 20, "unknown": {"w": ([-1e-4], [1e-4])}}),
     Row("D6 double pendulum", "Double_Pendulum_less.onnx", arms, (1.0,) * 4, (1.3,) * 4, 20,
         within([-1.7] * 4, [2.0] * 4), "HOLDS"),
     *FLOWS,
@@ -94,11 +93,12 @@ def controllers(row: Row, data: Path | None, folder: Path) -> Any:
     if isinstance(row.controller, onnx.ModelProto):
         onnx.save(row.controller, folder / "own.onnx")
         return folder / "own.onnx"
-    names = row.controller if isinstance(row.controller, dict) else {0: row.controller}
-    if data is None or not all((data / name).exists() for name in names.values()):
+    names = row.controller if isinstance(row.controller, dict) else {0: {0: row.controller}}
+    ((mode, files),) = names.items()
+    if data is None or not all((data / name).exists() for name in files.values()):
         return None
     if isinstance(row.controller, dict):
-        return {mode: data / name for mode, name in names.items()}
+        return {mode: {value: data / name for value, name in files.items()}}
     if row.controller.endswith(".txt"):
         onnx.save(network_of(data / row.controller), folder / "net.onnx")
         return folder / "net.onnx"

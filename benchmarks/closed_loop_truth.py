@@ -208,11 +208,13 @@ def starts(
 
 
 def drawn_noise(row: Row, rng: np.random.Generator) -> np.ndarray:
-    """Return a random disturbance, or random choices, for every step."""
-    if "choice" in row.more:
-        return rng.choice(row.more["choice"], (row.steps, 1)).astype(float)
-    lo, hi = (np.atleast_1d(v).astype(float) for v in row.more.get("disturbance", ([], [])))
-    times = row.steps if row.more.get("varying") else 1
+    """Return a random disturbance, constant parameters or random choices, for every step."""
+    unknown = row.more.get("unknown", {})
+    if "c" in unknown:
+        return rng.choice(unknown["c"], (row.steps, 1)).astype(float)
+    ends = unknown.get("w", unknown.get("p", ([], [])))
+    lo, hi = (np.atleast_1d(v).astype(float) for v in ends)
+    times = row.steps if "w" in unknown else 1
     found = np.where(rng.integers(0, 2, (times, lo.size)) > 0, lo, hi)
     found = np.where(rng.integers(0, 2, (times, 1)) > 0, found, rng.uniform(lo, hi, found.shape))
     return np.broadcast_to(found, (row.steps, lo.size))
@@ -229,13 +231,12 @@ def counted(row: Row, share: float, points: int, limit: float, folder: tuple) ->
     controller = controllers(row, *folder)
     if controller is None:
         return None
-    files = controller if isinstance(controller, dict) else {0: controller}
+    modes = controller if isinstance(controller, dict) else {None: {0: controller}}
+    ((mode, files),) = modes.items()
     more = row.more
     dt = None if "dt" not in more else Fraction(str(more["dt"]))
-    networks = {mode: BallNetwork.of(outrange.load(file).graph) for mode, file in files.items()}
-    loop = BallLoop(
-        row.plant, networks, dt, more.get("observe"), more.get("actuate"), more.get("mode")
-    )
+    networks = {key: BallNetwork.of(outrange.load(file).graph) for key, file in files.items()}
+    loop = BallLoop(row.plant, networks, dt, more.get("observe"), more.get("actuate"), mode)
     began = time.process_time()
     count = Count(row.name, share)
     try:

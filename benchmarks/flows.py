@@ -34,9 +34,9 @@ def actuator(x: Any, u: Any) -> Any:
     return [x[1], -x[0] + 0.1 * np.sin(x[2]), x[3], u[0]]
 
 
-def unicycle(x: Any, u: Any, w: Any) -> Any:
-    """Return the derivative of a unicycle with a small disturbance."""
-    return [x[3] * np.cos(x[2]), x[3] * np.sin(x[2]), u[1], u[0] + w[0]]
+def unicycle(x: Any, u: Any, p: Any) -> Any:
+    """Return the derivative of a unicycle with a small constant disturbance."""
+    return [x[3] * np.cos(x[2]), x[3] * np.sin(x[2]), u[1], u[0] + p[0]]
 
 
 def attitude(x: Any, u: Any) -> Any:
@@ -172,8 +172,8 @@ FLOWS = [
         within([-2.0] * 4, [2.0] * 4), "HOLDS", {"actuate": lambda y: y - 10, "dt": 1}),
     Row("C5 unicycle", "Benchmark10-Unicycle.onnx", unicycle, (9.5, -4.5, 2.1, 1.5),
         (9.55, -4.45, 2.11, 1.51), 50, within([-0.6, -0.2, -0.06, -0.3], [0.6, 0.2, 0.06, 0.3])
-        .at(10), "HOLDS", {"actuate": lambda y: y - 20, "disturbance": ([-1e-4], [1e-4]),
-                           "varying": False, "dt": 0.2}),
+        .at(10), "HOLDS", {"actuate": lambda y: y - 20, "unknown": {"p": ([-1e-4], [1e-4])},
+                           "dt": 0.2}),
     Row("C6 attitude", "Attitude-Control.onnx", attitude, (-0.45, -0.55, 0.65, -0.75, 0.85, -0.65),
         (-0.44, -0.54, 0.66, -0.74, 0.86, -0.64), 30, ATTITUDES, "HOLDS", {"dt": 0.1}),
     Row("C7 double pendulum less", "Double_Pendulum_less.onnx", arms, (1.0,) * 4, (1.3,) * 4, 20,

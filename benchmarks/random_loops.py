@@ -62,8 +62,8 @@ def random_row(seed: int) -> Row:
     def step(t: Any, x: Any, u: Any, w: Any) -> Any:
         return [a + 0.1 * b for a, b in zip(x, rate(t, x, u, w), strict=True)]
 
-    more: dict[str, Any] = {"varying": bool(rng.integers(2))}
-    more["disturbance"] = (np.array([-0.05]), np.array([0.1])) if rng.integers(2) else (0.0, 0.0)
+    ends = (np.array([-0.05]), np.array([0.1])) if rng.integers(2) else (0.0, 0.0)
+    more: dict[str, Any] = {"unknown": {"w": ends}}
     if flows:
         more["dt"] = float(rng.choice([0.03, 0.05, 0.1]))
     middle, half = rng.normal(size=n), 10.0 ** rng.uniform(-3, -0.5, n)

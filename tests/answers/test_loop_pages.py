@@ -21,7 +21,7 @@ def page_of(tmp_path, **more):
             lambda x: [-0.5 * x[0] - x[1]],
             lambda x, u: [x[0] + 0.2 * x[1], x[1] + 0.2 * u[0]],
             ([0.8, 0.0], [1.0, 0.2]),
-            states=["</script><b>", "speed"],
+            names=["</script><b>", "speed"],
         ),
         steps=6,
         **more,

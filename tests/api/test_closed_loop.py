@@ -77,7 +77,7 @@ def test_formulas_say_the_same(expected_ends):
     plain = ["x1 + 0.1*x2", "x2 + 0.1*(u1 - sin(x1)*x2)"]
     named = ["at + 0.1*v", "v + 0.1*(push - sin(at)*v)"]
     assert _ends(plain) == pytest.approx(expected_ends, abs=1e-4)
-    ends = _ends(named, states=["at", "v"], controls=["push"])
+    ends = _ends(named, names=(["at", "v"], ["push"]))
     assert ends == pytest.approx(expected_ends, abs=1e-4)
 
 
@@ -121,7 +121,7 @@ def test_answers_print_draw_and_come_back_from_files(tmp_path, model):
     pytest.importorskip("matplotlib").use("Agg")
     spec = (x["at"] <= 2).always() & within([None, -3], [None, 3]).eventually()
     answer = outrange.closed_loop(
-        outrange.ControlLoop(model, spring, BOX, states=["at", "speed"]), steps=4, spec=spec
+        outrange.ControlLoop(model, spring, BOX, names=["at", "speed"]), steps=4, spec=spec
     )
     assert answer.status == "HOLDS" and bool(answer) and "at" in str(answer)
     answer.save(tmp_path / "loop.json")
@@ -154,10 +154,9 @@ def test_controllers_of_modes():
     """One controller acts left of 0, another right of 0: the mode is a state."""
     answer = outrange.closed_loop(
         outrange.ControlLoop(
-            {0: lambda x: [0.0 * x[0] - 1.0], 1: lambda x: [0.0 * x[0] + 1.0]},
+            {1: {0: lambda x: [0.0 * x[0] - 1.0], 1: lambda x: [0.0 * x[0] + 1.0]}},
             lambda x, u: [x[0] + u[0], 1 - x[1]],
             ([0.0, 0.0], [0.5, 0.0]),
-            mode=1,
         ),
         steps=4,
         spec=within([0, None], [0.5, None]).at(4),
@@ -204,12 +203,10 @@ CALLS = {
     "a set without an end": ({"initial": ([0, 0], [1, np.inf])}, "finite `hi`"),
     "a set of another size": (
         {"initial": ([0, 0, 0], [1, 1, 1]), "plant": ["x1", "x2"]}, "shape (3,)"),
-    "a disturbance of which nothing is said": (
-        {"plant": lambda x, u, w: x + w, "disturbance": (0, 1)}, "`varying=True`"),
     "a disturbance that the plant does not read": (
-        {"disturbance": (0, 1), "varying": True}, "the plant must have the argument `w`"),
+        {"unknown": {"w": (0, 1)}}, "the plant must have the argument `w`"),
     "a plant that reads what nobody gives": (
-        {"plant": lambda x, u, p: x * p[0]}, "argument `p` needs `parameters=`"),
+        {"plant": lambda x, u, p: x * p[0]},  "argument `p` needs `unknown={'p': ...}`"),
     "a specification beyond the end": (
         {"spec": (x[0] <= 1).at(9)}, "about step 9"),
     "a state that there is not": (
@@ -220,7 +217,8 @@ CALLS = {
         {"controller": "model", "observe": lambda x: [x[0]]}, "`observe` must return 2 numbers"),
     "a logarithm of negative numbers": (
         {"plant": lambda x, u: [np.log(x[0] - 1), x[1]]}, "at step 0, where it is not defined"),
-    "modes without a mode": ({"controller": {0: gain, 1: gain}}, "`mode=` must name that state"),
+    "modes without a state": (
+        {"controller": {0: gain, 1: gain}}, "from the name or index of a state"),
     "a linear plant that does not fit": (
         {"plant": linear_plant([[1, 0], [0, 1]], [[1, 0], [0, 1]])}, "column of `B` per control"),
 }  # fmt: skip

@@ -103,7 +103,7 @@ START = [0.8, 0.0], [1.0, 0.2]
 def test_a_pendulum_and_a_network():
     model = small_controller()
     answer = closed_loop(
-        ControlLoop(model, pendulum, START, dt=0.05, states=["angle", "speed"]),
+        ControlLoop(model, pendulum, START, dt=0.05, names=["angle", "speed"]),
         steps=20,
         spec=(x["angle"] <= 1.02).always() & (x["angle"] <= 0.63).during(0.5, 1),
     )
@@ -177,46 +177,39 @@ def test_disturbances_and_parameters():
     def disturbed_decay(x, u, w):
         return [-x[0] + u[0] + w[0]]
 
-    for varying in (True, False):
+    def shifted_decay(x, u, p):
+        return [-x[0] + u[0] + p[0]]
+
+    for plant, name in ((disturbed_decay, "w"), (shifted_decay, "p")):
         answer = closed_loop(
-            ControlLoop(
-                none,
-                disturbed_decay,
-                ([0.0], [0.0]),
-                dt=0.1,
-                disturbance=(-0.1, 0.1),
-                varying=varying,
-            ),
+            ControlLoop(none, plant, ([0.0], [0.0]), dt=0.1, unknown={name: (-0.1, 0.1)}),
             steps=10,
             spec=(abs(x[0]) <= 0.09).always(),
         )
         assert answer.status == "HOLDS" and answer.pipe.final.hi[0] >= 0.1 * (1 - math.exp(-1))
         broken = closed_loop(
-            ControlLoop(
-                none,
-                disturbed_decay,
-                ([0.0], [0.0]),
-                dt=0.1,
-                disturbance=(-0.1, 0.1),
-                varying=varying,
-            ),
+            ControlLoop(none, plant, ([0.0], [0.0]), dt=0.1, unknown={name: (-0.1, 0.1)}),
             steps=10,
             spec=(abs(x[0]) <= 0.063).always(),
         )
         assert broken.status == "VIOLATED"
-        assert abs(broken.counterexample.disturbance.ravel()[0]) == 0.1
+        run = broken.counterexample
+        worst = run.disturbance if name == "w" else run.parameters
+        assert abs(worst.ravel()[0]) == 0.1
 
     def grown(t, x, p):
         return [p[0] * t]
 
     with pytest.raises(outrange.InputError, match="x, u"):
-        closed_loop(ControlLoop(none, grown, ([0.0], [0.0]), dt=0.5, parameters=(1, 2)), steps=2)
+        closed_loop(
+            ControlLoop(none, grown, ([0.0], [0.0]), dt=0.5, unknown={"p": (1, 2)}), steps=2
+        )
 
     def rising(t, x, u, p):
         return [p[0] * t + u[0]]
 
     answer = closed_loop(
-        ControlLoop(none, rising, ([0.0], [0.0]), dt=0.5, parameters=(1, 2)), steps=2
+        ControlLoop(none, rising, ([0.0], [0.0]), dt=0.5, unknown={"p": (1, 2)}), steps=2
     )
     assert answer.status == "REACHED"
     assert np.allclose([answer.pipe.final.lo[0], answer.pipe.final.hi[0]], [0.5, 1.0], atol=1e-9)
@@ -225,7 +218,7 @@ def test_disturbances_and_parameters():
 def test_unions_and_tables():
     answer = closed_loop(
         ControlLoop(
-            none, decay, outrange.Union(([1.0], [1.1]), ([1.9], [2.0])), dt=0.1, states=["level"]
+            none, decay, outrange.Union(([1.0], [1.1]), ([1.9], [2.0])), dt=0.1, names=["level"]
         ),
         steps=3,
         spec=(x["level"] >= 0.7).always(),
@@ -251,9 +244,9 @@ def test_unions_and_tables():
         ({"dt": 0.1, "spec": (x[0] <= 1).always(0, math.inf)}, "InputError", "= 0.3"),
         ({"dt": 0.1, "steps": 0}, "InputError", "an integer from 1"),
         ({"dt": 0.1, "plant": lambda x, u: [x[0]]}, "InputError", "return 2 numbers"),
-        ({"dt": 0.1, "plant": lambda x, u, c: [x[1], c[0]], "choice": [0, 1]},
+        ({"dt": 0.1, "plant": lambda x, u, c: [x[1], c[0]], "unknown": {"c": [0, 1]}},
          "UnsupportedError", "choice"),
-        ({"dt": 0.1, "controller": {0: none}, "mode": 0}, "UnsupportedError", "mode"),
+        ({"dt": 0.1, "controller": {0: {0: none}}}, "UnsupportedError", "mode"),
     ],
 )  # fmt: skip
 def test_wrong_calls_say_why(more, error, words):
@@ -316,13 +309,12 @@ def test_modes_work_in_continuous_time():
     """Modes are supported in continuous time, although the docstring once denied it."""
     answer = outrange.closed_loop(
         outrange.ControlLoop(
-            {0: lambda x: [-1.0 + 0 * x[0]], 1: lambda x: [1.0 + 0 * x[0]]},
+            {"phase": {0: lambda x: [-1.0 + 0 * x[0]], 1: lambda x: [1.0 + 0 * x[0]]}},
             lambda x, u: [u[0]],
             ([0.5, 0], [0.6, 0]),
             dt=0.25,
-            mode="phase",
             memory=lambda x, y: [np.where(x[0] > 0.2, x[1], 1.0)],
-            states=["height", "phase"],
+            names=["height", "phase"],
         ),
         steps=4,
         spec=(x[0] >= -0.5).always(),

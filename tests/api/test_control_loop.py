@@ -31,23 +31,28 @@ LOOP = ControlLoop(steer, decay, START)
     ("changes", "message"),
     [
         ({"controller": decay}, "must come before the plant: `ControlLoop"),
-        ({"controller": {0: steer}}, "`mode=` must name that state"),
-        ({"mode": 0}, "`mode=` must name that state"),
-        ({"controller": {"idle": steer}, "mode": 0}, "must be numbers"),
+        ({"controller": {0: steer}}, "from the name or index of a state"),
+        ({"controller": {0: {0: steer}, 1: {0: steer}}}, "from the name or index of a state"),
+        ({"controller": {0: {"idle": steer}}}, "must have numbers as keys"),
+        ({"controller": {0: {}}}, "must have numbers as keys"),
         ({"dt": -0.1}, "positive finite"),
         ({"observe": 3}, "`observe` must be a function or None. Received: observe=3"),
         ({"actuate": [1]}, "`actuate` must be a function"),
         ({"memory": "x"}, "`memory` must be a function"),
         ({"delay": 0.5}, "the number of steps"),
         ({"delay": True}, "the number of steps"),
-        ({"parameters": (2, 1)}, "parameters"),
-        ({"disturbance": (0, 1)}, "`varying=True`"),
-        ({"varying": True}, "`varying=True`"),
-        ({"choice": []}, "list of finite numbers"),
-        ({"states": "angle"}, "`states` must be a list of names"),
-        ({"states": ["a", "a"]}, "`states` must be distinct nonempty names"),
-        ({"controls": [""]}, "`controls` must be distinct nonempty names"),
-        ({"where": "x[0] <"}, "Received"),
+        ({"unknown": {"p": (2, 1)}}, '`unknown["p"]` must be a pair'),
+        ({"unknown": {"w": [0, 1]}}, '`unknown["w"]` must be a pair'),
+        ({"unknown": {"c": []}}, "list of finite numbers"),
+        ({"unknown": {"d": (0, 1)}}, "may have the keys"),
+        ({"unknown": (0, 1)}, "must be a dict"),
+        ({"names": "angle"}, "`names` must be a list"),
+        ({"names": "ab"}, "`names` must be a list"),
+        ({"names": ["a", "a"]}, "`names` must be distinct nonempty names"),
+        ({"names": (["a"], [""])}, "`names` must be distinct nonempty names"),
+        ({"names": (["a"], "u")}, "`names` must be a list"),
+        ({"states": ["angle"]}, "Pass the names of the states as `names="),
+        ({"varying": False}, 'a constant as `unknown={"p": (lo, hi)}`'),
     ],
 )
 def test_fields_are_checked_before_models_are_read(changes, message):
@@ -57,8 +62,8 @@ def test_fields_are_checked_before_models_are_read(changes, message):
 
 
 def test_choices_need_discrete_time():
-    with pytest.raises(UnsupportedError, match=r"`choice=` with dt=0\.1"):
-        replace(LOOP, choice=[0, 1], dt=0.1)
+    with pytest.raises(UnsupportedError, match=r'unknown\["c"\] with dt=0\.1'):
+        replace(LOOP, unknown={"c": [0, 1]}, dt=0.1)
 
 
 def test_a_loop_is_frozen():
@@ -68,13 +73,14 @@ def test_a_loop_is_frozen():
 
 def test_the_repr_shows_the_fields_that_are_set():
     assert repr(LOOP) == "ControlLoop(steer, decay, ([0.5], [1.0]))"
+    whole = outrange.Union((np.zeros(40), np.ones(40)))
     loop = ControlLoop(
-        "net.keras", linear_plant(np.eye(40), np.ones(40)), (np.zeros(40), np.ones(40)),
-        dt=Fraction(1, 3), observe=steer, delay=(1, 2.0), where=x[0] <= 1,
+        "net.keras", linear_plant(np.eye(40), np.ones(40)), whole & (x[0] <= 1),
+        dt=Fraction(1, 3), observe=steer, unknown={"p": (1, 2)}, delay=(1, 2.0),
     )  # fmt: skip
     text = repr(loop)
-    assert text.startswith("ControlLoop('net.keras', LinearPlant(...), (") and len(text) < 250
-    assert text.endswith("dt=Fraction(1, 3), observe=steer, delay=(1, 2.0), where=x[0] <= 1)")
+    assert text.startswith("ControlLoop('net.keras', LinearPlant(...), ") and len(text) < 250
+    assert text.endswith("observe=steer, unknown={'p': (1, 2)}, delay=(1, 2.0))")
 
 
 @pytest.mark.parametrize(
@@ -87,8 +93,8 @@ def test_the_repr_shows_the_fields_that_are_set():
         ),
         (
             (steer,),
-            {"plant": decay, "initial": START, "states": ["a"], "observe": steer},
-            "closed_loop(ControlLoop(controller, plant, initial, observe=..., states=['a']), "
+            {"plant": decay, "initial": START, "names": ["a"], "observe": steer},
+            "closed_loop(ControlLoop(controller, plant, initial, observe=..., names=['a']), "
             "steps=...)",
         ),
         (
@@ -108,6 +114,12 @@ def test_a_former_call_shows_the_new_one(args, options, call):
             function(*args, **options)
         assert f"`{call.replace('closed_loop', function.__name__)}`" in str(error.value)
         assert "Received: " in str(error.value)
+
+
+def test_a_former_field_of_a_call_names_the_current_one():
+    for function in (closed_loop, loop_reach_sets):
+        with pytest.raises(ArgumentError, match="as `names="):
+            function(steer, decay, START, steps=3, states=["angle"])
 
 
 def test_an_error_names_a_function_without_its_address():
@@ -132,7 +144,7 @@ def test_questions_have_at_most_ten_parameters(function):
 
 
 def test_an_answer_lists_the_fields_of_the_loop():
-    loop = replace(LOOP, delay=1, states=["level"], where="x[0] > 0.6")
+    loop = replace(LOOP, delay=1, names=["level"])
     by_name = closed_loop(steps=2, spec=(x[0] <= 1).always(), loop=loop, tol=1.0, budget=2)
     by_place = closed_loop(loop, 2, (x[0] <= 1).always(), tol=1.0, budget=2)
     assert by_name.provenance == by_place.provenance
@@ -140,7 +152,7 @@ def test_an_answer_lists_the_fields_of_the_loop():
     assert {field.name for field in fields(ControlLoop)} <= set(arguments)
     assert arguments["plant"] == "function decay" and arguments["initial"] == "([0.5], [1.0])"
     assert (arguments["delay"], arguments["steps"], arguments["tol"]) == ("1", "2", "1.0")
-    assert arguments["where"] == "'x[0] > 0.6'" and "loop" not in arguments
+    assert arguments["names"] == "['level']" and "loop" not in arguments
     assert "delay=1, " in provenance_cells(by_name)[0]
     sets = loop_reach_sets(replace(LOOP, delay=1), 2)
     assert dict(sets.provenance.arguments)["delay"] == "1"
@@ -153,13 +165,19 @@ def test_steps_are_a_positive_integer(steps):
 
 
 def test_a_mode_is_a_name_or_an_index():
-    loop = ControlLoop({0: steer, 1: steer}, lambda x, u: [u[0], x[1]], ([0, 0], [1, 1]), mode=True)
-    with pytest.raises(InputError, match="`mode` must be one of the states"):
+    loop = ControlLoop({True: {0: steer, 1: steer}}, lambda x, u: [u[0], x[1]], ([0, 0], [1, 1]))
+    with pytest.raises(InputError, match="must be one of the states"):
         closed_loop(loop, 2)
 
 
 def test_names_are_copied():
     names = ["angle"]
-    loop = replace(LOOP, states=names)
+    loop = replace(LOOP, names=names)
     names.append("angle")
-    assert loop.states == ["angle"]
+    assert loop.names == ["angle"]
+
+
+@pytest.mark.parametrize("names", [["a", "b"], ("a", "b"), (["a", "b"], ["u"])])
+def test_two_states_may_have_any_list_of_names(names):
+    loop = ControlLoop(lambda x: [-x[0]], lambda x, u: [x[1], u[0]], ([0, 0], [1, 1]), names=names)
+    assert closed_loop(loop, 1).pipe.states == ("a", "b")

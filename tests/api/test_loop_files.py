@@ -47,7 +47,7 @@ def path(tmp_path):
 
 def test_a_file_is_a_question(path, capsys):
     loop, steps, spec = read_loop_file(path)
-    assert loop.dt == Fraction(1, 10) and loop.states == ["x1", "x2"]
+    assert loop.dt == Fraction(1, 10) and loop.names == (["x1", "x2"], ["u1"])
     answer = closed_loop(loop, steps, spec)
     assert answer.status == "HOLDS"
     assert "0.9" in answer.claim and ".at(0.8)" in answer.claim
@@ -61,7 +61,7 @@ def test_a_file_is_a_question(path, capsys):
 
 def test_a_clock_that_is_asked_for_is_a_state(path):
     path.write_text(TEXT.replace("-x1 + 0.8", "-t + 0.2"))
-    assert read_loop_file(path).loop.states == ["x1", "x2", "t"]
+    assert read_loop_file(path).loop.names[0] == ["x1", "x2", "t"]
 
 
 @pytest.mark.parametrize(

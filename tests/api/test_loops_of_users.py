@@ -68,7 +68,7 @@ def test_a_controller_that_remembers(time):
             ([0.5, 0.0], [0.6, 0.0]),
             dt=0.1 if time else None,
             memory=lambda x, y: [x[1] + 0.1 * x[0]],
-            states=["level", "integral"],
+            names=["level", "integral"],
         ),
         steps=30,
         spec=within([-0.2, -0.5], [0.2, 0.5]).at(3 if time else 30),
@@ -103,13 +103,12 @@ def test_a_switched_controller_in_time():
     at, steps = cases((0.35, 5), (0.5, 10))
     answer = closed_loop(
         ControlLoop(
-            {0: net(2, 1, "relu", 1), 1: net(2, 1, "relu", 2)},
+            {"phase": {0: net(2, 1, "relu", 1), 1: net(2, 1, "relu", 2)}},
             lambda x, u: [x[1], -x[0] - x[1] + u[0]],
             ([at, -0.2, 0], [at + 0.1, -0.1, 0]),
             dt=0.1,
             observe=lambda x: x[:2],
-            states=["at", "speed", "phase"],
-            mode="phase",
+            names=["at", "speed", "phase"],
             memory=lambda x, y: [np.where(x[0] < 0.3, 1.0, x[2])],
         ),
         steps=steps,

@@ -8,7 +8,6 @@ import outrange
 MOST = 10
 
 LONG = {
-    "ControlLoop": 16,
     "report": 14,
 }
 """Public names with more parameters, and their numbers, which may only fall."""

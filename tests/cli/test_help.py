@@ -68,6 +68,8 @@ SHELL_ONLY = {
     "next forever plot csv": "Python passes a list, None, or calls a method of the answer.",
     "merge memory expected shard": "They concern processes and tables of a batch.",
     "port token host allow-remote open": "They concern the page of a server.",
+    "disturbance parameters": "They are entries of the argument `unknown` of `ControlLoop`.",
+    "where": "Python restricts the input set: `set & condition`.",
     "fail-on": "It concerns the exit code.",
 }
 """Dict from options without an argument in Python to the reason."""
@@ -96,7 +98,6 @@ FORMER = [
     ("merge a b --out r.csv", "verify-all --merge"),
     ("report m --out a.html", "--path"),
     ("report m --output-name price", "--output-names"),
-    ("loop m --constant", "--no-varying"),
     ("diagnose m d --unsafe", "--no-safe-mode"),
     ("diagnose m d --steps 3", "--train"),
     ("diagnose m d --try-fixes", "--train fixes"),
@@ -106,6 +107,9 @@ REMOVED = [
     ("range m --effort exact", "--time-limit inf"),
     ("range m --no-check", "always checked"),
     ("repair m p -o a.keras --seed 1", "leave out --seed"),
+    ("loop m --constant", "use --parameters"),
+    ("loop m --varying", "leave out --varying"),
+    ("loop m --no-varying", "use --parameters"),
 ]
 
 

@@ -49,6 +49,15 @@ def test_it_says_what_breaks(net, capsys):
     assert data["counterexample"]["step"] == 3 and data["counterexample"]["reproduced"]
 
 
+def test_options_bound_unknown_values_and_restrict_the_initial_states(net, capsys):
+    formulas = ["--next", "x1 + 0.1*x2", "--next", "x2 + 0.1*u1 + 0.1*p1 + 0.01*w1", *STEPS[4:]]
+    unknown = ["--parameters", "0", "0.1", "--disturbance", "-1", "1", "--steps", "2"]
+    command = ["loop", net, *formulas, *unknown, "--spec", "always: x[0] <= 0.8"]
+    assert run(command) == 1
+    assert run([*command, "--where", "x[0] <= 0.7"]) == 0
+    assert "cut by conditions" in capsys.readouterr().out
+
+
 def test_a_file_says_what_the_plant_is(net, capsys, tmp_path):
     path = tmp_path / "plant.py"
     path.write_text(
@@ -67,7 +76,7 @@ def test_a_file_says_what_the_plant_is(net, capsys, tmp_path):
         (["--spec", "sometimes: x[0] <= 1"], "at 20: CONDITION"),
         (["--spec", "at 9: x[0] <= 1"], "runs for 3 steps"),
         (["--plant", "nowhere.py"], "--plant"),
-        (["--disturbance", "0", "1"], "varying"),
+        (["--disturbance", "0", "1"], "the argument `w`"),
     ],
 )
 def test_mistakes_are_named(net, capsys, more, word):

@@ -8,7 +8,7 @@ import pytest
 
 from cases import cases
 from counted import pass_time
-from outrange import ControlLoop, closed_loop, x
+from outrange import ControlLoop, Union, closed_loop, x
 from outrange.core import ContradictionError
 from outrange.reach.continuous import attack, flow_search
 from outrange.reach.continuous.attack import simulate_worst
@@ -132,12 +132,15 @@ def test_a_claim_without_choices_is_proved_without_simulations(monkeypatch):
 def test_states_that_no_trajectory_begins_in_are_not_simulated(monkeypatch):
     monkeypatch.setattr(flow_search, "TURNS", (4,))
     answer = closed_loop(
-        ControlLoop(none, decay, ([1.0], [2.0]), dt=0.1, where=x[0] >= 3),
+        ControlLoop(none, decay, Union(([1.0], [2.0])) & (x[0] >= 3), dt=0.1),
         steps=2,
         spec=(x[0] <= 1.5).always(),
     )
     assert answer.status == "UNKNOWN" and answer.nearest is None
-    assert "where=" in answer.warnings[0] and "simulated" not in answer.sentence
+    assert (
+        "conditions on the initial states" in answer.warnings[0]
+        and "simulated" not in answer.sentence
+    )
 
 
 def test_the_enclosures_of_several_trajectories_share_the_time(monkeypatch):

@@ -26,7 +26,7 @@ def pipe_of(plant, lo, hi, steps):
     still = b.finish([b.affine_map(b.input_values()[0], 0.0)], ["u"])
     names = tuple(f"x{i}" for i in range(n))
     parts = StepParts([still], plant, None, None, names, {"w": 0, "p": 0, "c": 0}, [])
-    graph = flow_graphs(with_counts(parts), False).plant
+    graph = flow_graphs(with_counts(parts)).plant
     return flow_pipe(graph, still, [[lo, hi]], H, steps)
 
 

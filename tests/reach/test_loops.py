@@ -95,38 +95,23 @@ def test_verdicts_agree_with_brute_force(case):
 
 
 def test_a_disturbance_that_varies_reaches_further_than_one_that_stays():
-    def plant(x, u, w):
-        return 0.5 * x + u + w
-
     def still(x):
         return 0.0 * x
 
-    answers = {
-        varying: outrange.closed_loop(
-            outrange.ControlLoop(
-                still, plant, ([1.0], [1.0]), disturbance=(-1.0, 1.0), varying=varying
-            ),
-            steps=4,
+    def reach(factor, start, name, steps):
+        plants = {
+            "w": lambda x, u, w: factor * x + u + w,
+            "p": lambda x, u, p: factor * x + u + p,
+        }
+        loop = outrange.ControlLoop(
+            still, plants[name], ([start], [start]), unknown={name: (-1.0, 1.0)}
         )
-        for varying in (False, True)
-    }
+        return outrange.closed_loop(loop, steps=steps).pipe.hi[steps, 0]
+
     # x_k = x_0 / 2^k + sum of w_i / 2^(k - 1 - i): the same interval here, for w is linear.
-    for answer in answers.values():
-        assert answer.pipe.hi[4, 0] == pytest.approx(1 / 16 + 15 / 8)
-
-    def swing(x, u, w):
-        return -0.5 * x + u + w
-
-    ends = [
-        outrange.closed_loop(
-            outrange.ControlLoop(
-                still, swing, ([0.0], [0.0]), disturbance=(-1.0, 1.0), varying=varying
-            ),
-            steps=2,
-        ).pipe.hi[2, 0]
-        for varying in (False, True)
-    ]
-    assert ends == pytest.approx([0.5, 1.5])
+    for name in "pw":
+        assert reach(0.5, 1.0, name, 4) == pytest.approx(1 / 16 + 15 / 8)
+    assert [reach(-0.5, 0.0, name, 2) for name in "pw"] == pytest.approx([0.5, 1.5])
 
 
 def test_parameters_stay_the_same():
@@ -135,7 +120,7 @@ def test_parameters_stay_the_same():
             lambda x: 0.0 * x,
             lambda x, u, p: x + u + p - p[0] * x,
             ([0.0], [0.0]),
-            parameters=(0.25, 0.5),
+            unknown={"p": (0.25, 0.5)},
         ),
         steps=3,
         tol=1e-6,
@@ -148,7 +133,7 @@ def test_parameters_stay_the_same():
 def test_a_choice_takes_its_values_only():
     answer = outrange.closed_loop(
         outrange.ControlLoop(
-            lambda x: 0.0 * x, lambda x, u, c: x + u + c, ([0.0], [0.0]), choice=[-1, 1]
+            lambda x: 0.0 * x, lambda x, u, c: x + u + c, ([0.0], [0.0]), unknown={"c": [-1, 1]}
         ),
         steps=2,
         tol=0.1,

@@ -19,21 +19,21 @@ BELOW = (x[0] <= 2).always()
 
 
 @pytest.mark.parametrize(
-    ("plant", "more"),
+    ("plant", "unknown"),
     [
-        (PLANT, {"disturbance": (-5, 5), "varying": True}),
-        (PLANT, {"parameters": (-5, 5)}),
-        (PLANT, {"choice": [-5, 5]}),
+        (PLANT, {"w": (-5, 5)}),
+        (PLANT, {"p": (-5, 5)}),
+        (PLANT, {"c": [-5, 5]}),
         (linear_plant([[1.0]], [0.5], E=[1.0]), {}),
-        (linear_plant([[1.0]], [0.5], E=[[1.0, 2.0]]), {"disturbance": (-5, 5), "varying": True}),
-        (["x1 + u1"], {"disturbance": (-5, 5), "varying": True}),
-        (["x1 + u1"], {"choice": [-5, 5]}),
+        (linear_plant([[1.0]], [0.5], E=[[1.0, 2.0]]), {"w": (-5, 5)}),
+        (["x1 + u1"], {"w": (-5, 5)}),
+        (["x1 + u1"], {"c": [-5, 5]}),
         (["x1 + w1"], {}),
     ],
 )
-def test_arguments_that_the_plant_does_not_take_are_refused(plant, more):
-    with pytest.raises(InputError, match=r"disturbance|parameters|choice"):
-        closed_loop(ControlLoop(idle, plant, START, **more), steps=2, spec=BELOW)
+def test_arguments_that_the_plant_does_not_take_are_refused(plant, unknown):
+    with pytest.raises(InputError, match=r"the argument `[wpc]`|per disturbance"):
+        closed_loop(ControlLoop(idle, plant, START, unknown=unknown), steps=2, spec=BELOW)
 
 
 def test_a_list_is_no_pair():
@@ -44,8 +44,7 @@ def test_a_list_is_no_pair():
                 lambda x: [x[0]],
                 lambda x, u, w: x + w,
                 ([0.0, 0.0], [1.0, 1.0]),
-                disturbance=[-1, 1],
-                varying=True,
+                unknown={"w": [-1, 1]},
             ),
             steps=1,
         )
@@ -54,7 +53,7 @@ def test_a_list_is_no_pair():
 @pytest.mark.parametrize("name", ["t", "x", "u", "p"])
 def test_a_state_may_be_called_like_an_argument(name):
     answer = closed_loop(
-        ControlLoop(lambda s: [0.0 * s[0]], [f"2*{name}"], START, states=[name], controls=["push"]),
+        ControlLoop(lambda s: [0.0 * s[0]], [f"2*{name}"], START, names=([name], ["push"])),
         steps=3,
         spec=(x[0] <= 8).at(3) & (x[0] < 8).at(2),
         time_limit=20,
@@ -65,7 +64,7 @@ def test_a_state_may_be_called_like_an_argument(name):
 
 def test_two_names_that_are_one_are_refused():
     with pytest.raises(InputError, match="u1"):
-        closed_loop(ControlLoop(idle, ["u1 + 1"], START, states=["u1"]), steps=1)
+        closed_loop(ControlLoop(idle, ["u1 + 1"], START, names=["u1"]), steps=1)
 
 
 @pytest.mark.parametrize("values", [[-0.665, 0.352], [0.1, 0.2, 0.7], [3.0], [-1, 0, 1]])
@@ -73,7 +72,7 @@ def test_a_choice_is_the_given_number(values):
     plant = lambda x, u, c: [c[0] + 0.0 * x[0]]  # noqa: E731
     for k, value in enumerate(sorted(values)):
         never = closed_loop(
-            ControlLoop(idle, plant, START, choice=values),
+            ControlLoop(idle, plant, START, unknown={"c": values}),
             steps=1,
             spec=(x[0] != value).at(1),
             time_limit=20,
@@ -85,7 +84,9 @@ def test_a_choice_is_the_given_number(values):
 def test_simulated_values_are_choices():
     """Keep points of a relaxation between two choices out of the trajectories."""
     answer = closed_loop(
-        ControlLoop(idle, lambda x, u, c: [np.abs(c[0]) + 0.1 * x[0]], START, choice=[-1, 1]),
+        ControlLoop(
+            idle, lambda x, u, c: [np.abs(c[0]) + 0.1 * x[0]], START, unknown={"c": [-1, 1]}
+        ),
         steps=2,
         tol=0.1,
         time_limit=20,
@@ -97,7 +98,7 @@ def test_a_mode_without_a_controller_is_refused():
     modes = {0: lambda s: [s[0] + 1], 1: lambda s: [s[0] + 1]}
     with pytest.raises(InputError, match="at step 2"):
         closed_loop(
-            ControlLoop(modes, lambda x, u: [u[0], x[1] + 1], ([0.0, 0], [1.0, 0]), mode=1),
+            ControlLoop({1: modes}, lambda x, u: [u[0], x[1] + 1], ([0.0, 0], [1.0, 0])),
             steps=4,
             spec=(x[0] <= 10).always(),
         )
@@ -113,7 +114,7 @@ def test_a_plant_that_draws_random_numbers_is_refused():
 
 def test_an_initial_set_without_states_is_remarked():
     answer = closed_loop(
-        ControlLoop(idle, PLANT, START, where=x[0] >= 5),
+        ControlLoop(idle, PLANT, outrange.Union(START) & (x[0] >= 5)),
         steps=2,
         spec=(x[0] <= -1).always(),
         time_limit=5,

@@ -144,7 +144,7 @@ def test_time_ends_it_with_covers():
     plant = linear_plant(np.eye(4) + 0.1 * rng.normal(size=(4, 4)), rng.normal(size=4))
     reached = loop_reach_sets(
         ControlLoop(
-            lambda x: second @ np.maximum(first @ x, 0.0), plant, (-1, 1), states=list("abcd")
+            lambda x: second @ np.maximum(first @ x, 0.0), plant, (-1, 1), names=list("abcd")
         ),
         steps=4,
         time_limit=0.5,
@@ -216,9 +216,7 @@ def test_disturbances_are_inputs_too():
         return DOUBLE(x, u + w)
 
     reached = loop_reach_sets(
-        ControlLoop(
-            saturated_plant, windy, ([1, -0.1], [2, 0.1]), disturbance=(-0.1, 0.1), varying=True
-        ),
+        ControlLoop(saturated_plant, windy, ([1, -0.1], [2, 0.1]), unknown={"w": (-0.1, 0.1)}),
         steps=3,
     )
     calm = loop_reach_sets(ControlLoop(saturated_plant, DOUBLE, ([1, -0.1], [2, 0.1])), steps=3)
@@ -228,9 +226,7 @@ def test_disturbances_are_inputs_too():
     ).all()
     with pytest.raises(InputError, match="at most 8 varying inputs"):
         loop_reach_sets(
-            ControlLoop(
-                saturated_plant, windy, ([1, -0.1], [2, 0.1]), disturbance=(-0.1, 0.1), varying=True
-            ),
+            ControlLoop(saturated_plant, windy, ([1, -0.1], [2, 0.1]), unknown={"w": (-0.1, 0.1)}),
             steps=9,
         )
 
@@ -238,7 +234,7 @@ def test_disturbances_are_inputs_too():
 def test_delayed_controls_are_not_shown():
     reached = loop_reach_sets(
         ControlLoop(
-            saturated_plant, DOUBLE, ([1, -0.1], [2, 0.1]), delay=1, states=["place", "speed"]
+            saturated_plant, DOUBLE, ([1, -0.1], [2, 0.1]), delay=1, names=["place", "speed"]
         ),
         steps=3,
     )
@@ -249,7 +245,10 @@ def test_delayed_controls_are_not_shown():
 
 def test_conditions_cut_the_initial_set():
     reached = loop_reach_sets(
-        ControlLoop(saturated_plant, DOUBLE, ([1, -1], [3, 1]), where=x[0] + x[1] <= 2), steps=2
+        ControlLoop(
+            saturated_plant, DOUBLE, outrange.Union(([1, -1], [3, 1])) & (x[0] + x[1] <= 2)
+        ),
+        steps=2,
     )
     for star in reached.at(2).pieces:
         assert (star.corners.sum(axis=1) <= 2 + 1e-12).all()
@@ -276,10 +275,10 @@ def test_questions_that_do_not_fit(options, message):
 
 
 @pytest.mark.parametrize(("fields", "message"), [
-    ({"where": outrange.x[5] <= 1}, "Received"),
+    ({"initial": outrange.Union((0, 1)) & (outrange.x[5] <= 1)}, "Received"),
     ({"dt": 0.1}, "in discrete time.* Received: a loop with `dt`"),
-    ({"choice": [0, 1]}, "Received: a loop with `choice`"),
-    ({"controller": {0: saturated_plant}, "mode": 0}, "Received: a loop with `mode`"),
+    ({"unknown": {"c": [0, 1]}}, r"Received: a loop with `unknown\['c'\]`"),
+    ({"controller": {0: {0: saturated_plant}}}, "Received: a loop with `several controllers`"),
 ])  # fmt: skip
 def test_loops_that_do_not_fit(fields, message):
     loop = ControlLoop(saturated_plant, DOUBLE, ([1, -1], [3, 1]))

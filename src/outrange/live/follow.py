@@ -58,6 +58,18 @@ FORMER = {
     "effort": "`time_limit` is the only limit in seconds: leave out `effort`, or pass a number, or "
     "`time_limit=math.inf` for no limit.",
     **{f"diagnose {name}": LOADED for name in ("custom_objects", "safe_mode")},
+    "ControlLoop parameters": 'Unknown values are one dict: pass `unknown={{"p": (lo, hi)}}`.',
+    "ControlLoop disturbance": 'Unknown values are one dict: pass `unknown={{"w": (lo, hi)}}`.',
+    "ControlLoop varying": "A disturbance may change at every step: leave out `varying`, and pass "
+    'a constant as `unknown={{"p": (lo, hi)}}`.',
+    "ControlLoop choice": 'Unknown values are one dict: pass `unknown={{"c": [-1, 0, 1]}}`.',
+    "ControlLoop mode": "The mode is the key of the controllers: pass "
+    '`controller={{"phase": {{0: idle, 1: climb}}}}`.',
+    "ControlLoop states": 'Pass the names of the states as `names=["angle", "speed"]`.',
+    "ControlLoop controls": "Pass the names of the states and of the controls as a pair: "
+    '`names=(["angle", "speed"], ["force"])`.',
+    "ControlLoop where": "The condition is part of the initial set: pass "
+    "`outrange.Union((lo, hi)) & (outrange.x[0] <= 1)` as `initial`.",
     **{
         f"compare {name}": f"The candidates are one dict: pass `candidates={{{{'{key}': [...]}}}}`."
         for name, key in (

@@ -298,11 +298,10 @@ class LoopSearch:
             model = run[0]
             (flat,) = flatten_trajectories(points, run, pushed)
             reproduced = holds(self.unsafe, flat, flat) is True
-        times = steps if system.varies else 1
-        rest = np.split(witness.x[n:], np.cumsum([times * w, p]))
+        rest = np.split(witness.x[n:], np.cumsum([steps * w, p]))
         return LoopTrajectory(
             x, np.concatenate([x[None], lo]), np.concatenate([x[None], hi]), controls[0],
-            rest[0].reshape(times, w), rest[1], rest[2].reshape(steps, c) if c else rest[2],
+            rest[0].reshape(steps, w), rest[1], rest[2].reshape(steps, c) if c else rest[2],
             self.broken_at or 0, model, reproduced,
         )  # fmt: skip
 

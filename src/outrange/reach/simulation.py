@@ -19,7 +19,7 @@ an answer."""
 
 NO_STATE = (
     "No initial state was found that satisfies the conditions on the initial set: if it is empty, "
-    "every specification holds. Check `where=`."
+    "every specification holds. Check the conditions on the initial states."
 )
 """Warning that no initial state was found that satisfies the conditions."""
 

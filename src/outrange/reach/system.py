@@ -26,7 +26,6 @@ class LoopSystem:
         states: Names of the states.
         controls: Names of the controls.
         noise: Bounds on the disturbance of one step, `(w,)` each.
-        varies: Whether the disturbance may vary from step to step.
         parameters: Bounds on the constant parameters, `(p,)` each.
         choices: `(c,)`: number of possible values of each choice. A choice is an input that may
             take any of finitely many values, possibly a different one at each step.
@@ -44,7 +43,6 @@ class LoopSystem:
     states: tuple[str, ...]
     controls: tuple[str, ...]
     noise: Box
-    varies: bool
     parameters: Box
     choices: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
     name: str = "loop"
@@ -75,14 +73,13 @@ class LoopSystem:
 
         These are the disturbances, the parameters and the choices over `steps` steps.
         """
-        times = steps if self.varies else 1
         lo = [
-            np.tile(self.noise.lo, times),
+            np.tile(self.noise.lo, steps),
             self.parameters.lo,
             np.zeros(steps * self.choices.size),
         ]
         most = np.tile(self.choices - 1.0, steps)
-        hi = [np.tile(self.noise.hi, times), self.parameters.hi, most]
+        hi = [np.tile(self.noise.hi, steps), self.parameters.hi, most]
         return Box(np.concatenate(lo), np.concatenate(hi))
 
     def regions(self, steps: int) -> list[Region]:
@@ -105,9 +102,7 @@ class LoopSystem:
     def read(self, k: int, steps: int) -> np.ndarray:
         """Return the indices of step `k`'s input in `[state, flat input of the unrolled loop]`."""
         n, w, p, c = self.sizes
-        times = steps if self.varies else 1
-        first = 2 * n + (k * w if self.varies else 0)
-        rest = 2 * n + times * w
+        first, rest = 2 * n + k * w, 2 * n + steps * w
         return np.concatenate([
             np.arange(n), np.arange(first, first + w), np.arange(rest, rest + p),
             np.arange(rest + p + k * c, rest + p + (k + 1) * c),
@@ -129,7 +124,7 @@ def unroll(system: LoopSystem, steps: int) -> Graph:
     m = len(system.controls)
     slots = [Slot("x", (n,))]
     if w:
-        slots.append(Slot("w", (steps, w) if system.varies else (w,)))
+        slots.append(Slot("w", (steps, w)))
     if p:
         slots.append(Slot("p", (p,)))
     if c:

@@ -69,13 +69,11 @@ class Tubes:
 
     def __post_init__(self) -> None:
         n, m, steps = len(self.system.states), len(self.system.controls), self.where.steps
-        lone = self.system.noise if not self.system.varies else None
         for region in self.system.initial:
-            ends = []
-            for end in ("lo", "hi"):
-                parts = [getattr(region.box, end), getattr(self.system.parameters, end)]
-                parts += [] if lone is None else [getattr(lone, end)]
-                ends.append(np.concatenate(parts))
+            ends = [
+                np.concatenate([getattr(region.box, end), getattr(self.system.parameters, end)])
+                for end in ("lo", "hi")
+            ]
             share = 1.0 / len(self.system.initial)
             states = np.stack([np.full((steps + 1, n), -np.inf), np.full((steps + 1, n), np.inf)])
             states[:, 0] = region.box.lo, region.box.hi
@@ -253,17 +251,15 @@ class Tubes:
     def _step_input(self, state: Zonotopes, fixed: Zonotopes, k: int) -> Zonotopes:
         """Return the flat input of step `k`: state, disturbance, parameters and choices.
 
-        `fixed` contains the initial states, the parameters and a constant disturbance.
+        `fixed` contains the initial states and the parameters.
         """
         system = self.system
         n, w, p, c = system.sizes
         count, total = len(state.center), state.count
         parts = [(state, 0)]
-        if w and system.varies:
+        if w:
             parts.append((fresh_symbols(system.noise.lo, system.noise.hi, count), total))
             total += w
-        elif w:
-            parts.append((fixed.take(np.arange(n + p, n + p + w)), 0))
         if p:
             parts.append((fixed.take(np.arange(n, n + p)), 0))
         if c:

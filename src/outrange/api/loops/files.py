@@ -116,8 +116,7 @@ def read_loop_file(path: str | os.PathLike, controller: Any = None) -> LoopQuest
         dt=dt,
         observe=None if observed == len(states) else (lambda x: x[:observed]),
         actuate=_rescaling(_number(keys, "output_scale", 1.0), _number(keys, "output_offset", 0.0)),
-        states=states,
-        controls=controls,
+        names=(states, controls),
     )
     return LoopQuestion(loop, steps, _spec(keys, states, controls, steps * dt))
 

@@ -42,7 +42,6 @@ def flow_system(
     networks: Sequence[Network | None],
     initial: Sequence[Region],
     boxes: tuple[Box, Box],
-    varies: bool,
     dt: Fraction,
     steps: int,
 ) -> FlowSystem:
@@ -53,7 +52,6 @@ def flow_system(
         networks: Networks of the controllers; None for each controller that is a function.
         initial: Initial sets.
         boxes: Box of the disturbance, and box of the parameters.
-        varies: Whether the disturbance may vary in time.
         dt: The period.
         steps: Number of periods.
 
@@ -67,24 +65,19 @@ def flow_system(
     if parts.modes and parts.mode < len(parts.states) - parts.memory_size:
         raise UnsupportedError(
             "In continuous time, the mode may change only between periods: make it one of the last "
-            "states, and let `memory=` return its next value: "
+            "states, and let `memory` return its next value: "
             "`memory=lambda x, y: [np.where(x[0] > 1, 0, x[2])]`. "
             f"Received: the mode `{parts.states[parts.mode]}`, which the plant updates."
         )
-    graphs = flow_graphs(parts, varies)
+    graphs = flow_graphs(parts)
     noise, fixed = boxes
-    if not varies and noise.size:
-        fixed = Box(*(
-            np.concatenate([getattr(fixed, end), getattr(noise, end)]) for end in ("lo", "hi")
-        ))  # fmt: skip
     names = parts.controls or tuple(f"u{i + 1}" for i in range(parts.control_count))
     late = np.array(parts.pending)
     fixed = Box(np.concatenate([fixed.lo, late]), np.concatenate([fixed.hi, late]))
     name = ", ".join(dict.fromkeys("controller" if n is None else n.name for n in networks))
     return FlowSystem(
         graphs.plant, graphs.controller, dt, steps, tuple(initial), parts.states, names, fixed,
-        parts.sizes["p"], noise if varies else Box(np.zeros(0), np.zeros(0)),
-        name, _model_control(networks, parts, graphs),
+        parts.sizes["p"], noise, name, _model_control(networks, parts, graphs),
         graphs.memory, late.size,
     )  # fmt: skip
 

@@ -138,7 +138,7 @@ def _find_invariant(
     """
     steps = len(answer.pipe.control_lo)
     for lo, hi in _candidates(answer):
-        inside = replace(loop, initial=(lo, hi), where=None)
+        inside = replace(loop, initial=(lo, hi))
         try:
             pipe = ask(inside, steps, None, LOOSE, _seconds(clock)).pipe
         except InputError:

@@ -9,9 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from fractions import Fraction
 from functools import wraps
+from inspect import signature
 from typing import Any, TypeVar, cast
 
 from ...core import ArgumentError
+from ...live.follow import FORMER
 from ...questions.inputs.boxes import describe_value
 from .control_loop import ControlLoop
 
@@ -30,12 +32,19 @@ def refuse_former_calls(ask: Ask) -> Ask:
     Args:
         ask: A public function whose first parameter is `loop`.
     """
-    names = [field.name for field in fields(ControlLoop)]
+    names, takes = [field.name for field in fields(ControlLoop)], signature(ask).parameters
 
     @wraps(ask)
     def call(*args: Any, **options: Any) -> Any:
         loops = [*args[:1], *(options[name] for name in ("loop",) if name in options)]
         moved = [name for name in names if name in options]
+        for name in options:
+            if name not in takes and f"ControlLoop {name}" in FORMER:
+                sentence = FORMER[f"ControlLoop {name}"].format()
+                raise ArgumentError(
+                    f"All parts of a loop must be passed as one `ControlLoop`. {sentence} "
+                    f"Received: the argument `{name}`."
+                )
         if moved or not all(isinstance(loop, ControlLoop) for loop in loops):
             received = (
                 f"the argument `{moved[0]}`" if moved else f"{describe_value(loops[0])} as the loop"

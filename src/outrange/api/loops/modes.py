@@ -8,31 +8,34 @@ from typing import Any
 from ...core import InputError
 
 
-def read_modes(controller: Any, mode: str | int | None) -> dict[float, Any]:
-    """Return a dict from the value of each mode to its controller.
+def read_modes(controller: Any) -> tuple[str | int | None, dict[float, Any]]:
+    """Return the mode's name or index, and a dict from each of its values to a controller.
+
+    The mode is None if there is one controller.
 
     Raises:
-        InputError: Several controllers have no mode, one controller has a mode, or a mode is not a
-            number.
+        InputError: Several controllers are no such dict, or a value of the mode is not a number.
     """
-    if isinstance(controller, Mapping) != (mode is not None):
-        raise InputError(
-            "Controllers for several modes must be a dict from values of a state to models, and "
-            "`mode=` must name that state: `controller={0: idle, 1: climb}, mode='phase'`. "
-            f"Received: {type(controller).__name__}, mode={mode!r}."
-        )
     if not isinstance(controller, Mapping):
-        return {0.0: controller}
+        return None, {0.0: controller}
+    parts = list(controller.items())
+    if len(parts) != 1 or not isinstance(parts[0][1], Mapping):
+        raise InputError(
+            "Several controllers must be a dict from the name or index of a state to a dict from "
+            "its values to controllers: `controller={'phase': {0: idle, 1: climb}}`. "
+            f"Received: a dict with the keys {list(controller)}."
+        )
+    ((mode, controllers),) = parts
     try:
-        modes = {float(value): model for value, model in controller.items()}
+        modes = {float(value): model for value, model in controllers.items()}
     except (TypeError, ValueError):
         modes = {}
     if not modes:
         raise InputError(
-            "The keys of `controller` must be numbers, the values of the state that `mode` names. "
-            f"Received: {list(controller)}."
+            f"The controllers must have numbers as keys, the values of the state {mode!r}. "
+            f"Received: {list(controllers)}."
         )
-    return modes
+    return mode, modes
 
 
 def mode_index(mode: str | int, names: Sequence[str]) -> int:
@@ -46,5 +49,6 @@ def mode_index(mode: str | int, names: Sequence[str]) -> int:
     if isinstance(mode, int) and not isinstance(mode, bool) and 0 <= mode < len(names):
         return mode
     raise InputError(
-        f"`mode` must be one of the states, {', '.join(names)}, or its index. Received: {mode!r}."
+        "The key of `controller` must be one of the states, "
+        f"{', '.join(names)}, or its index. Received: {mode!r}."
     )

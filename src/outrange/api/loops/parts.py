@@ -11,11 +11,13 @@ import numpy as np
 
 from ...core import Box, InputDomain, InputError, Region
 from ...graph import Builder, Slot
-from ..arguments import load_network, parse_condition
+from ...questions.inputs.sets.base import Cut, Union
+from ..arguments import load_network
+from .control_loop import ControlLoop, read_names
 from .delay import append_delayed, delayed_names, read_delay
 from .flows import flow_system, period
 from .modes import mode_index, read_modes
-from .uncertain import check_repeatable, choices_of, interval_box
+from .uncertain import check_repeatable, read_unknown
 
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from ...frontends.network import Network
     from ...reach.continuous.system import FlowSystem
     from ...reach.system import LoopSystem
-    from .control_loop import ControlLoop
 
 MOST_STEPS = 10_000
 """Maximum number of steps; a longer loop is too large to unroll into a graph."""
@@ -49,38 +50,37 @@ def build_system(
     from ...questions.inputs.sets.regions import regions
 
     _check_steps(steps)
-    modes = read_modes(loop.controller, loop.mode)
+    key, modes = read_modes(loop.controller)
+    state_names, control_names = read_names(loop.names)
     networks = [None if is_function(model) else load_network(model) for model in modes.values()]
     plant = _model_plant(loop.plant)
     size = _count(loop, plant, networks[0])
-    names = _names(loop.states, size, "states", "x")
-    mode = mode_index(loop.mode, names) if loop.mode is not None else 0
+    names = _names(state_names, size, "states", "x")
+    mode = 0 if key is None else mode_index(key, names)
     seen = _observation_size(loop.observe, size) if None in networks else size
     late, idle = read_delay(loop.delay)
     controllers = [
         _function_graph(model, seen) if network is None else network.graph
         for model, network in zip(modes.values(), networks, strict=True)
     ]
-    choices = choices_of(loop.choice)
-    noise = interval_box(loop.disturbance, "disturbance")
-    fixed = interval_box(loop.parameters, "parameters")
+    noise, fixed, choices = read_unknown(loop.unknown)
     sizes = {"w": noise.size, "p": fixed.size, "c": len(choices)}
-    values_of = tuple(modes) if loop.mode is not None else ()
+    values_of = () if key is None else tuple(modes)
     step_parts = StepParts(
         controllers, plant, loop.observe, loop.actuate, names, sizes, choices,
-        tuple(loop.controls or ()), values_of, mode, loop.memory, late, idle,
+        tuple(control_names or ()), values_of, mode, loop.memory, late, idle,
     )  # fmt: skip
     parts = with_counts(step_parts)
     slots = [Slot(name, (), column_of="x") for name in names]
-    whole = slots if loop.states is not None else [Slot("x", (size,))]
-    sets = regions(whole, loop.initial, parse_condition(loop.where))
+    whole = slots if state_names is not None else [Slot("x", (size,))]
+    sets = regions(whole, loop.initial)
     _check_finite(sets, names)
-    boxes, varies = (noise, fixed), bool(loop.varying)
+    boxes = noise, fixed
     if loop.dt is not None:
-        system = flow_system(parts, networks, sets, boxes, varies, period(loop.dt), steps)
-        _names(loop.controls, len(system.controls), "controls", "u")
+        system = flow_system(parts, networks, sets, boxes, period(loop.dt), steps)
+        _names(control_names, len(system.controls), "controls", "u")
     else:
-        system = _discrete_system(parts, networks, sets, boxes, (varies, steps))
+        system = _discrete_system(parts, networks, sets, boxes, steps)
     check_repeatable(parts)
     return system, [n for n in networks if n is not None], input_domain(slots, sets)
 
@@ -90,7 +90,7 @@ def _discrete_system(
     networks: Sequence[Network | None],
     sets: Sequence[Region],
     boxes: tuple[Box, Box],
-    times: tuple[bool, int],
+    steps: int,
 ) -> LoopSystem:
     """Build a closed loop with a plant in discrete time.
 
@@ -99,12 +99,12 @@ def _discrete_system(
         networks: Networks of the controllers; None for each controller that is a function.
         sets: Initial sets.
         boxes: Box of the disturbance, and box of the parameters.
-        times: Whether the disturbance varies from step to step, and the number of steps.
+        steps: Number of steps.
     """
     from ...frontends.functions.step import step_graphs
     from ...reach.system import LoopSystem
 
-    (noise, fixed), (varying, steps), hidden = boxes, times, parts.pending
+    (noise, fixed), hidden = boxes, parts.pending
     size = len(parts.states) + len(hidden)
     timed = parts.uses_time or parts.uses_clock
     graphs = [step_graphs(parts, t) for t in range(steps if timed else 1)]
@@ -113,7 +113,7 @@ def _discrete_system(
     return LoopSystem(
         tuple(graph.whole for graph in graphs), steps, initial,
         (*parts.states, *delayed_names(pushed, parts.delay, parts.states)), pushed, noise,
-        varying, fixed, np.array([len(values) for values in parts.choices], int),
+        fixed, np.array([len(values) for values in parts.choices], int),
         ", ".join(dict.fromkeys("controller" if n is None else n.name for n in networks)),
         _model_step(networks, parts, graphs, size), parts.mode,
         {value: tuple(graph.modes[value] for graph in graphs) for value in parts.modes},
@@ -174,28 +174,31 @@ def _model_plant(plant: Any) -> Any:
 def _count(loop: ControlLoop, plant: Any, network: Network | None) -> int:
     """Return the number of states.
 
-    It is the number of names in `states`, of formulas of the plant, or of rows of its matrix `A`.
+    It is the number of names of states, of formulas of the plant, or of rows of its matrix `A`.
     If none of these exist, it is the size of the bounds on the initial states, or of the
     controller's input.
 
     Raises:
         InputError: The number of states is unknown.
     """
-    if loop.states is not None:
-        return len(loop.states)
+    states, initial = read_names(loop.names)[0], loop.initial
+    if states is not None:
+        return len(states)
     if isinstance(plant, list | tuple):
         return len(plant)
     if hasattr(plant, "A"):
         return len(plant.A)
-    if isinstance(loop.initial, tuple) and len(loop.initial) == 2:
-        sizes = [np.size(end) for end in loop.initial if np.ndim(end)]
+    while isinstance(initial, Cut | Union):
+        initial = initial.whole if isinstance(initial, Cut) else initial.sets[0]
+    if isinstance(initial, tuple) and len(initial) == 2:
+        sizes = [np.size(end) for end in initial if np.ndim(end)]
         if sizes:
             return int(max(sizes))
     if network is not None and loop.observe is None:
         return network.graph.size
     raise InputError(
-        "The number of states must be known. Pass their names, `states=['angle', 'speed']`, or "
-        "the initial set as two arrays. Received: an initial set without sizes, and no `states`."
+        "The number of states must be known. Pass their names, `names=['angle', 'speed']`, or "
+        "the initial set as two arrays. Received: an initial set without sizes, and no `names`."
     )
 
 
@@ -209,7 +212,8 @@ def _names(value: Sequence[str] | None, size: int, what: str, prefix: str) -> tu
         return tuple(f"{prefix}{i + 1}" for i in range(size))
     if len(value) != size:
         raise InputError(
-            f"`{what}` must contain {size} name{'s' * (size > 1)}. Received: {list(value)}."
+            f"`names` must contain {size} name{'s' * (size > 1)} of {what}. "
+            f"Received: {list(value)}."
         )
     return tuple(value)
 

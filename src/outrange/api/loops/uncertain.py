@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,12 +14,39 @@ if TYPE_CHECKING:
     from ...frontends.functions.parts import StepParts
 
 
+KINDS = {"w": "disturbance", "p": "parameters", "c": "choices"}
+"""Dict from the plant's arguments for unknown values to what they are."""
+
+
+def read_unknown(unknown: Any) -> tuple[Box, Box, list[np.ndarray]]:
+    """Return the box of the disturbance, the box of the parameters, and the values of each choice.
+
+    Raises:
+        InputError: `unknown` is no dict with keys among `"w"`, `"p"` and `"c"`, or a value is
+            invalid.
+    """
+    if unknown is not None and not isinstance(unknown, Mapping):
+        raise InputError(
+            "`unknown` must be a dict from arguments of the plant to their values, such as "
+            f'{{"w": (-0.1, 0.1)}}. Received: {unknown!r:.80}.'
+        )
+    values = dict(unknown or {})
+    for key in values:
+        if key not in KINDS:
+            raise InputError(
+                '`unknown` may have the keys "w" (a disturbance), "p" (constant parameters) and '
+                f'"c" (a choice). Received: {key!r}.'
+            )
+    noise, fixed = (interval_box(values.get(key), key) for key in "wp")
+    return noise, fixed, choices_of(values.get("c"))
+
+
 def interval_box(value: Any, what: str) -> Box:
     """Return the box between the numbers or arrays `(lo, hi)`; for None, a box without entries.
 
     Args:
         value: The pair, or None.
-        what: Name of the argument, for messages.
+        what: Key of `unknown`, for messages.
 
     Raises:
         InputError: `value` is not a pair of finite bounds with `lo <= hi`.
@@ -34,7 +62,8 @@ def interval_box(value: Any, what: str) -> Box:
         lo, hi = np.ones(1), np.zeros(1)
     if not (np.isfinite([lo, hi]).all() and (lo <= hi).all()):
         raise InputError(
-            f"`{what}` must be a pair `(lo, hi)`: finite numbers or arrays with `lo <= hi`. "
+            f'`unknown["{what}"]` must be a pair `(lo, hi)`: finite numbers or arrays with '
+            f"`lo <= hi`. "
             f"Received: {value!r:.80}."
         )
     return Box(lo, hi)
@@ -76,7 +105,7 @@ def check_repeatable(parts: StepParts) -> None:
     if not np.array_equal(*results, equal_nan=True):
         raise InputError(
             "A plant must return the same next state for the same arguments. Model randomness as a "
-            "disturbance: pass `disturbance=(lo, hi), varying=True`, and use `w` in the plant. "
+            'disturbance: pass `unknown={"w": (lo, hi)}`, and use `w` in the plant. '
             "Received: a plant that returned two different results (does it use `np.random` or a "
             "counter?)."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,8 +47,8 @@ def loop_reach_sets(
 
     Args:
         loop: The controller, the plant and the initial states, which must be a box, a polytope, or
-            a union of these. A disturbance that varies adds inputs for every step. The sets are
-            closed: with `where=x[0] > 0` they also contain limits of reachable states.
+            a union of these. A disturbance adds inputs for every step. The sets are closed: in
+            `Union(box) & (x[0] > 0)`, they also contain limits of reachable states.
         steps: Number of steps.
         time_limit: Stop after this many seconds; `math.inf` for no limit. None stops after 45 s, or
             earlier if progress stalls.
@@ -64,10 +65,10 @@ def loop_reach_sets(
 
     Raises:
         InputError: An argument is invalid, or more than eight inputs of the unrolled loop vary.
-            These inputs are the initial states and, for every step, the varying disturbances.
+            These inputs are the initial states and, for every step, the disturbances.
         ModelError: The controller cannot be read.
         UnsupportedError: The controller or the plant is curved or discontinuous, or the loop has
-            `dt`, `choice` or `mode`.
+            `dt`, choices or several controllers.
 
     Example:
         >>> import numpy as np
@@ -99,8 +100,13 @@ def loop_reach_sets(
     check_hooks(None, seed)
     check_most(most_pieces)
     clock = Clock(time_limit)
-    for name in ("dt", "choice", "mode"):
-        if getattr(loop, name) is not None:
+    unsupported = {
+        "dt": loop.dt is not None,
+        "unknown['c']": "c" in (loop.unknown or {}),
+        "several controllers": isinstance(loop.controller, Mapping),
+    }
+    for name, has in unsupported.items():
+        if has:
             raise UnsupportedError(
                 "Exact reach sets need a loop in discrete time, with one controller and without "
                 "choices; `outrange.closed_loop` bounds the states of other loops with boxes. "

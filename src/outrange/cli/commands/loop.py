@@ -39,7 +39,6 @@ def ask_loop(
     dt: str | None,
     specs: tuple[str, ...],
     disturbance: tuple[float, float] | None,
-    varying: bool | None,
     parameters: tuple[float, float] | None,
     where: str | None,
     seconds: float | None,
@@ -63,7 +62,6 @@ def ask_loop(
         dt: Period of a plant in continuous time.
         specs: Specifications, all of which must hold.
         disturbance: Range of the disturbance.
-        varying: Whether the disturbance may change from step to step.
         parameters: Range of the parameters.
         where: Condition on the initial states.
         seconds: Limit of wall-clock time, including the time to read the files; None for
@@ -82,6 +80,8 @@ def ask_loop(
     from ...api.decorators import with_arguments
     from ...api.loops.ask import closed_loop
     from ...api.loops.files import read_loop_file
+    from ...questions.inputs.sets import Union
+    from ...questions.language.parser import read_condition
 
     spec = "; ".join(specs) or None
     if controller.endswith((".yaml", ".yml")):
@@ -98,8 +98,11 @@ def ask_loop(
             late = "time ran out before the model was read; increase --time-limit"
             return fail(late, OPEN)
         loop = _loop(network, box, _plant(plant, formulas), formulas, _period(dt))
+    unknown = {"w": disturbance, "p": parameters}
     loop = replace(
-        loop, disturbance=disturbance, varying=varying, parameters=parameters, where=where
+        loop,
+        unknown={key: ends for key, ends in unknown.items() if ends is not None},
+        initial=loop.initial if where is None else Union(loop.initial) & read_condition(where),
     )
     with command_workers(executor, budget=budget):
         result = closed_loop(
@@ -149,7 +152,7 @@ def _loop(
         dt=dt,
         observe=functions.get("observe"),
         actuate=functions.get("actuate"),
-        states=names or [f"x{i + 1}" for i in range(count)],
+        names=names or [f"x{i + 1}" for i in range(count)],
     )
 
 

@@ -194,16 +194,11 @@ LOOP_OPTIONS = (
     ),
     option(
         "--disturbance", nargs=2, type=float, metavar="LO HI",
-        help="Range of the disturbance w of the plant.",
-    ),
-    option(
-        "--varying/--no-varying",
-        default=None,
-        help="Whether the disturbance w may change from step to step.",
+        help="Range of the disturbance w of the plant, which may change at every step.",
     ),
     option(
         "--parameters", nargs=2, type=float, metavar="LO HI",
-        help="Range of the parameters p of the plant.",
+        help="Range of the constant parameters p of the plant.",
     ),
     option("--where", metavar="CONDITION", help='Condition on the initial states: "x[0] < 1".'),
     option(

@@ -136,16 +136,14 @@ def check_used(names: Sequence[str], sizes: Mapping[str, int]) -> None:
     """
     missing = [k for k in names if k in "wpc" and not sizes[k]]
     if missing:
-        named = {"w": "disturbance=", "p": "parameters=", "c": "choice="}[missing[0]]
         raise InputError(
-            f"A plant with the argument `{missing[0]}` needs `{named}`, which states the range of "
-            f"this argument. Received: a loop without `{named}`."
+            f"A plant with the argument `{missing[0]}` needs `unknown={{'{missing[0]}': ...}}`, "
+            f"the values of this argument. Received: a loop without `unknown['{missing[0]}']`."
         )
     unused = [k for k in "wpc" if sizes[k] and k not in names]
     if unused:
-        named = {"w": "disturbance", "p": "parameters", "c": "choice"}[unused[0]]
         raise InputError(
-            f"With `{named}=`, the plant must have the argument `{unused[0]}` (a formula must use "
-            f"`{unused[0]}1`; `linear_plant` must have `E` for a disturbance). Received: a plant "
-            f"with the arguments {', '.join(names)}."
+            f"With `unknown['{unused[0]}']`, the plant must have the argument `{unused[0]}` (a "
+            f"formula must use `{unused[0]}1`; `linear_plant` must have `E` for a disturbance). "
+            f"Received: a plant with the arguments {', '.join(names)}."
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +31,7 @@ class FlowGraphs:
         controller: Graph from `x` to the outputs of `after`, including the controller itself.
         memory: Indices in `x` of the memory and the pending controls.
         plant: Graph from `x` and `u` to the derivative of `x`. It also has an input `t` if the
-            plant uses the time, and an input `w` if the disturbance varies.
+            plant uses the time, and an input `w` if there is a disturbance.
     """
 
     before: Graph
@@ -42,16 +41,15 @@ class FlowGraphs:
     plant: Graph
 
 
-def flow_graphs(parts: StepParts, varies: bool) -> FlowGraphs:
+def flow_graphs(parts: StepParts) -> FlowGraphs:
     """Build the graphs of a closed loop in continuous time.
 
-    Parameters and a constant disturbance become additional entries of `x` after the states; their
-    derivative is 0. The controller's memory and the pending controls also have the derivative 0,
-    because they change at sampling instants only.
+    Parameters become additional entries of `x` after the states; their derivative is 0. The
+    controller's memory and the pending controls also have the derivative 0, because they change at
+    sampling instants only.
 
     Args:
         parts: Parts of the loop, without choices.
-        varies: Whether the disturbance varies.
 
     Raises:
         InputError: Sizes do not match.
@@ -59,10 +57,8 @@ def flow_graphs(parts: StepParts, varies: bool) -> FlowGraphs:
             at integer indices, which is unsupported in continuous time.
     """
     n = len(parts.states)
-    fixed = ["p"] if parts.sizes["p"] else []
-    fixed += ["w"] if parts.sizes["w"] and not varies else []
     pending = len(parts.pending)
-    more = sum(parts.sizes[k] for k in fixed) + pending
+    more = parts.sizes["p"] + pending
     before = before_graph(parts, n + more, None)
     after = _after_graph(parts, n, more)
     b = Builder([Slot("x", (n + more,)), *_clock(parts)], source="controller")
@@ -72,9 +68,7 @@ def flow_graphs(parts: StepParts, varies: bool) -> FlowGraphs:
     memory = np.concatenate(
         [np.arange(n - parts.memory_size, n), np.arange(n + more - pending, n + more)]
     )
-    return FlowGraphs(
-        before, after, controller, memory, _plant_graph(parts, varies, fixed, pending)
-    )
+    return FlowGraphs(before, after, controller, memory, _plant_graph(parts, pending))
 
 
 def _clock(parts: StepParts) -> list[Slot]:
@@ -99,30 +93,25 @@ def _after_graph(parts: StepParts, n: int, more: int) -> Graph:
     return b.finish([_concat(b, *columns, *later)], ["u"])  # pyright: ignore[reportArgumentType]
 
 
-def _plant_graph(parts: StepParts, varies: bool, fixed: Sequence[str], pending: int) -> Graph:
+def _plant_graph(parts: StepParts, pending: int) -> Graph:
     """Build `FlowGraphs.plant`, the graph of the derivative of `x`.
 
     Args:
         parts: Parts of the loop.
-        varies: Whether the disturbance varies.
-        fixed: Those of `"p"` and `"w"` that are entries of `x`, in order.
         pending: Number of pending controls in `x`.
     """
-    n, constant = (
-        len(parts.states),
-        parts.memory_size + pending + sum(parts.sizes[k] for k in fixed),
-    )
+    n, fixed = len(parts.states), parts.sizes["p"]
+    constant = parts.memory_size + pending + fixed
     more = constant - parts.memory_size
     slots = [Slot("x", (n + more,)), Slot("u", (parts.control_count,))]
     slots += [Slot("t", (1,))] if parts.uses_time else []
-    slots += [Slot("w", (parts.sizes["w"],))] if parts.sizes["w"] and varies else []
+    slots += [Slot("w", (parts.sizes["w"],))] if parts.sizes["w"] else []
     b = Builder(slots, source="plant")
     arguments = dict(zip((slot.name for slot in slots), b.input_values(), strict=True))
-    whole, start = arguments["x"], n
+    whole = arguments["x"]
     arguments["x"] = part_of(b, whole, 0, n)
-    for word in fixed:
-        arguments[word] = part_of(b, whole, start, start + parts.sizes[word])
-        start += parts.sizes[word]
+    if fixed:
+        arguments["p"] = part_of(b, whole, n, n + fixed)
     slope = plant_value(b, parts, arguments, arguments.pop("t", 0.0))
     if constant:
         slope = b.concat([slope, np.zeros((1, constant))], axis=1)

@@ -74,8 +74,8 @@ def formulas(
     if len(set(entries)) < len(entries):
         duplicate = next(name for name in entries if entries.count(name) > 1)
         raise InputError(
-            "In formulas, all states and controls must have different names (`states=`, "
-            f"`controls=`). Received: the name `{duplicate}` twice."
+            "In formulas, all states and controls must have different names "
+            f"(`names=`). Received: the name `{duplicate}` twice."
         )
     places = {name: (kind, i) for kind, each in names.items() for i, name in enumerate(each)}
 
@@ -185,8 +185,8 @@ def tree_of(text: Any, names: Collection[str], entries: Sequence[str]) -> ast.ex
         if isinstance(node, ast.Name) and node.id not in names:
             hint = did_you_mean(node.id, [*entries, *BUILTINS])
             raise InputError(
-                f"The variables of a formula must be among {', '.join(entries)} (`states=` and "
-                f"`controls=` rename them).{hint} Received: `{node.id}` in `{text:.80}`."
+                f"The variables of a formula must be among {', '.join(entries)} (`names=` "
+                f"renames them).{hint} Received: `{node.id}` in `{text:.80}`."
             )
     return tree.body
 
