@@ -97,6 +97,7 @@ FORMER = [
     ("verify-all l --out r.csv", "--file"),
     ("merge a b --out r.csv", "verify-all --merge"),
     ("report m --out a.html", "--path"),
+    ("repair m p --output a.keras", "--path"),
     ("report m --output-name price", "--output-names"),
     ("diagnose m d --unsafe", "--no-safe-mode"),
     ("diagnose m d --steps 3", "--train"),

@@ -195,8 +195,7 @@ def verify_command(models: tuple[str, ...], property_: str, **options: Any) -> i
 @_with(*BOX_OPTIONS)
 @click.option(
     "-o",
-    "--output",
-    "path",
+    "--path",
     required=True,
     metavar="FILE",
     help="File of the new model, .keras.",

@@ -10,6 +10,7 @@ FORMER_OPTIONS = {
     "verify-all --time": "--time is now --each: the time limit of each instance.",
     "verify-all --out": "--out is now --file.",
     "report --seed": "The random points of a report are fixed: leave out --seed.",
+    "repair --output": "--output is now --path, or -o.",
     "repair --seed": "The random inputs of a repair are fixed: leave out --seed.",
     "--constant": "A constant disturbance is a parameter: use --parameters, and `p` in the plant.",
     "--effort": "--time-limit is the only limit in seconds; --time-limit inf sets no limit.",

@@ -73,26 +73,26 @@ def data_box(
 
 
 def ball(
-    x: Any, radius: Any, clip: tuple | None = None, *, scale: Any = None, data: Any = None
+    center: Any, radius: Any, clip: tuple | None = None, *, scale: Any = None, data: Any = None
 ) -> Any:
     """Return the L-infinity ball around a point: every entry may change by at most `radius`.
 
     Args:
-        x: The point, in the model's input shape (a batch axis of length 1 may precede it), a dict
-            from input name to such points, or a row of a DataFrame.
-        radius: Non-negative number, an array that broadcasts against `x`, or a mapping from name to
-            one of these (such as a Series). A radius of 0 fixes an input.
+        center: The point, in the model's input shape (a batch axis of length 1 may precede it), a
+            dict from input name to such points, or a row of a DataFrame.
+        radius: Non-negative number, an array that broadcasts against `center`, or a mapping from
+            name to one of these (such as a Series). A radius of 0 fixes an input.
         clip: `(least, most)`, limits on every entry, such as `(0, 1)` for pixels.
         scale: Factors by which the radius is multiplied, in any of the forms of `radius`; `"std"`
             for the standard deviations of `data`.
         data: Data whose standard deviations are the factors if `scale` is `"std"`. A DataFrame also
             restricts its integer columns to integers, and its one-hot groups to categories, as in
-            `outrange.data_box`. Columns that are not in `x` are ignored. Without a DataFrame, a
-            ball around a row that seems to contain categories includes mixtures, with a warning.
+            `outrange.data_box`. Columns that are not in `center` are ignored. Without a DataFrame,
+            a ball around a row that seems to contain categories includes mixtures, with a warning.
 
     Returns:
-        `(lo, hi)`, two float64 arrays of `x`'s shape, each rounded to nearest; for a dict, a dict
-        of such pairs. With a DataFrame that has integer or one-hot columns as `data`, an
+        `(lo, hi)`, two float64 arrays of the shape of `center`, each rounded to nearest; for a
+        dict, a dict of such pairs. If `data` is a DataFrame with integer or one-hot columns, an
         `outrange.Mixed` of the dict. Pass it as `box`.
 
     Raises:
@@ -104,24 +104,27 @@ def ball(
         >>> lo.tolist(), hi.tolist()
         ([0.0, 0.625], [0.5, 1.0])
     """
-    names = column_names(x)
-    if is_frame(data) and (names is not None or isinstance(x, Mapping)):
-        names = names or tuple(x)
+    names = column_names(center)
+    if is_frame(data) and (names is not None or isinstance(center, Mapping)):
+        names = names or tuple(center)
         data = _select_columns(data, names)
     if scale is not None:
-        radius = _scale_radius(radius, scale, data, x, names)
-    if names is not None or isinstance(x, Mapping):
-        row, x = x, point_by_column(x)
-        parts = {name: array_ball(x[name], _radius_of(radius, name, x), clip) for name in x}
+        radius = _scale_radius(radius, scale, data, center, names)
+    if names is not None or isinstance(center, Mapping):
+        row, center = center, point_by_column(center)
+        parts = {
+            name: array_ball(center[name], _radius_of(radius, name, center), clip)
+            for name in center
+        }
         if names is None:
             box = NamedBox((name, ArrayBox(*ends)) for name, ends in parts.items())
         else:
             box = TableBox({name: (float(lo), float(hi)) for name, (lo, hi) in parts.items()})
             if is_frame(data):
                 return table_set(box, columns(data), frame_integers(data))
-        _warn_of_mixtures(row, x, parts)
+        _warn_of_mixtures(row, center, parts)
         return box
-    return ArrayBox(*array_ball(x, radius, clip))
+    return ArrayBox(*array_ball(center, radius, clip))
 
 
 def _select_columns(data: Any, names: Sequence[str]) -> Any:
