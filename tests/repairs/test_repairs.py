@@ -301,6 +301,8 @@ def test_an_error_of_auto_names_both_reasons():
         ({"seed": 1}, "seed"),
         ({"decision": "max"}, "decision"),
         ({"x": [[float("nan"), 0.0]]}, "finite"),
+        ({"x": (-2, 2)}, "pass bounds as `outrange.Box"),
+        ({"x": ([-2, -2], [2, 2])}, "pass bounds as `outrange.Box"),
         ({"x": outrange.Box([0.0], [1.0])}, "one coordinate per model input"),
     ],
 )

@@ -170,7 +170,17 @@ def _check_options(method: Any, decision: Any) -> None:
 
 
 def _flatten_inputs(x: Any, slots: Sequence[Slot]) -> np.ndarray:
-    """Return the user's inputs as flat rows `(n, d)`."""
+    """Return the user's inputs as flat rows `(n, d)`.
+
+    Raises:
+        InputError: `x` does not have the shape of the inputs, is not finite, or is a pair, which
+            may be meant as bounds.
+    """
+    if isinstance(x, tuple) and len(x) == 2:
+        raise InputError(
+            "A pair as `x` could be bounds or two inputs: pass bounds as `outrange.Box(lo, hi)`, "
+            f"with one number per input, and inputs as an array. Received: {x!r:.60}."
+        )
     if is_frame(x):
         x = np.asarray(x, np.float64)
     rows, _ = flat_inputs(x, {slot.name: slot.shape for slot in slots})
