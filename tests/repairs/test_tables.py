@@ -20,10 +20,10 @@ def test_a_property_over_a_table_is_repaired():
     table = pd.concat(
         [pd.DataFrame(rng.normal(size=(50, 2)), columns=["size", "age"]), kinds], axis=1
     )
-    with pytest.warns(UserWarning, match="one-hot"):
+    with pytest.warns(UserWarning, match="Categories: `kind`"):
         ends = outrange.output_range(model, table)
         limit = float(ends.hi[0] - 0.05 * (ends.hi[0] - ends.lo[0]))
         answer = outrange.repair(model, f"y[0] <= {limit}", table, x=table)
     assert answer.status == "REPAIRED"
-    with pytest.warns(UserWarning, match="one-hot"):
+    with pytest.warns(UserWarning, match="Categories: `kind`"):
         assert outrange.output_range(answer.model, table).hi[0] <= limit
