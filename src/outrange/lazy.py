@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -29,6 +30,12 @@ def attach(
     home_of = {name: home for home, names in homes.items() for name in names.split()}
     public = sorted(home_of.keys() - set(unlisted))
 
+    def hint(name: str) -> str:
+        if name.startswith("_"):  # Python and tools ask for such names often.
+            return ""
+        near = get_close_matches(name, public, n=1)
+        return f". Did you mean `{near[0]}`?" if near else ""
+
     def get(name: str) -> Any:
         """Import and return a public name when it is first used.
 
@@ -45,7 +52,7 @@ def attach(
             error = ImportError if is_import else AttributeError
             raise error(f"`{module}.{name}` is now `{module}.{renamed[name]}`.")
         if name not in home_of:
-            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+            raise AttributeError(f"module {module!r} has no attribute {name!r}{hint(name)}")
         here = sys.modules[module]
         value = getattr(import_module(home_of[name], here.__package__), name)
         setattr(here, name, value)

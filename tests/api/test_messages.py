@@ -4,6 +4,7 @@ from inspect import signature
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 
 import outrange
@@ -201,3 +202,42 @@ def test_every_former_argument_names_its_replacement(former):
         ask(**{name: 1})
     sentence = FORMER[former].format(call=f"{function}(...)")
     assert str(caught.value) == f"{sentence} Received: an argument {name!r}."
+
+
+def test_near_names_of_the_module_are_suggested():
+    with pytest.raises(AttributeError, match=r"'outputrange'\. Did you mean `output_range`\?"):
+        _ = outrange.outputrange
+    with pytest.raises(AttributeError, match=r"'nothing_like_it'$"):
+        _ = outrange.nothing_like_it
+
+
+def test_bounds_are_the_argument_box():
+    with pytest.raises(TypeError, match="The input set is the argument `box`"):
+        outrange.output_range(NAMELESS, bounds=(0, 1))
+
+
+def two_inputs():
+    builder = Builder([Slot("z", (1,)), Slot("label", (2,))])
+    z, label = builder.input_values()
+    weight = builder.dense(label, np.array([[1.0], [2.0]]))
+    return Network(builder.finish([builder.add(z, weight)], ["y"]), None, "net", "keras")
+
+
+def test_a_list_as_long_as_an_input_may_be_meant_as_a_point():
+    with pytest.raises(InputError, match=r"`np.array\(\[1, 0\]\)` fixes the input"):
+        outrange.output_range(two_inputs(), {"z": (-1, 1), "label": [1, 0]})
+
+
+def test_one_hot_groups_may_be_named_as_answers_name_entries():
+    box = {"z": (-1, 1), "label": (0, 1)}
+    categories = outrange.Mixed(box, one_hot=[["label[0]", "label[1]"]])
+    bounds = outrange.output_range(two_inputs(), categories)
+    assert (bounds.lo[0], bounds.hi[0]) == (0.0, 3.0)
+
+
+def test_files_and_short_tables_are_answered_with_what_to_do():
+    with pytest.raises(InputError, match=r"pandas\.read_csv"):
+        outrange.output_range(NAMELESS, "table.csv")
+    frame = pd.DataFrame({"a": [1.0, 2.0]})
+    with pytest.raises(InputError, match=r"column of text needs `pd.get_dummies\(frame\)`"):
+        outrange.output_range(NAMELESS, frame)

@@ -35,7 +35,7 @@ PYTHON = re.compile(r"names=|outrange\.load|DataFrame|A dict box|scikit-learn|`N
         (["range", "M", "--names", "speed,load", "--input", "speed", "0", "1"], "0 0` fixes it"),
         (
             ["range", "M", "--names", "a,b,c", "--box", "0", "1"],
-            "`--names` must contain one name",
+            "`--names`, or the columns of a table, must contain one name",
         ),
         (["range", "M", "--names", "a,a", "--box", "0", "1"], "`--names` must all be different"),
         (["range", "M", "--lo", "0,0,0", "--hi", "1,1,1"], "`--lo` and `--hi` of input `car`"),

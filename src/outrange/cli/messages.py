@@ -18,7 +18,7 @@ TRANSLATIONS = (
     ),
     (r"A dict box must name every input", "`--input` must name every input"),
     (r"\(a number or one array fixes it\)", "(`--input NAME 0 0` fixes it at 0)"),
-    (r"`names` must contain one name", "`--names` must contain one name"),
+    (r"`names`, or the columns", "`--names`, or the columns"),
     (r"; if the last \d+ columns of a DataFrame .*?\)`", ""),
     (r"`names` must all be different", "`--names` must all be different"),
     (

@@ -15,6 +15,10 @@ def count_noun(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+CLOSE = 0.6
+"""Least similarity of a name that is suggested, as `difflib` measures it, from 0 to 1."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return a sentence that suggests the known name nearest to `name`.
 
@@ -25,7 +29,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     Returns:
         A sentence with a leading space; empty if no name is close.
     """
-    near = get_close_matches(name, list(known), n=1, cutoff=0.5)
+    near = get_close_matches(name, list(known), n=1, cutoff=CLOSE)
     return f" Did you mean `{near[0]}`?" if near else ""
 
 

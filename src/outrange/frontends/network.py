@@ -115,10 +115,11 @@ class Network:
             isinstance(name, str) and name for name in features
         ):
             raise InputError(
-                f"`names` must contain one name for each of the {slot.size} features of "
-                f"`{slot.name}`, in order, as must the columns of a table"
-                f"{_surplus_hint(features, slot.size)}. Received: {len(features)} names, "
-                f"{features[:20]}{', ...' * (len(features) > 20)}."
+                "`names`, or the columns of a table, must contain one name for each of the "
+                f"{slot.size} features of `{slot.name}`, in order"
+                f"{_count_hint(features, slot.size)}. Received: "
+                f"{count_noun(len(features), 'name')}, {features[:20]}"
+                f"{', ...' * (len(features) > 20)}."
             )
         if len(set(features)) < len(features):
             duplicate = next(name for name in features if features.count(name) > 1)
@@ -164,12 +165,14 @@ class Network:
         return self.graph if self.plain is None else self.plain
 
 
-def _surplus_hint(names: Sequence[str], size: int) -> str:
-    """Suggest dropping the last columns, often targets, if there are more names than features.
+def _count_hint(names: Sequence[str], size: int) -> str:
+    """Suggest how a table gets as many columns as a model has features.
 
-    Return `""` otherwise.
+    The last columns are often targets, and columns of text become several columns.
     """
-    if len(names) <= size:
+    if len(names) < size:
+        return "; a column is missing, or a column of text needs `pd.get_dummies(frame)`"
+    if len(names) == size:
         return ""
     return (
         f"; if the last {len(names) - size} columns of a DataFrame are not inputs, drop them: "

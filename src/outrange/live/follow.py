@@ -54,6 +54,7 @@ RADIUS = f"The perturbations are one record: pass {RECORD} as `eps`."
 """Sentence about the former arguments of `robust_accuracy`."""
 
 FORMER = {
+    "bounds": "The input set is the argument `box`: pass `box=...`.",
     "check": "Certificates are always checked before they are written: leave out `check`.",
     "effort": "`time_limit` is the only limit in seconds: leave out `effort`, or pass a number, or "
     "`time_limit=math.inf` for no limit.",

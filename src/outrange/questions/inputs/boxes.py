@@ -1,6 +1,7 @@
 """Conversion of numbers to arrays, and boxes from plain arrays: around data or around a point."""
 
 import inspect
+import os
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,11 @@ def numbers(value: Any, what: str) -> np.ndarray:
     except (TypeError, ValueError):
         array = np.empty(0, object)
     if array.dtype.kind not in "biuf":
+        is_file = isinstance(value, str | os.PathLike)
+        advice = " Read a table first, for example with `pandas.read_csv`." if is_file else ""
         raise InputError(
-            f"The value for {what} must contain real numbers. Received: {describe_value(value)}."
+            f"The value for {what} must contain real numbers.{advice} Received: "
+            f"{describe_value(value)}."
         )
     return array.astype(np.float64)
 

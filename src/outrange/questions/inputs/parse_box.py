@@ -152,7 +152,8 @@ def _entry(slot: Slot, value: Any, *, fixed: bool) -> tuple[np.ndarray, np.ndarr
         raise InputError(
             f"A list for input `{slot.name}` is ambiguous (bounds or data): write a tuple "
             "`(lo, hi)` for bounds (`tuple(np.transpose(pairs))` for a pair per feature), or "
-            f"`np.array(rows)` for data. Received: {describe_value(value)}."
+            f"`np.array(rows)` for data{_point_hint(slot, value)}. "
+            f"Received: {describe_value(value)}."
         )
     array = numbers(value, f"input `{slot.name}`")
     array = restore_shape(array, slot.shape)
@@ -169,6 +170,11 @@ def _entry(slot: Slot, value: Any, *, fixed: bool) -> tuple[np.ndarray, np.ndarr
             f"Received: {describe_value(value)}."
         )
     return array_box(array)
+
+
+def _point_hint(slot: Slot, value: list) -> str:
+    """Return words on fixing an input if a list has as many numbers as the input; else `""`."""
+    return f" (`np.array({value})` fixes the input)" if len(value) == slot.size > 1 else ""
 
 
 def _pair(slot: Slot, value: tuple) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ....answers.render.text import entry_names
 from ....core import InputError
 
 
@@ -66,6 +67,9 @@ def _flat(slots: Sequence[Slot], feature: Any, what: str) -> Any:
             if slot.name == name:
                 return start + _within(slot, index, what)
             start += slot.size
+        entries = entry_names({slot.name: slot.shape for slot in slots})
+        if name in entries:
+            return entries.index(name)
         names = ", ".join(f"`{slot.name}`" for slot in slots[:12])
         raise InputError(f"`{what}` must name inputs of the model: {names}. Received: {name!r}.")
     try:
