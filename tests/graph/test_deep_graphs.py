@@ -17,6 +17,7 @@ OPS = cases(1_200, 10_000)
 """More than Python's stack is deep."""
 
 ARGUMENTS = {
+    "i": lambda graph: 0,
     "graph": lambda graph: graph,
     "nodes": lambda graph: graph.nodes,
     "output": lambda graph: graph.output,
