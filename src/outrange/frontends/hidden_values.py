@@ -87,8 +87,8 @@ def replace_outputs(network: Network, layer: str) -> Network:
     source = network.source
     return replace(
         network,
-        graph=_cut(graph, layer),
-        plain=_cut(network.written, layer) if is_fused else None,
+        graph=_cut_at_layer(graph, layer),
+        plain=_cut_at_layer(network.written, layer) if is_fused else None,
         predict=None,
         probe=None,
         name=f"{network.name}/{layer}",
@@ -100,7 +100,7 @@ def replace_outputs(network: Network, layer: str) -> Network:
     )
 
 
-def _cut(graph: Graph, layer: str) -> Graph:
+def _cut_at_layer(graph: Graph, layer: str) -> Graph:
     values = graph.layers[layer]
     # Unlike the bare name of the layer, this one differs from the names of the model's outputs, so
     # that no range of the layer passes for one of the outputs.

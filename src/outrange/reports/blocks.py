@@ -13,7 +13,7 @@ def blocks_html(blocks: Sequence[Block], label: str) -> str:
     """Return blocks as HTML without a title, or an empty string if there are none.
 
     Args:
-        blocks: The blocks.
+        blocks: Tables, paragraphs and folds, in the order of the page.
         label: Subject of the blocks, for screen readers.
     """
     if not blocks:

@@ -17,8 +17,8 @@ def unit_step_difference(graph: Graph, i: int) -> Graph:
     Values that do not depend on input `i` are computed only once.
 
     Args:
-        graph: The network `f`.
-        i: Index of a flat input that accepts integers.
+        graph: The network `f`, whose input `i` accepts integers.
+        i: Index of the flat input that increases.
 
     Returns:
         A graph with the inputs of `f` and their limits. It equals the difference only where
@@ -53,7 +53,7 @@ def fix_inputs(graph: Graph, values: np.ndarray) -> Graph:
     No arithmetic is done, so nothing is rounded: a row of a table is exact.
 
     Args:
-        graph: The network.
+        graph: The network whose inputs are fixed.
         values: `(inputs,)` the values of these inputs; NaN for the others.
     """
     size = graph.size

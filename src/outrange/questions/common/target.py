@@ -16,7 +16,7 @@ class Target:
     """Linear forms `rows @ output` of a graph.
 
     Args:
-        graph: The network.
+        graph: The network whose outputs the forms combine.
         rows: Coefficients, `(k, outputs)` float64.
         outputs: Dict from name to shape of the requested values; `k` entries in total.
         formed: A graph whose output is `rows @ output`, with which the forms are evaluated.

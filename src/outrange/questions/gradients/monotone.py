@@ -118,7 +118,7 @@ class _Task:
         domain: The input set, or boxes around it.
         form: Index of the flat output of each pair.
         along: Index of the flat input of each pair.
-        witnesses: Searches for counterexamples.
+        witnesses: Search for pairs of points between which an output falls.
         steps: Dict from each integer input that can change alone to its unit steps.
         direction: The claimed direction, or None.
         time_limit: Limit in seconds; None for no limit.
@@ -226,9 +226,8 @@ class _Task:
             wanted: Mask `(pairs,)` of the pairs to decide.
         """
         wanted = wanted & (self.verdicts(sign) == -1)
-        pairs, others = (np.flatnonzero(wanted & which) for which in (
-            ~self._by_steps, self._by_steps
-        ))  # fmt: skip
+        pairs = np.flatnonzero(wanted & ~self._by_steps)
+        others = np.flatnonzero(wanted & self._by_steps)
         if pairs.size:
             solution, _ = derivative_signs(
                 self._graph,

@@ -293,9 +293,8 @@ def whole_sentence(restricted: Any) -> str:
     ]
     lists = [f"Integer columns: {quote_names(integers)}."] if integers else []
     lists += [f"Categories: {_join_first(groups)}."] if groups else []
-    rules = ["integers in integer columns"] * bool(integers) + ["one value per category"] * bool(
-        groups
-    )
+    rules = ["integers in integer columns"] if integers else []
+    rules += ["one value per category"] if groups else []
     return f"{' '.join(lists)} The input set contains only rows with {' and '.join(rules)}"
 
 
